@@ -1,0 +1,72 @@
+"""Facts in the past tense. The core states them; whoever listens counts, logs or shows them."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from freqtrade_balance_guard.limits.decision import Denied
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDenied(Event):
+    """We did not let an order out. ``bot_wide``: the reason is not this pair's own."""
+
+    pair: str
+    reason: Denied
+
+
+@dataclass(frozen=True, slots=True)
+class StakeReduced(Event):
+    """An entry was made smaller. Amounts in stake currency, before leverage."""
+
+    pair: str
+    wanted: Decimal
+    granted: Decimal
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryApproved(Event):
+    """An entry passed all limits. Stake in stake currency, before leverage."""
+
+    pair: str
+    stake: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PartialExitReduced(Event):
+    """A partial exit was made smaller so that the rest stays sellable. Amounts in base currency."""
+
+    pair: str
+    wanted: Decimal
+    granted: Decimal
+
+
+Listener = Callable[[Event], None]
+
+
+class EventHub:
+    """Hands each fact to every listener. A listener that fails is reported and never stops us."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = list(listeners)
+
+    def subscribe(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def publish(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                # Counting and telling must never decide about an order.
+                logger.exception("A listener failed on %s.", type(event).__name__)

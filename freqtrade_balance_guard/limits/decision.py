@@ -1,0 +1,54 @@
+"""The answer to "may this order go, and how large?": a value, never an exception."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from freqtrade_balance_guard.money import format_amount
+
+
+class DenialCode(StrEnum):
+    """Why we refused. The names are stable: they are counted, shown and documented."""
+
+    BELOW_THRESHOLD = "below_threshold"
+    CAP_BELOW_MINIMUM = "cap_below_minimum"
+    STAKE_BELOW_MINIMUM = "stake_below_minimum"
+    INSUFFICIENT_AVAILABLE = "insufficient_available"
+    AMOUNT_BELOW_EXCHANGE_MINIMUM = "amount_below_exchange_minimum"
+    COST_BELOW_EXCHANGE_MINIMUM = "cost_below_exchange_minimum"
+    NO_ROOM_FOR_EXIT = "no_room_for_exit"
+    PARTIAL_EXIT_TOO_SMALL = "partial_exit_too_small"
+    NO_RATE = "no_rate"
+    SELF_CHECK_FAILED = "self_check_failed"
+    GUARD_ERROR = "guard_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """We refuse. ``sentence`` is for people; code and numbers are for machines.
+
+    ``numbers`` are Decimals in the unit that their name ends with or, where it names none, in the
+    stake currency.
+    """
+
+    code: DenialCode
+    sentence: str
+    numbers: dict[str, Decimal] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        details = ", ".join(f"{name}={format_amount(n)}" for name, n in self.numbers.items())
+        return f"{self.sentence} [{self.code}{': ' + details if details else ''}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The order may go with this stake (stake currency, before leverage).
+
+    ``reduced_by`` names the limit that made it smaller than asked, or is empty.
+    """
+
+    stake: Decimal
+    reduced_by: str = ""
+
+
+Decision = Approved | Denied
