@@ -1,0 +1,263 @@
+"""The control API: what a test or a demo may see and change, as functions from JSON to JSON.
+
+Amounts are strings, times are unix seconds, currencies and symbols have their unified names.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from freqtrade_balance_guard.sandbox.assets import number, plain
+from freqtrade_balance_guard.sandbox.audit import audit
+from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.faults import Fault
+from freqtrade_balance_guard.sandbox.orders import Order, Refused
+from freqtrade_balance_guard.sandbox.scenario import PricePath
+
+
+Payload = Mapping[str, Any]
+Handler = Callable[[Exchange, Payload], object]
+
+_PATH: TypeAdapter[PricePath] = TypeAdapter(PricePath)
+
+
+class BadRequest(Exception):
+    """The control request cannot be done; the message says why."""
+
+
+def handle(exchange: Exchange, method: str, route: str, payload: Payload) -> object:
+    """Answers a control request. Raises LookupError for an unknown route, else BadRequest."""
+    exchange.advance()
+    if method == "DELETE" and route.startswith("fault/"):
+        return _remove_fault(exchange, route.removeprefix("fault/"))
+    handler = ROUTES.get((method, route))
+    if handler is None:
+        raise LookupError(f"no {method} /sandbox/{route}")
+    try:
+        return handler(exchange, payload)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise BadRequest(f"{where}: {problem['msg']}" if where else problem["msg"]) from error
+    except KeyError as error:
+        raise BadRequest(f"{error.args[0]!r} is missing") from error
+    except (LookupError, ValueError) as error:
+        raise BadRequest(str(error)) from error
+    except Refused as refused:
+        raise BadRequest(refused.message) from refused
+
+
+def state(exchange: Exchange, payload: Payload) -> object:
+    now = exchange.now()
+    prices = {}
+    for symbol, market in exchange.markets.items():
+        quote = market.prices.quote(now)
+        prices[symbol] = {
+            "bid": plain(quote.bid),
+            "ask": plain(quote.ask),
+            "last": plain(quote.last),
+        }
+    return {
+        "time": now,
+        "started_at": exchange.started_at,
+        "elapsed": now - exchange.started_at,
+        "accounts": {
+            account.name: {
+                "keys": [api_key.key for api_key in account.keys],
+                "balances": _balances(exchange, account.name),
+            }
+            for account in exchange.scenario.accounts
+        },
+        "open_orders": [order_as_dict(order) for order in exchange.matching.open_orders()],
+        "prices": prices,
+        "markets": {
+            symbol: market.rules.model_dump(mode="json", exclude={"price_path"})
+            for symbol, market in exchange.markets.items()
+        },
+    }
+
+
+def _balances(exchange: Exchange, account: str) -> dict[str, dict[str, str]]:
+    return {
+        currency: {
+            "total": plain(holding.total),
+            "held": plain(holding.held),
+            "free": plain(holding.free),
+            "rewards": plain(holding.rewards),
+        }
+        for currency, holding in exchange.account(account).holdings().items()
+    }
+
+
+def orders(exchange: Exchange, payload: Payload) -> object:
+    return [order_as_dict(order) for order in exchange.matching.orders.values()]
+
+
+def order_as_dict(order: Order) -> dict[str, object]:
+    request = order.request
+    return {
+        "id": order.order_id,
+        "cl_ord_id": request.cl_ord_id,
+        "userref": request.userref,
+        "account": order.account,
+        "key": order.key,
+        "pair": order.symbol,
+        "side": order.side,
+        "type": request.order_type,
+        "price": None if request.price is None else plain(request.price),
+        "trigger": None if request.trigger is None else plain(request.trigger),
+        "triggered": order.triggered,
+        "amount": plain(order.amount),
+        "filled": plain(order.filled),
+        "remaining": plain(order.remaining),
+        "cost": plain(order.cost),
+        "average": plain(order.average) if order.filled else None,
+        "fee": plain(order.fee),
+        "fee_currency": order.fee_currency,
+        "held": plain(order.held),
+        "held_currency": order.held_currency,
+        "status": order.status,
+        "reason": order.reason,
+        "created_at": order.created_at,
+        "closed_at": order.closed_at,
+        "trades": [
+            {
+                "id": trade.trade_id,
+                "price": plain(trade.price),
+                "amount": plain(trade.amount),
+                "cost": plain(trade.cost),
+                "fee": plain(trade.fee),
+                "maker": trade.maker,
+                "time": trade.at,
+            }
+            for trade in order.trades
+        ],
+    }
+
+
+def rejections(exchange: Exchange, payload: Payload) -> object:
+    return exchange.rejections
+
+
+def journal(exchange: Exchange, payload: Payload) -> object:
+    return exchange.journal.entries(int(payload.get("after", 0)))
+
+
+def counters(exchange: Exchange, payload: Payload) -> object:
+    return exchange.counters.as_dict()
+
+
+def reset_counters(exchange: Exchange, payload: Payload) -> object:
+    exchange.counters.reset()
+    return {}
+
+
+def run_audit(exchange: Exchange, payload: Payload) -> object:
+    return audit(exchange)
+
+
+def add_fault(exchange: Exchange, payload: Payload) -> object:
+    return exchange.add_fault(Fault.model_validate(payload)).as_dict()
+
+
+def list_faults(exchange: Exchange, payload: Payload) -> object:
+    return [active.as_dict() for active in exchange.faults.all()]
+
+
+def clear_faults(exchange: Exchange, payload: Payload) -> object:
+    exchange.faults.clear()
+    exchange.advance()
+    return {}
+
+
+def _remove_fault(exchange: Exchange, fault_id: str) -> object:
+    if not exchange.faults.remove(fault_id):
+        raise BadRequest(f"no fault {fault_id!r}")
+    exchange.advance()
+    return {}
+
+
+def set_price(exchange: Exchange, payload: Payload) -> object:
+    symbol = str(payload["symbol"])
+    price = number(payload["price"]) if payload.get("price") is not None else None
+    if price is not None and price <= 0:
+        raise BadRequest(f"price: {plain(price)} is not above 0")
+    if "path" in payload:
+        exchange.set_path(symbol, _PATH.validate_python(payload["path"]), price)
+    elif price is not None:
+        exchange.set_price(symbol, price)
+    else:
+        raise BadRequest("'price' or 'path' is missing")
+    return {}
+
+
+def change_market(exchange: Exchange, payload: Payload) -> object:
+    changes = {name: value for name, value in payload.items() if name != "symbol"}
+    fixed = sorted({"price", "price_path"} & set(changes))
+    if fixed:
+        raise BadRequest(f"{fixed[0]}: set by /sandbox/price")
+    return exchange.change_market(str(payload["symbol"]), changes).model_dump(mode="json")
+
+
+def deposit(exchange: Exchange, payload: Payload) -> object:
+    return _pay_in(exchange, payload, "deposit")
+
+
+def reward(exchange: Exchange, payload: Payload) -> object:
+    return _pay_in(exchange, payload, "reward")
+
+
+def _pay_in(exchange: Exchange, payload: Payload, cause: str) -> object:
+    account = str(payload.get("account", exchange.scenario.accounts[0].name))
+    exchange.deposit(account, str(payload["currency"]), _positive(payload), cause)
+    return _balances(exchange, account)
+
+
+def withdraw(exchange: Exchange, payload: Payload) -> object:
+    account = str(payload.get("account", exchange.scenario.accounts[0].name))
+    exchange.withdraw(account, str(payload["currency"]), _positive(payload))
+    return _balances(exchange, account)
+
+
+def _positive(payload: Payload) -> Decimal:
+    amount = number(payload["amount"])
+    if amount <= 0:
+        raise BadRequest(f"amount: {plain(amount)} is not above 0")
+    return amount
+
+
+def fill(exchange: Exchange, payload: Payload) -> object:
+    amount = payload.get("amount")
+    order = exchange.fill_order(
+        str(payload["order_id"]), None if amount is None else number(amount)
+    )
+    return order_as_dict(order)
+
+
+def cancel(exchange: Exchange, payload: Payload) -> object:
+    order = exchange.order(str(payload["order_id"]))
+    exchange.cancel_order(order, "Cancelled by the exchange")
+    return order_as_dict(order)
+
+
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "state"): state,
+    ("GET", "orders"): orders,
+    ("GET", "rejections"): rejections,
+    ("GET", "journal"): journal,
+    ("GET", "counters"): counters,
+    ("POST", "counters/reset"): reset_counters,
+    ("GET", "audit"): run_audit,
+    ("POST", "fault"): add_fault,
+    ("GET", "faults"): list_faults,
+    ("POST", "faults/clear"): clear_faults,
+    ("POST", "price"): set_price,
+    ("POST", "market"): change_market,
+    ("POST", "deposit"): deposit,
+    ("POST", "withdraw"): withdraw,
+    ("POST", "reward"): reward,
+    ("POST", "fill"): fill,
+    ("POST", "cancel"): cancel,
+}
