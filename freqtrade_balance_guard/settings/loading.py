@@ -1,0 +1,46 @@
+"""The way in: from the value of ``config["balance_guard"]`` to settings, or to one sentence."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from freqtrade_balance_guard.errors import SettingsError
+from freqtrade_balance_guard.settings.messages import SECTION, first_sentence
+from freqtrade_balance_guard.settings.model import GuardSettings
+from freqtrade_balance_guard.settings.redaction import fold
+
+
+def load_settings(section: object) -> GuardSettings:
+    """Read and check a ``balance_guard`` section, as a file or freqtrade's environment gives it.
+
+    A section with ``"enabled": false`` is checked like any other: a wrong key would otherwise
+    surface on the day the guard is switched on.
+
+    :param section: the value of ``config["balance_guard"]``, whatever it is
+    :raises SettingsError: one sentence about the first problem; never shows a secret
+    """
+    try:
+        return GuardSettings.model_validate(section)
+    except ValidationError as error:
+        problem = first_sentence(error)
+    # Outside the handler, so that the values in pydantic's error do not travel along.
+    raise SettingsError(problem)
+
+
+def misspelt_section(config_keys: Iterable[str]) -> str | None:
+    """The top-level key that was probably meant to be ``balance_guard``; None if there is none.
+
+    freqtrade accepts unknown sections without a word, so a misspelt one would leave the trader
+    unguarded. A key that starts with "_", "#" or "/" is a section that somebody put aside.
+    """
+    keys = [key for key in config_keys if isinstance(key, str)]
+    if SECTION in keys:
+        return None
+    wanted = fold(SECTION)
+    for key in keys:
+        if key[:1] in {"_", "#", "/"}:
+            continue
+        if difflib.SequenceMatcher(None, fold(key), wanted).ratio() >= 0.85:
+            return key
+    return None

@@ -1,0 +1,91 @@
+"""The section as JSON schema, for editors that complete and check config.json."""
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, NoDefault
+from pydantic_core import core_schema
+
+from freqtrade_balance_guard.money import to_float
+from freqtrade_balance_guard.settings.messages import SECTION
+from freqtrade_balance_guard.settings.model import GuardSettings
+from freqtrade_balance_guard.settings.redaction import fold
+from freqtrade_balance_guard.settings.sections import TierSettings
+from freqtrade_balance_guard.settings.venue import VenueSettings
+
+
+FREQTRADE_SCHEMA = "https://schema.freqtrade.io/schema.json"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# The keys that do something in this release. Every other key is read and checked, and no more.
+IN_EFFECT = frozenset({
+    "enabled", "min_order_size_usdt", "min_order_size", "position_size_percent",
+    "min_balance_threshold", "reserve_balance", "tiers",
+})  # fmt: skip
+IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}
+LATER = "Checked now, takes effect in a later release."
+# Spellings that freqtrade's own "exchange" section knows, beside ours.
+_OTHER_SPELLINGS = ("api_key", "apiKey", "accountId", "walletAddress", "privateKey")
+
+
+class _Generator(GenerateJsonSchema):
+    """Numbers stay numbers, and "not written" is no value that a user could write."""
+
+    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        default = super().get_default_value(schema)
+        return NoDefault if default is None else default
+
+    def encode_default(self, dft: Any) -> Any:
+        if isinstance(dft, Decimal):
+            dft = to_float(dft)
+        return int(dft) if isinstance(dft, float) and dft.is_integer() else dft
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        drawn = super().dict_schema(schema)
+        if "patternProperties" in drawn:
+            drawn["additionalProperties"] = False
+        return drawn
+
+    def get_title_from_name(self, name: str) -> str:
+        return name
+
+
+def section_schema() -> dict[str, Any]:
+    """JSON schema of the value of ``balance_guard``.
+
+    It cannot express what holds between values: ascending tiers, a target that is enough, names
+    that differ only in case. ``load_settings`` decides; the schema helps while typing.
+    """
+    schema: JsonSchemaValue = GuardSettings.model_json_schema(schema_generator=_Generator)
+    schema["description"] = (
+        "Settings of freqtrade-balance-guard: seconds, percents, stake currency."
+    )
+    _mark_later(schema["properties"], IN_EFFECT)
+    _mark_later(schema["$defs"][TierSettings.__name__]["properties"], IN_EFFECT_IN_A_TIER)
+    venue = schema["$defs"][VenueSettings.__name__]["properties"]
+    for spelling in _OTHER_SPELLINGS:
+        name = "key" if fold(spelling) == "apikey" else _known_name(spelling)
+        venue[spelling] = venue[name]
+    return schema
+
+
+def _mark_later(properties: dict[str, Any], in_effect: frozenset[str]) -> None:
+    for key in properties.keys() - in_effect:
+        properties[key]["description"] = f"{properties[key].get('description', '')} {LATER}".strip()
+
+
+def _known_name(spelling: str) -> str:
+    return next(name for name in VenueSettings.model_fields if fold(name) == fold(spelling))
+
+
+def config_schema(*, with_freqtrade: bool = True) -> dict[str, Any]:
+    """JSON schema of a whole config.json, to be named in its ``$schema``.
+
+    :param with_freqtrade: also refer to freqtrade's own published schema
+    """
+    section = section_schema()
+    schema: dict[str, Any] = {"$schema": DIALECT, "title": f"freqtrade config with {SECTION}"}
+    if with_freqtrade:
+        schema["allOf"] = [{"$ref": FREQTRADE_SCHEMA}]
+    definitions = section.pop("$defs")
+    schema |= {"type": "object", "properties": {SECTION: section}, "$defs": definitions}
+    return schema

@@ -1,0 +1,173 @@
+"""The nested objects of the section: rebalance, ledger, arbitrage, alerts, metrics, one tier."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from freqtrade_balance_guard.settings.currencies import CurrencyAmounts
+from freqtrade_balance_guard.settings.database import DatabaseAddress
+from freqtrade_balance_guard.settings.redaction import redact_database_address
+from freqtrade_balance_guard.settings.values import (
+    AMOUNT,
+    AMOUNT_ABOVE_ZERO,
+    HOURS,
+    PERCENT,
+    PORT,
+    SECONDS,
+    SECONDS_ABOVE_ZERO,
+    SHARE,
+    Choice,
+    IpAddress,
+    Switch,
+    Text,
+)
+
+
+RebalanceOrder = Literal["most_profitable", "least_loss", "oldest", "largest"]
+OrphanPolicy = Literal["alert", "cancel", "adopt"]
+UnhedgedPolicy = Literal["hold", "unwind", "complete"]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused, no input in pydantic's own errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _twice_enough(data: dict[str, Any]) -> Decimal:
+    return 2 * Decimal(data["enough_stake"])
+
+
+class RebalanceSettings(Section):
+    """When and how stuck stake is freed."""
+
+    enabled: Annotated[bool, Switch()] = Field(
+        default=False, description="Sell a position when stake is stuck. Off: nothing is sold."
+    )
+    enough_stake: Annotated[Decimal, AMOUNT] = Field(
+        default=Decimal("5.0"),
+        description="At or above this much available stake there is no rebalance.",
+    )
+    target_stake: Annotated[Decimal, AMOUNT] = Field(
+        default_factory=_twice_enough,
+        description="A rebalance sells until this much is available.",
+    )
+    min_hours_without_trade: Annotated[float, HOURS] = Field(
+        default=1.0,
+        description="Only after this many hours without any fill. Fractions are allowed.",
+    )
+    order: Annotated[RebalanceOrder, Choice(get_args(RebalanceOrder))] = Field(
+        default="most_profitable", description="Which position goes first."
+    )
+
+
+class TierSettings(Section):
+    """Limits for one size of account. What a tier does not write is taken from the section."""
+
+    up_to: Annotated[Decimal | None, AMOUNT_ABOVE_ZERO] = Field(
+        default=None,
+        description="The tier holds up to this total equity in the stake currency, inclusive. "
+        "Ascending from tier to tier; the last one may omit it.",
+    )
+    min_order_size_usdt: Annotated[Decimal | None, AMOUNT] = Field(
+        default=None, description="Overrides `min_order_size_usdt` and `min_order_size`."
+    )
+    min_order_size: Annotated[Decimal | None, AMOUNT] = Field(
+        default=None, description="Overrides `min_order_size` and `min_order_size_usdt`."
+    )
+    position_size_percent: Annotated[Decimal | None, SHARE] = Field(
+        default=None, description="Overrides `position_size_percent`."
+    )
+    min_balance_threshold: Annotated[Decimal | None, AMOUNT] = Field(
+        default=None, description="Overrides `min_balance_threshold`."
+    )
+    reserve_balance: CurrencyAmounts = Field(
+        default_factory=dict,
+        description="Overrides `reserve_balance` for the currencies named here; 0 removes a floor.",
+    )
+    emergency_rebalance_cooldown: Annotated[float | None, SECONDS] = Field(
+        default=None, description="Overrides `emergency_rebalance_cooldown`."
+    )
+    rebalance: RebalanceSettings = Field(
+        default_factory=RebalanceSettings,
+        description="Overrides the keys of `rebalance` that are written here.",
+    )
+
+
+class LedgerSettings(Section):
+    """Where reservations are kept, and for which account."""
+
+    db_url: Annotated[SecretStr | None, DatabaseAddress()] = Field(
+        default=None, description="The ledger's database. Bots that share an account share it."
+    )
+    account: Annotated[
+        str | None,
+        Text('text of 1 to 60 characters that does not end in "-dry"', 60, forbidden_end="-dry"),
+    ] = Field(
+        default=None,
+        description="The account's name. Bots on one account use the same; dry-run adds `-dry`.",
+    )
+    reservation_timeout: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
+        default=60.0, description="Seconds after which a reservation that was never sent expires."
+    )
+    heartbeat_timeout: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
+        default=120.0,
+        description="Seconds without a sign of life after which a bot counts as gone.",
+    )
+    orphan_orders: Annotated[OrphanPolicy, Choice(get_args(OrphanPolicy))] = Field(
+        default="alert",
+        description="Own orders that freqtrade does not know: `alert`, `cancel` what rests, or "
+        "`adopt` what filled as a freqtrade trade.",
+    )
+
+    def shown_db_url(self) -> str | None:
+        """The database address without its password, for logs and reports."""
+        if self.db_url is None:
+            return None
+        return str(redact_database_address(self.db_url.get_secret_value()))
+
+
+class ArbitrageSettings(Section):
+    """What happens between the two legs of an arbitrage."""
+
+    unhedged_policy: Annotated[UnhedgedPolicy, Choice(get_args(UnhedgedPolicy))] = Field(
+        default="hold",
+        description="When one leg fills without the other: `hold` (record, alert, block), `unwind` "
+        "(reverse it) or `complete` (send the missing part again).",
+    )
+    max_unhedged: Annotated[Decimal, AMOUNT] = Field(
+        default=Decimal(0),
+        description="Unhedged value in the stake currency above which no new pair is started.",
+    )
+    max_slippage_percent: Annotated[Decimal, PERCENT] = Field(
+        default=Decimal(1), description="How far from its price an unwinding order may fill."
+    )
+    leg_timeout: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
+        default=10.0, description="Seconds that a leg may take before its outcome is asked for."
+    )
+
+
+class AlertSettings(Section):
+    """What is worth a message."""
+
+    utilization_percent: Annotated[Decimal, PERCENT] = Field(
+        default=Decimal(80), description="Message when more than this share of the balance is used."
+    )
+    discrepancy_percent: Annotated[Decimal, PERCENT] = Field(
+        default=Decimal(1),
+        description="Message when seen and expected balance differ by more than this.",
+    )
+    balance_change: Annotated[bool, Switch()] = Field(
+        default=True, description="Message when the balance changed by something we did not do."
+    )
+
+
+class MetricsSettings(Section):
+    """The endpoint for Prometheus."""
+
+    enabled: Annotated[bool, Switch()] = Field(default=False, description="Serve metrics.")
+    listen_ip_address: Annotated[str, IpAddress()] = Field(
+        default="127.0.0.1", description="Address of this machine to listen on."
+    )
+    listen_port: Annotated[int, PORT] = Field(default=9108, description="Port to listen on.")
