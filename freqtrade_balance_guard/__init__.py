@@ -1,6 +1,33 @@
-"""Balance Guard for freqtrade: guarded wallets, limits and a local exchange to rehearse on."""
+"""Balance Guard for freqtrade.
+
+``BalanceGuard`` is the strategy mixin, ``activate`` what the launcher calls before it hands over to
+freqtrade. Both load freqtrade, so they are imported when they are asked for: importing this package
+costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from freqtrade_balance_guard.version import __version__
 
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.activation import activate
+    from freqtrade_balance_guard.integration.strategy import BalanceGuard
+
+
+__all__ = ["BalanceGuard", "__version__", "activate"]
+
+_HOMES = {
+    "BalanceGuard": "freqtrade_balance_guard.integration.strategy",
+    "activate": "freqtrade_balance_guard.integration.activation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.limits.decision import Denied
-
 
 logger = logging.getLogger(__name__)
 
@@ -18,10 +16,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class OrderDenied(Event):
-    """We did not let an order out. ``bot_wide``: the reason is not this pair's own."""
+    """We did not let an order out. Code, sentence and numbers as in ``limits.decision.Denied``."""
 
     pair: str
-    reason: Denied
+    code: str
+    sentence: str
+    numbers: dict[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Arguments and tables; no decisions."""

@@ -1,0 +1,1 @@
+"""The only folder that imports freqtrade. ``contract.py`` lists each touch with its reason."""

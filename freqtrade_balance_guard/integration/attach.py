@@ -1,0 +1,137 @@
+"""Puts a guard on a bot: the one function that builds everything.
+
+Called for every strategy that starts (``IStrategy.ft_bot_start``), in every mode and again after
+each /reload_config.
+"""
+
+import logging
+from typing import Any
+
+from freqtrade.enums import TRADE_MODES
+from freqtrade.exceptions import OperationalException
+from freqtrade.exchange import Exchange
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.guard import Guard
+from freqtrade_balance_guard.integration import runtime
+from freqtrade_balance_guard.integration.contract import differences
+from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarded_class
+from freqtrade_balance_guard.integration.hooks import install_bot_hooks
+from freqtrade_balance_guard.integration.market import MarketReader
+from freqtrade_balance_guard.integration.rates import dollar_rate
+from freqtrade_balance_guard.integration.sections import settings_of
+from freqtrade_balance_guard.integration.wallets import GuardedWallets, RefusingWallets
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
+from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.version import __version__
+
+
+logger = logging.getLogger(__name__)
+
+
+def attach(strategy: IStrategy) -> None:
+    """Guard the bot that ``strategy`` belongs to, if the user wants it guarded.
+
+    :raises OperationalException: the settings are wrong, or need a rate that is not to be had
+    """
+    config = strategy.config
+    wallets = strategy.wallets
+    if wallets is None or not isinstance(wallets, Wallets):
+        return
+    settings = settings_of(config) if runtime.wants_guard(strategy) else None
+    if settings is None:
+        _release(wallets)
+        return
+    try:
+        _put_guard(strategy, wallets, settings)
+    except OperationalException:
+        raise
+    except Exception as error:
+        logger.exception("The guard could not be put on; entries are refused.")
+        _refuse_entries(
+            wallets,
+            Denied(
+                DenialCode.GUARD_ERROR,
+                f"the guard could not be put on ({type(error).__name__}: {error})",
+            ),
+        )
+
+
+def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -> None:
+    config = strategy.config
+    live = config.get("runmode") in TRADE_MODES
+    clock = SystemClock()
+    counts = EventCounts()
+    hub = EventHub(counts)
+    if live:
+        hub.subscribe(PlainWords(clock))
+        install_bot_hooks()
+    found = differences(live)
+    if found:
+        refusal = Denied(
+            DenialCode.SELF_CHECK_FAILED,
+            f"freqtrade differs from what balance guard {__version__} relies on: "
+            f"{'; '.join(found)}",
+        )
+        _refuse_entries(wallets, refusal, hub)
+        logger.error("Entries are refused, exits go on: %s.", refusal.sentence)
+        return
+
+    exchange: Exchange = wallets._exchange
+    stake_currency = config["stake_currency"]
+    rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
+    _explain_missing_rate(settings, stake_currency, rate(), live)
+    guard = Guard(
+        # A backtest is pickled into hyperopt's workers and needs no secret.
+        settings if live else settings.without_secrets(),
+        stake_currency,
+        rate,
+        hub,
+        stateless=not live,
+    )
+    wallets.__class__ = GuardedWallets
+    assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
+    wallets.put_guard(guard, strategy, MarketReader(exchange, config))
+    if live:
+        exchange.__class__ = guarded_class(type(exchange))
+        assert isinstance(exchange, GuardedExchange)  # noqa: S101
+        exchange._guarded_wallets = wallets
+    runtime.remember(wallets, counts)
+    logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
+
+
+def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:
+    wallets.__class__ = RefusingWallets
+    assert isinstance(wallets, RefusingWallets)  # noqa: S101
+    wallets.refuse_entries(refusal, hub or EventHub(PlainWords(SystemClock())))
+
+
+def _release(wallets: Wallets) -> None:
+    """Give wallets back that another strategy of the same backtest had guarded."""
+    if isinstance(wallets, GuardedWallets | RefusingWallets):
+        wallets.__class__ = Wallets
+        runtime.forget()
+
+
+def _explain_missing_rate(
+    settings: GuardSettings, stake_currency: str, rate: Any, live: bool
+) -> None:
+    if rate is not None:
+        return
+    needs_dollars = settings.is_written("min_order_size_usdt") and settings.min_order_size is None
+    if needs_dollars and live:
+        raise OperationalException(
+            f"balance_guard.min_order_size_usdt {settings.min_order_size_usdt} needs a rate from "
+            f"US dollars to {stake_currency}, and the exchange has none; set "
+            f"balance_guard.min_order_size in {stake_currency} instead."
+        )
+    logger.warning(
+        "No rate from US dollars to %s: limits in dollars (defaults, min_order_size_usdt) do not "
+        "apply; limits in %s do.",
+        stake_currency,
+        stake_currency,
+    )

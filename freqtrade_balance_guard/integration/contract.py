@@ -1,0 +1,196 @@
+"""What we rely on in freqtrade, with the reason, and the check at start that it is still so.
+
+The contract test runs this table against the oldest and the newest supported release. If a row
+differs at start, the bot runs, exits work, entries are refused, and one sentence says why.
+"""
+
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+
+OLDEST_SUPPORTED = Version("2026.3")
+
+
+@dataclass(frozen=True, slots=True)
+class Relied:
+    """One function of freqtrade: where it is, its parameters, and what we do with it."""
+
+    module: str
+    name: str
+    parameters: str
+    reason: str
+
+
+COMMON = (
+    Relied(
+        "freqtrade.wallets",
+        "Wallets.get_trade_stake_amount",
+        "self, pair, max_open_trades, update",
+        "overridden: refuses early, before prices are asked for",
+    ),
+    Relied(
+        "freqtrade.wallets",
+        "Wallets.validate_stake_amount",
+        "self, pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount",
+        "overridden: every entry in every mode is sized here",
+    ),
+    Relied(
+        "freqtrade.wallets",
+        "Wallets.get_available_stake_amount",
+        "self",
+        "called: what freqtrade itself would spend",
+    ),
+    Relied("freqtrade.wallets", "Wallets.get_free", "self, currency", "called: free balance"),
+    Relied(
+        "freqtrade.persistence",
+        "Trade.total_open_trades_stakes",
+        "",
+        "called: total equity, for tiers",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.get_min_pair_stake_amount",
+        "self, pair, price, stoploss, leverage",
+        "wrapped: the price of an entry is noted just before its stake is validated",
+    ),
+    Relied(
+        "freqtrade.strategy.interface",
+        "IStrategy.ft_bot_start",
+        "self, **kwargs",
+        "wrapped: the guard is put on once wallets and data provider are there",
+    ),
+    Relied(
+        "freqtrade.strategy.interface",
+        "IStrategy._adjust_trade_position_internal",
+        "self, trade, current_time, current_rate, current_profit, min_stake, max_stake, "
+        "current_entry_rate, current_exit_rate, current_entry_profit, current_exit_profit, "
+        "**kwargs",
+        "wrapped: partial exits are made smaller so that the rest stays sellable",
+    ),
+)
+
+LIVE = (
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.create_order",
+        "self, *, pair, ordertype, side, amount, rate, leverage, time_in_force, reduceOnly, "
+        "initial_order",
+        "overridden: the last look at a rounded entry",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.amount_to_precision",
+        "self, pair, amount",
+        "called: rounds as the order will be",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.price_to_precision",
+        "self, pair, price, *, rounding_mode",
+        "called: rounds as the order will be",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange._contracts_to_amount",
+        "self, pair, num_contracts",
+        "called: futures are rounded in contracts",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange._amount_to_contracts",
+        "self, pair, amount",
+        "called: futures are rounded in contracts",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.get_conversion_rate",
+        "self, coin, currency, *, cached",
+        "called: dollars into stake currency",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.create_trade",
+        "self, pair",
+        "wrapped: a refusal is said once, not once per loop",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.check_and_call_adjust_trade_position",
+        "self, trade",
+        "wrapped: a refusal is said once, not once per loop",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.execute_entry",
+        "self, pair, stake_amount, price, *, is_short, ordertype, enter_tag, trade, mode, "
+        "leverage_",
+        "wrapped: tells new entries, adjustments and replacements apart",
+    ),
+)
+
+
+def differences(live: bool) -> list[str]:
+    """One short text for each row that is not as we know it; empty if all is well.
+
+    :param live: check also what only a live or dry-run bot needs
+    """
+    found = [] if (text := _version_difference()) is None else [text]
+    for relied in (*COMMON, *LIVE) if live else COMMON:
+        text = _difference(relied)
+        if text is not None:
+            found.append(text)
+    return found
+
+
+def parameters_of(function: Any) -> str:
+    """The parameters of ``function`` as the table writes them: names, ``*`` and ``**`` only."""
+    signature = inspect.signature(function)
+    names: list[str] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not any(
+            name.startswith("*") for name in names
+        ):
+            names.append("*")
+        # str() of a parameter is how it is written, with its stars, annotation and default.
+        stars = len(str(parameter)) - len(str(parameter).lstrip("*"))
+        names.append("*" * stars + parameter.name)
+    return ", ".join(names)
+
+
+def _difference(relied: Relied) -> str | None:
+    try:
+        function: Any = importlib.import_module(relied.module)
+        for part in relied.name.split("."):
+            function = getattr(function, part)
+    except (ImportError, AttributeError):
+        return f"{relied.name} is missing"
+    if _is_mock(function):
+        # Somebody tests with a double in its place; it has no signature to compare.
+        return None
+    parameters = parameters_of(function)
+    if parameters != relied.parameters:
+        return f"{relied.name}({parameters}) instead of ({relied.parameters})"
+    return None
+
+
+def _is_mock(function: Any) -> bool:
+    mock = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(function, mock.NonCallableMock)
+
+
+def _version_difference() -> str | None:
+    from freqtrade import __version__
+
+    try:
+        version = Version(__version__)
+    except InvalidVersion:
+        # A development checkout ("2026.10-dev-abc"): only the signatures can tell.
+        return None
+    if version < OLDEST_SUPPORTED:
+        return f"freqtrade {__version__} is older than {OLDEST_SUPPORTED}"
+    return None

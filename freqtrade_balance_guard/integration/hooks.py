@@ -1,0 +1,122 @@
+"""Where we stand in freqtrade's way: each hook wraps one function of a class, once per process.
+
+A hook does nothing for a bot, an exchange or a strategy without a guard. It is found again by a
+mark on the wrapper, so that /reload_config, which builds everything anew but keeps the imported
+classes, does not wrap it twice.
+"""
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from freqtrade.exchange import Exchange
+from freqtrade.strategy.interface import IStrategy
+
+from freqtrade_balance_guard.integration.context import (
+    Entry,
+    MinimumQuery,
+    current_entry,
+    last_minimum_query,
+)
+from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.partial_exit import shape_adjustment
+from freqtrade_balance_guard.integration.wallets import GuardedWallets
+from freqtrade_balance_guard.limits.sizing import EntryKind
+
+
+logger = logging.getLogger(__name__)
+
+MARK = "_balance_guard_hook"
+
+ENTRY_KINDS = {
+    "initial": EntryKind.NEW,
+    "pos_adjust": EntryKind.ADJUSTMENT,
+    "replace": EntryKind.REPLACEMENT,
+}
+
+
+def wrap(owner: type, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replace ``owner.name`` by ``make(original)``, unless that was done before."""
+    original = owner.__dict__[name]
+    if getattr(original, MARK, False):
+        return
+    wrapper = functools.wraps(original)(make(original))
+    setattr(wrapper, MARK, True)
+    setattr(owner, name, wrapper)
+
+
+def install_strategy_hooks() -> None:
+    """Hooks on classes that every freqtrade process has loaded before a strategy is."""
+    wrap(IStrategy, "ft_bot_start", _guarded_bot_start)
+    wrap(IStrategy, "_adjust_trade_position_internal", _shaped_adjustment)
+    wrap(Exchange, "get_min_pair_stake_amount", _noted_minimum_query)
+
+
+def install_bot_hooks() -> None:
+    """Hooks on the live bot; only where its module is loaded (trade, not backtesting)."""
+    module = sys.modules.get("freqtrade.freqtradebot")
+    if module is None:
+        return
+    wrap(module.FreqtradeBot, "execute_entry", _noted_entry)
+    wrap(module.FreqtradeBot, "create_trade", _quiet_denial)
+    wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
+
+
+def _guarded_bot_start(original: Callable[..., Any]) -> Callable[..., Any]:
+    # ft_bot_start is no callback: no strategy overrides it, and it runs in every mode once
+    # strategy.wallets and strategy.dp are set.
+    def ft_bot_start(self: Any, **kwargs: Any) -> Any:
+        from freqtrade_balance_guard.integration.attach import attach
+
+        attach(self)
+        return original(self, **kwargs)
+
+    return ft_bot_start
+
+
+def _shaped_adjustment(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _adjust_trade_position_internal(self: Any, **kwargs: Any) -> Any:
+        adjustment = original(self, **kwargs)
+        wallets = getattr(self, "wallets", None)
+        if isinstance(wallets, GuardedWallets):
+            return shape_adjustment(wallets, adjustment, **kwargs)
+        return adjustment
+
+    return _adjust_trade_position_internal
+
+
+def _noted_minimum_query(original: Callable[..., Any]) -> Callable[..., Any]:
+    def get_min_pair_stake_amount(
+        self: Any, pair: str, price: float, stoploss: float, leverage: float = 1.0
+    ) -> Any:
+        last_minimum_query.set(MinimumQuery(pair, price, leverage))
+        return original(self, pair, price, stoploss, leverage)
+
+    return get_min_pair_stake_amount
+
+
+def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
+    def execute_entry(self: Any, pair: str, *args: Any, **kwargs: Any) -> Any:
+        kind = ENTRY_KINDS.get(kwargs.get("mode", "initial"), EntryKind.NEW)
+        token = current_entry.set(Entry(pair, kind, bool(kwargs.get("is_short", False))))
+        try:
+            return original(self, pair, *args, **kwargs)
+        finally:
+            current_entry.reset(token)
+
+    return execute_entry
+
+
+def _quiet_denial(original: Callable[..., Any]) -> Callable[..., Any]:
+    # Without this, freqtrade writes a warning for each refused pair in each loop. The refusal is
+    # already said once and counted.
+    def attempt(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except EntryDenied as denial:
+            logger.debug("Denied: %s", denial)
+            return False
+
+    return attempt

@@ -1,0 +1,81 @@
+"""One market's minimums, read from freqtrade's exchange object. Floats end here."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from ccxt import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE
+from freqtrade.constants import DEFAULT_AMOUNT_RESERVE_PERCENT
+from freqtrade.exchange import Exchange
+
+from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
+from freqtrade_balance_guard.money import ONE, ZERO, to_decimal
+
+
+PRECISION_MODES = {
+    TICK_SIZE: PrecisionMode.TICK_SIZE,
+    DECIMAL_PLACES: PrecisionMode.DECIMAL_PLACES,
+    SIGNIFICANT_DIGITS: PrecisionMode.SIGNIFICANT_DIGITS,
+}
+
+
+class MarketReader:
+    """Turns ccxt's market into ``MarketRules``; each market is read again when it was reloaded."""
+
+    def __init__(self, exchange: Exchange, config: Mapping[str, Any]) -> None:
+        self._exchange = exchange
+        self._config = config
+        self._read: dict[str, tuple[Mapping[str, Any], MarketRules]] = {}
+
+    def __call__(self, pair: str) -> MarketRules:
+        """The rules of ``pair``.
+
+        :raises KeyError: the exchange does not know the pair
+        """
+        market = self._exchange.markets[pair]
+        known = self._read.get(pair)
+        # reload_markets() builds new dicts: another object is the cheapest sign of new rules.
+        if known is None or known[0] is not market:
+            known = (market, self._rules(market))
+            self._read[pair] = known
+        return known[1]
+
+    def _rules(self, market: Mapping[str, Any]) -> MarketRules:
+        contract_size = ONE
+        if self._config.get("trading_mode", "spot") != "spot":
+            contract_size = _optional(market.get("contractSize")) or ONE
+        limits = market["limits"]
+        amount_min = _optional(limits["amount"]["min"])
+        cost_min = _optional(limits["cost"]["min"])
+        return MarketRules(
+            amount_min=None if amount_min is None else amount_min * contract_size,
+            # freqtrade multiplies the minimum cost by the contract size as well.
+            cost_min=None if cost_min is None else cost_min * contract_size,
+            precision=self._precision(market, contract_size),
+            fee=self._fee(market),
+            reserve=to_decimal(
+                self._config.get("amount_reserve_percent", DEFAULT_AMOUNT_RESERVE_PERCENT)
+            ),
+        )
+
+    def _precision(self, market: Mapping[str, Any], contract_size: Decimal) -> AmountPrecision:
+        mode = PRECISION_MODES.get(self._exchange.precisionMode, PrecisionMode.TICK_SIZE)
+        value = _optional(market.get("precision", {}).get("amount"))
+        if value is not None and contract_size != ONE:
+            # Contracts are counted in steps of their own; as base currency a step is that many.
+            if mode is PrecisionMode.DECIMAL_PLACES:
+                mode, value = PrecisionMode.TICK_SIZE, ONE.scaleb(-int(value))
+            if mode is PrecisionMode.TICK_SIZE:
+                value *= contract_size
+        return AmountPrecision(mode, value)
+
+    def _fee(self, market: Mapping[str, Any]) -> Decimal:
+        """The fee that an entry may cost, as a ratio: what the user set, else the taker's."""
+        fee = _optional(self._config.get("fee"))
+        if fee is None:
+            fee = _optional(market.get("taker"))
+        return fee if fee is not None and ZERO <= fee < ONE else ZERO
+
+
+def _optional(value: object) -> Decimal | None:
+    return None if value is None else to_decimal(value)

@@ -1,0 +1,58 @@
+"""``MinimumBalance``: no new entries while the balance is below the threshold."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from freqtrade.constants import Config, LongShort
+from freqtrade.plugins.protections import IProtection, ProtectionReturn
+
+from freqtrade_balance_guard.integration import runtime
+
+
+logger = logging.getLogger(__name__)
+
+# Constant on purpose: freqtrade tells locks apart by their whole reason. The numbers are logged.
+REASON = "available stake is below min_balance_threshold"
+
+
+class MinimumBalance(IProtection):
+    """Locks all pairs for ``stop_duration`` once available stake is below the threshold.
+
+    freqtrade asks its protections when a trade closes. Without a running guard it locks nothing.
+    """
+
+    has_global_stop = True
+    has_local_stop = False
+
+    def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
+        super().__init__(config, protection_config)
+        # A trade that closes in an hour decides anew; until then a few candles are long enough.
+        if not {"stop_duration", "stop_duration_candles", "unlock_at"} & protection_config.keys():
+            self._stop_duration = 5
+
+    def short_desc(self) -> str:
+        return f"{self.name} - No entries {self.unlock_reason_time_element} while {REASON}."
+
+    def global_stop(
+        self, date_now: datetime, side: LongShort, starting_balance: float
+    ) -> ProtectionReturn | None:
+        """A lock on everything, or None. ``date_now`` is candle time in a backtest."""
+        wallets = runtime.guarded_wallets()
+        if wallets is None or wallets.guard is None:
+            return None
+        guard = wallets.guard
+        threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
+        available = wallets.available()
+        if available >= threshold:
+            return None
+        self.log_once(f"{REASON}: {available} < {threshold}", logger.info)
+        return ProtectionReturn(
+            lock=True, until=date_now + timedelta(minutes=self._stop_duration), reason=REASON
+        )
+
+    def stop_per_pair(
+        self, pair: str, date_now: datetime, side: LongShort, starting_balance: float
+    ) -> ProtectionReturn | None:
+        """Never: what is missing is missing for all pairs."""
+        return None

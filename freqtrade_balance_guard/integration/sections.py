@@ -1,0 +1,58 @@
+"""The ``balance_guard`` section of a freqtrade config: read once, then without its secrets.
+
+freqtrade keeps a copy of everything that it loaded (``original_config``) and writes it into
+exports, so secrets are taken out of both as soon as we have read them. The readable settings stay
+here, in the process, and never in anything that is pickled or exported.
+"""
+
+from typing import Any
+
+from freqtrade.exceptions import OperationalException
+
+from freqtrade_balance_guard.errors import SettingsError
+from freqtrade_balance_guard.settings import GuardSettings, load_settings, misspelt_section, scrub
+
+
+SECTION = "balance_guard"
+
+# The last section that was read in this process, as it stands in the config now (scrubbed), and
+# what it said. freqtrade copies configs, hence equality and not identity finds it again.
+_last_read: tuple[object, GuardSettings] | None = None
+
+
+def settings_of(config: dict[str, Any]) -> GuardSettings | None:
+    """The guard's settings of a loaded config; None where the guard is to stay inert.
+
+    :raises OperationalException: the section is wrong; freqtrade then ends with exit code 2 (a
+        ConfigurationError would end it with 0)
+    """
+    global _last_read
+    if SECTION not in config:
+        _refuse_misspelt(config)
+        return None
+    section = config[SECTION]
+    if _last_read is not None and _last_read[0] == section:
+        settings = _last_read[1]
+    else:
+        try:
+            settings = load_settings(section)
+        except SettingsError as error:
+            raise OperationalException(str(error)) from error
+        _take_secrets_out(config)
+        _last_read = (config[SECTION], settings)
+    return settings if settings.enabled else None
+
+
+def _take_secrets_out(config: dict[str, Any]) -> None:
+    config[SECTION] = scrub(config[SECTION])
+    original = config.get("original_config")
+    if isinstance(original, dict) and SECTION in original:
+        original[SECTION] = scrub(original[SECTION])
+
+
+def _refuse_misspelt(config: dict[str, Any]) -> None:
+    written = misspelt_section(config)
+    if written is not None:
+        raise OperationalException(
+            f'"{written}" is not a known section of the configuration; did you mean "{SECTION}"?'
+        )

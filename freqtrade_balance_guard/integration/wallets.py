@@ -1,0 +1,206 @@
+"""freqtrade's ``Wallets``, guarded.
+
+The bot, the strategy, RPC and the scheduler all hold one Wallets object. It is promoted in place
+(``wallets.__class__ = GuardedWallets``), because a second object would fork the state.
+Without a guard, each method is freqtrade's own.
+"""
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from freqtrade.exceptions import DependencyException, ExchangeError
+from freqtrade.persistence import Trade
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from freqtrade_balance_guard.events import EventHub, OrderDenied
+from freqtrade_balance_guard.guard import Guard
+from freqtrade_balance_guard.integration.context import current_entry, last_minimum_query
+from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
+from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
+from freqtrade_balance_guard.money import ONE, to_decimal, to_float
+
+
+logger = logging.getLogger(__name__)
+
+
+class GuardedWallets(Wallets):
+    """Wallets that let no entry out which the user's limits or the exchange would refuse."""
+
+    guard: Guard | None = None
+    market_rules: Callable[[str], MarketRules]
+    _guarded_strategy: IStrategy | None = None
+
+    def put_guard(
+        self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
+    ) -> None:
+        """Take up a guard. A second strategy on the same wallets brings its own."""
+        self.guard = guard
+        self.market_rules = market_rules
+        self._guarded_strategy = strategy
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy of us woke up in another process: one of hyperopt's workers, where nobody
+        # activated anything.
+        self.__dict__.update(state)
+        from freqtrade_balance_guard.integration.activation import activate_in_worker
+
+        activate_in_worker(self)
+
+    # What may be spent, in stake currency
+
+    def equity(self) -> Decimal:
+        """Total equity in stake currency: free plus what open trades cost."""
+        return self._free(self._stake_currency) + to_decimal(Trade.total_open_trades_stakes())
+
+    def available(self) -> Decimal:
+        """What one may still spend: the smaller of freqtrade's answer and free - floor."""
+        freqtrade_available = to_decimal(super().get_available_stake_amount())
+        return min(freqtrade_available, self.spendable_stake())
+
+    def spendable_stake(self) -> Decimal:
+        """Free stake currency above the floor, whatever share of it freqtrade may trade with."""
+        free = self._free(self._stake_currency)
+        if self.guard is None:
+            return free
+        return free - self.guard.floor(self._stake_currency, self.equity)
+
+    def _free(self, currency: str) -> Decimal:
+        return to_decimal(self.get_free(currency))
+
+    # Entries
+
+    def get_trade_stake_amount(
+        self, pair: str, max_open_trades: float, update: bool = True
+    ) -> float:
+        """freqtrade's sizing, and a refusal as early as it is certain.
+
+        :raises EntryDenied: nothing may be entered now, whatever its size
+        """
+        guard = self.guard
+        if guard is None or guard.settings.is_neutral:
+            return super().get_trade_stake_amount(pair, max_open_trades, update)
+        try:
+            stake = super().get_trade_stake_amount(pair, max_open_trades, update)
+        except ExchangeError:
+            raise  # the exchange did not answer: freqtrade says so and tries again
+        except DependencyException as error:
+            available = self.available()
+            denied = Denied(
+                DenialCode.INSUFFICIENT_AVAILABLE,
+                str(error).rstrip("."),
+                {"available": available},
+            )
+            raise EntryDenied(guard.deny(pair, denied)) from error
+        try:
+            early = guard.check_available(pair, self.available(), self.equity)
+        except Exception as error:
+            early = self.fail_closed(pair, error)
+        if early is not None:
+            raise EntryDenied(early)
+        return stake
+
+    def validate_stake_amount(
+        self,
+        pair: str,
+        stake_amount: float | None,
+        min_stake_amount: float | None,
+        max_stake_amount: float,
+        trade_amount: float | None,
+    ) -> float:
+        """The size of an entry, or 0. Every entry passes here, in every mode."""
+        guard = self.guard
+        if guard is None or guard.settings.is_neutral:
+            return super().validate_stake_amount(
+                pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
+            )
+        if not stake_amount or isinstance(stake_amount, str) or stake_amount <= 0:
+            # Not an entry: the strategy or freqtrade's sizing asked for none.
+            return 0
+        try:
+            request = self._entry_request(
+                pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
+            )
+            decision = guard.size_entry(request, self.market_rules(pair), self.equity)
+        except Exception as error:
+            self.fail_closed(pair, error)
+            return 0
+        return to_float(decision.stake) if isinstance(decision, Approved) else 0
+
+    def _entry_request(
+        self,
+        pair: str,
+        stake_amount: float,
+        min_stake_amount: float | None,
+        max_stake_amount: float,
+        trade_amount: float | None,
+    ) -> EntryRequest:
+        maximum = max_stake_amount
+        if trade_amount:
+            # freqtrade: together with what is already in the trade, no more than the maximum.
+            maximum -= trade_amount
+        query = last_minimum_query.get()
+        knows_price = query is not None and query.pair == pair and query.price
+        entry = current_entry.get()
+        kind = EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
+        if entry is not None and entry.pair == pair:
+            kind = entry.kind
+        return EntryRequest(
+            pair=pair,
+            stake=to_decimal(stake_amount),
+            available=self.available(),
+            funds=self.spendable_stake(),
+            freqtrade_minimum=to_decimal(min_stake_amount) if min_stake_amount else None,
+            maximum=None if maximum == float("inf") else to_decimal(maximum),
+            price=to_decimal(query.price) if query and knows_price else None,
+            leverage=to_decimal(query.leverage or 1) if query and knows_price else ONE,
+            stoploss=self.stoploss(),
+            is_short=entry.is_short if entry is not None else False,
+            kind=kind,
+        )
+
+    def stoploss(self) -> Decimal:
+        """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""
+        return to_decimal(self._guarded_strategy.stoploss if self._guarded_strategy else 0)
+
+    def exchange_minimum_stake(self, pair: str, price: float, leverage: float) -> float | None:
+        """freqtrade's own minimum for ``pair`` with the strategy's stop-loss, in stake currency."""
+        stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
+        return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
+
+    def fail_closed(self, pair: str, error: Exception) -> Denied:
+        """The refusal when we failed ourselves; the traceback goes to the debug log."""
+        logger.debug("The guard failed on %s.", pair, exc_info=error)
+        guard = self.guard
+        denied = Denied(DenialCode.GUARD_ERROR, f"the guard failed: {error}")
+        return guard.deny_for_error(pair, error) if guard else denied
+
+
+class RefusingWallets(Wallets):
+    """Wallets for a freqtrade that differs from the one we know: exits work, entries do not.
+
+    The methods take anything, because it may be their very signature that differs.
+    """
+
+    def refuse_entries(self, refusal: Denied, hub: EventHub) -> None:
+        """From now on every entry is refused with ``refusal``."""
+        self._refusal = refusal
+        self._refusal_hub = hub
+
+    def get_trade_stake_amount(self, pair: str, *args: Any, **kwargs: Any) -> float:
+        raise EntryDenied(self._refuse(pair))
+
+    def validate_stake_amount(self, *args: Any, **kwargs: Any) -> float:
+        self._refuse(str(kwargs.get("pair", args[0] if args else "?")))
+        return 0
+
+    def _refuse(self, pair: str) -> Denied:
+        refusal = self._refusal
+        self._refusal_hub.publish(
+            OrderDenied(pair, refusal.code, refusal.sentence, refusal.numbers)
+        )
+        return refusal

@@ -1,0 +1,119 @@
+"""What an exchange demands of an order on one market, and what that means for getting out again."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from freqtrade_balance_guard.money import ONE, ZERO, round_down, round_up
+
+
+class PrecisionMode(StrEnum):
+    """How an exchange writes down the precision of an amount (ccxt's three modes)."""
+
+    TICK_SIZE = "tick_size"
+    DECIMAL_PLACES = "decimal_places"
+    SIGNIFICANT_DIGITS = "significant_digits"
+
+
+@dataclass(frozen=True, slots=True)
+class AmountPrecision:
+    """Rounds an amount as ccxt truncates it before an order goes out.
+
+    ``value`` is the step itself (TICK_SIZE), a count of decimals (DECIMAL_PLACES) or a count of
+    digits (SIGNIFICANT_DIGITS). None means that the exchange does not round.
+    """
+
+    mode: PrecisionMode = PrecisionMode.TICK_SIZE
+    value: Decimal | None = None
+
+    def step(self, amount: Decimal) -> Decimal:
+        """The distance between two sendable amounts near ``amount`` (base currency)."""
+        if self.value is None:
+            return ZERO
+        if self.mode is PrecisionMode.TICK_SIZE:
+            return self.value
+        if self.mode is PrecisionMode.DECIMAL_PLACES:
+            return ONE.scaleb(-int(self.value))
+        if amount == 0:
+            return ZERO
+        return ONE.scaleb(amount.adjusted() + 1 - int(self.value))
+
+    def down(self, amount: Decimal) -> Decimal:
+        """The largest sendable amount that is not above ``amount``."""
+        return round_down(amount, self.step(amount))
+
+    def up(self, amount: Decimal) -> Decimal:
+        """The smallest sendable amount that is not below ``amount``."""
+        return round_up(amount, self.step(amount))
+
+
+# A stop-loss of 90 % or more is how strategies write "none". Nobody holds a position down to a
+# tenth in order to sell it there; asking for room down to it would refuse every ordinary stake.
+# Such a strategy gets room for a fall by half.
+STOPLOSS_MEANS_NONE = Decimal("0.9")
+FALL_WITHOUT_STOPLOSS = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """One market's minimums. Amounts in base currency, cost in quote, fee as a ratio.
+
+    Source: the exchange's own ``limits`` and ``precision`` as ccxt reports them; for futures
+    already turned from contracts into base currency.
+    ``reserve`` is freqtrade's ``amount_reserve_percent`` (a ratio, 0.05 by default): the price of
+    an exit is not known when we enter, and it is seldom better than planned.
+    """
+
+    amount_min: Decimal | None = None
+    cost_min: Decimal | None = None
+    precision: AmountPrecision = AmountPrecision()
+    fee: Decimal = ZERO
+    reserve: Decimal = Decimal("0.05")
+
+    @property
+    def _amount_floor(self) -> Decimal:
+        return self.amount_min or ZERO
+
+    def shortfall(self, amount: Decimal, price: Decimal) -> str:
+        """Which minimum an order of ``amount`` at ``price`` misses: "amount", "cost" or "" (none).
+
+        The amount is rounded as it would be sent.
+        """
+        sendable = self.precision.down(amount)
+        if sendable <= 0 or sendable < self._amount_floor:
+            return "amount"
+        if self.cost_min is not None and sendable * price < self.cost_min:
+            return "cost"
+        return ""
+
+    def smallest_order_amount(self, price: Decimal) -> Decimal:
+        """The smallest amount that the exchange takes at ``price``, already sendable."""
+        smallest = self._amount_floor
+        if self.cost_min is not None:
+            smallest = max(smallest, self.cost_min / price)
+        return self.precision.up(smallest)
+
+    def exit_room_amount(
+        self, price: Decimal, stoploss: Decimal, is_short: bool = False
+    ) -> Decimal:
+        """The smallest entry amount at ``price`` whose position can still be sold at the stop.
+
+        The entry's fee may be taken from the coin bought, the rest is truncated to the exchange's
+        precision, and the price may fall to the stop-loss (for a short position the price rises,
+        which makes the order worth more).
+        """
+        fall = ZERO if is_short else fall_to_stoploss(stoploss)
+        exit_amount = self._amount_floor
+        if self.cost_min is not None:
+            exit_amount = max(exit_amount, self.cost_min / (price * (ONE - fall)))
+        exit_amount = self.precision.up(exit_amount * (ONE + self.reserve))
+        return self.precision.up(exit_amount / (ONE - self.fee))
+
+
+def fall_to_stoploss(stoploss: Decimal) -> Decimal:
+    """How far the price may fall before the position is sold, as a ratio from 0 to 0.9.
+
+    :param stoploss: freqtrade's ``stoploss``, -0.10 for 10 %
+    """
+    distance = abs(stoploss)
+    return FALL_WITHOUT_STOPLOSS if distance >= STOPLOSS_MEANS_NONE else distance

@@ -1,0 +1,137 @@
+"""How large an entry may be. The order of the limits is fixed (docs/how-it-decides.md):
+
+freqtrade's own sizing comes first, lifted by at most 30 % to the minimum; then the threshold;
+then the cap, a share of what is available. A larger stake is made smaller. A minimum above the
+cap is a refusal: nothing is ever lifted above the cap.
+
+All amounts are in the stake currency and before leverage, unless their name says otherwise.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from freqtrade_balance_guard.limits.decision import Approved, Decision, DenialCode, Denied
+from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.money import HUNDRED, ONE, ZERO, format_amount
+
+
+# freqtrade raises a stake that is under the minimum, but by no more than this (its own rule).
+LIFT_MAX = Decimal("1.3")
+
+# A stake becomes an amount by float division in freqtrade; without this hair a stake that is
+# exactly enough for ten steps would be truncated to nine.
+FLOAT_HAIR = ONE + Decimal("1e-9")
+
+
+class EntryKind(StrEnum):
+    """Which limits an entry meets."""
+
+    NEW = "new"
+    ADJUSTMENT = "adjustment"
+    # A replacement is no larger than the order that it replaces. Refusing it would make freqtrade
+    # delete the trade, so it meets only the hard limits: the exchange's minimum and the funds.
+    REPLACEMENT = "replacement"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLimits:
+    """The user's limits for the present tier, in the stake currency; percent from 0 to 100."""
+
+    min_order_size: Decimal
+    min_balance_threshold: Decimal
+    position_size_percent: Decimal
+    room_for_exit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRequest:
+    """An entry as freqtrade is about to size it.
+
+    ``available`` is the smaller one of freqtrade's available stake and ours (spendable - floor -
+    reserved), ``funds`` is ours alone: what can be paid, fee included (None: same as available).
+    ``freqtrade_minimum`` is its own minimum stake (None: no minimum), ``maximum`` the most that
+    the exchange allows for the position (None: no limit). ``price`` is the planned price in quote
+    per base, None where nobody asked for a minimum at a price before; then the last look at the
+    rounded order decides about the room for its exit.
+    """
+
+    pair: str
+    stake: Decimal
+    available: Decimal
+    freqtrade_minimum: Decimal | None
+    funds: Decimal | None = None
+    maximum: Decimal | None = None
+    price: Decimal | None = None
+    leverage: Decimal = ONE
+    stoploss: Decimal = ZERO
+    is_short: bool = False
+    kind: EntryKind = EntryKind.NEW
+
+
+def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> Denied | None:
+    """The refusal while available stake is below ``min_balance_threshold``, else None."""
+    if available >= limits.min_balance_threshold:
+        return None
+    return Denied(
+        DenialCode.BELOW_THRESHOLD,
+        f"available {format_amount(available)} {currency} is below min_balance_threshold "
+        f"{format_amount(limits.min_balance_threshold)} {currency}",
+        {"available": available, "min_balance_threshold": limits.min_balance_threshold},
+    )
+
+
+def entry_minimum(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> Decimal:
+    """The smallest stake that this entry may have."""
+    minimum = request.freqtrade_minimum or ZERO
+    if request.kind is EntryKind.REPLACEMENT:
+        return minimum
+    minimum = max(minimum, limits.min_order_size)
+    # An adjustment only makes a position larger, hence never harder to sell.
+    if request.kind is EntryKind.NEW and limits.room_for_exit and request.price:
+        amount = rules.exit_room_amount(request.price, request.stoploss, request.is_short)
+        minimum = max(minimum, amount * request.price / request.leverage * FLOAT_HAIR)
+    return minimum
+
+
+def size_entry(
+    request: EntryRequest, limits: EntryLimits, rules: MarketRules, currency: str
+) -> Decision:
+    """Decide about one entry.
+
+    :param currency: the stake currency, for the sentence
+    :return: ``Approved`` with a stake between the minimum and the cap, or ``Denied``
+    """
+    hard_only = request.kind is EntryKind.REPLACEMENT
+    if not hard_only and (denied := below_threshold(request.available, limits, currency)):
+        return denied
+
+    share = HUNDRED if hard_only else limits.position_size_percent
+    cap = request.available * share / HUNDRED
+    if request.funds is not None:
+        # The fee may come on top of the price, and the exchange wants both at once.
+        cap = min(cap, request.funds / (ONE + rules.fee))
+    if request.maximum is not None:
+        cap = min(cap, request.maximum)
+    minimum = entry_minimum(request, limits, rules)
+    if minimum > cap or cap <= 0:
+        return Denied(
+            DenialCode.CAP_BELOW_MINIMUM,
+            f"the smallest order that can be closed again costs {format_amount(minimum)} "
+            f"{currency}, one entry may take {format_amount(cap)} {currency} "
+            f"of {format_amount(request.available)} {currency} available",
+            {"minimum": minimum, "cap": cap, "available": request.available},
+        )
+    if request.stake * LIFT_MAX < minimum:
+        return Denied(
+            DenialCode.STAKE_BELOW_MINIMUM,
+            f"a stake of {format_amount(request.stake)} {currency} is more than 30 % below the "
+            f"smallest order that can be closed again, {format_amount(minimum)} {currency}",
+            {"stake": request.stake, "minimum": minimum},
+        )
+    wanted = max(request.stake, minimum)
+    if wanted > cap:
+        return Approved(
+            cap, reduced_by="available" if share == HUNDRED else "position_size_percent"
+        )
+    return Approved(wanted)

@@ -1,0 +1,1 @@
+"""Listens to events and counts, logs or shows them. Told, never asked."""

@@ -1,0 +1,82 @@
+"""The two listeners that every guard has: one counts, one says it in plain words, once."""
+
+import logging
+from collections import Counter
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import (
+    Event,
+    OrderDenied,
+    PartialExitReduced,
+    StakeReduced,
+)
+from freqtrade_balance_guard.money import format_amount
+
+
+logger = logging.getLogger("freqtrade_balance_guard")
+
+# A signal repeats in every loop; its refusal is news once per pair and this many seconds.
+SILENCE_SECONDS = 600.0
+
+
+class EventCounts:
+    """Counts facts by kind; refusals also by code."""
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.denials: Counter[str] = Counter()
+
+    def __call__(self, event: Event) -> None:
+        self.events[type(event).__name__] += 1
+        if isinstance(event, OrderDenied):
+            self.denials[event.code] += 1
+
+
+class PlainWords:
+    """Logs refusals and reductions: one line per pair and ten minutes, whatever the reason.
+
+    When the reason changes meanwhile, the next line will tell the newest; every single refusal is
+    counted all the same.
+    """
+
+    def __init__(self, clock: Clock, silence_seconds: float = SILENCE_SECONDS) -> None:
+        self._clock = clock
+        self._silence_seconds = silence_seconds
+        self._told_at: dict[tuple[str, str], float] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, OrderDenied):
+            if self._is_news("denied", event.pair):
+                logger.warning("No order for %s: %s", event.pair, denial_text(event))
+        elif isinstance(event, StakeReduced):
+            if self._is_news("reduced", event.pair):
+                logger.info(
+                    "Stake for %s made smaller by %s: %s instead of %s.",
+                    event.pair,
+                    event.limit,
+                    format_amount(event.granted),
+                    format_amount(event.wanted),
+                )
+        elif isinstance(event, PartialExitReduced):
+            if self._is_news("reduced", event.pair):
+                logger.info(
+                    "Partial exit of %s made smaller, so that the rest can still be sold: "
+                    "%s instead of %s.",
+                    event.pair,
+                    format_amount(event.granted),
+                    format_amount(event.wanted),
+                )
+
+    def _is_news(self, kind: str, pair: str) -> bool:
+        now = self._clock.monotonic()
+        told_at = self._told_at.get((kind, pair))
+        if told_at is not None and now - told_at < self._silence_seconds:
+            return False
+        self._told_at[(kind, pair)] = now
+        return True
+
+
+def denial_text(event: OrderDenied) -> str:
+    """The sentence, and in brackets code and numbers for a search."""
+    numbers = ", ".join(f"{name}={format_amount(n)}" for name, n in event.numbers.items())
+    return f"{event.sentence}. [{event.code}{': ' + numbers if numbers else ''}]"
