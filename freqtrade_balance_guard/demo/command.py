@@ -1,0 +1,154 @@
+"""`balance-guard demo`: the same trouble for a plain and a guarded bot, side by side."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.demo import picture, table
+from freqtrade_balance_guard.demo.bot import BotError
+from freqtrade_balance_guard.demo.scene import Scene
+from freqtrade_balance_guard.demo.scenes import SCENES, chosen
+from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, play_scene
+
+
+# Without a terminal (a log, a pipe) rich assumes 80 columns, in which the table is unreadable.
+_WIDTH = 150
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own options."""
+    parser.add_argument("--scenes", metavar="A,B", help="play only these scenes")
+    parser.add_argument("--list-scenes", action="store_true", help="say which there are, and end")
+    parser.add_argument("--dry-run", action="store_true", help="the same wiring in dry-run")
+    parser.add_argument(
+        "--way",
+        choices=["launcher", "mixin"],
+        default="launcher",
+        help="how the guard gets around the strategy (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the results as JSON only")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="where picture, results and logs go (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all claims held; 1: a claim was broken, or a scene could not be played; 2: bad options."""
+    # Progress goes to stderr: with --json, stdout is JSON and nothing else.
+    talk = Console(stderr=True)
+    if args.list_scenes:
+        return _list_scenes(as_json=args.json)
+    try:
+        scenes = chosen(args.scenes)
+    except ValueError as error:
+        talk.print(str(error), style="red")
+        return 2
+    clock = SystemClock()
+    started = clock.monotonic()
+    try:
+        played = _play_all(scenes, args, talk)
+    except BotError as error:
+        talk.print(str(error), style="red", markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        talk.print("Stopped.")
+        return 130
+    results = table.as_json(played, dry_run=args.dry_run, seconds=clock.monotonic() - started)
+    files = _write(played, results, args)
+    if args.json:
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
+    else:
+        _show(played, results, args)
+    for note in files:
+        talk.print(note, markup=False, highlight=False, soft_wrap=True)
+    return 0 if results["ok"] else 1
+
+
+def _list_scenes(*, as_json: bool) -> int:
+    if as_json:
+        listed = [{"name": scene.name, "title": scene.title} for scene in SCENES]
+        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+    else:
+        for scene in SCENES:
+            sys.stdout.write(f"{scene.name:18} {scene.title}\n")
+    return 0
+
+
+def _play_all(scenes: Sequence[Scene], args: argparse.Namespace, talk: Console) -> list[Played]:
+    played = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balance-guard-")))
+        progress = stack.enter_context(
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[state]}"),
+                TimeElapsedColumn(),
+                console=talk,
+            )
+        )
+        for number, scene in enumerate(scenes, start=1):
+            progress.console.print(f"Scene {number} of {len(scenes)}: {scene.title}")
+            tasks: dict[Side, TaskID] = {
+                side: progress.add_task(f"  {side:8}", total=1.0, state="") for side in SIDES
+            }
+
+            def report(
+                side: Side, state: str, share: float, tasks: dict[Side, TaskID] = tasks
+            ) -> None:
+                progress.update(tasks[side], completed=share, state=state)
+
+            played.append(
+                play_scene(
+                    scene,
+                    folder / scene.name,
+                    guarded_way=args.way,
+                    dry_run=args.dry_run,
+                    report=report,
+                )
+            )
+    return played
+
+
+def _write(played: Sequence[Played], results: object, args: argparse.Namespace) -> list[str]:
+    """Picture, results and the bots' logs; sentences about what was written."""
+    output: Path = args.output
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    for one in played:
+        for performance in (one.plain, one.guarded):
+            log = output / f"{one.scene.name}-{performance.side}.log"
+            log.write_text(performance.log, encoding="utf-8")
+    notes = [f"Results and the logs of the bots: {output}"]
+    if args.dry_run:
+        # A dry run leaves no trace on the exchange that could be drawn.
+        return notes
+    try:
+        files = picture.draw(played, output)
+    except picture.MatplotlibMissing as error:
+        return [*notes, str(error)]
+    return [*notes, f"Picture: {', '.join(str(file) for file in files)}"]
+
+
+def _show(played: Sequence[Played], results: dict[str, object], args: argparse.Namespace) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(table.as_table(played, dry_run=args.dry_run))
+    for one in played:
+        for sentence in one.broken:
+            console.print(f"{one.scene.name}: {sentence}", style="red", markup=False)
+    if results["ok"]:
+        console.print("The guarded bot kept every claim of every scene.", style="green")

@@ -1,0 +1,174 @@
+"""The picture of a demo: what was true, what the bot was told, and what it ordered.
+
+matplotlib (extra `report`) is imported on use only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from freqtrade_balance_guard.demo.stage import ACCOUNT, Performance, Played
+
+
+MISSING = (
+    "The picture needs matplotlib, which is not installed: "
+    'pip install "freqtrade-balance-guard[report]"'
+)
+
+Points = list[tuple[float, float]]  # (seconds since the bot began to trade, amount)
+
+
+class MatplotlibMissing(Exception):
+    """The extra `report` is not installed."""
+
+
+@dataclass
+class Timeline:
+    """One side of one scene, in seconds and stake currency."""
+
+    true_free: Points = field(default_factory=list)
+    told_free: Points = field(default_factory=list)
+    buys: Points = field(default_factory=list)  # at the free balance they left behind
+    sells: Points = field(default_factory=list)
+    rejected: Points = field(default_factory=list)
+    unreadable: list[float] = field(default_factory=list)  # answers without a number
+    events: list[tuple[float, str]] = field(default_factory=list)
+
+
+def timeline(performance: Performance, currency: str = "USDT") -> Timeline:
+    """Reads the sandbox's journal; what was before the bot began to trade ends up at second 0."""
+    line = Timeline(events=[(at - performance.curtain, what) for at, what in performance.labels])
+    free = 0.0
+    for entry in performance.journal:
+        if entry.get("account") != ACCOUNT:
+            continue
+        at = max(float(entry["time"]) - performance.curtain, 0.0)
+        event = entry["event"]
+        if event == "balance_changed" and entry["currency"] == currency:
+            free = float(entry["free"])
+            line.true_free.append((at, free))
+        elif event == "balance_told":
+            _note_told(line, at, entry, currency)
+        elif event == "order_filled":
+            (line.buys if entry["side"] == "buy" else line.sells).append((at, free))
+        elif event == "order_rejected":
+            line.rejected.append((at, free))
+    return line
+
+
+def _note_told(line: Timeline, at: float, entry: Mapping[str, Any], currency: str) -> None:
+    told = _told_free(entry["balances"], currency)
+    if told is None:
+        line.unreadable.append(at)
+    else:
+        line.told_free.append((at, told))
+
+
+def _told_free(balances: Mapping[str, Any], currency: str) -> float | None:
+    try:
+        return float(balances[currency]["total"]) - float(balances[currency]["held"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def draw(played: Sequence[Played], folder: Path) -> list[Path]:
+    """Writes timeline.svg and timeline.png into ``folder``; a column per scene, a row per side.
+
+    :raises MatplotlibMissing: without the extra `report`
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MatplotlibMissing(MISSING) from error
+
+    figure = Figure(figsize=(4.2 * len(played) + 0.6, 6.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(played), squeeze=False, sharex="col", sharey="col")
+    for column, one in enumerate(played):
+        for row, performance in enumerate((one.plain, one.guarded)):
+            panel = axes[row][column]
+            _draw_panel(panel, timeline(performance), performance)
+            if row == 0:
+                panel.set_title(one.scene.name, fontsize=11, fontweight="bold", pad=22)
+            else:
+                panel.set_xlabel("seconds since the bot trades")
+            if column == 0:
+                panel.set_ylabel(f"{performance.side}\nfree USDT")
+    handles, labels = _legend(axes)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.suptitle("True balance, what the bot was told, and its orders")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "timeline.svg", folder / "timeline.png"]
+    for file in files:
+        figure.savefig(file, dpi=130)
+    return files
+
+
+def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
+    end = max((at for at, _ in _all_points(line)), default=1.0) + 1.0
+    if line.true_free:
+        at, amounts = _steps(line.true_free, end)
+        panel.step(at, amounts, where="post", color="#1f6feb", linewidth=2, label="true balance")
+    if line.told_free:
+        at, amounts = _steps(line.told_free, end)
+        panel.step(
+            *(at, amounts), where="post", color="#d97706", linestyle="--", label="told to the bot"
+        )
+    marks = (
+        (line.buys, "^", "#15803d", "bought"),
+        (line.sells, "v", "#7c3aed", "sold"),
+        (line.rejected, "x", "#dc2626", "rejected by the exchange"),
+    )
+    for points, marker, color, label in marks:
+        if points:
+            panel.scatter(
+                *zip(*points, strict=True), marker=marker, color=color, s=46, zorder=3, label=label
+            )
+    for second in line.unreadable:
+        panel.axvline(second, color="#9ca3af", linewidth=0.8)
+    for second, what in line.events:
+        panel.axvline(second, color="#6b7280", linestyle=":", linewidth=1)
+        panel.annotate(
+            *(what, (second, 1.0)),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=7,
+            ha="center",
+            color="#4b5563",
+        )
+    panel.set_ylim(bottom=0)
+    panel.margins(y=0.15)
+    panel.text(0.02, 0.04, _caption(performance), transform=panel.transAxes, fontsize=8)
+
+
+def _caption(performance: Performance) -> str:
+    m = performance.measures
+    parts = [f"{m.orders} orders", f"{m.rejected} rejected", f"{m.private_calls} private calls"]
+    if m.stuck_trades:
+        parts.append(f"{len(m.stuck_trades)} stuck")
+    if m.refused_pairs:
+        parts.append(f"{len(m.refused_pairs)} pairs refused by the guard")
+    return ", ".join(parts)
+
+
+def _all_points(line: Timeline) -> Iterable[tuple[float, float]]:
+    return [*line.true_free, *line.told_free, *line.buys, *line.sells, *line.rejected]
+
+
+def _steps(points: Points, end: float) -> tuple[list[float], list[float]]:
+    at = [second for second, _ in points]
+    amounts = [amount for _, amount in points]
+    return [*at, end], [*amounts, amounts[-1]]
+
+
+def _legend(axes: Any) -> tuple[list[Any], list[str]]:
+    """Every label once, wherever it stands."""
+    found: dict[str, Any] = {}
+    for panel in axes.flat:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)

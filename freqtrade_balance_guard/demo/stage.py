@@ -1,0 +1,245 @@
+"""Plays scenes: one sandbox and one bot per side, both sides at the same time."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.demo import measure
+from freqtrade_balance_guard.demo.bot import Bot, BotError, BotSettings, Way
+from freqtrade_balance_guard.demo.measure import Measures
+from freqtrade_balance_guard.demo.scene import Scene
+from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
+
+
+Side = Literal["plain", "guarded"]
+SIDES: tuple[Side, Side] = ("plain", "guarded")
+ACCOUNT = "main"
+
+# side, what it does now, how much of the scene is over (0..1)
+Report = Callable[[Side, str, float], None]
+
+
+@dataclass
+class Performance:
+    """How a scene went on one side."""
+
+    side: Side
+    way: Way
+    measures: Measures
+    journal: list[dict[str, Any]] = field(default_factory=list)
+    curtain: float = 0.0  # unix time at which the bot began to trade
+    labels: list[tuple[float, str]] = field(default_factory=list)  # (unix time, event)
+    log: str = ""
+
+
+@dataclass
+class Played:
+    """A scene with both sides, and which of its claims the guarded side broke."""
+
+    scene: Scene
+    plain: Performance
+    guarded: Performance
+    broken: list[str]
+
+
+def play_scene(
+    scene: Scene, folder: Path, *, guarded_way: Way, dry_run: bool, report: Report
+) -> Played:
+    """Both sides at the same time, each with its own exchange.
+
+    :raises BotError: when a bot does not start or does not get through the scene
+    """
+    ways: dict[Side, Way] = {"plain": "plain", "guarded": guarded_way}
+    give_up = threading.Event()
+
+    def side_of(side: Side) -> Performance:
+        try:
+            return _Stage(scene, side, ways[side], folder / side, dry_run, report, give_up).play()
+        except BaseException:
+            give_up.set()
+            raise
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        try:
+            plain, guarded = [pool.submit(side_of, side) for side in SIDES]
+            played = Played(scene, plain.result(), guarded.result(), [])
+        except BaseException:
+            # Also Ctrl-C: the other side must not go on alone.
+            give_up.set()
+            raise
+    played.broken = broken_claims(scene, played.guarded.measures, dry_run=dry_run)
+    return played
+
+
+def broken_claims(scene: Scene, guarded: Measures, *, dry_run: bool = False) -> list[str]:
+    """What the guarded side showed although the scene claims that it does not; sentences."""
+    broken = []
+    if guarded.exit_code is not None:
+        broken.append(f"the guarded bot ended by itself with code {guarded.exit_code}")
+    if "no_rejection" in scene.claims and guarded.rejected:
+        broken.append(f"the exchange rejected {guarded.rejected} orders")
+    if "no_unknown_order" in scene.claims and guarded.unknown_orders:
+        broken.append(f"unknown to the bot: {', '.join(guarded.unknown_orders)}")
+    if "no_stuck_trade" in scene.claims and guarded.stuck_trades:
+        broken.append(f"stuck: {', '.join(guarded.stuck_trades)}")
+    if "no_wrong_size" in scene.claims and guarded.wrong_sizes:
+        broken.append(f"wrong size: {', '.join(guarded.wrong_sizes)}")
+    if "no_order" in scene.claims and guarded.orders:
+        broken.append(f"{guarded.orders} orders where none may be")
+    for pair, lines in guarded.refused_pairs.items():
+        # A dry run refuses for the same reasons, so that this holds there too.
+        if lines > scene.most_refusal_lines:
+            broken.append(f"{pair} is refused in {lines} lines of the log")
+    return broken
+
+
+class _Stage:
+    """One side of one scene."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        side: Side,
+        way: Way,
+        folder: Path,
+        dry_run: bool,
+        report: Report,
+        give_up: threading.Event,
+    ) -> None:
+        self._scene = scene
+        self._side: Side = side
+        self._way: Way = way
+        self._folder = folder
+        self._dry_run = dry_run
+        self._report = report
+        self._give_up = give_up
+        self._clock = SystemClock()
+        self._labels: list[tuple[float, str]] = []
+
+    def play(self) -> Performance:
+        scenario = Scenario.model_validate(dict(self._scene.scenario))
+        self._report(self._side, "starting", 0.0)
+        with Sandbox.start(scenario) as sandbox:
+            settings = self._settings(sandbox)
+            with Bot.start(settings, self._folder) as bot:
+                bot.wait_running()
+                curtain = self._now()
+                sandbox.control.reset_counters()
+                self._follow_script(sandbox.control, bot)
+                # Measured while it runs: what it does on its way out is not part of the scene.
+                performance = Performance(
+                    side=self._side,
+                    way=self._way,
+                    measures=self._measure(sandbox.control, bot),
+                    journal=sandbox.control.journal(),
+                    curtain=curtain,
+                    labels=self._labels,
+                )
+                self._report(self._side, "stopping", 1.0)
+            performance.log = bot.log()
+        self._report(self._side, "done", 1.0)
+        return performance
+
+    def _settings(self, sandbox: Sandbox) -> BotSettings:
+        return BotSettings(
+            exchange=sandbox.freqtrade_exchange(account=ACCOUNT),
+            plan=self._scene.plan,
+            way=self._way,
+            guard=self._scene.guard,
+            stake_amount=self._scene.stake_amount,
+            max_open_trades=self._scene.max_open_trades,
+            dry_run=self._dry_run,
+            dry_run_wallet=float(self._scene.stake),
+        )
+
+    def _follow_script(self, exchange: SandboxClient, bot: Bot) -> None:
+        """Events wait for loops, not for seconds: a slow machine plays the same scene."""
+        end = self._clock.monotonic() + self._scene.at_most
+        done = 0
+        for step in [*self._scene.script, None]:
+            wanted = self._scene.loops if step is None else step.loop
+            while done < wanted and self._clock.monotonic() < end:
+                if self._give_up.is_set():
+                    raise BotError("The other side of the scene failed.")
+                self._wait_one_loop(bot, end)
+                done += 1
+                self._report(self._side, "trading", done / self._scene.loops)
+                if bot.exit_code() is not None:
+                    return
+            if step is not None:
+                self._labels.append((self._now(), step.event.label))
+                step.event.play(exchange, bot)
+
+    def _wait_one_loop(self, bot: Bot, end: float) -> None:
+        """A loop that takes longer than the scene is part of the measurement, not an error."""
+        before = len(bot.loops())
+        while len(bot.loops()) == before and self._clock.monotonic() < end:
+            if bot.exit_code() is not None or self._give_up.wait(0.05):
+                return
+
+    def _measure(self, exchange: SandboxClient, bot: Bot) -> Measures:
+        state = exchange.state()
+        refused = exchange.rejections()
+        in_database = bot.orders()
+        on_exchange = [row for row in exchange.orders() if row["account"] == ACCOUNT]
+        codes, pairs = measure.refusals(bot.log())
+        markets = {
+            symbol: {**rules, "price": state["prices"][symbol]["bid"]}
+            for symbol, rules in state["markets"].items()
+        }
+        return Measures(
+            orders=len(in_database) if self._dry_run else len(on_exchange),
+            rejections=measure.rejections(refused),
+            private_calls=exchange.counters()["private"],
+            slowest_loop=round(max(bot.loops(), default=0.0), 2),
+            loops=len(bot.loops()),
+            wrong_sizes=measure.wrong_sizes(
+                exchange.journal(), ACCOUNT, "USDT", self._scene.right_size
+            ),
+            unknown_orders=measure.unknown_orders(on_exchange, in_database),
+            stuck_trades=measure.stuck_trades(bot.open_trades(), refused, markets),
+            end_value=self._dry_value(bot, state) if self._dry_run else _value(state),
+            warnings=measure.warnings(bot.log()),
+            refusals=codes,
+            refused_pairs=pairs,
+            exit_code=bot.exit_code(),
+        )
+
+    def _dry_value(self, bot: Bot, state: dict[str, Any]) -> Decimal:
+        """The simulated wallet: what it began with, what is realised, what is held."""
+        value = self._scene.stake
+        for trade in bot.trades():
+            value += Decimal(str(trade["realized_profit"] or trade["close_profit_abs"] or 0))
+            if trade["is_open"]:
+                held = Decimal(str(trade["amount"])) * _price(state, trade["pair"])
+                value += held - Decimal(str(trade["stake_amount"]))
+        return value
+
+    def _now(self) -> float:
+        return self._clock.wall().timestamp()
+
+
+def _value(state: dict[str, Any]) -> Decimal:
+    """All that the account owns, at the present prices, in USDT."""
+    value = Decimal(0)
+    for currency, holding in state["accounts"][ACCOUNT]["balances"].items():
+        price = Decimal(1) if currency == "USDT" else _price(state, f"{currency}/USDT")
+        value += Decimal(holding["total"]) * price
+    return value
+
+
+def _price(state: dict[str, Any], symbol: str) -> Decimal:
+    return Decimal(state["prices"][symbol]["last"])
+
+
+def totals(played: Sequence[Played]) -> dict[Side, Measures]:
+    """All scenes together, per side."""
+    return {
+        "plain": measure.added([one.plain.measures for one in played]),
+        "guarded": measure.added([one.guarded.measures for one in played]),
+    }
