@@ -90,7 +90,8 @@ def _serve(args: argparse.Namespace, scenario: Scenario, announce: Callable[[str
         threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
 
     def alive() -> bool:
-        return parent is None or os.getppid() == parent
+        # On Windows a virtual environment's python is a launcher in between: there the pipe decides.
+        return parent is None or os.name != "posix" or os.getppid() == parent
 
     try:
         signalled = asyncio.run(

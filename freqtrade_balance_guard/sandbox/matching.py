@@ -148,11 +148,12 @@ class Matching:
         if fillable <= 0:
             return
         limit = order.request.price
-        if new or just_triggered or limit is None:
-            for level in market.walk(order.side, fillable, limit, market.prices.quote(now)):
-                if not order.is_open:
-                    return
-                self._fill(order, market, level, maker=False, now=now)
+        takes = new or just_triggered or limit is None or order.capped_by is not None
+        fills = market.walk(order.side, fillable, limit, market.prices.quote(now)) if takes else []
+        if fills or limit is None:
+            for level in fills:
+                if order.is_open:
+                    self._fill(order, market, level, maker=False, now=now)
         elif (seen.low.ask <= limit) if order.side == "buy" else (seen.high.bid >= limit):
             self._fill(order, market, Level(limit, fillable), maker=True, now=now)
 

@@ -1,0 +1,132 @@
+"""What the sandbox's tests share: an exchange in memory, and one in a process with ccxt on it."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+import pytest
+
+from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+from freqtrade_balance_guard.sandbox.audit import audit
+from freqtrade_balance_guard.sandbox.auth import sign
+from freqtrade_balance_guard.sandbox.clock import ManualClock
+from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.orders import Order, OrderRequest
+from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
+
+
+@dataclass
+class Bench:
+    """An exchange in memory with a clock to turn, and short words for what tests do with it."""
+
+    exchange: Exchange
+    clock: ManualClock
+    account: str = "main"
+    key: str = ""
+    _service: list[Service] = field(default_factory=list)
+    _nonce: int = 0
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.exchange.advance()
+
+    def place(
+        self,
+        side: Any,
+        order_type: Any,
+        amount: str,
+        price: str | None = None,
+        *,
+        symbol: str = "ETH/USDT",
+        **more: Any,
+    ) -> Order:
+        request = OrderRequest(
+            symbol=symbol,
+            side=side,
+            order_type=order_type,
+            amount=Decimal(amount),
+            price=None if price is None else Decimal(price),
+            **more,
+        )
+        return self.exchange.place_order(self.account, self.key, request)
+
+    def total(self, currency: str) -> Decimal:
+        return self.exchange.account(self.account).holding(currency).total
+
+    def held(self, currency: str) -> Decimal:
+        return self.exchange.account(self.account).holding(currency).held
+
+    def free(self, currency: str) -> Decimal:
+        return self.exchange.account(self.account).holding(currency).free
+
+    def audit(self) -> dict[str, Any]:
+        return audit(self.exchange)
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.exchange.journal.entries() if entry["event"] in names]
+
+    def ask(self, endpoint: str, key_index: int = 0, **params: str) -> Answer:
+        """A signed private request as ccxt would send it, without HTTP."""
+        if not self._service:
+            self._service.append(Service(self.exchange))
+        api_key = self.exchange.scenario.api_key(self.account, key_index)
+        self._nonce += 1
+        body = "&".join(f"{k}={v}" for k, v in {"nonce": str(self._nonce), **params}.items())
+        path = f"/0/private/{endpoint}"
+        secret = base64.b64decode(api_key.secret)
+        request = Request(
+            endpoint=endpoint,
+            private=True,
+            path=path,
+            body=body.encode(),
+            content_type="application/x-www-form-urlencoded",
+            key=api_key.key,
+            signature=sign(secret, path, body.encode(), str(self._nonce)),
+        )
+        return self._service[0].answer(request)
+
+
+@pytest.fixture
+def bench_of() -> Callable[..., Bench]:
+    def make(**scenario: Any) -> Bench:
+        clock = ManualClock()
+        return Bench(Exchange(Scenario.model_validate(scenario), clock), clock)
+
+    return make
+
+
+@pytest.fixture
+def bench(bench_of: Callable[..., Bench]) -> Bench:
+    """One account with 1000 USDT on the default markets; ETH costs 2500 with 0.5 spread."""
+    return bench_of()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Sandbox]]:
+    """Starts sandboxes in processes of their own and ends them after the test."""
+    running: list[Sandbox] = []
+
+    def make(**scenario: Any) -> Sandbox:
+        running.append(Sandbox.start(Scenario.model_validate(scenario)))
+        return running[-1]
+
+    yield make
+    for sandbox in running:
+        sandbox.stop()
+
+
+@pytest.fixture
+def ccxt_of() -> Callable[..., ccxt.kraken]:
+    """ccxt's own Kraken client for one of a sandbox's keys."""
+
+    def make(sandbox: Sandbox, account: str = "main", key_index: int = 0, **more: Any) -> Any:
+        section = sandbox.freqtrade_exchange(account, key_index)
+        config = {"apiKey": section["key"], "secret": section["secret"], "timeout": 3000}
+        client = ccxt.kraken(config | section["ccxt_config"] | more)
+        client.load_markets()
+        return client
+
+    return make
