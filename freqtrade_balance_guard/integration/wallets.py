@@ -8,12 +8,12 @@ Without a guard, each method is freqtrade's own.
 import logging
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from freqtrade.exceptions import DependencyException, ExchangeError
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
-from freqtrade.wallets import Wallets
+from freqtrade.wallets import Wallet, Wallets
 
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
@@ -34,6 +34,7 @@ class GuardedWallets(Wallets):
     guard: Guard | None = None
     market_rules: Callable[[str], MarketRules]
     _guarded_strategy: IStrategy | None = None
+    _told_wallets: dict[str, Wallet] | None = None
 
     def put_guard(
         self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
@@ -50,6 +51,15 @@ class GuardedWallets(Wallets):
         from freqtrade_balance_guard.integration.activation import activate_in_worker
 
         activate_in_worker(self)
+
+    def _local_log(self, msg: str, level: Literal["info", "warning", "debug"] = "info") -> None:
+        # freqtrade writes this line for every pair that signals, in every loop. It is news when
+        # the balance changed.
+        if msg == "Wallets synced." and self.guard is not None:
+            if self._wallets == self._told_wallets:
+                level = "debug"
+            self._told_wallets = self._wallets
+        super()._local_log(msg, level)
 
     # What may be spent, in stake currency
 

@@ -1,0 +1,70 @@
+# Two commands are all a visitor needs: `make demo` and `make test`. Each sets up what it needs on a
+# machine that has only Python >= 3.11 and make; a second run is quick.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALLED := $(VENV)/.installed
+
+# The releases that we promise to work with; `make compat` runs the contract on both.
+OLDEST := 2026.3
+NEWEST := 2026.9
+
+.PHONY: help install demo test lint acceptance soak bench baseline compat docs clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## Create .venv with the package and everything that the checks need.
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): this takes a minute or two, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: install ## Watch freqtrade trade on a local exchange, plain and guarded side by side.
+	@$(BIN)/balance-guard demo
+
+test: install ## Lint, types, and all tests that finish in minutes.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not acceptance and not benchmark and not soak"
+
+lint: install ## Repair what can be repaired, then check style and types.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/mypy
+
+acceptance: install ## The long matrices with real bots, one bot at a time.
+	@$(BIN)/python -m pytest -m acceptance -q --durations=15
+
+soak: install ## Random trouble for a long time.
+	@$(BIN)/python -m pytest -m soak -q --timeout 7200
+
+bench: install ## Ratios to plain freqtrade, each measured in one run.
+	@$(BIN)/python -m pytest -m benchmark -q -s --timeout 3600
+
+baseline: install ## What plain freqtrade does in the same troubles: our control.
+	@$(BIN)/python scripts/baseline.py
+
+compat: .venv-compat-$(OLDEST)/.installed .venv-compat-$(NEWEST)/.installed ## The contract on the oldest and the newest supported freqtrade.
+	@for release in $(OLDEST) $(NEWEST); do \
+		echo "freqtrade $$release"; \
+		.venv-compat-$$release/bin/python -m pytest -q tests/contract || exit 1; \
+	done
+
+.venv-compat-%/.installed: pyproject.toml
+	@echo "Setting up freqtrade $*."
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install "freqtrade==$*" --editable ".[dev]"
+	@touch $@
+
+docs: install ## Build the documentation into site/.
+	@$(PIP) install --constraint constraints.txt --editable ".[docs]"
+	@$(BIN)/mkdocs build --strict
+
+clean: ## Remove what the targets above made.
+	rm -rf $(VENV) .venv-compat-* build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output baseline-output
