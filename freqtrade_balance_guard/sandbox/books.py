@@ -60,8 +60,8 @@ class Books:
         """Exchanges `amount` (base) at `price` and returns (cost in quote, fee).
 
         The order's hold shrinks to `hold_after`, or further: to what is left of it after this
-        payment, so that rounding never eats into money that is not held. Cost and fee are rounded
-        down for the same reason.
+        payment, because a fill at a worse price than the hold was made for must not hold more.
+        Cost and fee are rounded down and holds up: no rounding eats into money that is not held.
         """
         base, _, quote = order.symbol.partition("/")
         account = self.accounts[order.account]

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from freqtrade_balance_guard.sandbox.faults import Fault
 from freqtrade_balance_guard.sandbox.orders import Refused
 
 
@@ -239,6 +240,17 @@ def test_a_stop_to_buy_that_a_gap_made_too_dear_is_cancelled_by_the_exchange(ben
 
     assert (order.status, order.reason) == ("canceled", "Insufficient funds")
     assert bench.free("USDT") == 1000
+
+
+def test_a_stop_to_buy_that_fills_partly_after_a_gap_holds_no_more_than_before(bench):
+    bench.exchange.add_fault(Fault(kind="partial_fill", fraction=D("0.5")))
+    order = bench.place("buy", "stop-loss", "0.2", trigger=D("2600"))
+    held = bench.held("USDT")
+    bench.exchange.set_price("ETH/USDT", D("4000"))
+
+    assert (order.status, order.filled) == ("open", D("0.1"))
+    assert bench.held("USDT") == held - order.cost - order.fee
+    assert bench.audit()["ok"]
 
 
 def test_a_post_only_order_that_would_take_is_refused(bench):
