@@ -2,7 +2,8 @@
 
 The private-call meter belongs to a key: every call adds to it (ledgers and trade history 2, orders
 and cancels nothing), it decays with time, and above its maximum calls are refused. The order meter
-belongs to an account and pair: placing adds 1, cancelling a young order adds up to 8. Source:
+belongs to an account and pair: placing adds 1, cancelling a young order adds up to 8; here a cancel is counted
+but never refused. Source:
 Kraken's "Spot REST rate limits" and "Spot trading rate limits", starter tier as the default.
 """
 
@@ -51,8 +52,12 @@ class Meter:
         level = self.level(now)
         if cost > 0 and level + cost > self._maximum:
             return False
-        self._level, self._at = level + cost, now
+        self.charge(cost, now)
         return True
+
+    def charge(self, cost: float, now: float) -> None:
+        """Counts a call that is never refused."""
+        self._level, self._at = self.level(now) + cost, now
 
 
 def call_cost(endpoint: str) -> int:

@@ -116,20 +116,20 @@ class Service:
         now = self._exchange.now()
         if not holder.calls.add(call_cost(call.endpoint), now):
             raise Refused("EAPI:Rate limit exceeded")
-        if call.endpoint not in ("AddOrder", "CancelOrder"):
-            return
-        symbol, cost = call.symbol or "", 1.0
+        if call.endpoint == "AddOrder" and call.symbol is not None:
+            if not self._order_meter(holder.account, call.symbol).add(1, now):
+                raise Refused("EOrder:Rate limit exceeded")
         if call.endpoint == "CancelOrder":
             order = self._exchange.matching.orders.get(params.get("txid", ""))
-            if order is None:
-                return
-            symbol, cost = order.symbol, cancel_cost(now - order.created_at)
-        limits = self._limits[holder.account]
-        meter = self._order_meters.setdefault(
-            (holder.account, symbol), Meter(limits.order_maximum, limits.order_decay)
+            if order is not None and order.account == holder.account:
+                meter = self._order_meter(holder.account, order.symbol)
+                meter.charge(cancel_cost(now - order.created_at), now)
+
+    def _order_meter(self, account: str, symbol: str) -> Meter:
+        limits = self._limits[account]
+        return self._order_meters.setdefault(
+            (account, symbol), Meter(limits.order_maximum, limits.order_decay)
         )
-        if not meter.add(cost, now):
-            raise Refused("EOrder:Rate limit exceeded")
 
     def _fault_instead(self, active: ActiveFault, call: Call, params: Mapping[str, str]) -> Answer:
         """The request is not executed; this is what comes back in its place."""
