@@ -64,9 +64,8 @@ def _sentence(details: Any) -> str:
     shown = context.get("shown")
     if shown == "":
         return f"{key} has a wrong kind of value (not shown here); it must be {allowed}."
-    return (
-        f"{key} is {shown_value(details['input'], parts) if shown is None else _quoted(shown)}"
-        + (f"; it must be {allowed}.")
+    return f"{key} is {shown_value(details['input'], parts) if shown is None else _json(shown)}" + (
+        f"; it must be {allowed}."
     )
 
 
@@ -79,7 +78,7 @@ def key_path(parts: Iterable[object]) -> str:
         elif re.fullmatch(r"[\w-]{1,60}", str(part)):
             path += f".{part}"
         else:
-            path += f"[{_quoted(str(part))}]"
+            path += f"[{_json(str(part))}]"
     return path
 
 
@@ -102,20 +101,23 @@ def shown_value(value: object, parts: Sequence[object]) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
     if isinstance(value, Decimal):
         return format_amount(value) if value.is_finite() else str(value)
     try:
-        text = json.dumps(value, ensure_ascii=False, default=_kind)
+        return _json(value)
     except (TypeError, ValueError, RecursionError):  # odd keys, thousands of digits, deep nesting
         return _kind(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
-def _quoted(text: str) -> str:
-    short = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
-    return json.dumps(short)
+def _json(value: object) -> str:
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        value = f"{value[:_LONGEST_VALUE]}..."
+    text = json.dumps(value, ensure_ascii=False, default=_kind)
+    if not text.isprintable():
+        text = json.dumps(value, default=_kind)
+    # Text is cut before it is quoted, anything else after it is written.
+    too_long = not isinstance(value, str) and len(text) > _LONGEST_VALUE
+    return f"{text[:_LONGEST_VALUE]}..." if too_long else text
 
 
 def _kind(value: object) -> str:

@@ -24,6 +24,7 @@ from freqtrade_balance_guard.settings.values import (
     Name,
     Switch,
     contradiction,
+    differ,
     given_twice,
 )
 from freqtrade_balance_guard.settings.venue import VenueSettings
@@ -71,7 +72,7 @@ def _fold_venue_names(venues: object) -> object:
         before = folded.setdefault(name, venue)
         if isinstance(before, dict) and isinstance(venue, dict):
             for key in before.keys() & venue.keys():
-                if before[key] != venue[key]:
+                if differ(before[key], venue[key]):
                     raise given_twice(f".{name}.{key}")
             folded[name] = {**before, **venue}
         elif before is not venue:

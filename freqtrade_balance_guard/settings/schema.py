@@ -37,7 +37,9 @@ class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, Decimal):
             dft = to_float(dft)
-        return int(dft) if isinstance(dft, float) and dft.is_integer() else dft
+        if isinstance(dft, float) and dft.is_integer():
+            return int(dft)
+        return super().encode_default(dft)
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         drawn = super().dict_schema(schema)

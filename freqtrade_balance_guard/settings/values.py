@@ -42,6 +42,14 @@ def given_twice(where: str) -> PydanticCustomError:
     return contradiction(where, "is given twice with different values; it must be written once")
 
 
+def differ(first: object, second: object) -> bool:
+    """Whether two raw values are not the same; NaN is the same as itself."""
+    try:
+        return first is not second and first != second
+    except ArithmeticError:  # a signalling NaN refuses to be compared
+        return True
+
+
 class Rule:
     """A rule for one value: how it is read, what is allowed, and the same as JSON schema."""
 

@@ -1,5 +1,6 @@
 """A second exchange for arbitrage legs: the shape of freqtrade's own ``exchange`` section."""
 
+from copy import deepcopy
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from freqtrade_balance_guard.settings.values import (
     SecretText,
     Switch,
     Text,
+    differ,
     given_twice,
 )
 
@@ -48,6 +50,12 @@ _PASSED_ON = (
     "log_responses", "enable_ws", "unknown_fee_rate", "outdated_offset", "markets_refresh_interval",
 )  # fmt: skip
 _CcxtSection = Secret[dict[str, Any]]
+
+
+def _nothing() -> _CcxtSection:
+    return _CcxtSection({})
+
+
 _Wallet = Annotated[
     Annotated[CurrencyAmounts, Tag("<by currency>")] | Annotated[Decimal, AMOUNT, Tag("<number>")],
     Discriminator(lambda value: "<by currency>" if isinstance(value, dict) else "<number>"),
@@ -77,14 +85,14 @@ class VenueSettings(BaseModel):
     wallet_address: _Credential = Field(default=None, description="Wallet of a decentral exchange.")
     private_key: _Credential = Field(default=None, description="Private key of that wallet.")
     token: _Credential = Field(default=None, description="Access token, where there is one.")
-    dry_run_wallet: _Wallet | None = Field(
-        default=None,
+    dry_run_wallet: _Wallet = Field(
+        default_factory=dict,
         description="Dry-run money on this venue: an amount of the stake currency, or amounts by "
         "currency.",
     )
-    ccxt_config: _CcxtSection | None = Field(default=None, description="Passed on to ccxt.")
-    ccxt_sync_config: _CcxtSection | None = Field(default=None, description="Likewise.")
-    ccxt_async_config: _CcxtSection | None = Field(default=None, description="Likewise.")
+    ccxt_config: _CcxtSection = Field(default_factory=_nothing, description="Passed on to ccxt.")
+    ccxt_sync_config: _CcxtSection = Field(default_factory=_nothing, description="Likewise.")
+    ccxt_async_config: _CcxtSection = Field(default_factory=_nothing, description="Likewise.")
     log_responses: Annotated[bool, Switch()] = Field(
         default=False, description="Log the exchange's answers."
     )
@@ -126,8 +134,8 @@ class VenueSettings(BaseModel):
                 section[name] = to_float(value) if isinstance(value, Decimal) else value
         for name in (*CREDENTIALS, *CCXT_SECTIONS):
             held = getattr(self, name)
-            if held is not None:
-                section[name] = held.get_secret_value()
+            if held is not None and held.get_secret_value():
+                section[name] = deepcopy(held.get_secret_value())
         return section
 
     def dry_run_amounts(self, stake_currency: str) -> dict[str, float]:
@@ -135,14 +143,13 @@ class VenueSettings(BaseModel):
         wallet = self.dry_run_wallet
         if isinstance(wallet, dict):
             return {currency: to_float(amount) for currency, amount in wallet.items()}
-        return {} if wallet is None else {stake_currency: to_float(wallet)}
+        return {stake_currency: to_float(wallet)}
 
     def without_secrets(self) -> "VenueSettings":
         """A copy without credentials; ccxt's configuration is kept scrubbed."""
         update: dict[str, Any] = dict.fromkeys(CREDENTIALS)
         for name in CCXT_SECTIONS:
-            held = getattr(self, name)
-            update[name] = held and _CcxtSection(scrub(held.get_secret_value()))
+            update[name] = _CcxtSection(scrub(getattr(self, name).get_secret_value()))
         return self.model_copy(update=update)
 
 
@@ -157,7 +164,7 @@ def _renamed(section: dict[Any, Any], names: dict[str, str], where: str = "") ->
     renamed: dict[Any, Any] = {}
     for key, value in section.items():
         name = names.get(fold(key), key) if isinstance(key, str) else key
-        if name in renamed and renamed[name] != value:
+        if name in renamed and differ(renamed[name], value):
             raise given_twice(f"{where}.{name}")
         renamed[name] = value
     return renamed
