@@ -18,7 +18,7 @@ from freqtrade_balance_guard.settings.venue import CCXT_SECTIONS
 SECTION = "balance_guard"
 
 # What an object, a list or a required key must look like; by the last name of the key.
-_SHAPES = {
+SHAPES = {
     "": 'an object such as {"min_order_size_usdt": 2.5}',
     "reserve_balance": 'an object of currencies and amounts such as {"USDT": 5}',
     "dry_run_wallet": 'an amount, or an object of currencies and amounts such as {"USDT": 1000}',
@@ -88,7 +88,7 @@ def _shape(parts: Sequence[object]) -> str:
         return 'an object of limits such as {"up_to": 100}' if names == ["tiers"] else "text"
     if len(parts) == 2 and parts[0] == "venues":
         return 'an object such as {"name": "kraken"}'
-    return _SHAPES.get(names[-1] if names else "", "an object")
+    return SHAPES.get(names[-1] if names else "", "an object")
 
 
 def shown_value(value: object, parts: Sequence[object]) -> str:
