@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,8 @@ _TOLERANCE = Decimal("1.001")
 # "... [cap_below_minimum: minimum=3.15, cap=2.5]"
 _REFUSAL = re.compile(r"freqtrade_balance_guard.*\[([a-z_]+)[:\]]")
 _PAIR = re.compile(r"\b[A-Z0-9]{2,}/[A-Z0-9]{2,}\b")
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ")
+_STAMP_FORM = "%Y-%m-%d %H:%M:%S,%f"
 _LEVEL = re.compile(r" - (WARNING|ERROR|CRITICAL) - ")
 
 
@@ -156,6 +159,17 @@ def refusals(log: str) -> tuple[dict[str, int], dict[str, int]]:
             codes[found.group(1)] += 1
             pairs.update(set(_PAIR.findall(line)))
     return dict(codes), dict(pairs)
+
+
+def refusal_times(log: str) -> list[float]:
+    """When the guard refused (unix times); freqtrade's log is in local time, to the millisecond."""
+    times = []
+    for line in log.splitlines():
+        stamp = _STAMP.match(line)
+        if stamp and _REFUSAL.search(line):
+            # Without a zone it is local time, which is what timestamp() takes it for.
+            times.append(datetime.strptime(stamp.group(1), _STAMP_FORM).timestamp())
+    return times
 
 
 def warnings(log: str) -> int:

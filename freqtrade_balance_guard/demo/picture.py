@@ -3,11 +3,12 @@
 matplotlib (extra `report`) is imported on use only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.stage import ACCOUNT, Performance, Played
 
 
@@ -31,30 +32,49 @@ class Timeline:
     told_free: Points = field(default_factory=list)
     buys: Points = field(default_factory=list)  # at the free balance they left behind
     sells: Points = field(default_factory=list)
-    rejected: Points = field(default_factory=list)
+    rejected: Points = field(default_factory=list)  # by the exchange
+    refused: Points = field(default_factory=list)  # by the guard
     unreadable: list[float] = field(default_factory=list)  # answers without a number
     events: list[tuple[float, str]] = field(default_factory=list)
+    end: float = 0.0
 
 
 def timeline(performance: Performance, currency: str = "USDT") -> Timeline:
     """Reads the sandbox's journal; what was before the bot began to trade ends up at second 0."""
-    line = Timeline(events=[(at - performance.curtain, what) for at, what in performance.labels])
+    line = Timeline(
+        events=[(at - performance.curtain, what) for at, what in performance.labels],
+        end=performance.ended - performance.curtain,
+    )
     free = 0.0
+    filled: list[tuple[Points, float]] = []  # marked where the balance is after the fill
     for entry in performance.journal:
-        if entry.get("account") != ACCOUNT:
+        if entry.get("account") != ACCOUNT or float(entry["time"]) > performance.ended:
             continue
         at = max(float(entry["time"]) - performance.curtain, 0.0)
         event = entry["event"]
         if event == "balance_changed" and entry["currency"] == currency:
             free = float(entry["free"])
             line.true_free.append((at, free))
+            for points, when in filled:
+                points.append((when, free))
+            filled.clear()
         elif event == "balance_told":
             _note_told(line, at, entry, currency)
         elif event == "order_filled":
-            (line.buys if entry["side"] == "buy" else line.sells).append((at, free))
+            filled.append((line.buys if entry["side"] == "buy" else line.sells, at))
         elif event == "order_rejected":
             line.rejected.append((at, free))
+    line.refused = [
+        (at - performance.curtain, _at(line.true_free, at - performance.curtain))
+        for at in measure.refusal_times(performance.log)
+        if at <= performance.ended
+    ]
     return line
+
+
+def _at(points: Points, second: float) -> float:
+    """The amount that held at a time."""
+    return next((amount for at, amount in reversed(points) if at <= second), 0.0)
 
 
 def _note_told(line: Timeline, at: float, entry: Mapping[str, Any], currency: str) -> None:
@@ -90,6 +110,9 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
         for row, performance in enumerate((one.plain, one.guarded)):
             panel = axes[row][column]
             _draw_panel(panel, timeline(performance), performance)
+            floor = float(one.scene.right_size.floor)
+            if floor:
+                panel.axhline(floor, color="#0f766e", linewidth=1, label="floor: is to stay")
             if row == 0:
                 panel.set_title(one.scene.name, fontsize=11, fontweight="bold", pad=22)
             else:
@@ -108,7 +131,7 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
 
 
 def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
-    end = max((at for at, _ in _all_points(line)), default=1.0) + 1.0
+    end = line.end
     if line.true_free:
         at, amounts = _steps(line.true_free, end)
         panel.step(at, amounts, where="post", color="#1f6feb", linewidth=2, label="true balance")
@@ -121,6 +144,7 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
         (line.buys, "^", "#15803d", "bought"),
         (line.sells, "v", "#7c3aed", "sold"),
         (line.rejected, "x", "#dc2626", "rejected by the exchange"),
+        (line.refused, "s", "#0891b2", "refused by the guard"),
     )
     for points, marker, color, label in marks:
         if points:
@@ -153,10 +177,6 @@ def _caption(performance: Performance) -> str:
     if m.refused_pairs:
         parts.append(f"{len(m.refused_pairs)} pairs refused by the guard")
     return ", ".join(parts)
-
-
-def _all_points(line: Timeline) -> Iterable[tuple[float, float]]:
-    return [*line.true_free, *line.told_free, *line.buys, *line.sells, *line.rejected]
 
 
 def _steps(points: Points, end: float) -> tuple[list[float], list[float]]:

@@ -43,7 +43,7 @@ UNSELLABLE = Scene(
     script=[
         Step(
             5,
-            PriceMoves({"ADA/USDT": "0.24", "XRP/USDT": "0.288"}, "prices fall below both stops"),
+            PriceMoves({"ADA/USDT": "0.249", "XRP/USDT": "0.299"}, "prices fall below both stops"),
         )
     ],
     loops=14,
@@ -94,7 +94,7 @@ PARTIAL = Scene(
         ),
     ),
     guard={"position_size_percent": 80},
-    script=[Step(9, PriceMoves({"XRP/USDT": "0.285"}, "XRP falls below its stop"))],
+    script=[Step(9, PriceMoves({"XRP/USDT": "0.299"}, "XRP falls below its stop"))],
     loops=17,
     stake_amount=30.0,
     max_open_trades=2,

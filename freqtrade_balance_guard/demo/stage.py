@@ -33,6 +33,7 @@ class Performance:
     measures: Measures
     journal: list[dict[str, Any]] = field(default_factory=list)
     curtain: float = 0.0  # unix time at which the bot began to trade
+    ended: float = 0.0  # unix time of the scene's end
     labels: list[tuple[float, str]] = field(default_factory=list)  # (unix time, event)
     log: str = ""
 
@@ -138,6 +139,7 @@ class _Stage:
                     measures=self._measure(sandbox.control, bot),
                     journal=sandbox.control.journal(),
                     curtain=curtain,
+                    ended=self._now(),
                     labels=self._labels,
                 )
                 self._report(self._side, "stopping", 1.0)

@@ -1,0 +1,101 @@
+"""The list of scenes: each can be played, and each is set up so that a plain bot gets into it."""
+
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.demo.measure import Measures
+from freqtrade_balance_guard.demo.scenes import BETWEEN, PARTIAL, SCENES, UNSELLABLE, chosen
+from freqtrade_balance_guard.demo.stage import broken_claims
+from freqtrade_balance_guard.sandbox import Scenario
+
+
+SECONDS_PER_SCENE = 8  # starting and stopping two bots; a loop takes one second
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_scene_has_a_valid_exchange_and_trades_only_what_is_listed_there(scene):
+    scenario = Scenario.model_validate(dict(scene.scenario))
+    listed = {market.symbol for market in scenario.markets}
+    adjusted = {adjustment.pair for adjustment in scene.plan.adjustments}
+
+    assert set(scene.plan.signals) | set(scene.plan.stakes) | adjusted <= listed
+    assert scene.stake == scenario.accounts[0].balances["USDT"]
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_the_script_of_a_scene_runs_forward_and_ends_before_the_scene(scene):
+    loops = [step.loop for step in scene.script]
+
+    assert loops == sorted(loops)
+    assert all(0 < loop < scene.loops for loop in loops)
+    assert scene.claims
+
+
+def test_every_scene_has_a_name_of_its_own():
+    names = [scene.name for scene in SCENES]
+
+    assert len(set(names)) == len(names)
+
+
+def test_all_scenes_together_take_less_than_three_minutes():
+    assert sum(scene.loops + SECONDS_PER_SCENE for scene in SCENES) < 180
+
+
+def test_the_unsellable_position_is_under_the_minimum_at_its_stop_and_the_other_is_not():
+    at_stop = {
+        pair: Decimal(str(stake)) * (1 + Decimal(str(UNSELLABLE.plan.stoploss)))
+        for pair, stake in UNSELLABLE.plan.stakes.items()
+    }
+
+    assert at_stop["ADA/USDT"] < 5 < at_stop["XRP/USDT"]
+
+
+def test_the_free_money_lies_between_the_two_minimums():
+    for market in BETWEEN.scenario["markets"]:
+        minimum = Decimal(market["amount_min"]) * Decimal(market["price"])
+        # freqtrade uses 99 % of what is free, and asks for 5 % more than the minimum.
+        assert minimum < BETWEEN.stake * Decimal("0.99") < minimum * Decimal("1.05")
+
+
+def test_the_partial_exits_are_one_too_small_part_and_one_too_small_rest():
+    too_small, too_much = PARTIAL.plan.adjustments
+    rest = PARTIAL.plan.stakes[too_much.pair] * (1 + too_much.share)
+
+    assert abs(too_small.stake) < 5
+    assert rest > 7.5, "freqtrade itself would refuse it"
+    assert rest * (1 + PARTIAL.plan.stoploss) < 5
+
+
+def test_scenes_are_chosen_by_name_and_keep_their_order():
+    names = f"{SCENES[-1].name}, {SCENES[0].name}"
+
+    assert chosen(names) == [SCENES[0], SCENES[-1]]
+    assert chosen(None) == SCENES
+
+
+def test_an_unknown_scene_is_named_together_with_those_that_exist():
+    with pytest.raises(ValueError, match=r"no scene 'moon'.*unsellable"):
+        chosen("moon")
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (Measures(rejections={"EOrder:Cost minimum not met": 2}), "rejected 2 orders"),
+        (Measures(unknown_orders=["buy ADA/USDT 3 (O1)"]), "unknown to the bot: buy ADA/USDT"),
+        (Measures(stuck_trades=["ADA/USDT worth 3.80"]), "stuck: ADA/USDT"),
+        (Measures(wrong_sizes=["ADA/USDT for 7.60"]), "wrong size: ADA/USDT"),
+        (Measures(refused_pairs={"ADA/USDT": 2}), "ADA/USDT is refused in 2 lines"),
+        (Measures(exit_code=0), "ended by itself with code 0"),
+    ],
+)
+def test_a_claim_that_the_guarded_bot_broke_is_a_sentence(seen, sentence):
+    (broken,) = broken_claims(UNSELLABLE, seen)
+
+    assert sentence in broken
+
+
+def test_an_order_breaks_the_claim_of_a_scene_where_none_may_be():
+    assert broken_claims(BETWEEN, Measures(orders=1)) == ["1 orders where none may be"]
+    assert broken_claims(UNSELLABLE, Measures(orders=1)) == []
