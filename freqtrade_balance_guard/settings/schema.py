@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, NoDefault
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from freqtrade_balance_guard.money import to_float
@@ -28,11 +28,7 @@ _OTHER_SPELLINGS = ("api_key", "apiKey", "accountId", "walletAddress", "privateK
 
 
 class _Generator(GenerateJsonSchema):
-    """Numbers stay numbers, and "not written" is no value that a user could write."""
-
-    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
-        default = super().get_default_value(schema)
-        return NoDefault if default is None else default
+    """Defaults that are Decimals stay numbers; names stay as the user writes them."""
 
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, Decimal):
@@ -61,6 +57,10 @@ def section_schema() -> dict[str, Any]:
     schema["description"] = (
         "Settings of freqtrade-balance-guard: seconds, percents, stake currency."
     )
+    for section in (schema, *schema["$defs"].values()):
+        for drawn in section["properties"].values():
+            if drawn.get("default", ...) is None:
+                del drawn["default"]  # "not written" is no value that a user could write
     _mark_later(schema["properties"], IN_EFFECT)
     _mark_later(schema["$defs"][TierSettings.__name__]["properties"], IN_EFFECT_IN_A_TIER)
     venue = schema["$defs"][VenueSettings.__name__]["properties"]

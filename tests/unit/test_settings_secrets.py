@@ -85,6 +85,13 @@ def test_a_scrubbed_section_holds_no_secret_and_the_original_is_untouched(
     assert section == before
 
 
+@pytest.mark.parametrize("name", sorted({*CREDENTIALS, *CCXT_SECRETS}))
+def test_every_name_of_a_credential_is_known(name: str) -> None:
+    assert MARK not in json.dumps(scrub({"venues": {"a": {name: MARK}}}))
+    assert MARK not in json.dumps(scrub({"venues": {"a": {"ccxt_config": {"b": {name: MARK}}}}}))
+    assert MARK not in json.dumps(scrub({"venus": {"a": {name: MARK}}}))
+
+
 @given(section)
 def test_neither_a_sentence_nor_the_settings_show_a_secret(section: dict[str, Any]) -> None:
     try:
