@@ -36,7 +36,8 @@ class Section(BaseModel):
 
 
 def _twice_enough(data: dict[str, Any]) -> Decimal:
-    return 2 * Decimal(data["enough_stake"])
+    # Absent if it was refused: some releases of pydantic ask for this default all the same.
+    return 2 * Decimal(data.get("enough_stake", 0))
 
 
 class RebalanceSettings(Section):
