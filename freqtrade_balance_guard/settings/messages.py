@@ -96,7 +96,11 @@ def shown_value(value: object, parts: Sequence[object]) -> str:
     # A level forgotten below "venues" puts a key or a secret where something else belongs.
     if list(parts[:1]) == ["venues"]:
         harmless = len(parts) > 2 and parts[2] not in CCXT_SECTIONS
-        return _shown(value) if harmless and not isinstance(value, dict | list) else _kind(value)
+        return (
+            _shown(scrub(value))
+            if harmless and not isinstance(value, dict | list)
+            else _kind(value)
+        )
     return _shown(scrub(value))
 
 

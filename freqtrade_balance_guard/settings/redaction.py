@@ -22,6 +22,8 @@ _SECRET_PARTS = (
 )  # fmt: skip
 # The part of ccxt's configuration where every value may be a login.
 _HIDE_ALL_NAMES = frozenset({"headers", "cookies"})
+# Amounts by currency: KEY, PASS and TOKEN are names of coins as well.
+_BY_CURRENCY = frozenset({"reservebalance", "dryrunwallet"})
 _HARMLESS_IN_A_VENUE = frozenset({
     "account", "ccxtasyncconfig", "ccxtconfig", "ccxtsyncconfig", "dryrunwallet", "enablews",
     "logresponses", "marketsrefreshinterval", "name", "outdatedoffset", "pairblacklist",
@@ -76,7 +78,8 @@ def scrub(section: Any) -> Any:
     """A deep copy of a ``balance_guard`` section without secrets, right or wrong as it may be.
 
     Replaced by "REDACTED": credentials of venues (also inside ``ccxt_config`` and ``headers``, and
-    every key of a venue that is not known to be harmless) and passwords in addresses.
+    every key of a venue that is not known to be harmless) and passwords in addresses. A right
+    section stays right, so that settings can be read again from what is left in a config.
     """
     return _scrubbed(section, path=())
 
@@ -102,6 +105,11 @@ def _scrubbed_entry(key: object, value: object, path: tuple[int, ...]) -> object
         return REDACTED
     if name in _HIDE_ALL_NAMES:
         return _all_hidden(value, path)
+    if name in _BY_CURRENCY and isinstance(value, dict):
+        return {
+            currency: amount if isinstance(amount, int | float | Decimal) else REDACTED
+            for currency, amount in value.items()
+        }
     if name == "venues":
         return _scrubbed_venues(value, path)
     if name == "dburl":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from settings_examples import RIGHT
 
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.settings import REDACTED, load_settings, scrub
@@ -128,7 +129,7 @@ def test_what_is_no_secret_stays_readable() -> None:
     section = {
         "min_order_size": 5,
         "tiers": [{"up_to": 50.5}],
-        "reserve_balance": {"KEY": 0, "USDT": 1},
+        "reserve_balance": {"KEY": 0, "TOKEN": 2.5, "USDT": 1},  # two of them are coins
         "ledger": {"db_url": "sqlite:///C:/data/guard.sqlite", "account": "main"},
         "venues": {
             "second": {
@@ -140,11 +141,23 @@ def test_what_is_no_secret_stays_readable() -> None:
         },
         "metrics": {"listen_ip_address": "::1"},
     }
-    scrubbed = scrub(section)
-    # A currency called KEY is the price of going by names: it is hidden, never the other way round.
-    assert scrubbed.pop("reserve_balance") == {"KEY": REDACTED, "USDT": 1}
-    del section["reserve_balance"]
-    assert scrubbed == section
+    assert scrub(section) == section
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_section_stays_right_when_its_secrets_are_gone(name: str) -> None:
+    # A worker of hyperopt reads its settings from the config that was scrubbed before.
+    scrubbed = scrub(RIGHT[name])
+    assert scrub(scrubbed) == scrubbed
+    again, before = load_settings(scrubbed), load_settings(RIGHT[name])
+    hidden = {"venues", "ledger"}
+    assert again.model_dump(exclude=hidden) == before.model_dump(exclude=hidden)
+    assert again.ledger.account == before.ledger.account
+    assert again.ledger.shown_db_url() == before.ledger.shown_db_url()
+    assert again.venues.keys() == before.venues.keys()
+    assert [v.dry_run_wallet for v in again.venues.values()] == [
+        v.dry_run_wallet for v in before.venues.values()
+    ]
 
 
 @pytest.mark.parametrize(
