@@ -90,7 +90,7 @@ def _serve(args: argparse.Namespace, scenario: Scenario, announce: Callable[[str
         threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
 
     def alive() -> bool:
-        # On Windows a virtual environment's python is a launcher in between: there the pipe decides.
+        # On Windows a virtual environment puts a launcher in between: there the pipe decides.
         return parent is None or os.name != "posix" or os.getppid() == parent
 
     try:
@@ -106,8 +106,11 @@ def _serve(args: argparse.Namespace, scenario: Scenario, announce: Callable[[str
 
 
 def _watch_stdin(server: Server) -> None:
-    """The parent holds the other end of the pipe; its end is ours."""
-    while sys.stdin.buffer.read(4096):
+    """The parent holds the other end of the pipe; its end is ours.
+
+    Reads the descriptor: a thread inside sys.stdin's buffer aborts the interpreter at its end.
+    """
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     server.stop()
 

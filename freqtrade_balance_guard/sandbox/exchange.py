@@ -1,5 +1,6 @@
 """The exchange without HTTP: accounts, markets, orders, faults and their journal in one object."""
 
+import math
 from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.accounts import Account, Holding
@@ -40,10 +41,11 @@ class Exchange:
         self._noted: dict[str, dict[str, Holding]] = {}
         for account in scenario.accounts:
             self.books.open_account(account.name)
+            # Owned since ever: a balance that lags must not lag behind the start.
             for currency, amount in account.balances.items():
-                self.books.pay_in(account.name, currency, amount, "deposit", self.started_at)
+                self.books.pay_in(account.name, currency, amount, "deposit", -math.inf)
             for currency, amount in account.rewards.items():
-                self.books.pay_in(account.name, currency, amount, "reward", self.started_at)
+                self.books.pay_in(account.name, currency, amount, "reward", -math.inf)
         self._note_balances()
         for fault in scenario.faults:
             self.faults.add(fault, self.started_at)

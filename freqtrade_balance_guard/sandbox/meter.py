@@ -2,9 +2,9 @@
 
 The private-call meter belongs to a key: every call adds to it (ledgers and trade history 2, orders
 and cancels nothing), it decays with time, and above its maximum calls are refused. The order meter
-belongs to an account and pair: placing adds 1, cancelling a young order adds up to 8; here a cancel is counted
-but never refused. Source:
-Kraken's "Spot REST rate limits" and "Spot trading rate limits", starter tier as the default.
+belongs to an account and pair: placing adds 1, cancelling a young order adds up to 8; here a
+cancel is counted but never refused. Source: Kraken's "Spot REST rate limits" and "Spot trading
+rate limits", starter tier as the default.
 """
 
 from pydantic import BaseModel, ConfigDict, Field

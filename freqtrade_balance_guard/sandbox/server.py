@@ -49,7 +49,8 @@ class Server:
             site = web.TCPSite(runner, host, port)
             await site.start()
             for number in (signal.SIGINT, signal.SIGTERM):
-                with contextlib.suppress(NotImplementedError):  # Windows
+                # Windows has no such handlers, and a thread may not set them.
+                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     self._loop.add_signal_handler(number, self._on_signal)
             ready(f"http://{host}:{runner.addresses[0][1]}")
             await self._tick(alive)

@@ -28,6 +28,14 @@ _PRIVATE_ENDPOINTS = kraken_private.ENDPOINTS | kraken_balances.ENDPOINTS
 _SECRET_PARAMS = frozenset({"nonce", "otp"})
 
 
+class RefusedByFault(Refused):
+    """The exchange says no because it was told to."""
+
+    def __init__(self, active: ActiveFault) -> None:
+        super().__init__(active.fault.message or "EOrder:Insufficient funds")
+        self.fault_id = active.fault_id
+
+
 @dataclass(frozen=True)
 class Request:
     """One call of Kraken's API."""
@@ -83,7 +91,8 @@ class Service:
                 else self._public(request, params)
             )
         except Refused as refused:
-            self._reject(call, params, refused.message, None)
+            fault_id = refused.fault_id if isinstance(refused, RefusedByFault) else None
+            self._reject(call, params, refused.message, fault_id)
             return _refusal(refused.message)
         self._exchange.counters.count(request.endpoint, call.key, call.account, failed=False)
         lost = self._exchange.faults.take_one(frozenset({"lost_reply"}), call)
@@ -109,7 +118,7 @@ class Service:
         refusal = self._exchange.faults.take_one(frozenset({"refuse"}), call)
         if refusal is not None:
             self._note_applied(refusal, call)
-            raise Refused(refusal.fault.message or "EOrder:Insufficient funds")
+            raise RefusedByFault(refusal)
         return handler(self._exchange, Caller(holder.account, holder.key), params)
 
     def _meter(self, holder: KeyHolder, call: Call, params: Mapping[str, str]) -> None:

@@ -1,6 +1,9 @@
 """What the sandbox's tests share: an exchange in memory, and one in a process with ccxt on it."""
 
+import asyncio
 import base64
+import queue
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,12 +12,14 @@ from typing import Any
 import ccxt
 import pytest
 
-from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
 from freqtrade_balance_guard.sandbox.audit import audit
 from freqtrade_balance_guard.sandbox.auth import sign
-from freqtrade_balance_guard.sandbox.clock import ManualClock
+from freqtrade_balance_guard.sandbox.clock import ManualClock, SystemClock
 from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
 from freqtrade_balance_guard.sandbox.orders import Order, OrderRequest
+from freqtrade_balance_guard.sandbox.server import Server
 from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
 
 
@@ -104,13 +109,41 @@ def bench(bench_of: Callable[..., Bench]) -> Bench:
     return bench_of()
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[..., Sandbox]]:
-    """Starts sandboxes in processes of their own and ends them after the test."""
-    running: list[Sandbox] = []
+class NearSandbox:
+    """The real server on a real port, but in a thread: starts in milliseconds.
 
-    def make(**scenario: Any) -> Sandbox:
-        running.append(Sandbox.start(Scenario.model_validate(scenario)))
+    Has what tests use of `Sandbox`, which the process, ccxt and freqtrade tests start for real.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario.with_keys()
+        self._server = Server(Exchange(self.scenario, SystemClock()))
+        ready: queue.Queue[str] = queue.Queue()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(
+                self._server.run("127.0.0.1", 0, ready.put, alive=lambda: True)
+            )
+        )
+        self._thread.start()
+        self.url = ready.get(timeout=10)
+        self.control = SandboxClient(self.url)
+
+    def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
+        return exchange_section(self.scenario, self.url, account, key_index)
+
+    def stop(self) -> None:
+        self.control.close()
+        self._server.stop()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., NearSandbox]]:
+    """Starts sandboxes and ends them after the test."""
+    running: list[NearSandbox] = []
+
+    def make(**scenario: Any) -> NearSandbox:
+        running.append(NearSandbox(Scenario.model_validate(scenario)))
         return running[-1]
 
     yield make
@@ -122,7 +155,9 @@ def start() -> Iterator[Callable[..., Sandbox]]:
 def ccxt_of() -> Callable[..., ccxt.kraken]:
     """ccxt's own Kraken client for one of a sandbox's keys."""
 
-    def make(sandbox: Sandbox, account: str = "main", key_index: int = 0, **more: Any) -> Any:
+    def make(
+        sandbox: Sandbox | NearSandbox, account: str = "main", key_index: int = 0, **more: Any
+    ) -> Any:
         section = sandbox.freqtrade_exchange(account, key_index)
         config = {"apiKey": section["key"], "secret": section["secret"], "timeout": 3000}
         client = ccxt.kraken(config | section["ccxt_config"] | more)
