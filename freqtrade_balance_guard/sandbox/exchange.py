@@ -135,8 +135,8 @@ class Exchange:
     def change_market(self, symbol: str, changes: dict[str, object]) -> MarketScenario:
         """New rules for a pair from now on. Raises LookupError, or ValueError for a bad change."""
         market = self.market(symbol)
-        market.rules = MarketScenario.model_validate(
-            market.rules.model_dump() | changes | {"symbol": symbol}
+        market.change_rules(
+            MarketScenario.model_validate(market.rules.model_dump() | changes | {"symbol": symbol})
         )
         self.journal.record("market_changed", symbol=symbol, changes=changes)
         return market.rules
@@ -184,6 +184,8 @@ class Exchange:
             }
         if order.reason is not None:
             details["reason"] = order.reason
+        if order.capped_by is not None:
+            details["fault"] = order.capped_by  # limits what fills by itself
         self.journal.record(event, **details)
 
     def _fault_changed(self, what: str, active: ActiveFault) -> None:

@@ -28,6 +28,10 @@ class Market:
         self.names: PairNames = pair_names(scenario.symbol)
         self.prices = MarketPrices(scenario, started_at)
 
+    def change_rules(self, rules: MarketScenario) -> None:
+        """New rules from now on, also for the book's tick and spread."""
+        self.rules = self.prices.rules = rules
+
     def levels(self, taker: Side, quote: Quote) -> Iterator[Level]:
         """The side of the book that a taker meets, best price first."""
         tick = self.rules.tick_size

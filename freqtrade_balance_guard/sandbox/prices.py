@@ -66,7 +66,7 @@ class MarketPrices:
     """One market's price as a function of time; history reaches back as far as anybody asks."""
 
     def __init__(self, market: MarketScenario, started_at: float) -> None:
-        self._market = market
+        self.rules = market  # may be replaced while the market trades
         self._segments = [_Segment(-math.inf, market.price, ConstantPath())]
         self._candles: dict[tuple[int, int], Candle] = {}
         # Waves and walks reach into the past, so that the history before the start is alive too.
@@ -105,7 +105,7 @@ class MarketPrices:
         ends = min(float(begins + seconds) - 0.001, now)
         moments = [float(begins), *self._moments(float(begins), ends), ends]
         prices = [self.price(at) for at in moments]
-        volume, count = _volume(self._market.symbol, begins, seconds)
+        volume, count = _volume(self.rules.symbol, begins, seconds)
         candle = Candle(begins, prices[0], max(prices), min(prices), prices[-1], volume, count)
         if begins + seconds <= now:
             self._candles[(seconds, begins)] = candle
@@ -118,14 +118,14 @@ class MarketPrices:
         return [self.candle(begins, seconds, now) for begins in range(first, last + 1, seconds)]
 
     def _quote_of(self, last: Decimal) -> Quote:
-        tick = self._market.tick_size
-        half = last * self._market.spread / 2
+        tick = self.rules.tick_size
+        half = last * self.rules.spread / 2
         bid = max(self._on_tick(last - half), tick)
         ask = max(self._on_tick(last + half), bid + tick)
         return Quote(bid, ask, last)
 
     def _on_tick(self, price: Decimal) -> Decimal:
-        tick = self._market.tick_size
+        tick = self.rules.tick_size
         ticks = (price / tick).quantize(ONE, rounding=ROUND_HALF_UP)
         return max(ticks, ONE) * tick
 

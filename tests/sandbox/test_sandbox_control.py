@@ -78,6 +78,16 @@ def test_a_minimum_can_be_raised_while_running(sandbox, client):
     assert client.load_markets(True)["ETH/USDT"]["limits"]["amount"]["min"] == 0.2
 
 
+def test_spread_fees_and_depth_can_be_changed_while_running(sandbox, client):
+    sandbox.control.market("ETH/USDT", spread="0.01", fee_taker="0.02", depth="50")
+    assert client.fetch_ticker("ETH/USDT")["ask"] == 2512.5
+    client.create_order("ETH/USDT", "market", "buy", 0.03)
+    (order,) = sandbox.control.orders()
+    assert len(order["trades"]) == 2
+    assert Decimal(order["fee"]) == sum(Decimal(t["fee"]) for t in order["trades"])
+    assert Decimal(order["fee"]) == pytest.approx(Decimal(order["cost"]) * Decimal("0.02"))
+
+
 def test_money_comes_and_goes(sandbox):
     assert sandbox.control.deposit("main", "USDT", "10.5")["USDT"]["total"] == "1010.5"
     assert sandbox.control.withdraw("main", "USDT", 1000)["USDT"]["total"] == "10.5"
