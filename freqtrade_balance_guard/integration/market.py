@@ -25,6 +25,8 @@ class MarketReader:
     def __init__(self, exchange: Exchange, config: Mapping[str, Any]) -> None:
         self._exchange = exchange
         self._config = config
+        # Asked now: hyperopt takes the connection away, and with it this answer.
+        self._mode = PRECISION_MODES.get(exchange.precisionMode, PrecisionMode.TICK_SIZE)
         self._read: dict[str, tuple[Mapping[str, Any], MarketRules]] = {}
 
     def __call__(self, pair: str) -> MarketRules:
@@ -59,7 +61,7 @@ class MarketReader:
         )
 
     def _precision(self, market: Mapping[str, Any], contract_size: Decimal) -> AmountPrecision:
-        mode = PRECISION_MODES.get(self._exchange.precisionMode, PrecisionMode.TICK_SIZE)
+        mode = self._mode
         value = _optional(market.get("precision", {}).get("amount"))
         if value is not None and contract_size != ONE:
             # Contracts are counted in steps of their own; as base currency a step is that many.

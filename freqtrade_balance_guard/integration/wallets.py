@@ -35,6 +35,7 @@ class GuardedWallets(Wallets):
     market_rules: Callable[[str], MarketRules]
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
+    _told_error = False
 
     def put_guard(
         self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
@@ -183,11 +184,21 @@ class GuardedWallets(Wallets):
         return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
 
     def fail_closed(self, pair: str, error: Exception) -> Denied:
-        """The refusal when we failed ourselves; the traceback goes to the debug log."""
-        logger.debug("The guard failed on %s.", pair, exc_info=error)
-        guard = self.guard
-        denied = Denied(DenialCode.GUARD_ERROR, f"the guard failed: {error}")
-        return guard.deny_for_error(pair, error) if guard else denied
+        """The refusal when we failed ourselves. The first traceback of a run is logged.
+
+        :raises Exception: ``error`` itself in backtesting, where no money is at stake and a run
+            without trades would only hide it
+        """
+        if self._is_backtest or self.guard is None:
+            raise error
+        logger.log(
+            logging.DEBUG if self._told_error else logging.ERROR,
+            "The guard failed on %s; its entry is refused.",
+            pair,
+            exc_info=error,
+        )
+        self._told_error = True
+        return self.guard.deny_for_error(pair, error)
 
 
 class RefusingWallets(Wallets):

@@ -1,0 +1,158 @@
+"""The guard in freqtrade's offline commands: same decisions, nothing added, nothing broken."""
+
+import json
+
+import pytest
+
+from tests.support.workspace import trades_of
+
+
+NEUTRAL = {
+    "min_order_size": 0,
+    "min_balance_threshold": 0,
+    "position_size_percent": 100,
+    "balance_cache_duration": 0,
+    "post_trade_refresh_window": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def plain(workspace):
+    """What plain freqtrade does, once for all."""
+    workspace.write_config()
+    workspace.write_strategy(adjust=True)
+    result = workspace.backtest()
+    assert len(result["trades"]) > 50
+    return result
+
+
+@pytest.mark.parametrize("way", ["mixin", "launcher"])
+@pytest.mark.parametrize(
+    "guard", [None, {"enabled": False}, NEUTRAL], ids=["no section", "disabled", "neutral"]
+)
+def test_inert_and_neutral_settings_give_the_same_trades_as_plain(workspace, plain, way, guard):
+    workspace.write_config(guard)
+    workspace.write_strategy(adjust=True, mixin=way == "mixin")
+    result = workspace.backtest(launcher=way == "launcher")
+    assert trades_of(result) == trades_of(plain)
+    assert result["final_balance"] == plain["final_balance"]
+
+
+def test_mixin_and_launcher_make_the_same_decisions(workspace, plain):
+    guard = {"position_size_percent": 40, "reserve_balance": {"USDT": 100}}
+    results = []
+    for way in ("mixin", "launcher"):
+        workspace.write_config(guard)
+        workspace.write_strategy(adjust=True, mixin=way == "mixin")
+        results.append(workspace.backtest(launcher=way == "launcher"))
+    assert trades_of(results[0]) == trades_of(results[1])
+    assert trades_of(results[0]) != trades_of(plain)
+    assert "Balance guard" in results[0]["log"]
+
+
+def test_the_same_run_twice_gives_the_same_trades(workspace):
+    workspace.write_config(
+        {"tiers": [{"up_to": 990, "position_size_percent": 20}, {"position_size_percent": 50}]}
+    )
+    workspace.write_strategy(adjust=True)
+    first, second = (workspace.backtest(launcher=True) for _ in range(2))
+    assert trades_of(first) == trades_of(second)
+
+
+def test_no_entry_takes_more_than_its_share(workspace):
+    workspace.write_config({"position_size_percent": 10}, max_open_trades=1)
+    workspace.write_strategy()
+    result = workspace.backtest(launcher=True)
+    # 990 of 1000 are tradable; one entry takes at most a tenth of what is available before it.
+    assert max(trade["stake_amount"] for trade in result["trades"]) <= 0.1 * 1.2 * 1000
+    assert result["trades"][0]["stake_amount"] == pytest.approx(99, rel=1e-3)
+
+
+def test_no_position_is_opened_that_could_not_be_sold_at_its_stop(workspace):
+    """Half a dollar is the minimum cost; 15 % must be left of what is bought, hence 3.5 dollars."""
+    workspace.write_config(None, stake_amount=2.65, max_open_trades=5)
+    workspace.write_strategy(stoploss=-0.85)
+    assert workspace.backtest()["total_trades"] > 0
+    workspace.write_config({"min_order_size": 0.1}, stake_amount=2.65, max_open_trades=5)
+    assert workspace.backtest(launcher=True)["total_trades"] == 0
+
+
+def test_hyperopt_with_two_workers_and_our_protection(workspace):
+    workspace.write_config({"position_size_percent": 30})
+    for mixin in (True, False):
+        workspace.write_strategy(
+            "Clockwork",
+            mixin=mixin,
+            body="""
+            candles = IntParameter(1, 5, default=2, space="protection")
+            @property
+            def protections(self):
+                return [{"method": "MinimumBalance", "stop_duration_candles": self.candles.value}]
+            """,
+        )
+        done = workspace.run(
+            "hyperopt", "--strategy", "Clockwork", "--spaces", "buy", "protection",
+            "-e", "4", "-j", "2", "--min-trades", "1", "--hyperopt-loss", "SharpeHyperOptLossDaily",
+            "--random-state", "1", launcher=not mixin,
+        )  # fmt: skip
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, output[-3000:]
+        assert "Best result" in output
+        # The parameter file keeps the strategy's own name.
+        parameters = workspace.folder / "strategies" / "clockwork.json"
+        assert json.loads(parameters.read_text())["strategy_name"] == "Clockwork"
+        parameters.unlink()
+
+
+def test_the_limits_hold_inside_hyperopts_workers(workspace):
+    workspace.write_strategy()
+    averages = {}
+    for percent in (100, 10):
+        guard = {"position_size_percent": percent}
+        workspace.write_config(guard, max_open_trades=1)
+        done = workspace.run(
+            "hyperopt", "--strategy", "Clockwork", "--spaces", "buy", "-e", "3", "-j", "2",
+            "--min-trades", "1", "--hyperopt-loss", "SharpeHyperOptLossDaily",
+            "--random-state", "1", launcher=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        results = sorted((workspace.folder / "hyperopt_results").glob("*.fthypt"))[-1]
+        epochs = [json.loads(line)["results_metrics"] for line in results.read_text().splitlines()]
+        assert len(epochs) == 3 and all(epoch["total_trades"] > 10 for epoch in epochs)
+        averages[percent] = [epoch["avg_stake_amount"] for epoch in epochs]
+        results.unlink()
+    # 990 of 1000 may be traded with; a tenth of that, and the walk moves the money by some percent.
+    assert all(500 < average < 1200 for average in averages[100])
+    assert all(80 < average < 120 for average in averages[10])
+
+
+def test_lookahead_analysis_runs_with_the_guard(workspace):
+    workspace.write_config({"position_size_percent": 30}, stake_amount=10_000)
+    workspace.write_strategy()
+    done = workspace.run(
+        "lookahead-analysis", "--strategy", "Clockwork", "--minimum-trade-amount", "5",
+        "--targeted-trade-amount", "10", "--timerange", "20260601-20260610",
+        launcher=True,
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-3000:]
+    assert "Clockwork" in output and "no bias detected" in output.lower()
+
+
+def test_the_pairlist_filter_is_found_by_name_and_drops_what_is_too_dear(workspace):
+    workspace.write_config(
+        {"min_order_size": 1},
+        dry_run_wallet=2.65,
+        pairlists=[{"method": "StaticPairList"}, {"method": "MinimumBalanceFilter"}],
+    )
+    done = workspace.run("test-pairlist", "--print-json", launcher=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    kept = json.loads(done.stdout.strip().splitlines()[-1])
+    assert 0 < len(kept) < 5, kept
+    workspace.write_config(
+        {"min_order_size": 1},
+        dry_run_wallet=280,
+        pairlists=[{"method": "StaticPairList"}, {"method": "MinimumBalanceFilter"}],
+    )
+    done = workspace.run("test-pairlist", "--print-json", launcher=True)
+    assert len(json.loads(done.stdout.strip().splitlines()[-1])) == 5
