@@ -19,8 +19,8 @@ from freqtrade_balance_guard.demo.scenes import SCENES, chosen
 from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, play_scene
 
 
-# Without a terminal (a log, a pipe) rich assumes 80 columns, in which the table is unreadable.
-_WIDTH = 150
+# Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
+_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,7 +146,7 @@ def _show(played: Sequence[Played], results: dict[str, object], args: argparse.N
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
-    console.print(table.as_table(played, dry_run=args.dry_run))
+    console.print(table.as_table(played, dry_run=args.dry_run, width=console.width))
     for one in played:
         for sentence in one.broken:
             console.print(f"{one.scene.name}: {sentence}", style="red", markup=False)

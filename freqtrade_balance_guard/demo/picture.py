@@ -114,7 +114,14 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
             if floor:
                 panel.axhline(floor, color="#0f766e", linewidth=1, label="floor: is to stay")
             if row == 0:
-                panel.set_title(one.scene.name, fontsize=11, fontweight="bold", pad=22)
+                panel.annotate(
+                    *(one.scene.name, (0.0, 1.0)),
+                    xycoords="axes fraction",
+                    xytext=(0, 22),
+                    textcoords="offset points",
+                    fontsize=12,
+                    fontweight="bold",
+                )
             else:
                 panel.set_xlabel("seconds since the bot trades")
             if column == 0:
@@ -156,17 +163,18 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
     for second, what in line.events:
         panel.axvline(second, color="#6b7280", linestyle=":", linewidth=1)
         panel.annotate(
-            *(what, (second, 1.0)),
+            *(what, (second, 0.03)),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 3),
+            xytext=(-3, 0),
             textcoords="offset points",
             fontsize=7,
-            ha="center",
+            ha="right",
+            rotation=90,
             color="#4b5563",
         )
     panel.set_ylim(bottom=0)
     panel.margins(y=0.15)
-    panel.text(0.02, 0.04, _caption(performance), transform=panel.transAxes, fontsize=8)
+    panel.set_title(_caption(performance), fontsize=8, loc="left")
 
 
 def _caption(performance: Performance) -> str:
@@ -175,7 +183,7 @@ def _caption(performance: Performance) -> str:
     if m.stuck_trades:
         parts.append(f"{len(m.stuck_trades)} stuck")
     if m.refused_pairs:
-        parts.append(f"{len(m.refused_pairs)} pairs refused by the guard")
+        parts.append(f"{sum(m.refused_pairs.values())} refused by the guard")
     return ", ".join(parts)
 
 

@@ -53,7 +53,7 @@ UNSELLABLE = Scene(
 )
 
 BETWEEN = Scene(
-    name="between-minimums",
+    name="between",
     title="Free money between the exchange's minimum (3.00) and freqtrade's own (3.15)",
     scenario=_scenario(
         "3.13",
@@ -101,7 +101,7 @@ PARTIAL = Scene(
 )
 
 FLOOR = Scene(
-    name="floor-and-share",
+    name="floor",
     title="200 USDT are to stay, and one entry may take 60 % of the rest",
     scenario=_scenario(
         "1000", [_market("BTC/USDT", "50000", "0.00005"), _market("ETH/USDT", "2500", "0.001")]

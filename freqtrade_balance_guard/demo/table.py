@@ -1,79 +1,104 @@
 """The demo's one table, and the same as JSON."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from rich import box
 from rich.table import Table
 
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, totals
+from freqtrade_balance_guard.demo.stage import SIDES, Played, totals
 
 
-def as_table(played: Sequence[Played], *, dry_run: bool) -> Table:
-    """A row per scene and side, and the total."""
+WIDE = 140  # columns of a terminal in which the reasons stand in the table, not below it
+
+
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    cell: Callable[[Measures], str]
+    justify: Literal["left", "right"] = "right"
+    shown: Literal["always", "wide", "narrow"] = "always"
+
+
+def _count(found: Sequence[str] | int) -> str:
+    number = found if isinstance(found, int) else len(found)
+    return str(number) if number else "-"
+
+
+def _listed(counts: Mapping[str, int], separator: str = "\n") -> str:
+    """'9 x Cost minimum not met'; the exchange's words without their prefix ('EOrder:')."""
+    if not counts:
+        return "-"
+    return separator.join(f"{n} x {what.rpartition(':')[2]}" for what, n in sorted(counts.items()))
+
+
+_COLUMNS = (
+    _Column("orders", lambda m: str(m.orders)),
+    _Column("rejected by\nthe exchange", lambda m: _listed(m.rejections), "left", "wide"),
+    _Column("rejec-\ntions", lambda m: _count(m.rejected), shown="narrow"),
+    _Column("private\ncalls", lambda m: str(m.private_calls)),
+    _Column("slowest\nloop", lambda m: f"{m.slowest_loop:.1f} s"),
+    _Column("wrong\nsize", lambda m: _count(m.wrong_sizes)),
+    _Column("unknown\norders", lambda m: _count(m.unknown_orders)),
+    _Column("stuck\ntrades", lambda m: _count(m.stuck_trades)),
+    _Column("log\nwarnings", lambda m: str(m.warnings), shown="wide"),
+    _Column("end\nvalue", lambda m: f"{m.end_value:.2f}"),
+    _Column(
+        "refused by the guard\n(lines in the log)", lambda m: _listed(m.refusals), "left", "wide"
+    ),
+)
+
+
+def as_table(played: Sequence[Played], *, dry_run: bool, width: int) -> Table:
+    """Two rows per scene and for the total; below WIDE columns the reasons stand underneath."""
+    wide = width >= WIDE
+    total = totals(played)
     mode = "dry-run" if dry_run else "live on the sandbox"
     table = Table(
-        title=f"The same trouble, plain and guarded ({mode})", show_lines=False, pad_edge=False
+        title=f"The same trouble, plain and guarded ({mode})",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 2 if wide else 1, 0, 0),
+        caption=None if wide else _reasons(total["plain"], total["guarded"]),
+        caption_justify="left",
     )
     table.add_column("scene", no_wrap=True)
-    table.add_column("bot", no_wrap=True)
-    table.add_column("orders", justify="right")
-    table.add_column("rejected by the exchange", min_width=16)
-    for heading in (
-        *("private\ncalls", "slowest\nloop", "wrong\nsize"),
-        *("unknown\norders", "stuck\ntrades", "log\nwarnings"),
-    ):
-        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
-    table.add_column("end value", justify="right", no_wrap=True)
-    table.add_column("refused by the guard\n(lines in the log)", min_width=20)
+    columns = [c for c in _COLUMNS if c.shown in ("always", "wide" if wide else "narrow")]
+    for column in columns:
+        table.add_column(column.heading, justify=column.justify, overflow="fold")
 
     for one in played:
-        sides: dict[Side, Measures] = {
-            "plain": one.plain.measures,
-            "guarded": one.guarded.measures,
-        }
-        _add_rows(table, one.scene.name, sides, broken=bool(one.broken))
-    _add_rows(table, "total", totals(played), broken=any(one.broken for one in played))
+        both = {"plain": one.plain.measures, "guarded": one.guarded.measures}
+        _add_rows(table, columns, one.scene.name, both, broken=bool(one.broken))
+    _add_rows(table, columns, "total", total, broken=any(one.broken for one in played))
     return table
 
 
-def _add_rows(table: Table, name: str, sides: Mapping[Side, Measures], *, broken: bool) -> None:
+def _add_rows(
+    table: Table,
+    columns: Sequence[_Column],
+    name: str,
+    both: Mapping[Any, Measures],
+    *,
+    broken: bool,
+) -> None:
+    table.add_row(name, *[""] * len(columns), style="bold")
     for side in SIDES:
-        m = sides[side]
-        style = None
-        if side == "guarded":
-            style = "bold red" if broken else "bold green"
-        table.add_row(
-            name if side == SIDES[0] else "",
-            side,
-            str(m.orders),
-            _listed({_short(error): count for error, count in m.rejections.items()}),
-            str(m.private_calls),
-            f"{m.slowest_loop:.1f} s",
-            _count(m.wrong_sizes),
-            _count(m.unknown_orders),
-            _count(m.stuck_trades),
-            str(m.warnings),
-            f"{m.end_value:.2f}",
-            _listed(m.refusals),
-            style=style,
-            end_section=side == SIDES[-1],
-        )
+        style = "" if side == "plain" else "red" if broken else "green"
+        cells = [column.cell(both[side]) for column in columns]
+        table.add_row(f"  {side}", *cells, style=style, end_section=side == SIDES[-1])
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    if not counts:
-        return "-"
-    return "\n".join(f"{count} x {what}" for what, count in sorted(counts.items()))
-
-
-def _short(error: str) -> str:
-    """The exchange's words without its prefixes: 'Insufficient funds'."""
-    return error.rpartition(":")[2]
-
-
-def _count(found: Sequence[str]) -> str:
-    return str(len(found)) if found else "-"
+def _reasons(plain: Measures, guarded: Measures) -> str:
+    return "\n".join(
+        [
+            f"Rejected by the exchange, plain: {_listed(plain.rejections, ', ')}",
+            f"Rejected by the exchange, guarded: {_listed(guarded.rejections, ', ')}",
+            f"Refused by the guard: {_listed(guarded.refusals, ', ')}",
+        ]
+    )
 
 
 def as_json(played: Sequence[Played], *, dry_run: bool, seconds: float) -> dict[str, Any]:

@@ -59,8 +59,8 @@ def test_through_the_mixin_the_same_plan_meets_the_limits(tmp_path):
 def test_waiting_for_a_bot_that_ended_says_so_with_its_last_words(tmp_path):
     with Sandbox.start() as sandbox:
         settings = _settings(sandbox, config={"max_open_trades": "many"})
-    with Bot.start(settings, tmp_path) as bot, pytest.raises(BotError) as told:
-        bot.wait_running(timeout=60)
+        with Bot.start(settings, tmp_path) as bot, pytest.raises(BotError) as told:
+            bot.wait_running(timeout=60)
 
     assert "The bot ended" in str(told.value)
     assert "max_open_trades" in str(told.value)
@@ -76,7 +76,7 @@ def _run(capfd, *options):
 def test_the_demo_plays_a_scene_on_both_sides_and_prints_nothing_but_json(capfd, tmp_path):
     output = tmp_path / "out"
 
-    code, out = _run(capfd, "--json", "--scenes", "floor-and-share", "--output", str(output))
+    code, out = _run(capfd, "--json", "--scenes", "floor", "--output", str(output))
 
     results = json.loads(out)
     (scene,) = results["scenes"]
@@ -86,7 +86,7 @@ def test_the_demo_plays_a_scene_on_both_sides_and_prints_nothing_but_json(capfd,
     assert scene["guarded"]["orders"] == 2
     assert json.loads((output / "results.json").read_text()) == results
     assert (output / "timeline.svg").exists()
-    assert "Balance guard" in (output / "floor-and-share-guarded.log").read_text()
+    assert "Balance guard" in (output / "floor-guarded.log").read_text()
 
 
 def test_the_demo_shows_the_same_wiring_in_dry_run(capfd, tmp_path):

@@ -63,17 +63,31 @@ def played():
     ]
 
 
-def test_the_table_has_both_sides_of_every_scene_and_of_the_total(played):
+def _printed(played, width):
     out = io.StringIO()
-    Console(file=out, width=170).print(table.as_table(played, dry_run=False))
-    shown = out.getvalue()
+    Console(file=out, width=width).print(table.as_table(played, dry_run=False, width=width))
+    return out.getvalue()
 
-    assert shown.count("plain") - shown.count("plain and guarded") == 3
+
+def test_the_table_has_both_sides_of_every_scene_and_of_the_total(played):
+    shown = _printed(played, 160)
+
+    assert shown.count("  plain  ") == shown.count("  guarded  ") == 3
     assert "9 x volume minimum not met" in shown
     assert "18 x volume minimum not met" in shown, "the total"
     assert "1 x stake_below_minimum" in shown
     assert "88.65" in shown
     assert "185.28" in shown, "92.64 twice"
+
+
+def test_in_a_narrow_terminal_nothing_is_cut_off_and_the_reasons_stand_below(played):
+    shown = _printed(played, 80)
+
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+    assert "…" not in shown
+    assert "185.28" in shown
+    assert "Rejected by the exchange, plain: 18 x volume minimum not met" in shown
+    assert "Refused by the guard: 2 x stake_below_minimum" in shown
 
 
 def test_the_results_are_json_and_not_ok_when_one_claim_was_broken(played):
