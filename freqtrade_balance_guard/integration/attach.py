@@ -5,7 +5,6 @@ each /reload_config.
 """
 
 import logging
-from typing import Any
 
 from freqtrade.enums import TRADE_MODES
 from freqtrade.exceptions import OperationalException
@@ -15,7 +14,7 @@ from freqtrade.wallets import Wallets
 
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.guard import Guard
+from freqtrade_balance_guard.guard import DollarRate, Guard
 from freqtrade_balance_guard.integration import runtime
 from freqtrade_balance_guard.integration.contract import differences
 from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarded_class
@@ -84,7 +83,7 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     exchange: Exchange = wallets._exchange
     stake_currency = config["stake_currency"]
     rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
-    _explain_missing_rate(settings, stake_currency, rate(), live)
+    _check_rate(settings, stake_currency, rate, live)
     guard = Guard(
         # A backtest is pickled into hyperopt's workers and needs no secret.
         settings if live else settings.without_secrets(),
@@ -117,18 +116,25 @@ def _release(wallets: Wallets) -> None:
         runtime.forget()
 
 
-def _explain_missing_rate(
-    settings: GuardSettings, stake_currency: str, rate: Any, live: bool
-) -> None:
-    if rate is not None:
+def _check_rate(settings: GuardSettings, stake_currency: str, rate: DollarRate, live: bool) -> None:
+    """Say at start what happens to limits in dollars where there is no rate.
+
+    :raises OperationalException: live, the user wrote a dollar amount that cannot be converted
+    """
+    chosen = [settings.limits_for_tier(None)]
+    chosen += [settings.limits_for_tier(index) for index in range(len(settings.tiers))]
+    order_size_in_dollars = [limits for limits in chosen if limits.min_order_size is None]
+    if not order_size_in_dollars and all(c.is_written("min_balance_threshold") for c in chosen):
         return
-    needs_dollars = settings.is_written("min_order_size_usdt") and settings.min_order_size is None
-    if needs_dollars and live:
-        raise OperationalException(
-            f"balance_guard.min_order_size_usdt {settings.min_order_size_usdt} needs a rate from "
-            f"US dollars to {stake_currency}, and the exchange has none; set "
-            f"balance_guard.min_order_size in {stake_currency} instead."
-        )
+    if rate() is not None:
+        return
+    for limits in order_size_in_dollars:
+        if live and limits.is_written("min_order_size_usdt"):
+            raise OperationalException(
+                f"balance_guard.min_order_size_usdt {limits.min_order_size_usdt} needs a rate from "
+                f"US dollars to {stake_currency}, and the exchange has none; set "
+                f"balance_guard.min_order_size in {stake_currency} instead."
+            )
     logger.warning(
         "No rate from US dollars to %s: limits in dollars (defaults, min_order_size_usdt) do not "
         "apply; limits in %s do.",
