@@ -1,10 +1,15 @@
 """What an exchange demands of an order on one market, and what that means for getting out again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from freqtrade_balance_guard.money import ONE, ZERO, round_down, round_up
+from freqtrade_balance_guard.money import ONE, ZERO, exact, round_down, round_up
+
+
+# freqtrade multiplies and divides in floats before it truncates to a step; without this hair what
+# is exactly enough for ten steps may end as nine.
+FLOAT_HAIR = ONE + Decimal("1e-9")
 
 
 class PrecisionMode(StrEnum):
@@ -46,6 +51,22 @@ class AmountPrecision:
         """The smallest sendable amount that is not below ``amount``."""
         return round_up(amount, self.step(amount))
 
+    @property
+    def smallest(self) -> Decimal:
+        """The smallest sendable amount above zero; 0 where there is none (digits have no end)."""
+        if self.mode is PrecisionMode.SIGNIFICANT_DIGITS:
+            return ZERO
+        return self.step(ZERO)
+
+    @exact
+    def nudged(self, amount: Decimal) -> Decimal:
+        """A hair more than a sendable ``amount``, but less than a step more.
+
+        What freqtrade makes of it in floats truncates to ``amount``, neither one step less nor,
+        where steps are finer than the hair, some more.
+        """
+        return amount + min(amount * (FLOAT_HAIR - ONE), self.step(amount) / 2)
+
 
 # A stop-loss of 90 % or more is how strategies write "none". Nobody holds a position down to a
 # tenth in order to sell it there; asking for room down to it would refuse every ordinary stake.
@@ -72,8 +93,20 @@ class MarketRules:
 
     @property
     def _amount_floor(self) -> Decimal:
-        return self.amount_min or ZERO
+        # One step is a minimum of its own: what is less is truncated to nothing.
+        return max(self.amount_min or ZERO, self.precision.smallest)
 
+    @property
+    def without_fee(self) -> "MarketRules":
+        """The same market where no fee is taken from the coin that is bought."""
+        return replace(self, fee=ZERO)
+
+    @property
+    def without_margin(self) -> "MarketRules":
+        """The same market with no reserve: what is refused here, the exchange would refuse."""
+        return replace(self, reserve=ZERO)
+
+    @exact
     def shortfall(self, amount: Decimal, price: Decimal) -> str:
         """Which minimum an order of ``amount`` at ``price`` misses: "amount", "cost" or "" (none).
 
@@ -86,13 +119,19 @@ class MarketRules:
             return "cost"
         return ""
 
+    @exact
     def smallest_order_amount(self, price: Decimal) -> Decimal:
         """The smallest amount that the exchange takes at ``price``, already sendable."""
-        smallest = self._amount_floor
-        if self.cost_min is not None:
-            smallest = max(smallest, self.cost_min / price)
-        return self.precision.up(smallest)
+        return self.precision.up(max(self._amount_floor, self._worth_cost_min(price)))
 
+    def _worth_cost_min(self, price: Decimal) -> Decimal:
+        """The amount that is worth the minimum cost at ``price``, never a hair less."""
+        if not self.cost_min:
+            return ZERO
+        amount = self.cost_min / price
+        return amount if amount * price >= self.cost_min else amount.next_plus()
+
+    @exact
     def exit_room_amount(
         self, price: Decimal, stoploss: Decimal, is_short: bool = False
     ) -> Decimal:
@@ -103,11 +142,14 @@ class MarketRules:
         which makes the order worth more).
         """
         fall = ZERO if is_short else fall_to_stoploss(stoploss)
-        exit_amount = self._amount_floor
-        if self.cost_min is not None:
-            exit_amount = max(exit_amount, self.cost_min / (price * (ONE - fall)))
-        exit_amount = self.precision.up(exit_amount * (ONE + self.reserve))
-        return self.precision.up(exit_amount / (ONE - self.fee))
+        worth = self._worth_cost_min(price * (ONE - fall)) * max(ONE + self.reserve, FLOAT_HAIR)
+        exit_amount = self.precision.up(max(self._amount_floor, worth))
+        entry_amount = exit_amount
+        if self.fee:
+            # freqtrade takes the fee off in floats: it must not end a hair under a step.
+            entry_amount = self.precision.up(exit_amount / (ONE - self.fee) * FLOAT_HAIR)
+        # A reserve for a fee that is higher than announced; freqtrade wants as much.
+        return max(entry_amount, self.precision.up(self._amount_floor * (ONE + self.reserve)))
 
 
 def fall_to_stoploss(stoploss: Decimal) -> Decimal:
