@@ -12,16 +12,21 @@ from decimal import Decimal
 from enum import StrEnum
 
 from freqtrade_balance_guard.limits.decision import Approved, Decision, DenialCode, Denied
+from freqtrade_balance_guard.limits.market import FLOAT_HAIR as FLOAT_HAIR
 from freqtrade_balance_guard.limits.market import MarketRules
-from freqtrade_balance_guard.money import HUNDRED, ONE, ZERO, format_amount
+from freqtrade_balance_guard.money import (
+    HUNDRED,
+    ONE,
+    ZERO,
+    exact,
+    float_above,
+    float_below,
+    format_amount,
+)
 
 
 # freqtrade raises a stake that is under the minimum, but by no more than this (its own rule).
 LIFT_MAX = Decimal("1.3")
-
-# A stake becomes an amount by float division in freqtrade; without this hair a stake that is
-# exactly enough for ten steps would be truncated to nine.
-FLOAT_HAIR = ONE + Decimal("1e-9")
 
 
 class EntryKind(StrEnum):
@@ -81,19 +86,50 @@ def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> D
     )
 
 
+@exact
 def entry_minimum(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> Decimal:
-    """The smallest stake that this entry may have."""
+    """The smallest stake that this entry may have; freqtrade can carry it as a float."""
     minimum = request.freqtrade_minimum or ZERO
     if request.kind is EntryKind.REPLACEMENT:
         return minimum
     minimum = max(minimum, limits.min_order_size)
-    # An adjustment only makes a position larger, hence never harder to sell.
-    if request.kind is EntryKind.NEW and limits.room_for_exit and request.price:
-        amount = rules.exit_room_amount(request.price, request.stoploss, request.is_short)
+    if limits.room_for_exit and request.price:
+        amount = _smallest_amount(request, request.price, rules)
         minimum = max(minimum, amount * request.price / request.leverage * FLOAT_HAIR)
-    return minimum
+    return float_above(minimum)
 
 
+def _smallest_amount(request: EntryRequest, price: Decimal, rules: MarketRules) -> Decimal:
+    """The smallest amount that may be sent, in base currency.
+
+    freqtrade's own minimum does not know that the amount is truncated after it was checked.
+    """
+    if request.kind is EntryKind.NEW:
+        return rules.exit_room_amount(price, request.stoploss, request.is_short)
+    # An adjustment only makes a position larger, hence never harder to sell.
+    return rules.without_fee.exit_room_amount(price, ZERO)
+
+
+def _cap(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> tuple[Decimal, str]:
+    """The largest stake that this entry may have, and the name of the limit that says so."""
+    hard_only = request.kind is EntryKind.REPLACEMENT or limits.position_size_percent == HUNDRED
+    if hard_only:
+        cap, limit = request.available, "available"
+    else:
+        cap = request.available * limits.position_size_percent / HUNDRED
+        limit = "position_size_percent"
+    if request.funds is not None:
+        # The fee may come on top of the price, and the exchange wants both at once. It is a share
+        # of the whole position, leverage included.
+        payable = request.funds / (ONE + rules.fee * request.leverage)
+        if payable < cap:
+            cap, limit = payable, "available"
+    if request.maximum is not None and request.maximum < cap:
+        cap, limit = request.maximum, "exchange_maximum"
+    return float_below(cap), limit
+
+
+@exact
 def size_entry(
     request: EntryRequest, limits: EntryLimits, rules: MarketRules, currency: str
 ) -> Decision:
@@ -106,15 +142,9 @@ def size_entry(
     if not hard_only and (denied := below_threshold(request.available, limits, currency)):
         return denied
 
-    share = HUNDRED if hard_only else limits.position_size_percent
-    cap = request.available * share / HUNDRED
-    if request.funds is not None:
-        # The fee may come on top of the price, and the exchange wants both at once.
-        cap = min(cap, request.funds / (ONE + rules.fee))
-    if request.maximum is not None:
-        cap = min(cap, request.maximum)
+    cap, limit = _cap(request, limits, rules)
     minimum = entry_minimum(request, limits, rules)
-    if minimum > cap or cap <= 0:
+    if minimum > cap:
         return Denied(
             DenialCode.CAP_BELOW_MINIMUM,
             f"the smallest order that can be closed again costs {format_amount(minimum)} "
@@ -122,7 +152,14 @@ def size_entry(
             f"of {format_amount(request.available)} {currency} available",
             {"minimum": minimum, "cap": cap, "available": request.available},
         )
-    if request.stake * LIFT_MAX < minimum:
+    if cap <= 0:
+        return Denied(
+            DenialCode.INSUFFICIENT_AVAILABLE,
+            f"one entry may take {format_amount(cap)} {currency} "
+            f"of {format_amount(request.available)} {currency} available",
+            {"cap": cap, "available": request.available},
+        )
+    if request.stake <= 0 or request.stake * LIFT_MAX < minimum:
         return Denied(
             DenialCode.STAKE_BELOW_MINIMUM,
             f"a stake of {format_amount(request.stake)} {currency} is more than 30 % below the "
@@ -130,8 +167,4 @@ def size_entry(
             {"stake": request.stake, "minimum": minimum},
         )
     wanted = max(request.stake, minimum)
-    if wanted > cap:
-        return Approved(
-            cap, reduced_by="available" if share == HUNDRED else "position_size_percent"
-        )
-    return Approved(wanted)
+    return Approved(cap, reduced_by=limit) if wanted > cap else Approved(wanted)
