@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.limits.market import FLOAT_HAIR, MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.money import ONE, ZERO, format_amount
+from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal, to_float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,16 @@ class RoundedOrder:
     available: Decimal | None = None
 
 
+@exact
 def look_at_entry(
     order: RoundedOrder, rules: MarketRules, room_for_exit: bool, currency: str
 ) -> Denied | None:
-    """None if the order may go, else the reason why not."""
+    """None if the order may go, else the reason why not.
+
+    Sizing has kept a reserve for prices that are not known yet. Here the order's price is known;
+    a reserve on top of it would refuse what sizing has just approved, loop after loop, because
+    the price was rounded down in between.
+    """
     amount = rules.precision.down(order.amount)
     cost = amount * order.price
     missed = rules.shortfall(amount, order.price)
@@ -54,7 +60,7 @@ def look_at_entry(
             {"cost": cost, "cost_min": minimum},
         )
     if order.kind is EntryKind.NEW and room_for_exit:
-        needed = rules.exit_room_amount(order.price, order.stoploss, order.is_short)
+        needed = rules.without_margin.exit_room_amount(order.price, order.stoploss, order.is_short)
         if amount < needed:
             return Denied(
                 DenialCode.NO_ROOM_FOR_EXIT,
@@ -62,7 +68,9 @@ def look_at_entry(
                 f"after fee and rounding the exchange would want {format_amount(needed)}",
                 {"amount_base": amount, "needed_base": needed},
             )
-    if order.available is not None and cost / order.leverage > order.available:
+    # freqtrade divides the stake by the price in floats: all that is available may come back as a
+    # hair more than that.
+    if order.available is not None and cost / order.leverage > order.available * FLOAT_HAIR:
         return Denied(
             DenialCode.INSUFFICIENT_AVAILABLE,
             f"the order costs {format_amount(cost / order.leverage)} {currency}, available are "
@@ -86,21 +94,22 @@ class PartialExit:
     freqtrade_rest_min: Decimal | None = None
 
 
+@exact
 def shape_partial_exit(exit_: PartialExit, rules: MarketRules, currency: str) -> Decimal | Denied:
     """The amount to sell so that the rest stays sellable, or the reason why nothing is sold.
 
     A sale of the whole position is none of our business and is returned as it is.
     """
-    wanted = rules.precision.down(exit_.amount)
-    if wanted >= exit_.position_amount:
+    # As freqtrade carries it: a quotient may end in 9.999... where ten was meant.
+    asked = to_decimal(to_float(exit_.amount))
+    if asked >= exit_.position_amount:
+        # Everything was asked for, even if less is sendable: a fee leaves positions of odd amounts.
         return exit_.amount
+    wanted = rules.precision.down(asked)
     # The fee of the entry is paid; what remains must be sellable down to the stop-loss.
-    free_of_fee = MarketRules(
-        rules.amount_min, rules.cost_min, rules.precision, ZERO, rules.reserve
-    )
-    rest_min = free_of_fee.exit_room_amount(exit_.price, exit_.stoploss, exit_.is_short)
+    rest_min = rules.without_fee.exit_room_amount(exit_.price, exit_.stoploss, exit_.is_short)
     if exit_.freqtrade_rest_min is not None:
-        rest_min = max(rest_min, exit_.freqtrade_rest_min / exit_.price)
+        rest_min = max(rest_min, exit_.freqtrade_rest_min / exit_.price * FLOAT_HAIR)
     granted = rules.precision.down(min(wanted, exit_.position_amount - rest_min))
     if granted > 0 and not rules.shortfall(granted, exit_.price):
         return granted if granted < wanted else exit_.amount
