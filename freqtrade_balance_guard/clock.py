@@ -33,7 +33,10 @@ class ManualClock:
     """A clock that moves only when told: for tests and rehearsals."""
 
     def __init__(self, start: datetime | None = None) -> None:
+        """:raises ValueError: ``start`` has no zone"""
         self._wall = start or datetime(2026, 1, 1, tzinfo=UTC)
+        if self._wall.tzinfo is None:
+            raise ValueError(f"{start} has no zone.")
         self._monotonic = 0.0
 
     def wall(self) -> datetime:
@@ -43,6 +46,11 @@ class ManualClock:
         return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass on both clocks."""
+        """Let ``seconds`` pass on both clocks.
+
+        :raises ValueError: ``seconds`` is negative; a monotonic clock never goes back
+        """
+        if seconds < 0:
+            raise ValueError(f"Time does not go back by {-seconds} seconds.")
         self._wall += timedelta(seconds=seconds)
         self._monotonic += seconds

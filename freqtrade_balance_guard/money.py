@@ -61,9 +61,8 @@ def to_decimal(value: object) -> Decimal:
         raise MoneyError(f"{value!r} is not a number.")
     try:
         # repr() of a float is its shortest exact text; str() of a numpy float is the same.
-        number = value if isinstance(value, Decimal) else Decimal(str(value))
-    except (InvalidOperation, ValueError) as error:
-        # ValueError: an int of more digits than Python writes out.
+        number = Decimal(value if isinstance(value, Decimal | int) else str(value))
+    except InvalidOperation as error:
         raise MoneyError(f"{value!r} is not a number.") from error
     if not number.is_finite():
         raise MoneyError(f"{value!r} is not a finite number.")
@@ -157,6 +156,14 @@ class Money:
     def __le__(self, other: Self) -> bool:
         self._same_currency(other)
         return self.amount <= other.amount
+
+    def __gt__(self, other: Self) -> bool:
+        self._same_currency(other)
+        return self.amount > other.amount
+
+    def __ge__(self, other: Self) -> bool:
+        self._same_currency(other)
+        return self.amount >= other.amount
 
     def __str__(self) -> str:
         return f"{format_amount(self.amount)} {self.currency}"

@@ -33,10 +33,11 @@ class EventCounts:
 
 
 class PlainWords:
-    """Logs refusals and reductions: one line per pair and ten minutes, whatever the reason.
+    """Logs refusals and reductions: one line of each per pair and ten minutes, whatever the reason.
 
-    When the reason changes meanwhile, the next line will tell the newest; every single refusal is
-    counted all the same.
+    A reduction does not silence a refusal: that nothing was bought is news to a trader who read
+    that less was. When the reason changes meanwhile, the next line will tell the newest; every
+    single refusal is counted all the same.
     """
 
     def __init__(self, clock: Clock, silence_seconds: float = SILENCE_SECONDS) -> None:
