@@ -15,7 +15,7 @@ from pathlib import Path
 
 import baseline_cases
 import baseline_faults
-from baseline_cases import CLOCK, Row, Seen
+from baseline_rig import CLOCK, Row, Seen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table

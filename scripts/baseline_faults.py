@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from baseline_cases import (
+from baseline_rig import (
     CLOCK,
     A,
     B,

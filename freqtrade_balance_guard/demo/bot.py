@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo import database
 from freqtrade_balance_guard.demo.processes import forget, start_kept
 from freqtrade_balance_guard.demo.strategy import (
@@ -39,6 +40,7 @@ Way = Literal["plain", "launcher", "mixin"]
 
 RUNNING = r"Changing state.* to: RUNNING"
 _POLL = 0.05  # seconds between two looks at the log
+_CLOCK = SystemClock()
 
 
 class BotError(Exception):
@@ -105,18 +107,21 @@ class Bot:
         self.user_dir = work_dir
         self.log_file = work_dir / "freqtrade.log"
         self.database = work_dir / "trades.sqlite"
-        self.started_at = time.monotonic()
+        self._log_begins = 0  # bytes that a bot before us has written into the same file
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def start(cls, settings: BotSettings, work_dir: Path | str) -> Self:
         """Write the files and start the process; does not wait for it. ``work_dir`` is its userdir.
 
-        Started again in the same folder it goes on with the same database.
+        Started again in the same folder it goes on with the same database; log and loops are
+        then those of the new process.
         :raises OSError: when the files cannot be written or the command cannot be started
         """
         bot = cls(settings, Path(work_dir).resolve())
         bot._write_files()
+        if bot.log_file.exists():
+            bot._log_begins = bot.log_file.stat().st_size
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("FREQTRADE__")},
             "COLUMNS": "2000",  # or log lines are wrapped
@@ -181,7 +186,8 @@ class Bot:
         """All it has said so far."""
         if not self.log_file.exists():
             return ""
-        return self.log_file.read_text(encoding="utf-8", errors="replace")
+        written = self.log_file.read_bytes()[self._log_begins :]
+        return written.decode(encoding="utf-8", errors="replace")
 
     def lines(self, pattern: str) -> list[str]:
         """The log's lines in which a regular expression is found."""
@@ -208,7 +214,7 @@ class Bot:
 
     def wait_until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """:raises BotError: when the time (seconds) is over or the bot has ended without it"""
-        end = time.monotonic() + timeout
+        end = _CLOCK.monotonic() + timeout
         while True:
             # Asked before the look: what was written up to the end is then seen.
             ended = self.exit_code() is not None
@@ -216,7 +222,7 @@ class Bot:
                 return
             if ended:
                 raise BotError(self._tell(f"The bot ended ({self.exit_code()}) before {what}."))
-            if time.monotonic() >= end:
+            if _CLOCK.monotonic() >= end:
                 raise BotError(self._tell(f"Within {timeout:g} s there was not {what}."))
             time.sleep(_POLL)
 
@@ -234,7 +240,8 @@ class Bot:
         starts = self._loop_starts()
         if not starts:
             return []
-        ends = [*starts[1:], time.monotonic()]
+        # The strategy writes the machine's monotonic clock, which all processes share.
+        ends = [*starts[1:], _CLOCK.monotonic()]
         return [end - start for start, end in zip(starts, ends, strict=True)]
 
     def trades(self) -> list[dict[str, Any]]:
@@ -259,6 +266,7 @@ class Bot:
         (self.user_dir / PLAN_FILE).write_text(plan, encoding="utf-8")
         source = strategy_source(mixin=self.settings.way == "mixin")
         (strategies / "rehearsal.py").write_text(source, encoding="utf-8")
+        (self.user_dir / LOOPS_FILE).unlink(missing_ok=True)
         self.control(Control())
 
     def _loop_starts(self) -> list[float]:

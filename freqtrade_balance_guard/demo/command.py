@@ -17,6 +17,7 @@ from freqtrade_balance_guard.demo.bot import BotError
 from freqtrade_balance_guard.demo.scene import Scene
 from freqtrade_balance_guard.demo.scenes import SCENES, chosen
 from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, play_scene
+from freqtrade_balance_guard.sandbox import SandboxDidNotStart
 
 
 # Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     started = clock.monotonic()
     try:
         played = _play_all(scenes, args, talk)
-    except BotError as error:
+    except (BotError, SandboxDidNotStart) as error:
         talk.print(str(error), style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:

@@ -180,6 +180,8 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
 def _caption(performance: Performance) -> str:
     m = performance.measures
     parts = [f"{m.orders} orders", f"{m.rejected} rejected", f"{m.private_calls} private calls"]
+    if m.warnings:
+        parts.append(f"{m.warnings} warnings")
     if m.stuck_trades:
         parts.append(f"{len(m.stuck_trades)} stuck")
     if m.refused_pairs:

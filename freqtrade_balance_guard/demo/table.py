@@ -56,12 +56,16 @@ def as_table(played: Sequence[Played], *, dry_run: bool, width: int) -> Table:
     wide = width >= WIDE
     total = totals(played)
     mode = "dry-run" if dry_run else "live on the sandbox"
+    below = [] if wide else _reasons(total["plain"], total["guarded"])
+    if dry_run:
+        below.append("A dry run asks the exchange for nothing: rejections, sizes and private calls")
+        below.append("show live only. Orders and end value are those of the simulated wallet.")
     table = Table(
         title=f"The same trouble, plain and guarded ({mode})",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 2 if wide else 1, 0, 0),
-        caption=None if wide else _reasons(total["plain"], total["guarded"]),
+        caption="\n".join(below) or None,
         caption_justify="left",
     )
     table.add_column("scene", no_wrap=True)
@@ -91,14 +95,12 @@ def _add_rows(
         table.add_row(f"  {side}", *cells, style=style, end_section=side == SIDES[-1])
 
 
-def _reasons(plain: Measures, guarded: Measures) -> str:
-    return "\n".join(
-        [
-            f"Rejected by the exchange, plain: {_listed(plain.rejections, ', ')}",
-            f"Rejected by the exchange, guarded: {_listed(guarded.rejections, ', ')}",
-            f"Refused by the guard: {_listed(guarded.refusals, ', ')}",
-        ]
-    )
+def _reasons(plain: Measures, guarded: Measures) -> list[str]:
+    return [
+        f"Rejected by the exchange, plain: {_listed(plain.rejections, ', ')}",
+        f"Rejected by the exchange, guarded: {_listed(guarded.rejections, ', ')}",
+        f"Refused by the guard: {_listed(guarded.refusals, ', ')}",
+    ]
 
 
 def as_json(played: Sequence[Played], *, dry_run: bool, seconds: float) -> dict[str, Any]:

@@ -45,6 +45,26 @@ def test_a_plain_bot_trades_live_obeys_its_control_file_and_leaves_its_rows(tmp_
     assert bot.exit_code() is not None, "leaving the block ended it"
 
 
+def test_a_bot_that_was_killed_goes_on_with_its_database_and_shows_only_its_own_log(tmp_path):
+    with Sandbox.start() as sandbox:
+        settings = _settings(sandbox, stake_amount=600)
+        with Bot.start(settings, tmp_path) as bot:
+            bot.wait_until(lambda: bool(bot.open_trades()), 60, "a trade")
+            bot.kill()
+            first = bot.log()
+        with Bot.start(settings, tmp_path) as bot:
+            before = bot.log()
+            bot.wait_loops(2)
+            again = bot.log()
+            loops = bot.loops()
+
+    assert len(bot.trades()) == 1
+    assert "Long signal found" in first
+    assert "Long signal found" not in again
+    assert len(before) < len(again)
+    assert len(loops) <= 3, "the loops of the killed one are not ours"
+
+
 def test_through_the_mixin_the_same_plan_meets_the_limits(tmp_path):
     with Sandbox.start() as sandbox:
         settings = _settings(sandbox, way="mixin", guard=GUARD, stake_amount=600)
@@ -92,15 +112,16 @@ def test_the_demo_plays_a_scene_on_both_sides_and_prints_nothing_but_json(capfd,
 def test_the_demo_shows_the_same_wiring_in_dry_run(capfd, tmp_path):
     code, out = _run(
         capfd,
-        *("--json", "--dry-run", "--way", "mixin", "--scenes", "unsellable"),
+        *("--json", "--dry-run", "--way", "mixin", "--scenes", "between"),
         *("--output", str(tmp_path / "out")),
     )
 
     results = json.loads(out)
     (scene,) = results["scenes"]
     assert (code, results["mode"]) == (0, "dry-run")
-    assert scene["plain"]["orders"] > scene["guarded"]["orders"] > 0
-    assert scene["guarded"]["refused_pairs"] == {"ADA/USDT": 1}
+    assert scene["plain"]["warnings"] > 20, "a warning per pair in every loop"
+    assert scene["guarded"]["refusals"] == {"cap_below_minimum": 6}
+    assert set(scene["guarded"]["refused_pairs"].values()) == {1}
 
 
 def test_the_scenes_are_listed_without_playing_them(capfd):
