@@ -23,6 +23,8 @@ from strategies import (
     stoplosses,
 )
 
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.market import PRECISION_MODES
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.last_look import (
@@ -41,6 +43,7 @@ from freqtrade_balance_guard.limits.sizing import (
     size_entry,
 )
 from freqtrade_balance_guard.money import HUNDRED, ONE, ZERO, to_decimal, to_float
+from freqtrade_balance_guard.settings import load_settings
 
 
 many = settings(max_examples=400, deadline=None)
@@ -229,6 +232,66 @@ def test_an_exit_is_possible_for_every_entry_that_goes_out(
     else:
         stop = market.stop_price(price, stoploss, leverage, request.is_short)
     assert_sellable(market, decimal(sold), decimal(stop))
+
+
+@given(tight_entries())
+@many
+def test_an_adjustment_that_is_approved_passes_the_last_look(
+    entry: tuple[Market, EntryRequest, EntryLimits],
+) -> None:
+    market, request, limits = entry
+    rules = market.rules()
+    leverage = to_float(request.leverage)
+    minimum = market.minimum_stake(0.0, leverage)
+    request = replace(
+        request,
+        kind=EntryKind.ADJUSTMENT,
+        freqtrade_minimum=None if minimum is None else decimal(minimum),
+        available=request.available * 10,
+    )
+    decision = size_entry(request, limits, rules, "USDT")
+    if isinstance(decision, Denied):
+        assert decision.code is DenialCode.STAKE_BELOW_MINIMUM
+        return
+    amount = market.sent_amount((to_float(decision.stake) / market.price) * leverage)
+    order = RoundedOrder(PAIR, decimal(amount), request.price, request.kind, request.leverage)
+    assert look_at_entry(order, rules, True, "USDT") is None
+    assert_sellable(market, decimal(amount), decimal(market.price))
+
+
+tier_sections = st.lists(
+    st.tuples(st.integers(1, 10_000), st.integers(1, 100), st.integers(0, 50)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda tier: tier[0],
+)
+
+
+@given(tier_sections, st.integers(0, 12_000), st.integers(1, 20_000), markets())
+@many
+def test_the_limits_of_the_tier_bind_and_no_others(
+    tiers: list[tuple[int, int, int]], equity: int, stake: int, market: Market
+) -> None:
+    section = {
+        "position_size_percent": 33,
+        "min_order_size": 0,
+        "min_balance_threshold": 0,
+        "tiers": [
+            {"up_to": up_to, "position_size_percent": percent, "min_order_size": minimum}
+            for up_to, percent, minimum in sorted(tiers)
+        ],
+    }
+    guard = Guard(load_settings(section), "USDT", lambda: ONE, EventHub())
+    percent, minimum = next(
+        ((tier[1], tier[2]) for tier in sorted(tiers) if equity <= tier[0]), (33, 0)
+    )
+    request = EntryRequest(PAIR, decimal(stake), decimal(equity), None)
+    decision = guard.size_entry(request, market.rules(), lambda: decimal(equity))
+    cap = Decimal(equity * percent) / 100
+    if isinstance(decision, Approved):
+        assert decision.stake == min(max(stake, minimum), cap)
+    else:
+        assert cap < minimum or cap == 0 or stake * LIFT_MAX < minimum
 
 
 def assert_sellable(market: Market, amount: Decimal, price: Decimal) -> None:
