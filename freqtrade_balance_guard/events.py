@@ -51,6 +51,42 @@ class PartialExitReduced(Event):
     granted: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class BalanceRead(Event):
+    """The exchange answered. ``reason``: why we asked; ``seconds``: how long it took."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceServedFromCache(Event):
+    """An entry was sized without asking. ``age_seconds``: since the answer was asked for."""
+
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceUnreadable(Event):
+    """There was no answer, or one that is none."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRecovered(Event):
+    """The balance is readable again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChangedExternally(Event):
+    """A deposit, withdrawal, reward or manual trade. Amounts in ``currency``."""
+
+    currency: str
+    amount: Decimal
+    total: Decimal
+
+
 Listener = Callable[[Event], None]
 
 

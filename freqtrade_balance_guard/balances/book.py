@@ -244,6 +244,11 @@ class BalanceBook:
         """Why the last read said nothing; None if it was good."""
         return self._failure
 
+    @property
+    def as_of(self) -> float | None:
+        """When the last accepted answer was asked for; None before the first."""
+        return self._as_of
+
     def currencies(self) -> list[str]:
         """Every currency that was ever seen."""
         return list(self._accounts)

@@ -31,6 +31,7 @@ def activate_for_mixin(config: dict[str, Any]) -> None:
     :raises OperationalException: the settings are wrong
     """
     register_names()
+    runtime.expect_guard(True)
     if settings_of(config) is not None:
         _install_hooks()
 
@@ -44,9 +45,10 @@ def activate_in_worker(wallets: "GuardedWallets") -> None:
 
 def _install_hooks() -> None:
     # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.hooks import install_strategy_hooks
+    from freqtrade_balance_guard.integration.hooks import install_bot_hooks, install_strategy_hooks
 
     install_strategy_hooks()
+    install_bot_hooks()
 
 
 def _check_settings_early() -> None:

@@ -9,6 +9,7 @@ import logging
 from freqtrade.enums import TRADE_MODES
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
@@ -19,11 +20,13 @@ from freqtrade_balance_guard.integration import runtime
 from freqtrade_balance_guard.integration.contract import differences
 from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarded_class
 from freqtrade_balance_guard.integration.hooks import install_bot_hooks
+from freqtrade_balance_guard.integration.live_start import live_balances
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
 from freqtrade_balance_guard.integration.sections import settings_of
 from freqtrade_balance_guard.integration.wallets import GuardedWallets, RefusingWallets
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.rejections import Rejections
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.version import __version__
@@ -96,11 +99,31 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
+        _follow_orders(wallets, settings, hub, clock)
         exchange.__class__ = guarded_class(type(exchange))
         assert isinstance(exchange, GuardedExchange)  # noqa: S101
         exchange._guarded_wallets = wallets
     runtime.remember(wallets, counts)
     logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
+
+
+def _follow_orders(
+    wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: SystemClock
+) -> None:
+    if settings.is_neutral:
+        wallets.live = wallets.rejections = None
+        return
+    wallets.rejections = Rejections(clock)
+    if wallets.live is None:
+        # Promoted late: somebody built the wallets before we were asked.
+        wallets.live = live_balances(wallets._config, wallets._exchange, settings)
+    if wallets.live is None:
+        return
+    wallets.live.hub = hub
+    for trade in Trade.get_open_trades():
+        for order in trade.open_orders:
+            wallets.follow_known(order)
+    wallets.show_believed()
 
 
 def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:

@@ -29,3 +29,17 @@ class Entry(NamedTuple):
 
 last_minimum_query: ContextVar[MinimumQuery | None] = ContextVar("last_minimum_query", default=None)
 current_entry: ContextVar[Entry | None] = ContextVar("current_entry", default=None)
+
+
+class Loop:
+    """One pass of the bot's main loop: what was already read in it, and whether that failed."""
+
+    def __init__(self) -> None:
+        self.has_read_for_entry = False
+        self.has_failed = False
+
+
+current_loop: ContextVar[Loop | None] = ContextVar("current_loop", default=None)
+# Set where freqtrade must see the exchange's own answer: in front of an exit, and where a fee is
+# compared with what is in the wallet.
+must_be_fresh: ContextVar[bool] = ContextVar("must_be_fresh", default=False)

@@ -33,11 +33,51 @@ class GuardedExchange(Exchange):
             Exits are never refused here.
         """
         wallets = self._guarded_wallets
-        if wallets is not None and self._is_entry(order):
+        if wallets is None:
+            return super().create_order(**order)
+        is_entry = self._is_entry(order)
+        if is_entry:
             denied = self._last_look(wallets, order)
             if denied is not None:
                 raise EntryDenied(denied)
-        return super().create_order(**order)
+        try:
+            accepted = super().create_order(**order)
+        except Exception as error:
+            wallets.order_rejected(order, error, is_entry=is_entry)
+            raise
+        wallets.order_accepted(accepted, order)
+        return accepted
+
+    def create_stoploss(
+        self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
+    ) -> Any:
+        """A stop order on the exchange holds the coin until it fills or is cancelled."""
+        accepted = super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
+        if self._guarded_wallets is not None:
+            side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+            order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
+            self._guarded_wallets.order_accepted(accepted, order)
+        return accepted
+
+    # Every answer about one of our orders tells the book what became of it.
+
+    def fetch_order(self, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(super().fetch_order(*args, **kwargs))
+
+    def fetch_stoploss_order(self, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(super().fetch_stoploss_order(*args, **kwargs))
+
+    def cancel_order_with_result(self, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(super().cancel_order_with_result(*args, **kwargs))
+
+    def cancel_stoploss_order_with_result(self, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(super().cancel_stoploss_order_with_result(*args, **kwargs))
+
+    def _seen(self, order: Any) -> Any:
+        wallets = self._guarded_wallets
+        if wallets is not None and wallets.live is not None:
+            wallets.live.seen(order)
+        return order
 
     def _is_entry(self, order: dict[str, Any]) -> bool:
         if self._config.get("trading_mode", "spot") == "spot":

@@ -11,16 +11,23 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import Exchange
 from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
 
 from freqtrade_balance_guard.integration.context import (
     Entry,
+    Loop,
     MinimumQuery,
     current_entry,
+    current_loop,
     last_minimum_query,
+    must_be_fresh,
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.exit_patience import ExitPatience
+from freqtrade_balance_guard.integration.live_start import first_wallets
 from freqtrade_balance_guard.integration.partial_exit import shape_adjustment
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -56,12 +63,62 @@ def install_strategy_hooks() -> None:
 
 def install_bot_hooks() -> None:
     """Hooks on the live bot; only where its module is loaded (trade, not backtesting)."""
-    module = sys.modules.get("freqtrade.freqtradebot")
+    module: Any = sys.modules.get("freqtrade.freqtradebot")
     if module is None:
         return
     wrap(module.FreqtradeBot, "execute_entry", _noted_entry)
     wrap(module.FreqtradeBot, "create_trade", _quiet_denial)
     wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
+    wrap(module.FreqtradeBot, "process", _one_loop)
+    wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
+    wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
+    wrap(module.FreqtradeBot, "execute_trade_exit", _patient_exit)
+    if module.Wallets is Wallets:
+        # The first balance is read when the bot is built, long before its strategy starts.
+        module.Wallets = first_wallets
+
+
+def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
+    def process(self: Any) -> Any:
+        token = current_loop.set(Loop())
+        try:
+            return original(self)
+        finally:
+            current_loop.reset(token)
+
+    return process
+
+
+def _fresh_balance(original: Callable[..., Any]) -> Callable[..., Any]:
+    def look(self: Any, *args: Any, **kwargs: Any) -> Any:
+        token = must_be_fresh.set(True)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            must_be_fresh.reset(token)
+
+    return look
+
+
+def _patient_exit(original: Callable[..., Any]) -> Callable[..., Any]:
+    # freqtrade tries a position under the minimum in every loop, for ever, with a balance refresh
+    # and a warning each time.
+    def execute_trade_exit(
+        self: Any, trade: Any, limit: float, exit_check: Any, **kwargs: Any
+    ) -> Any:
+        patience = ExitPatience.of(self.wallets, trade, limit, exit_check, kwargs)
+        if patience is None:
+            return original(self, trade, limit, exit_check, **kwargs)
+        if patience.waits():
+            return False
+        try:
+            return original(self, trade, limit, exit_check, **kwargs)
+        except ExchangeError as error:
+            if not patience.learns_from(error):
+                raise
+            return False
+
+    return execute_trade_exit
 
 
 def _guarded_bot_start(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 _guards_every_strategy = False
+_expects_guard = False
 _wallets: "GuardedWallets | None" = None
 _counts = EventCounts()
 
@@ -22,6 +23,17 @@ def guard_every_strategy() -> None:
     """From now on any strategy is guarded: the launcher was asked to."""
     global _guards_every_strategy
     _guards_every_strategy = True
+
+
+def expect_guard(strategy_is_guarded: bool) -> None:
+    """A strategy with the mixin was just constructed; its wallets come next."""
+    global _expects_guard
+    _expects_guard = strategy_is_guarded
+
+
+def expects_guard() -> bool:
+    """Whether the bot that is being built will be guarded."""
+    return _guards_every_strategy or _expects_guard
 
 
 def wants_guard(strategy: Any) -> bool:

@@ -6,21 +6,30 @@ Without a guard, each method is freqtrade's own.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from freqtrade.exceptions import DependencyException, ExchangeError
-from freqtrade.persistence import Trade
+from freqtrade.exceptions import DependencyException, ExchangeError, InsufficientFundsError
+from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
+from freqtrade.util import dt_now
 from freqtrade.wallets import Wallet, Wallets
 
+from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.integration.context import current_entry, last_minimum_query
+from freqtrade_balance_guard.integration.context import (
+    current_entry,
+    current_loop,
+    last_minimum_query,
+    must_be_fresh,
+)
 from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.live_balances import LiveBalances
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
 from freqtrade_balance_guard.money import ONE, to_decimal, to_float
 
@@ -33,6 +42,9 @@ class GuardedWallets(Wallets):
 
     guard: Guard | None = None
     market_rules: Callable[[str], MarketRules]
+    # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
+    live: LiveBalances | None = None
+    rejections: Rejections | None = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -61,6 +73,38 @@ class GuardedWallets(Wallets):
                 level = "debug"
             self._told_wallets = self._wallets
         super()._local_log(msg, level)
+
+    # Refreshes
+
+    def update(self, require_update: bool = True) -> None:
+        """freqtrade's refresh. Live, the book decides whether the exchange has to be asked."""
+        live = self.live
+        if live is None:
+            super().update(require_update)
+            return
+        hurry = self._has_open_trades()
+        if must_be_fresh.get() or (require_update and current_loop.get() is None):
+            live.refresh_for_exit(hurry=hurry)
+        elif not require_update:
+            live.refresh_if_changed(hurry=hurry)
+        # Else freqtrade only wants wallets that know of the order it just sent or saw filled.
+        self.show_believed()
+
+    def show_believed(self) -> None:
+        """Put what is believed into freqtrade's own table."""
+        if self.live is not None:
+            self._wallets = self.live.wallets()
+            self._last_wallet_refresh = dt_now()
+            self._local_log("Wallets synced.")
+
+    def record_wallet_state(self) -> None:
+        """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
+        if self.live is None or self._wallets:
+            super().record_wallet_state()
+
+    def _has_open_trades(self) -> bool:
+        # Before freqtrade's database is opened there is no trade to wait for.
+        return hasattr(Trade, "session") and Trade.get_open_trade_count() > 0
 
     # What may be spent, in stake currency
 
@@ -95,6 +139,12 @@ class GuardedWallets(Wallets):
         guard = self.guard
         if guard is None or guard.settings.is_neutral:
             return super().get_trade_stake_amount(pair, max_open_trades, update)
+        if update and self.live is not None:
+            self.live.refresh_for_entry(hurry=self._has_open_trades())
+            self.show_believed()
+            update = False
+        if (refused := self._certain_refusal(pair)) is not None:
+            raise EntryDenied(guard.deny(pair, refused))
         try:
             stake = super().get_trade_stake_amount(pair, max_open_trades, update)
         except ExchangeError:
@@ -115,6 +165,18 @@ class GuardedWallets(Wallets):
             raise EntryDenied(early)
         return stake
 
+    def _certain_refusal(self, pair: str) -> Denied | None:
+        """What makes any entry on ``pair`` vain at the moment, whatever its size."""
+        if self.live is not None and self.live.verdict() is Verdict.UNREADABLE:
+            failure = self.live.book.failure
+            reason = failure.reason if failure else "the answer is not believed yet"
+            return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
+        if self.rejections is not None:
+            return self.rejections.entry_refusal(
+                pair, self.market_rules(pair), self.spendable_stake()
+            )
+        return None
+
     def validate_stake_amount(
         self,
         pair: str,
@@ -133,6 +195,9 @@ class GuardedWallets(Wallets):
             # Not an entry: the strategy or freqtrade's sizing asked for none.
             return 0
         try:
+            if (refused := self._certain_refusal(pair)) is not None:
+                guard.deny(pair, refused)
+                return 0
             request = self._entry_request(
                 pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
             )
@@ -172,7 +237,69 @@ class GuardedWallets(Wallets):
             stoploss=self.stoploss(),
             is_short=entry.is_short if entry is not None else False,
             kind=kind,
+            spendable=self._vouched_for(),
         )
+
+    def _vouched_for(self) -> Decimal | None:
+        if self.live is None or self.guard is None:
+            return None
+        return self.live.spendable() - self.guard.floor(self._stake_currency, self.equity)
+
+    def check_exit_amount(self, trade: Trade) -> bool:
+        """freqtrade looks twice; the second look must be at the exchange's own answer."""
+        token = must_be_fresh.set(True)
+        try:
+            return super().check_exit_amount(trade)
+        finally:
+            must_be_fresh.reset(token)
+
+    # What became of orders
+
+    def order_accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+        """The exchange took an order (freqtrade's arguments of ``create_order``)."""
+        if self.rejections is not None and order["side"] == "sell":
+            self.rejections.exit_accepted(order["pair"])
+        if self.live is None:
+            return
+        try:
+            self.live.placed(
+                accepted,
+                pair=order["pair"],
+                side=order["side"],
+                amount=order["amount"],
+                rate=order["rate"],
+                fee=self.market_rules(order["pair"]).fee,
+            )
+        except Exception:
+            # The order is out; losing it now would be worse than not following its fills.
+            logger.exception("Could not follow an order of %s.", order["pair"])
+            self.live.touched()
+
+    def follow_known(self, order: Order) -> None:
+        """Follow an order of before the start, as far as freqtrade has it filled."""
+        if self.live is None or not order.order_id:
+            return
+        known = {"id": order.order_id, "filled": order.safe_filled, "status": "open",
+                 "cost": order.safe_cost}  # fmt: skip
+        self.live.follow(
+            known,
+            pair=order.ft_pair,
+            side=order.ft_order_side if order.ft_order_side != "stoploss" else "sell",
+            amount=order.safe_amount,
+            rate=order.safe_price or 0,
+            fee=self.market_rules(order.ft_pair).fee,
+        )
+
+    def order_rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
+        """The exchange refused an order, or nobody knows."""
+        if self.live is not None:
+            self.live.touched()
+        if self.rejections is None or not is_entry:
+            return
+        if isinstance(error, InsufficientFundsError):
+            self.rejections.funds_rejected(order["pair"], self.spendable_stake())
+        elif is_minimum_rejection(str(error)):
+            self.rejections.minimum_rejected(order["pair"], self.market_rules(order["pair"]))
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""

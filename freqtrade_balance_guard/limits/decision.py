@@ -19,6 +19,10 @@ class DenialCode(StrEnum):
     NO_ROOM_FOR_EXIT = "no_room_for_exit"
     PARTIAL_EXIT_TOO_SMALL = "partial_exit_too_small"
     NO_RATE = "no_rate"
+    BALANCE_LAGGING = "balance_lagging"
+    BALANCE_UNREADABLE = "balance_unreadable"
+    MINIMUM_REJECTED = "minimum_rejected"
+    FUNDS_REJECTED = "funds_rejected"
     SELF_CHECK_FAILED = "self_check_failed"
     GUARD_ERROR = "guard_error"
 

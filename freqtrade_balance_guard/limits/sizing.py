@@ -72,6 +72,8 @@ class EntryRequest:
     stoploss: Decimal = ZERO
     is_short: bool = False
     kind: EntryKind = EntryKind.NEW
+    # What the exchange has shown as well as our own events; None: nobody doubts ``available``.
+    spendable: Decimal | None = None
 
 
 def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> Denied | None:
@@ -167,4 +169,13 @@ def size_entry(
             {"stake": request.stake, "minimum": minimum},
         )
     wanted = max(request.stake, minimum)
-    return Approved(cap, reduced_by=limit) if wanted > cap else Approved(wanted)
+    granted = min(wanted, cap)
+    if request.spendable is not None and granted > request.spendable:
+        # Own money is under way. Waiting is better than entering smaller.
+        return Denied(
+            DenialCode.BALANCE_LAGGING,
+            f"the entry needs {format_amount(granted)} {currency}, the exchange shows "
+            f"{format_amount(request.spendable)} {currency} so far; the rest is under way",
+            {"stake": granted, "spendable": request.spendable, "available": request.available},
+        )
+    return Approved(granted, reduced_by=limit) if wanted > cap else Approved(granted)

@@ -1,0 +1,243 @@
+"""The balance book of a live spot bot: when to read, what to tell freqtrade, what orders did.
+
+freqtrade refreshes its wallets about six times per trade. Only two kinds of refresh must reach the
+exchange: the one in front of an exit (a stop order was just cancelled) and the first one of a loop
+that sizes an entry after something happened. The others only want wallets that know of the last
+order, and the book knows of it.
+"""
+
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from freqtrade.wallets import Wallet
+
+from freqtrade_balance_guard.balances.book import BalanceBook, ExternalChange, Need
+from freqtrade_balance_guard.balances.own_orders import OwnOrder, Side
+from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
+from freqtrade_balance_guard.balances.store import BelievedBalances
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.events import (
+    BalanceChangedExternally,
+    BalanceRead,
+    BalanceRecovered,
+    BalanceServedFromCache,
+    BalanceUnreadable,
+    EventHub,
+)
+from freqtrade_balance_guard.integration.context import current_loop
+from freqtrade_balance_guard.integration.reading import BalanceReader
+from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+
+
+logger = logging.getLogger(__name__)
+
+# freqtrade's own patience with refreshes that it may skip.
+SKIPPABLE_SECONDS = 3600.0
+
+
+class LiveBalances:
+    """One account as one live bot sees it.
+
+    :param time_to_live: seconds that an answer may be reused while nothing happened
+    """
+
+    def __init__(
+        self,
+        book: BalanceBook,
+        reader: BalanceReader,
+        store: BelievedBalances | None,
+        stake_currency: str,
+        time_to_live: float,
+        clock: Clock,
+    ) -> None:
+        self.book = book
+        self.hub = EventHub()
+        self._reader = reader
+        self._store = store
+        self._stake_currency = stake_currency
+        self._time_to_live = time_to_live
+        self._clock = clock
+        self._was_unreadable = False
+        if store is not None:
+            book.remember(store.load(), clock.monotonic())
+
+    # Refreshes, by what freqtrade needs them for
+
+    def refresh_for_entry(self, *, hurry: bool) -> None:
+        """Before an entry is sized: read if anything makes it necessary, at most once per loop."""
+        loop = current_loop.get()
+        need = self.book.need(self._clock.monotonic(), self._time_to_live)
+        if not need or (loop is not None and loop.has_read_for_entry):
+            self.hub.publish(BalanceServedFromCache(self.age()))
+            return
+        if loop is not None:
+            loop.has_read_for_entry = True
+        self._read(need, hurry=hurry)
+
+    def refresh_for_exit(self, *, hurry: bool) -> None:
+        """In front of an exit: always read, unless the exchange already failed in this loop."""
+        self._read("exit", hurry=hurry)
+
+    def refresh_if_changed(self, *, hurry: bool) -> None:
+        """Where freqtrade would do with an answer of an hour ago: read if anything happened."""
+        loop = current_loop.get()
+        need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
+        if need and not (loop is not None and loop.has_read_for_entry):
+            if loop is not None:
+                loop.has_read_for_entry = True
+            self._read(need, hurry=hurry)
+
+    def _read(self, reason: Need | str, *, hurry: bool) -> None:
+        loop = current_loop.get()
+        if loop is not None and loop.has_failed:
+            return
+        began = self._clock.monotonic()
+        answer = self._reader.read(hurry=hurry)
+        if isinstance(answer, Unreadable):
+            if loop is not None:
+                loop.has_failed = True
+            self._failed(answer)
+            return
+        self.hub.publish(BalanceRead(str(reason), self._clock.monotonic() - began))
+        for change in self.book.accept(answer):
+            self._announce(change)
+        if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
+            self._was_unreadable = False
+            self.hub.publish(BalanceRecovered())
+            logger.info("Balances are readable again.")
+        self._keep(answer)
+
+    def _failed(self, failure: Unreadable) -> None:
+        self.book.fail(failure)
+        self.hub.publish(BalanceUnreadable(failure.reason))
+        if not self._was_unreadable:
+            self._was_unreadable = True
+            logger.warning(
+                "Balances are unreadable (%s). No new entry until they are; exits go on.",
+                failure.reason,
+            )
+
+    def _announce(self, change: ExternalChange) -> None:
+        self.hub.publish(BalanceChangedExternally(change.currency, change.amount, change.total))
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        if self._store is not None:
+            believed = {
+                currency: self.book.expected(currency) for currency in self.book.currencies()
+            }
+            verdicts = {currency: self.book.verdict(currency) for currency in believed}
+            self._store.save(believed, verdicts, snapshot.wall)
+
+    # What freqtrade is told
+
+    def wallets(self) -> dict[str, Wallet]:
+        """freqtrade's table of balances, from the book."""
+        return {
+            currency: _wallet(currency, self.holding(currency))
+            for currency in self.book.currencies()
+        }
+
+    def holding(self, currency: str) -> Holding:
+        """The stake currency as expected; other coins as nothing may stand in front of an exit."""
+        if currency == self._stake_currency:
+            return self.book.expected(currency)
+        return self.book.shown(currency)
+
+    def spendable(self) -> Decimal:
+        """Stake currency that both the exchange's last answer and our own events vouch for."""
+        return self.book.spendable(self._stake_currency)
+
+    def verdict(self) -> Verdict:
+        """How far the stake currency is believed."""
+        return self.book.verdict(self._stake_currency)
+
+    def age(self) -> float:
+        """Seconds since the last good answer was asked for; infinite before the first."""
+        as_of = self.book.as_of
+        return self._clock.monotonic() - as_of if as_of is not None else float("inf")
+
+    # What our orders did
+
+    def placed(self, order: Mapping[str, Any], **details: Any) -> None:
+        """The exchange took an order of ours (``details``: see ``follow``)."""
+        self.follow({"id": order["id"]}, **details)
+        self.touched()
+        self.seen(order)
+
+    def follow(
+        self,
+        order: Mapping[str, Any],
+        *,
+        pair: str,
+        side: Side,
+        amount: float,
+        rate: float,
+        fee: Decimal,
+    ) -> None:
+        """Follow an order from here on; what is filled of it already is in the balance."""
+        base, quote = _currencies(pair)
+        now = self._clock.monotonic()
+        own = OwnOrder(
+            base=base,
+            quote=quote,
+            side=side,
+            amount=to_decimal(amount),
+            price=to_decimal(rate),
+            fee_rate=fee,
+            placed_at=now,
+            changed_at=now,
+            filled=to_decimal(order.get("filled") or 0),
+            cost=to_decimal(order.get("cost") or 0),
+        )
+        self.book.orders.place(str(order["id"]), own)
+
+    def touched(self) -> None:
+        """Something of ours happened that the book cannot follow: the next entry reads first."""
+        self.book.touch(self._clock.monotonic())
+
+    def seen(self, order: Mapping[str, Any]) -> None:
+        """An answer about one of our orders, in ccxt's shape."""
+        order_id = str(order.get("id"))
+        if order_id not in self.book.orders:
+            return
+        try:
+            self.book.observe(
+                order_id,
+                filled=to_decimal(order.get("filled") or 0),
+                cost=_optional(order.get("cost")),
+                fees=_fees(order),
+                is_open=order.get("status") in (None, "open"),
+                now=self._clock.monotonic(),
+            )
+        except MoneyError as error:
+            # What cannot be read cannot be booked: the exchange's balance decides.
+            logger.warning("Order %s has an unreadable number: %s", order_id, error)
+            self.touched()
+
+
+def _wallet(currency: str, holding: Holding) -> Wallet:
+    return Wallet(currency, to_float(holding.free), to_float(holding.used), to_float(holding.total))
+
+
+def _currencies(pair: str) -> tuple[str, str]:
+    base, _, quote = pair.partition("/")
+    return base, quote.partition(":")[0]
+
+
+def _optional(value: object) -> Decimal | None:
+    # ccxt reports a cost of 0 for filled market orders whose price it does not know.
+    return to_decimal(value) if value else None
+
+
+def _fees(order: Mapping[str, Any]) -> dict[str, Decimal] | None:
+    """All fees of an order by currency; None where the exchange told none."""
+    told = order.get("fees") or ([order["fee"]] if order.get("fee") else [])
+    fees: dict[str, Decimal] = {}
+    for fee in told:
+        if fee.get("cost") is not None and fee.get("currency"):
+            fees[fee["currency"]] = fees.get(fee["currency"], ZERO) + to_decimal(fee["cost"])
+    return fees or None

@@ -1,0 +1,132 @@
+"""A rejection teaches: the same order is not sent again until something is different.
+
+What counts as different is the market's rules for a minimum and the balance for funds. An exit
+is never refused here; one that the exchange rejected for its minimum waits a little between tries.
+"""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.money import format_amount
+
+
+# For a position that the exchange finds too small.
+EXIT_TRIES_PER_MINUTE = 3
+EXIT_RETRY_SECONDS = 20.0
+MINUTE = 60.0
+CLEARLY_MORE = Decimal("1.01")
+# A funds rejection that no balance explains is tried again after a while.
+FUNDS_SILENCE_SECONDS = 600.0
+
+# How exchanges say "too small": Kraken's volume and cost minimum, Binance's NOTIONAL and LOT_SIZE
+# filters, and the plain words of others.
+_MINIMUM_WORDS = re.compile(
+    r"minimum not met|min(imum)?[ _.-]?(notional|amount|order|size|cost|volume|trade)"
+    r"|(less|lower|smaller) than (the )?min|notional|lot_size|too small|below (the )?min",
+    re.IGNORECASE,
+)
+
+
+def is_minimum_rejection(message: str) -> bool:
+    """Whether an exchange's words say that an order was too small."""
+    return _MINIMUM_WORDS.search(message) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Funds:
+    spendable: Decimal
+    at: float
+
+
+@dataclass(slots=True)
+class _TooSmall:
+    """Exits of a pair that were rejected: the last value in quote, when they were tried, and for
+    which reasons."""
+
+    value: Decimal
+    tried_at: list[float] = field(default_factory=list)
+    reasons: set[str] = field(default_factory=set)
+
+
+class Rejections:
+    """What the exchange refused, by pair."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._minimums: dict[str, MarketRules] = {}
+        self._funds: dict[str, _Funds] = {}
+        self._exits: dict[str, _TooSmall] = {}
+
+    # Entries
+
+    def minimum_rejected(self, pair: str, rules: MarketRules) -> None:
+        """The exchange found an entry too small under rules that we thought it kept."""
+        self._minimums[pair] = rules
+
+    def funds_rejected(self, pair: str, spendable: Decimal) -> None:
+        """The exchange did not have the funds that we thought were there."""
+        self._funds[pair] = _Funds(spendable, self._clock.monotonic())
+
+    def entry_refusal(self, pair: str, rules: MarketRules, spendable: Decimal) -> Denied | None:
+        """Why an entry on ``pair`` would only be rejected again; None if something changed."""
+        if pair in self._minimums:
+            if self._minimums[pair] == rules:
+                return Denied(
+                    DenialCode.MINIMUM_REJECTED,
+                    "the exchange rejected an order for its minimum although the market data "
+                    "allow it; waiting for market data that differ",
+                )
+            del self._minimums[pair]
+        funds = self._funds.get(pair)
+        if funds is not None:
+            age = self._clock.monotonic() - funds.at
+            if funds.spendable == spendable and age < FUNDS_SILENCE_SECONDS:
+                return Denied(
+                    DenialCode.FUNDS_REJECTED,
+                    "the exchange rejected an order for lack of funds; waiting for a balance that "
+                    f"differs from {format_amount(spendable)}",
+                    {"spendable": spendable},
+                )
+            del self._funds[pair]
+        return None
+
+    # Exits
+
+    def exit_rejected(self, pair: str, value: Decimal, reason: str) -> bool:
+        """The exchange found an exit worth ``value`` (quote) too small. True if that is news."""
+        is_news = pair not in self._exits
+        rejected = self._exits.setdefault(pair, _TooSmall(value))
+        now = self._clock.monotonic()
+        rejected.value = value
+        rejected.reasons.add(reason)
+        rejected.tried_at = [at for at in rejected.tried_at if now - at < MINUTE] + [now]
+        return is_news
+
+    def exit_waits(self, pair: str, value: Decimal, minimum: Decimal, reason: str) -> bool:
+        """Whether an exit should wait before it is tried again.
+
+        It goes at once when it is worth the market's ``minimum`` again, and when it is wanted for
+        a new reason (a stop-loss after a signal).
+        """
+        rejected = self._exits.get(pair)
+        if rejected is None or reason not in rejected.reasons:
+            return False
+        market_knew = rejected.value < minimum
+        if market_knew and value >= minimum:
+            return False
+        now = self._clock.monotonic()
+        tries = [at for at in rejected.tried_at if now - at < MINUTE]
+        if len(tries) >= EXIT_TRIES_PER_MINUTE:
+            return True
+        if not market_knew and value > rejected.value * CLEARLY_MORE:
+            # The exchange's true minimum is higher than the market data say.
+            return False
+        return bool(tries) and now - tries[-1] < EXIT_RETRY_SECONDS
+
+    def exit_accepted(self, pair: str) -> None:
+        """An exit went through."""
+        self._exits.pop(pair, None)
