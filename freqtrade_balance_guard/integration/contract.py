@@ -47,6 +47,18 @@ COMMON = (
     ),
     Relied("freqtrade.wallets", "Wallets.get_free", "self, currency", "called: free balance"),
     Relied(
+        "freqtrade.wallets",
+        "Wallets.update",
+        "self, require_update",
+        "overridden: live, the balance book decides whether the exchange has to be asked",
+    ),
+    Relied(
+        "freqtrade.wallets",
+        "Wallets.check_exit_amount",
+        "self, trade",
+        "overridden: the second look before an exit is at the exchange's own answer",
+    ),
+    Relied(
         "freqtrade.persistence",
         "Trade.total_open_trades_stakes",
         "",
@@ -81,6 +93,44 @@ LIVE = (
         "self, *, pair, ordertype, side, amount, rate, leverage, time_in_force, reduceOnly, "
         "initial_order",
         "overridden: the last look at a rounded entry",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.create_stoploss",
+        "self, pair, amount, stop_price, order_types, side, leverage",
+        "overridden: a stop order on the exchange holds the coin",
+    ),
+    *(
+        Relied(
+            "freqtrade.exchange",
+            f"Exchange.{name}",
+            parameters,
+            "overridden: answers about own orders tell the book what became of them",
+        )
+        for name, parameters in (
+            ("fetch_order", "self, order_id, pair, params"),
+            ("fetch_stoploss_order", "self, order_id, pair, params"),
+            ("cancel_order_with_result", "self, order_id, pair, amount"),
+            ("cancel_stoploss_order_with_result", "self, order_id, pair, amount"),
+        )
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.get_balances",
+        "self, params",
+        "called: once and in bounded time, with its retries switched off (count=0)",
+    ),
+    Relied(
+        "freqtrade.persistence",
+        "Trade.get_open_trades",
+        "",
+        "called: open orders of before the start are followed",
+    ),
+    Relied(
+        "freqtrade.persistence",
+        "Trade.get_open_trade_count",
+        "",
+        "called: reads hurry while a trade is open",
     ),
     Relied(
         "freqtrade.exchange",
@@ -130,6 +180,31 @@ LIVE = (
         "self, pair, stake_amount, price, *, is_short, ordertype, enter_tag, trade, mode, "
         "leverage_",
         "wrapped: tells new entries, adjustments and replacements apart",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.process",
+        "self",
+        "wrapped: one pass of the loop; several refreshes of one pass are joined",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot._safe_exit_amount",
+        "self, trade, pair, amount",
+        "wrapped: the balance in front of an exit is a fresh one",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.apply_fee_conditional",
+        "self, trade, trade_base_currency, amount, fee_abs, order_obj",
+        "wrapped: a fee is compared with a fresh balance",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.execute_trade_exit",
+        "self, trade, limit, exit_check, *, exit_tag, ordertype, sub_trade_amt, "
+        "skip_custom_exit_price",
+        "wrapped: an exit that was refused for its size is tried with pauses",
     ),
 )
 
