@@ -77,6 +77,53 @@ def test_no_position_is_opened_that_could_not_be_sold_at_its_stop(workspace):
     assert workspace.backtest(launcher=True)["total_trades"] == 0
 
 
+COUNTERS = """
+
+import atexit
+import sqlite3
+
+from freqtrade.strategy import strategy_wrapper
+
+counts = {"deepcopy": 0, "sql": 0}
+_deepcopy = strategy_wrapper.deepcopy
+
+
+def deepcopy(*args, **kwargs):
+    counts["deepcopy"] += 1
+    return _deepcopy(*args, **kwargs)
+
+
+def audit(event, args):
+    if event == "sqlite3.connect":
+        counts["sql"] += 1
+
+
+strategy_wrapper.deepcopy = deepcopy
+import sys
+sys.addaudithook(audit)
+atexit.register(lambda: print("COUNTED", counts["deepcopy"], counts["sql"]))
+"""
+
+
+def test_a_guarded_backtest_copies_no_trade_and_opens_no_database_more_than_plain(workspace):
+    counted = {}
+    for way in ("plain", "mixin", "launcher"):
+        workspace.write_strategy(adjust=True, mixin=way == "mixin")
+        path = workspace.folder / "strategies" / "clockwork.py"
+        path.write_text(path.read_text() + COUNTERS)
+        # The same entries, so that callbacks are called as often.
+        workspace.write_config(
+            None if way == "plain" else {"min_order_size": 0.001, "position_size_percent": 100,
+                                         "min_balance_threshold": 0},
+            stake_amount=50, max_open_trades=5,
+        )  # fmt: skip
+        result = workspace.backtest(launcher=way == "launcher")
+        (line,) = [line for line in result["log"].splitlines() if line.startswith("COUNTED")]
+        counted[way] = (len(result["trades"]), line)
+    assert counted["mixin"] == counted["plain"] == counted["launcher"]
+    assert counted["plain"][0] > 50
+
+
 def test_hyperopt_with_two_workers_and_our_protection(workspace):
     workspace.write_config({"position_size_percent": 30})
     for mixin in (True, False):
