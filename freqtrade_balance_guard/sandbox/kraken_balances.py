@@ -21,14 +21,17 @@ def balance_ex(exchange: Exchange, caller: Caller, params: Params) -> object:
 def balance(exchange: Exchange, caller: Caller, params: Params) -> object:
     """The totals alone."""
     told = _tell(exchange, Call("Balance", True, caller.account, caller.key))
-    return {name: entry["balance"] for name, entry in told.items()}
+    return None if told is None else {name: entry["balance"] for name, entry in told.items()}
 
 
 ENDPOINTS: dict[str, Handler] = {"Balance": balance, "BalanceEx": balance_ex}
 
 
-def _tell(exchange: Exchange, call: Call) -> Told:
-    """The balances through all faults that meet the call: a lag first, then the others as set."""
+def _tell(exchange: Exchange, call: Call) -> Told | None:
+    """The balances through all faults that meet the call: a lag first, then the others as set.
+
+    None stands for an answer without any result ("result": null).
+    """
     account = exchange.account(call.account or "")
     active = exchange.faults.take(BALANCE_KINDS, call)
     holdings = account.holdings()
@@ -48,6 +51,8 @@ def _tell(exchange: Exchange, call: Call) -> Told:
         balances=_summary(told, holdings),
         faults=[{"id": each.fault_id, "kind": each.fault.kind} for each in active],
     )
+    if any(each.fault.kind == "balance_result_null" for each in active):
+        return None
     return told
 
 
@@ -75,7 +80,7 @@ def _lagging_causes(fault: Fault) -> list[str] | None:
 
 
 def _distorted(told: Told, fault: Fault) -> Told:
-    if fault.kind == "balance_empty":
+    if fault.kind in ("balance_empty", "balance_result_null"):
         return {}
     if fault.kind == "balance_missing":
         return {name: entry for name, entry in told.items() if name not in _entries(fault)}

@@ -45,6 +45,12 @@ def test_a_null_balance_has_no_total(sandbox, client):
     assert client.fetch_balance()["USDT"]["total"] is None
 
 
+def test_a_result_that_is_null_reads_as_an_empty_account(sandbox, client):
+    sandbox.control.fault("balance_result_null")
+    assert client.private_post_balanceex()["result"] is None
+    assert client.fetch_balance()["total"] == {}
+
+
 def test_a_negative_balance(sandbox, client):
     sandbox.control.fault("balance_negative")
     assert client.fetch_balance()["USDT"]["total"] == -1000
