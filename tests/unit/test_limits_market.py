@@ -132,6 +132,12 @@ def test_room_for_the_exit_of_a_minimum_amount_is_that_amount_after_the_fee() ->
     assert rules.exit_room_amount(D(1), D("-0.1")) == D(11)
 
 
+def test_a_minimum_amount_keeps_a_reserve_for_a_fee_that_is_higher_than_announced() -> None:
+    rules = MarketRules(amount_min=D(10), precision=steps_of("0.01"), fee=D("0.001"))
+    assert rules.exit_room_amount(D(1), D("-0.1")) == D("10.5")
+    assert rules.without_margin.exit_room_amount(D(1), D("-0.1")) == D("10.02")
+
+
 def test_without_any_minimum_there_is_room_for_one_step_after_the_fee() -> None:
     rules = MarketRules(precision=steps_of("0.01"), fee=D("0.001"))
     # Of 0.01 the fee leaves 0.00999, which is truncated to nothing.
