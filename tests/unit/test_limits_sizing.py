@@ -228,6 +228,24 @@ def test_funds_below_the_floor_refuse_even_where_freqtrade_sees_enough() -> None
     assert refusal.code is DenialCode.CAP_BELOW_MINIMUM
 
 
+def test_balance_lagging_names_what_the_entry_needs_and_what_is_there_so_far() -> None:
+    refusal = denied(size(asked(stake=D(900), spendable=D("799.99"))))
+    assert refusal.code == "balance_lagging"
+    assert refusal.sentence == (
+        "the entry needs 800 USDT, the exchange shows 799.99 USDT so far; the rest is under way"
+    )
+    assert refusal.numbers == {
+        "stake": D(800),
+        "spendable": D("799.99"),
+        "available": D(1000),
+    }
+
+
+def test_an_entry_that_fits_into_what_is_there_so_far_does_not_wait() -> None:
+    assert size(asked(spendable=D(100))) == Approved(D(100))
+    assert size(asked(stake=D(900), spendable=D(800))) == Approved(D(800), "position_size_percent")
+
+
 def test_a_refusal_reads_as_one_line_with_code_and_numbers() -> None:
     refusal = Denied(DenialCode.GUARD_ERROR, "no state", {"available": D("1.50")})
     assert str(refusal) == "no state [guard_error: available=1.5]"
