@@ -1,0 +1,256 @@
+"""README and docs say what is so: commands, targets, settings, links, codes and examples."""
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from freqtrade import constants
+from freqtrade.commands.arguments import Arguments
+from freqtrade.configuration.config_validation import validate_config_schema
+from freqtrade.configuration.load_config import load_config_file
+from freqtrade.enums import RunMode
+
+from freqtrade_balance_guard.cli.main import COMMANDS
+from freqtrade_balance_guard.demo.scenes import SCENES
+from freqtrade_balance_guard.integration.names import register_names
+from freqtrade_balance_guard.limits.decision import DenialCode
+from freqtrade_balance_guard.sandbox import Scenario
+from freqtrade_balance_guard.sandbox.command import DEFAULT_PORT
+from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
+from freqtrade_balance_guard.settings import load_settings
+from freqtrade_balance_guard.settings.schema import IN_EFFECT
+from freqtrade_balance_guard.version import __version__
+
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+USER_DATA = ROOT / "user_data"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]
+CONFIGS = sorted(USER_DATA.glob("config*.json"))
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def inline_code(text: str) -> list[str]:
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.M))
+
+
+def shell_lines(text: str) -> list[str]:
+    lines = [line for block in blocks(text, "bash") for line in block.splitlines()]
+    return [line.partition(" | ")[0].partition(" > ")[0] for line in lines if line.strip()]
+
+
+def said(text: str) -> list[str]:
+    """Everything on a page that may be a command."""
+    return [*shell_lines(text), *inline_code(text)]
+
+
+def freqtrade_commands() -> set[str]:
+    arguments = Arguments([])
+    arguments._build_subcommands()
+    for action in arguments.parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return set(action.choices)
+    raise AssertionError("freqtrade has no subcommands")
+
+
+def own_parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
+    import_module(COMMANDS[name].module).add_arguments(parser)
+    return parser
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_command_shown_exists(page: str) -> None:
+    theirs = freqtrade_commands()
+    for line in said(TEXTS[page]):
+        found = re.match(r"(balance-guard|freqtrade) ([a-z][a-z-]*)", line)
+        if found:
+            known = theirs | set(COMMANDS) if found[1] == "balance-guard" else theirs
+            assert found[2] in known, line
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_command_line_is_accepted_by_its_parser(page: str) -> None:
+    for line in shell_lines(TEXTS[page]):
+        program, *words = shlex.split(line, comments=True) or [""]
+        if program not in ("balance-guard", "freqtrade") or words[0].startswith("-"):
+            continue
+        if words[0] in COMMANDS:
+            if "--help" not in words:
+                own_parser(words[0]).parse_args(words[1:])
+        else:
+            # Ends the process, and with it the test, for what it does not know.
+            Arguments(words).get_parsed_arg()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_ours_stands_in_the_reference(name: str) -> None:
+    section = TEXTS["docs/reference/cli.md"].partition(f"## `balance-guard {name}`")[2]
+    section = section.partition("\n## ")[0]
+    for action in own_parser(name)._actions:
+        if action.help != argparse.SUPPRESS and "--help" not in action.option_strings:
+            assert f"`{action.option_strings[-1]}" in section
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_make_target_exists(page: str) -> None:
+    targets = set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    for line in said(TEXTS[page]):
+        found = re.match(r"make ([a-z]+)", line)
+        assert found is None or found[1] in targets, line
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_guard_section_shown_is_accepted(page: str) -> None:
+    for block in blocks(TEXTS[page], "json"):
+        shown = json.loads(block if block.startswith("{") else f"{{{block}}}")
+        if "balance_guard" in shown:
+            load_settings(shown["balance_guard"])
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_guard_section_in_running_text_is_accepted(page: str) -> None:
+    for code in inline_code(TEXTS[page]):
+        if re.match(r'"(balance_guard|enabled|min_order_size|reserve_balance|tiers)": ', code):
+            shown = json.loads(f"{{{code}}}")
+            load_settings(shown.get("balance_guard", shown))
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)
+    # As mkdocs and GitHub both make them of plain English headings.
+    return {
+        re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading)).strip("-").lower()
+        for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_within_the_project_resolves(page: str) -> None:
+    here = ROOT / page
+    text = re.sub(r"^```.*?^```", "", TEXTS[page], flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (here.parent / path).resolve() if path else here
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_file_of_the_project_that_is_named_exists(page: str) -> None:
+    # What a run writes is not there yet.
+    made = {"user_data/balance_guard.sqlite", "user_data/config.schema.json", "user_data/logs"}
+    for code in said(TEXTS[page]):
+        for path in re.findall(r"\b(?:user_data|docs|scripts|docker|tests)/[\w./-]+\w", code):
+            known = (ROOT / path).exists() or any(path.startswith(name) for name in made)
+            assert known, path
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    found = re.search(r"^## \[([^\]]+)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)
+    assert found is not None and found[1] == __version__
+
+
+def test_every_page_names_this_version_where_it_shows_the_line_of_the_start() -> None:
+    for text in TEXTS.values():
+        for version in re.findall(r"Balance guard (\d\S*) is on", text):
+            assert version == __version__
+
+
+def test_every_denial_code_is_documented() -> None:
+    page = TEXTS["docs/reference/denial-codes.md"]
+    assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == [str(code) for code in DenialCode]
+
+
+def test_the_page_of_denial_codes_is_up_to_date() -> None:
+    script = ROOT / "scripts" / "generate_denial_codes.py"
+    answer = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout.strip()) == (0, "up to date"), answer.stderr
+
+
+def test_codes_that_pages_name_exist() -> None:
+    codes = {str(code) for code in DenialCode}
+    for text in TEXTS.values():
+        assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
+
+
+def test_the_navigation_names_every_page() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    named = set(re.findall(r"[\w/-]+\.md", navigation))
+    assert named == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+
+
+def test_readme_claims_no_part_whose_settings_do_nothing_yet() -> None:
+    status = TEXTS["README.md"].partition("## What exists now")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", status, re.MULTILINE))
+    parts = {
+        "balance_cache_duration": "Balances that lag",
+        "ledger": "Reservations",
+        "rebalance": "Emergency rebalance",
+        "arbitrage": "Arbitrage",
+        "metrics": "Metrics",
+    }
+    for key, part in parts.items():
+        (state,) = [state for name, state in rows.items() if name.startswith(part)]
+        assert (state == "yes") == (key in IN_EFFECT), part
+
+
+def test_the_demo_page_names_the_scenes_of_the_demo() -> None:
+    scenes = TEXTS["docs/demo.md"].partition("<!-- scenes: begin -->")[2]
+    scenes = scenes.partition("<!-- scenes: end -->")[0]
+    listed = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", scenes, re.MULTILINE)
+    assert listed == [(scene.name, scene.title) for scene in SCENES]
+
+
+# Examples in user_data
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
+def test_every_example_config_passes_freqtrade_and_the_guard(config: Path) -> None:
+    loaded = load_config_file(str(config))
+    load_settings(loaded["balance_guard"])
+    mode = RunMode.DRY_RUN if loaded["dry_run"] else RunMode.LIVE
+    register_names()
+    assert "MinimumBalanceFilter" in constants.AVAILABLE_PAIRLISTS
+    # What the strategy and the command line bring.
+    from_elsewhere = {"stoploss": -0.1, "minimal_roi": {"0": 1}, "timeframe": "5m"}
+    validate_config_schema({**from_elsewhere, **loaded, "runmode": mode})
+
+
+def test_there_are_examples_for_the_sandbox_for_dry_run_and_for_small_accounts() -> None:
+    names = {config.name for config in CONFIGS}
+    wanted = ("sandbox", "dry-run", "minimal", "small-account")
+    assert {f"config-{name}.json" for name in wanted} <= names
+
+
+def test_only_the_sandbox_example_trades_live_and_only_on_this_machine() -> None:
+    for config in CONFIGS:
+        loaded = load_config_file(str(config))
+        if not loaded["dry_run"]:
+            urls = loaded["exchange"]["ccxt_config"]["urls"]["api"].values()
+            assert all(url.startswith("http://127.0.0.1:") for url in urls)
+            assert "sandbox" in loaded["db_url"]
+
+
+def test_the_sandbox_example_has_the_exchange_that_the_sandbox_prints() -> None:
+    scenario = Scenario.from_file(USER_DATA / "sandbox-waves.json")
+    loaded = load_config_file(str(USER_DATA / "config-sandbox.json"))
+    printed = exchange_section(scenario, f"http://127.0.0.1:{DEFAULT_PORT}")
+    assert loaded["exchange"] == printed
