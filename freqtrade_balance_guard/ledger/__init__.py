@@ -1,0 +1,59 @@
+"""Which money is promised to which order; survives a crash.
+
+``open_ledger`` builds a ``ReservationLedger`` over one of three stores (memory, SQLite,
+PostgreSQL). Answers are values (``results``); only a ledger that cannot be reached, or that is
+found broken, raises (``errors``). docs/ledger.md draws the states and says what is on disk.
+"""
+
+from freqtrade_balance_guard.ledger.errors import (
+    InvariantBroken,
+    LedgerError,
+    LedgerUnavailable,
+    SchemaTooNew,
+)
+from freqtrade_balance_guard.ledger.ledger import ReservationLedger
+from freqtrade_balance_guard.ledger.opening import open_ledger
+from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
+from freqtrade_balance_guard.ledger.reservation import ENDED, UNFINISHED, Move, Reservation, State
+from freqtrade_balance_guard.ledger.results import (
+    AlreadyEnded,
+    Conflict,
+    Holds,
+    MoreThanHeld,
+    Moved,
+    NotAllowed,
+    NotFound,
+    RefusalCode,
+    Refused,
+    Reserved,
+    Unchanged,
+)
+
+
+__all__ = [
+    "ENDED",
+    "UNFINISHED",
+    "AlreadyEnded",
+    "Conflict",
+    "Funds",
+    "Holds",
+    "InvariantBroken",
+    "LedgerError",
+    "LedgerUnavailable",
+    "MoreThanHeld",
+    "Move",
+    "Moved",
+    "NotAllowed",
+    "NotFound",
+    "RefusalCode",
+    "Refused",
+    "Request",
+    "Reservation",
+    "ReservationLedger",
+    "Reserved",
+    "SchemaTooNew",
+    "State",
+    "Step",
+    "Unchanged",
+    "open_ledger",
+]

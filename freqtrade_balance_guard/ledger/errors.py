@@ -1,0 +1,30 @@
+"""What the ledger raises. Everything else that can come out of a call is a value (``results``).
+
+BalanceGuardError
+└── LedgerError
+    ├── LedgerUnavailable   it cannot be read or written now: no entry; exits go out
+    │   └── SchemaTooNew    its tables were made by a newer version than this one
+    └── InvariantBroken     the audit found a rule broken (debug_validation)
+"""
+
+from freqtrade_balance_guard.errors import BalanceGuardError
+
+
+class LedgerError(BalanceGuardError):
+    """Base of what the ledger raises."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be reached; whether the last write was kept is unknown.
+
+    The next call tries again: no restart is needed. ``reserve`` may be repeated with the same
+    client order ids, and gives the answer that the lost call gave.
+    """
+
+
+class SchemaTooNew(LedgerUnavailable):
+    """The tables were made by a newer version of this package."""
+
+
+class InvariantBroken(LedgerError):
+    """The books contradict themselves. The message names each broken rule."""

@@ -1,0 +1,273 @@
+"""The ledger in memory: for tests, rehearsals, and as the measure of what the rules cost."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from threading import RLock
+
+from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Reservation, State
+from freqtrade_balance_guard.ledger.results import (
+    Holds,
+    Moved,
+    MoveResult,
+    NotFound,
+    Refused,
+    Reserved,
+    ReserveResult,
+)
+from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
+from freqtrade_balance_guard.money import ZERO
+
+
+class Book:
+    """What is reserved of one currency on one account and not visible in any snapshot yet.
+
+    Kept as running totals per bot, so that a check does not depend on how many orders there are.
+    """
+
+    __slots__ = ("by_bot", "newest_mark")
+
+    def __init__(self) -> None:
+        self.by_bot: dict[str, Decimal] = {}
+        self.newest_mark = 0
+
+    def add(self, bot: str, amount: Decimal) -> None:
+        self.by_bot[bot] = EXACT.add(self.by_bot.get(bot, ZERO), amount)
+
+
+class MemoryStore:
+    """Lives and dies with the process. Several ledgers may share one, also from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._rows: dict[str, Reservation] = {}
+        self._refusals: dict[str, Refused] = {}
+        self._history: list[Entry] = []
+        self._books: dict[tuple[str, str], Book] = {}
+        self._beats: dict[tuple[str, str, str], Beat] = {}
+
+    def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+        rows, refusals = self._rows, self._refusals
+        with self._lock:
+            if any(one[0] in rows or one[0] in refusals for one in batch):
+                asked = [Asked(rows.get(one[0]), refusals.get(one[0])) for one in batch]
+                earlier = replay(batch, asked)
+                if earlier is not None:
+                    return earlier
+            if len(batch) > 1 and (conflict := repeated_id(batch)):
+                return conflict
+            refusal = judge(
+                batch, lambda account, of, mark: self.holds(account, of, mark, stamp.bot)
+            )
+            if refusal is not None:
+                return self._refuse(batch, refusal, stamp)
+            group = batch[0].client_order_id if len(batch) > 1 else None
+            return Reserved(tuple([self._insert(one, group, stamp, why) for one in batch]))
+
+    def _insert(self, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
+        client_order_id, account, pair, side, currency, amount, _ = request
+        row = Reservation(
+            len(self._rows) + 1,
+            client_order_id,
+            group,
+            account,
+            stamp.bot,
+            stamp.process,
+            pair,
+            side,
+            currency,
+            amount,
+            amount,
+            ZERO,
+            State.RESERVED,
+            stamp.at,
+            None,
+            None,
+            NEVER,
+        )
+        self._rows[client_order_id] = row
+        self._book(account, currency).add(stamp.bot, amount)
+        self._write("reserve", row, stamp, why)
+        return row
+
+    def _refuse(self, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> Refused:
+        for one in batch:
+            self._refusals[one.client_order_id] = replace(refusal, replayed=True)
+            self._history.append(
+                Entry(
+                    len(self._history) + 1,
+                    one.client_order_id,
+                    stamp.at,
+                    stamp.bot,
+                    stamp.process,
+                    "refuse",
+                    "refused",
+                    ZERO,
+                    ZERO,
+                    None,
+                    None,
+                    None,
+                    str(refusal),
+                )
+            )
+        return refusal
+
+    def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
+        with self._lock:
+            return tuple([self._move(step, stamp) for step in steps])
+
+    def _move(self, step: Step, stamp: Stamp) -> MoveResult:
+        before = self._rows.get(step.client_order_id)
+        if before is None:
+            return NotFound(step.client_order_id)
+        after = take_step(before, step, len(self._history) + 1, stamp.process)
+        if not isinstance(after, Reservation):
+            return after
+        self._keep(before, after)
+        self._write(step.move, after, stamp, step.why, step)
+        return Moved(after, before)
+
+    def _keep(self, before: Reservation, after: Reservation) -> None:
+        self._rows[after.client_order_id] = after
+        then = before.promised if before.visible_from == NEVER else ZERO
+        now = after.promised if after.visible_from == NEVER else ZERO
+        if now != then:
+            self._book(after.account, after.currency).add(after.bot, EXACT.subtract(now, then))
+
+    def _write(
+        self,
+        what: str,
+        row: Reservation,
+        stamp: Stamp,
+        why: str,
+        step: Step | None = None,
+    ) -> None:
+        self._history.append(
+            Entry(
+                len(self._history) + 1,
+                row.client_order_id,
+                stamp.at,
+                stamp.bot,
+                stamp.process,
+                what,
+                row.state,
+                row.held,
+                row.committed,
+                row.order_id,
+                step.received if step else None,
+                step.received_currency if step else None,
+                why,
+            )
+        )
+
+    def _book(self, account: str, currency: str) -> Book:
+        book = self._books.get((account, currency))
+        if book is None:
+            book = self._books[(account, currency)] = Book()
+        return book
+
+    def seen(self, account: str, mark: int, currencies: Collection[str] | None) -> int:
+        with self._lock:
+            shown = [
+                row
+                for row in self._rows.values()
+                if row.account == account
+                and row.visible_from == NEVER
+                and row.known_at is not None
+                and row.known_at <= mark
+                and (currencies is None or row.currency in currencies)
+            ]
+            for row in shown:
+                self._keep(row, row._replace(visible_from=mark))
+                book = self._book(account, row.currency)
+                book.newest_mark = max(book.newest_mark, mark)
+            return len(shown)
+
+    def mark(self) -> int:
+        return len(self._history)
+
+    def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
+        with self._lock:
+            book = self._books.get((account, currency))
+            if book is None:
+                return Holds(ZERO, ZERO)
+            if mark is None or mark >= book.newest_mark:
+                by_bot = book.by_bot
+            else:
+                by_bot = self._count(account, currency, mark)
+            own = others = ZERO
+            for holder, amount in by_bot.items():
+                if holder == bot:
+                    own = amount
+                else:
+                    others = EXACT.add(others, amount)
+            return Holds(own, others)
+
+    def _count(self, account: str, currency: str, mark: int) -> dict[str, Decimal]:
+        """The same from the rows, for a snapshot older than the newest that somebody believed."""
+        count = Book()
+        for row in self._rows.values():
+            if row.account == account and row.currency == currency and row.counts_against(mark):
+                count.add(row.bot, row.promised)
+        return count.by_bot
+
+    def find(self, client_order_id: str) -> Reservation | None:
+        return self._rows.get(client_order_id)
+
+    def select(
+        self,
+        *,
+        account: str | None = None,
+        bot: str | None = None,
+        states: Collection[State] | None = None,
+        limit: int | None = None,
+    ) -> list[Reservation]:
+        with self._lock:
+            found = [
+                row
+                for row in reversed(self._rows.values())
+                if (account is None or row.account == account)
+                and (bot is None or row.bot == bot)
+                and (states is None or row.state in states)
+            ]
+            return found[:limit]
+
+    def history(self, client_order_id: str) -> list[Entry]:
+        with self._lock:
+            return [entry for entry in self._history if entry.client_order_id == client_order_id]
+
+    def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
+        with self._lock:
+            return [
+                (entry, row)
+                for entry in self._history[after:]
+                if (row := self._rows.get(entry.client_order_id)) and row.account == account
+            ]
+
+    def running_totals(self) -> dict[tuple[str, str], Decimal]:
+        with self._lock:
+            return {key: sum_exactly(book.by_bot.values()) for key, book in self._books.items()}
+
+    def beat(self, beat: Beat) -> None:
+        with self._lock:
+            self._beats[(beat.account, beat.bot, beat.process)] = beat
+
+    def beats(self, account: str | None) -> list[Beat]:
+        with self._lock:
+            return [b for b in self._beats.values() if account is None or b.account == account]
+
+    def forget_beat(self, account: str, bot: str, process: str) -> None:
+        with self._lock:
+            self._beats.pop((account, bot, process), None)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def sum_exactly(amounts: Collection[Decimal]) -> Decimal:
+    total = ZERO
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total

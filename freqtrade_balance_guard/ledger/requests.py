@@ -1,0 +1,109 @@
+"""What is asked of the ledger: a reservation, or one step of a reservation that exists."""
+
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
+from typing import NamedTuple
+
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.ledger.reservation import Move
+
+
+SIDES = ("buy", "sell")
+# 40 digits on either side of the point: the largest supply of any coin needs 24, ether's unit 18.
+# Beyond that sums would not be exact any more (``reservation.EXACT``).
+_SMALLEST = Decimal("1e-40")
+_MEASURE = Context(prec=80, traps=[Inexact, InvalidOperation])
+
+
+class Funds(NamedTuple):
+    """What may be spent, as of one snapshot of the account.
+
+    ``spendable`` and ``floor`` in the request's currency. ``mark`` is what ``ledger.mark()`` gave
+    *before* the request for that snapshot began: reservations that became visible later are
+    subtracted, earlier ones are in the numbers already.
+    """
+
+    spendable: Decimal
+    floor: Decimal
+    mark: int
+
+
+class Request(NamedTuple):
+    """Reserve ``amount`` of ``currency`` for one order.
+
+    ``funds=None``: not checked. For an exit (never blocked), for an order whose money is reserved
+    already, and for one that went out while the ledger could not be reached.
+    """
+
+    client_order_id: str
+    account: str
+    pair: str
+    side: str
+    currency: str
+    amount: Decimal
+    funds: Funds | None
+
+    def checked(self) -> "Request":
+        """Itself, if it makes sense.
+
+        :raises MoneyError: an amount that is no positive, finite Decimal of reasonable length
+        :raises ValueError: an empty name, or a side that is neither buy nor sell
+        """
+        check_amount(self.amount, "amount")
+        if not self.amount:
+            raise MoneyError("A reservation of 0 reserves nothing.")
+        if self.funds is not None:
+            check_amount(self.funds.floor, "floor")
+            _check_number(
+                self.funds.spendable, "spendable"
+            )  # may be negative: an overdrawn account
+        if self.side not in SIDES:
+            raise ValueError(f'side is {self.side!r}; allowed are "buy" and "sell".')
+        if not (self.client_order_id and self.account and self.pair and self.currency):
+            raise ValueError(f"A name is empty in {self}.")
+        return self
+
+
+class Step(NamedTuple):
+    """One move of one reservation, with what was learned.
+
+    ``total`` is what the order has used so far, all its fills together (not one fill): a report
+    that comes twice, late or out of order then changes nothing. It includes what the fee took
+    from the same currency. ``received`` is what it brought so far, for the others' expectations.
+    ``excess`` allows a final total above what was reserved: a fact of the exchange, no request.
+    """
+
+    move: Move
+    client_order_id: str
+    total: Decimal | None = None
+    order_id: str | None = None
+    received: Decimal | None = None
+    received_currency: str | None = None
+    excess: bool = False
+    why: str = ""
+
+    def checked(self) -> "Step":
+        """Itself, if its amounts make sense.
+
+        :raises MoneyError: an amount that is no finite, non-negative Decimal of reasonable length
+        """
+        if self.total is not None:
+            check_amount(self.total, "total")
+        if self.received is not None:
+            check_amount(self.received, "received")
+        return self
+
+
+def check_amount(value: Decimal, name: str) -> None:
+    """:raises MoneyError: not a finite, non-negative Decimal of at most 40 + 40 digits"""
+    _check_number(value, name)
+    if value < 0:
+        raise MoneyError(f"{name} is {value}; an amount is not negative.")
+
+
+def _check_number(value: Decimal, name: str) -> None:
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise MoneyError(f"{name} is {value!r}; it must be a finite Decimal.")
+    try:
+        _MEASURE.quantize(value, _SMALLEST)
+    except DecimalException as error:
+        raise MoneyError(f"{name} is {value}; it has more than 40 digits.") from error

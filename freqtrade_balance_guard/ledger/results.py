@@ -1,0 +1,120 @@
+"""What comes back from the ledger: values, to be told apart by their type."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from freqtrade_balance_guard.ledger.reservation import Move, Reservation
+from freqtrade_balance_guard.money import format_amount
+
+
+class RefusalCode(StrEnum):
+    """Why nothing was reserved. The names are stable: they are stored, counted and shown."""
+
+    INSUFFICIENT_AVAILABLE = "insufficient_available"
+    RESERVED_BY_OTHERS = "reserved_by_others"  # it would have been enough without other bots
+
+
+# reserve
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """All of it is reserved. ``replayed``: an earlier call with the same ids had done it."""
+
+    reservations: tuple[Reservation, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing is reserved, and asking again with the same ids gives the same answer.
+
+    ``client_order_id``, account and currency are those of the request that was too much; numbers
+    are in that currency: needed, spendable, floor, reserved_own, reserved_others, available.
+    """
+
+    code: RefusalCode
+    client_order_id: str
+    account: str
+    currency: str
+    sentence: str
+    numbers: dict[str, Decimal] = field(default_factory=dict)
+    replayed: bool = False
+
+    def __str__(self) -> str:
+        details = ", ".join(f"{name}={format_amount(n)}" for name, n in self.numbers.items())
+        return f"{self.sentence} [{self.code}: {details}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A client order id is taken by something else than what was asked for now. Nothing is done."""
+
+    client_order_id: str
+    sentence: str
+
+
+# send, bind, use, commit, release, expire
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Done. ``before`` is how it stood."""
+
+    reservation: Reservation
+    before: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing new: a report that came twice or late. Nothing is written."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyEnded:
+    """It had ended before; nothing is done. To end twice would be to count money twice."""
+
+    reservation: Reservation
+    move: Move
+
+
+@dataclass(frozen=True, slots=True)
+class NotAllowed:
+    """The table of transitions, or a guard of it, forbids it. Nothing is done."""
+
+    reservation: Reservation
+    move: Move
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoreThanHeld:
+    """``total`` is above what was reserved. Nothing is done; ``excess=True`` books it as a fact."""
+
+    reservation: Reservation
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No reservation has this client order id."""
+
+    client_order_id: str
+
+
+ReserveResult = Reserved | Refused | Conflict
+MoveResult = Moved | Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld | NotFound
+
+
+# questions
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What this bot and others reserve of one currency that a snapshot does not show yet."""
+
+    own: Decimal
+    others: Decimal

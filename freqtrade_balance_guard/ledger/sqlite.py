@@ -1,0 +1,305 @@
+"""The ledger in one SQLite file, shared by the bots of one host.
+
+Only a reservation is flushed to the disk before the call returns (``synchronous=FULL``): it is the
+intent, and must be there before the order leaves. Everything after it is written but not flushed
+(NORMAL): a kill of the process loses nothing, and a power cut at worst brings back money as held
+that was let go, which is the safe side and is settled at the next start. So a reservation and its
+end cost one flush, whatever happens between them.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.reservation import (
+    ALWAYS,
+    EXACT,
+    NEVER,
+    UNFINISHED,
+    Reservation,
+    State,
+)
+from freqtrade_balance_guard.ledger.results import (
+    Holds,
+    Moved,
+    MoveResult,
+    NotFound,
+    RefusalCode,
+    Refused,
+    Reserved,
+    ReserveResult,
+)
+from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
+from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
+from freqtrade_balance_guard.ledger.sqlite_file import Connection, SqliteFile
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
+from freqtrade_balance_guard.money import ZERO
+
+
+REFUSED = "refused"
+STATES = {state.value: state for state in State}
+# The history gives a step its number when the line is written; until then it has this one.
+PENDING = -1
+NOTHING = (None, None, None)
+
+COLUMNS = (
+    "id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held, "
+    "committed, state, created_at, order_id, known_at, visible_from"
+)
+FIND = f"SELECT {COLUMNS}, refusal FROM reservations WHERE client_order_id = ?"  # noqa: S608
+IS_TAKEN = "SELECT 1 FROM reservations WHERE client_order_id = ?"
+UNSEEN = """
+SELECT bot, held, committed FROM reservations
+WHERE account = ? AND currency = ? AND visible_from > ? AND visible_from > 0
+"""
+INSERT = """
+INSERT INTO reservations (client_order_id, group_id, account, bot, process, pair, side, currency,
+    requested, held, committed, state, created_at, visible_from, refusal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', ?, ?, ?, ?)
+"""
+UPDATE = """
+UPDATE reservations
+SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?, visible_from = ? WHERE id = ?
+"""
+ADD_HISTORY = """
+INSERT INTO history (client_order_id, at, bot, process, what, state, held, committed, order_id,
+    received, received_currency, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+HISTORY_COLUMNS = (
+    "h.event, h.client_order_id, h.at, h.bot, h.process, h.what, h.state, h.held, h.committed, "
+    "h.order_id, h.received, h.received_currency, h.why"
+)
+
+
+class SqliteStore:
+    """All bots of one host use the same file.
+
+    :param schema: another history of versions, for tests of migrations
+    :raises SchemaTooNew: at first use, a file of a newer version
+    """
+
+    def __init__(self, path: Path, schema: Schema = SQLITE) -> None:
+        self._file = SqliteFile(path, schema)
+
+    # Writing
+
+    def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+        return self._file.write(lambda db: _reserve(db, batch, stamp, why), flush=True)
+
+    def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
+        return self._file.write(
+            lambda db: tuple([_move(db, step, stamp) for step in steps]), flush=False
+        )
+
+    def seen(self, account: str, mark: int, currencies: Collection[str] | None) -> int:
+        only, names = _one_of("currency", currencies)
+        sql = (
+            "UPDATE reservations SET visible_from = ? WHERE account = ? AND visible_from = ? "  # noqa: S608
+            f"AND known_at <= ?{only}"
+        )
+        return self._file.write(
+            lambda db: db.execute(sql, [mark, account, NEVER, mark, *names]).rowcount, flush=False
+        )
+
+    def beat(self, beat: Beat) -> None:
+        values = [*beat[:4], beat.at.isoformat(), beat.about]
+        sql = "INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?, ?, ?)"
+        self._file.write(lambda db: db.execute(sql, values), flush=False)
+
+    def forget_beat(self, account: str, bot: str, process: str) -> None:
+        sql = "DELETE FROM beats WHERE account = ? AND bot = ? AND process = ?"
+        self._file.write(lambda db: db.execute(sql, [account, bot, process]), flush=False)
+
+    # Reading
+
+    def mark(self) -> int:
+        row = self._file.read(lambda db: db.execute("SELECT max(event) FROM history").fetchone())
+        return int(row[0] or 0)
+
+    def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
+        newest = NEVER - 1 if mark is None else mark
+        return self._file.read(lambda db: _holds(db, account, currency, newest, bot))
+
+    def find(self, client_order_id: str) -> Reservation | None:
+        return self._file.read(lambda db: _find(db, client_order_id)).reservation
+
+    def select(
+        self,
+        *,
+        account: str | None = None,
+        bot: str | None = None,
+        states: Collection[State] | None = None,
+        limit: int | None = None,
+    ) -> list[Reservation]:
+        sql = f"SELECT {COLUMNS} FROM reservations WHERE state <> 'refused'"  # noqa: S608
+        values: list[Any] = []
+        for column, value in (("account", account), ("bot", bot)):
+            if value is not None:
+                sql += f" AND {column} = ?"
+                values.append(value)
+        if states is not None and set(states) <= set(UNFINISHED):
+            sql += " AND state IN ('reserved', 'in_flight', 'open')"  # what the index is for
+        only, names = _one_of("state", states)
+        sql += f"{only} ORDER BY id DESC LIMIT {-1 if limit is None else limit:d}"
+        return self._file.read(
+            lambda db: [_reservation(r) for r in db.execute(sql, [*values, *names])]
+        )
+
+    def history(self, client_order_id: str) -> list[Entry]:
+        sql = f"SELECT {HISTORY_COLUMNS} FROM history h WHERE client_order_id = ? ORDER BY event"  # noqa: S608
+        return self._file.read(
+            lambda db: [_entry(row) for row in db.execute(sql, [client_order_id])]
+        )
+
+    def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
+        of_row = ", ".join(f"r.{name}" for name in COLUMNS.split(", "))
+        sql = (
+            f"SELECT {HISTORY_COLUMNS}, {of_row} FROM history h JOIN reservations r "  # noqa: S608
+            "ON r.client_order_id = h.client_order_id "
+            "WHERE h.event > ? AND r.account = ? AND r.state <> 'refused' ORDER BY h.event"
+        )
+        return self._file.read(
+            lambda db: [
+                (_entry(row[:13]), _reservation(row[13:]))
+                for row in db.execute(sql, [after, account])
+            ]
+        )
+
+    def running_totals(self) -> dict[tuple[str, str], Decimal]:
+        return {}  # summed afresh each time
+
+    def beats(self, account: str | None) -> list[Beat]:
+        sql = "SELECT account, bot, process, number, at, about FROM beats"
+        rows = self._file.read(lambda db: db.execute(sql).fetchall())
+        return [
+            Beat._make((*row[:4], datetime.fromisoformat(row[4]), row[5]))
+            for row in rows
+            if account in (None, row[0])
+        ]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+# What happens inside a transaction
+
+
+def _reserve(db: Connection, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+    for request in batch:
+        if db.execute(IS_TAKEN, (request.client_order_id,)).fetchone():
+            earlier = replay(batch, [_find(db, one.client_order_id) for one in batch])
+            if earlier is not None:
+                return earlier
+    if len(batch) > 1 and (conflict := repeated_id(batch)):
+        return conflict
+    refusal = judge(
+        batch, lambda account, currency, mark: _holds(db, account, currency, mark, stamp.bot)
+    )
+    if refusal is not None:
+        _refuse(db, batch, refusal, stamp)
+        return refusal
+    group = batch[0].client_order_id if len(batch) > 1 else None
+    return Reserved(tuple([_insert(db, one, group, stamp, why) for one in batch]))
+
+
+def _insert(
+    db: Connection, request: Request, group: str | None, stamp: Stamp, why: str
+) -> Reservation:
+    client_order_id, account, pair, side, currency, amount, _ = request
+    bot, process, at = stamp
+    text, when = f"{amount:f}", at.isoformat()
+    who = (client_order_id, group, account, bot, process, pair, side, currency)
+    written = db.execute(INSERT, (*who, text, text, "reserved", when, NEVER, None))
+    db.execute(
+        ADD_HISTORY,
+        (client_order_id, when, bot, process, "reserve", "reserved", text, "0", *NOTHING, why),
+    )
+    number = written.lastrowid or 0
+    amounts = (amount, amount, ZERO)
+    return Reservation(number, *who, *amounts, State.RESERVED, at, None, None, NEVER)
+
+
+def _refuse(db: Connection, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
+    text = json.dumps(asdict(refusal), default=str)
+    when = stamp.at.isoformat()
+    for one in batch:
+        who = (one.client_order_id, None, one.account, stamp.bot, stamp.process)
+        what = (one.pair, one.side, one.currency, f"{one.amount:f}", "0", REFUSED)
+        db.execute(INSERT, (*who, *what, when, ALWAYS, text))
+        line = (one.client_order_id, when, stamp.bot, stamp.process, "refuse", REFUSED)
+        db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal)))
+
+
+def _move(db: Connection, step: Step, stamp: Stamp) -> MoveResult:
+    before = _find(db, step.client_order_id).reservation
+    if before is None:
+        return NotFound(step.client_order_id)
+    after = take_step(before, step, PENDING, stamp.process)
+    if not isinstance(after, Reservation):
+        return after
+    held, committed = f"{after.held:f}", f"{after.committed:f}"
+    line = (after.client_order_id, stamp.at.isoformat(), stamp.bot, stamp.process, step.move.value)
+    received = None if step.received is None else f"{step.received:f}"
+    learned = (after.order_id, received, step.received_currency, step.why)
+    written = db.execute(ADD_HISTORY, (*line, after.state.value, held, committed, *learned))
+    if after.known_at == PENDING:
+        after = after._replace(known_at=written.lastrowid)
+    numbers = (after.order_id, after.known_at, after.visible_from, after.id)
+    db.execute(UPDATE, (after.state.value, held, committed, *numbers))
+    return Moved(after, before)
+
+
+def _holds(db: Connection, account: str, currency: str, mark: int, bot: str) -> Holds:
+    own = others = ZERO
+    for holder, held, committed in db.execute(UNSEEN, (account, currency, mark)):
+        promised = EXACT.add(Decimal(held), Decimal(committed))
+        if holder == bot:
+            own = EXACT.add(own, promised)
+        else:
+            others = EXACT.add(others, promised)
+    return Holds(own, others)
+
+
+def _find(db: Connection, client_order_id: str) -> Asked:
+    row = db.execute(FIND, (client_order_id,)).fetchone()
+    if row is None:
+        return Asked(None, None)
+    if row[12] == REFUSED:
+        return Asked(None, read_refusal(row[17]))
+    return Asked(_reservation(row[:17]), None)
+
+
+# Rows
+
+
+def _reservation(row: tuple[Any, ...]) -> Reservation:
+    amounts = map(Decimal, row[9:12])
+    created = datetime.fromisoformat(row[13])
+    return Reservation._make((*row[:9], *amounts, STATES[row[12]], created, *row[14:]))
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    amounts = map(Decimal, row[7:9])
+    received = None if row[10] is None else Decimal(row[10])
+    at = datetime.fromisoformat(row[2])
+    return Entry._make((*row[:2], at, *row[3:7], *amounts, row[9], received, *row[11:]))
+
+
+def read_refusal(text: str) -> Refused:
+    """A stored refusal, as the answer to the same question asked again."""
+    stored = json.loads(text)
+    numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
+    told = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
+    return replace(told, replayed=True)
+
+
+def _one_of(column: str, names: Collection[str] | None) -> tuple[str, list[str]]:
+    if names is None:
+        return "", []
+    return f" AND {column} IN ({', '.join('?' * len(names))})", [str(name) for name in names]
