@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from freqtrade.enums import ExitType
 
+from freqtrade_balance_guard.integration.market import reload_markets_soon
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
 from freqtrade_balance_guard.money import format_amount, to_decimal
@@ -20,9 +21,13 @@ OBEYED = (ExitType.FORCE_EXIT, ExitType.EMERGENCY_EXIT, ExitType.LIQUIDATION)
 
 @dataclass(frozen=True, slots=True)
 class ExitPatience:
-    """One exit that freqtrade is about to try: ``value`` and ``minimum`` in quote."""
+    """One exit that freqtrade is about to try: ``value`` and ``minimum`` in quote.
+
+    ``reason`` is the kind of the exit: the words of a custom exit may differ in every loop.
+    """
 
     rejections: Rejections
+    exchange: Any
     pair: str
     value: Decimal
     minimum: Decimal
@@ -46,8 +51,9 @@ class ExitPatience:
             # Whatever we could not find out, the exit goes.
             logger.exception("Could not look at the exit of %s.", trade)
             return None
-        reason = options.get("exit_tag") or exit_check.exit_reason
-        return cls(wallets.rejections, trade.pair, amount * price, minimum, str(reason))
+        reason = str(exit_check.exit_type)
+        exchange = wallets._exchange
+        return cls(wallets.rejections, exchange, trade.pair, amount * price, minimum, reason)
 
     def waits(self) -> bool:
         """Whether the exchange would only refuse it again."""
@@ -57,15 +63,22 @@ class ExitPatience:
         """Whether the exchange refused the exit for its size; said once, then tried with pauses."""
         if not is_minimum_rejection(str(error)):
             return False
-        if self.rejections.exit_rejected(self.pair, self.value, self.reason):
+        is_news = self.rejections.exit_rejected(self.pair, self.value, self.reason)
+        if is_news and self.value >= self.minimum:
+            reload_markets_soon(self.exchange)
+        if is_news:
             logger.warning(
-                "%s cannot be sold now: its position is worth %s, the exchange's minimum is about "
-                "%s (%s). It is tried again up to three times a minute, and at once when it is "
-                "worth more. You can buy more of it (/forceenter with position adjustment), sell "
-                "it on the exchange by hand, or wait.",
+                "%s cannot be sold now: its position is worth %s, %s (%s). It is tried again with "
+                "growing pauses, and at once when it is worth more. You can buy more of it "
+                "(/forceenter with position adjustment), sell it on the exchange by hand, or wait.",
                 self.pair,
                 format_amount(self.value),
-                format_amount(self.minimum),
+                self._what_the_market_says(),
                 str(error)[:200],
             )
         return True
+
+    def _what_the_market_says(self) -> str:
+        if self.value < self.minimum:
+            return f"the exchange's minimum is {format_amount(self.minimum)}"
+        return "less than the exchange's new minimum, which its market data did not tell yet"

@@ -81,3 +81,13 @@ class MarketReader:
 
 def _optional(value: object) -> Decimal | None:
     return None if value is None else to_decimal(value)
+
+
+def reload_markets_soon(exchange: Exchange) -> None:
+    """Let freqtrade load the market data at the begin of its next loop instead of within the hour.
+
+    For when the exchange refused what the data that we have allow.
+    """
+    if hasattr(exchange, "_last_markets_refresh"):
+        # Not 0: that is freqtrade's word for "never loaded".
+        exchange._last_markets_refresh = 1

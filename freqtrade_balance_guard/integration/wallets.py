@@ -27,6 +27,7 @@ from freqtrade_balance_guard.integration.context import (
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
 from freqtrade_balance_guard.integration.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.market import reload_markets_soon
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
@@ -257,8 +258,9 @@ class GuardedWallets(Wallets):
 
     def order_accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
         """The exchange took an order (freqtrade's arguments of ``create_order``)."""
-        if self.rejections is not None and order["side"] == "sell":
-            self.rejections.exit_accepted(order["pair"])
+        if self.rejections is not None:
+            # Also an entry makes a position that was too small another one.
+            self.rejections.position_changed(order["pair"])
         if self.live is None:
             return
         try:
@@ -300,6 +302,7 @@ class GuardedWallets(Wallets):
             self.rejections.funds_rejected(order["pair"], self.spendable_stake())
         elif is_minimum_rejection(str(error)):
             self.rejections.minimum_rejected(order["pair"], self.market_rules(order["pair"]))
+            reload_markets_soon(self._exchange)
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""

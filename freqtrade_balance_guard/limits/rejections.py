@@ -16,7 +16,10 @@ from freqtrade_balance_guard.money import format_amount
 
 # For a position that the exchange finds too small.
 EXIT_TRIES_PER_MINUTE = 3
-EXIT_RETRY_SECONDS = 20.0
+# The pause doubles with each vain try. Two tries in the first minute leave the third one free for
+# a position that becomes worth more.
+EXIT_FIRST_PAUSE_SECONDS = 30.0
+EXIT_LONGEST_PAUSE_SECONDS = 300.0
 MINUTE = 60.0
 CLEARLY_MORE = Decimal("1.01")
 # A funds rejection that no balance explains is tried again after a while.
@@ -44,10 +47,11 @@ class _Funds:
 
 @dataclass(slots=True)
 class _TooSmall:
-    """Exits of a pair that were rejected: the last value in quote, when they were tried, and for
-    which reasons."""
+    """Exits of a pair that were rejected, of whatever reason. ``value``: the largest one that was
+    rejected, in quote; ``pause``: seconds until the same is tried again."""
 
     value: Decimal
+    pause: float = EXIT_FIRST_PAUSE_SECONDS
     tried_at: list[float] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
 
@@ -98,10 +102,14 @@ class Rejections:
 
     def exit_rejected(self, pair: str, value: Decimal, reason: str) -> bool:
         """The exchange found an exit worth ``value`` (quote) too small. True if that is news."""
-        is_news = pair not in self._exits
-        rejected = self._exits.setdefault(pair, _TooSmall(value))
+        rejected = self._exits.get(pair)
+        is_news = rejected is None
+        if rejected is None:
+            rejected = self._exits[pair] = _TooSmall(value)
+        else:
+            rejected.pause = min(rejected.pause * 2, EXIT_LONGEST_PAUSE_SECONDS)
         now = self._clock.monotonic()
-        rejected.value = value
+        rejected.value = max(rejected.value, value)
         rejected.reasons.add(reason)
         rejected.tried_at = [at for at in rejected.tried_at if now - at < MINUTE] + [now]
         return is_news
@@ -125,8 +133,8 @@ class Rejections:
         if not market_knew and value > rejected.value * CLEARLY_MORE:
             # The exchange's true minimum is higher than the market data say.
             return False
-        return bool(tries) and now - tries[-1] < EXIT_RETRY_SECONDS
+        return now - rejected.tried_at[-1] < rejected.pause
 
-    def exit_accepted(self, pair: str) -> None:
-        """An exit went through."""
+    def position_changed(self, pair: str) -> None:
+        """An order went through: what was too small is sold, or no longer as small."""
         self._exits.pop(pair, None)
