@@ -21,6 +21,11 @@ from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
+# What one line of history is made of when somebody reads it: the row after it (or the client order
+# id that was refused), the step, who and why.
+Line = tuple[Reservation | str, Step | None, Stamp, str]
+
+
 class Book:
     """What is reserved of one currency on one account and not visible in any snapshot yet.
 
@@ -44,18 +49,17 @@ class MemoryStore:
         self._lock = RLock()
         self._rows: dict[str, Reservation] = {}
         self._refusals: dict[str, Refused] = {}
-        self._history: list[Entry] = []
+        self._history: list[Line] = []
         self._books: dict[tuple[str, str], Book] = {}
         self._beats: dict[tuple[str, str, str], Beat] = {}
 
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
         rows, refusals = self._rows, self._refusals
         with self._lock:
-            if any(one[0] in rows or one[0] in refusals for one in batch):
-                asked = [Asked(rows.get(one[0]), refusals.get(one[0])) for one in batch]
-                earlier = replay(batch, asked)
-                if earlier is not None:
-                    return earlier
+            for one in batch:
+                if one[0] in rows or one[0] in refusals:
+                    asked = [Asked(rows.get(two[0]), refusals.get(two[0])) for two in batch]
+                    return replay(batch, asked)
             if len(batch) > 1 and (conflict := repeated_id(batch)):
                 return conflict
             refusal = judge(
@@ -89,29 +93,13 @@ class MemoryStore:
         )
         self._rows[client_order_id] = row
         self._book(account, currency).add(stamp.bot, amount)
-        self._write("reserve", row, stamp, why)
+        self._history.append((row, None, stamp, why))
         return row
 
     def _refuse(self, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> Refused:
         for one in batch:
             self._refusals[one.client_order_id] = replace(refusal, replayed=True)
-            self._history.append(
-                Entry(
-                    len(self._history) + 1,
-                    one.client_order_id,
-                    stamp.at,
-                    stamp.bot,
-                    stamp.process,
-                    "refuse",
-                    "refused",
-                    ZERO,
-                    ZERO,
-                    None,
-                    None,
-                    None,
-                    str(refusal),
-                )
-            )
+            self._history.append((one.client_order_id, None, stamp, str(refusal)))
         return refusal
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
@@ -126,7 +114,7 @@ class MemoryStore:
         if not isinstance(after, Reservation):
             return after
         self._keep(before, after)
-        self._write(step.move, after, stamp, step.why, step)
+        self._history.append((after, step, stamp, step.why))
         return Moved(after, before)
 
     def _keep(self, before: Reservation, after: Reservation) -> None:
@@ -135,32 +123,6 @@ class MemoryStore:
         now = after.promised if after.visible_from == NEVER else ZERO
         if now != then:
             self._book(after.account, after.currency).add(after.bot, EXACT.subtract(now, then))
-
-    def _write(
-        self,
-        what: str,
-        row: Reservation,
-        stamp: Stamp,
-        why: str,
-        step: Step | None = None,
-    ) -> None:
-        self._history.append(
-            Entry(
-                len(self._history) + 1,
-                row.client_order_id,
-                stamp.at,
-                stamp.bot,
-                stamp.process,
-                what,
-                row.state,
-                row.held,
-                row.committed,
-                row.order_id,
-                step.received if step else None,
-                step.received_currency if step else None,
-                why,
-            )
-        )
 
     def _book(self, account: str, currency: str) -> Book:
         book = self._books.get((account, currency))
@@ -236,14 +198,16 @@ class MemoryStore:
 
     def history(self, client_order_id: str) -> list[Entry]:
         with self._lock:
-            return [entry for entry in self._history if entry.client_order_id == client_order_id]
+            lines = [_entry(number, line) for number, line in enumerate(self._history, 1)]
+        return [entry for entry in lines if entry.client_order_id == client_order_id]
 
     def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
         with self._lock:
+            new = self._history[after:]
             return [
-                (entry, row)
-                for entry in self._history[after:]
-                if (row := self._rows.get(entry.client_order_id)) and row.account == account
+                (_entry(number, line), self._rows[line[0].client_order_id])
+                for number, line in enumerate(new, after + 1)
+                if isinstance(line[0], Reservation) and line[0].account == account
             ]
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
@@ -264,6 +228,18 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing was opened."""
+
+
+def _entry(number: int, line: Line) -> Entry:
+    row, step, stamp, why = line
+    if isinstance(row, str):
+        told = ("refuse", "refused", ZERO, ZERO, None, None, None, why)
+        return Entry(number, row, stamp.at, stamp.bot, stamp.process, *told)
+    what = step.move.value if step else "reserve"
+    received = (step.received, step.received_currency) if step else (None, None)
+    who = (number, row.client_order_id, stamp.at, stamp.bot, stamp.process, what)
+    amounts = (row.held, row.committed, row.order_id)
+    return Entry._make((*who, row.state.value, *amounts, *received, why))
 
 
 def sum_exactly(amounts: Collection[Decimal]) -> Decimal:

@@ -11,7 +11,7 @@ SIDES = ("buy", "sell")
 # 40 digits on either side of the point: the largest supply of any coin needs 24, ether's unit 18.
 # Beyond that sums would not be exact any more (``reservation.EXACT``).
 _SMALLEST = Decimal("1e-40")
-_MEASURE = Context(prec=80, traps=[Inexact, InvalidOperation])
+_measure = Context(prec=80, traps=[Inexact, InvalidOperation]).quantize
 
 
 class Funds(NamedTuple):
@@ -48,17 +48,16 @@ class Request(NamedTuple):
         :raises MoneyError: an amount that is no positive, finite Decimal of reasonable length
         :raises ValueError: an empty name, or a side that is neither buy nor sell
         """
-        check_amount(self.amount, "amount")
-        if not self.amount:
+        client_order_id, account, pair, side, currency, amount, funds = self
+        check_amount(amount, "amount")
+        if not amount:
             raise MoneyError("A reservation of 0 reserves nothing.")
-        if self.funds is not None:
-            check_amount(self.funds.floor, "floor")
-            _check_number(
-                self.funds.spendable, "spendable"
-            )  # may be negative: an overdrawn account
-        if self.side not in SIDES:
-            raise ValueError(f'side is {self.side!r}; allowed are "buy" and "sell".')
-        if not (self.client_order_id and self.account and self.pair and self.currency):
+        if funds is not None:
+            check_amount(funds.floor, "floor")
+            check_number(funds.spendable, "spendable")  # may be negative: an overdrawn account
+        if side not in SIDES:
+            raise ValueError(f'side is {side!r}; allowed are "buy" and "sell".')
+        if not (client_order_id and account and pair and currency):
             raise ValueError(f"A name is empty in {self}.")
         return self
 
@@ -95,15 +94,16 @@ class Step(NamedTuple):
 
 def check_amount(value: Decimal, name: str) -> None:
     """:raises MoneyError: not a finite, non-negative Decimal of at most 40 + 40 digits"""
-    _check_number(value, name)
+    check_number(value, name)
     if value < 0:
         raise MoneyError(f"{name} is {value}; an amount is not negative.")
 
 
-def _check_number(value: Decimal, name: str) -> None:
+def check_number(value: Decimal, name: str) -> None:
+    """:raises MoneyError: not a finite Decimal of at most 40 + 40 digits"""
     if not isinstance(value, Decimal) or not value.is_finite():
         raise MoneyError(f"{name} is {value!r}; it must be a finite Decimal.")
     try:
-        _MEASURE.quantize(value, _SMALLEST)
+        _measure(value, _SMALLEST)
     except DecimalException as error:
         raise MoneyError(f"{name} is {value}; it has more than 40 digits.") from error

@@ -29,19 +29,20 @@ SELECT client_order_id, created_at, bot, process, 'reserve', state, held, commit
     'kept from a file that was replaced' FROM old.reservations WHERE client_order_id = ?
 """
 ADD_ROW = """
-INSERT INTO main.reservations (client_order_id, group_id, account, bot, process, pair, side,
-    currency, requested, held, committed, state, created_at, order_id, known_at, visible_from)
-SELECT client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
-    committed, state, created_at, order_id, ?, ? FROM old.reservations WHERE client_order_id = ?
+INSERT INTO main.reservations (id, client_order_id, group_id, account, bot, process, pair, side,
+    currency, requested, held, committed, state, created_at, order_id, known_at, visible_from,
+    settled)
+SELECT ?, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
+    committed, state, created_at, order_id, ?, ?, 0 FROM old.reservations WHERE client_order_id = ?
 """
 
 
-def identity(path: Path) -> tuple[int, int]:
+def identity(path: str) -> tuple[int, int]:
     """Which file is at ``path`` now.
 
     :raises FileNotFoundError: none is
     """
-    found = os.stat(path)  # noqa: PTH116  in every transaction; Path.stat costs twice as much
+    found = os.stat(path)  # noqa: PTH116  in every transaction; a Path costs twice as much
     return found.st_dev, found.st_ino
 
 
@@ -97,7 +98,7 @@ def add_what_is_missing(db: Connection, copy: Path) -> None:
             for client_order_id, known_at in db.execute(MISSING).fetchall():
                 event = db.execute(ADD_LINE, [client_order_id]).lastrowid
                 known = None if known_at is None else event
-                db.execute(ADD_ROW, [known, NEVER, client_order_id])
+                db.execute(ADD_ROW, [event, known, NEVER, client_order_id])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")

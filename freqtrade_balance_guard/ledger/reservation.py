@@ -126,3 +126,16 @@ class Reservation(NamedTuple):
     def counts_against(self, mark: int) -> bool:
         """True if a balance with this mark does not show it yet."""
         return self.visible_from > mark
+
+    def changed(
+        self,
+        state: State,
+        held: Decimal,
+        committed: Decimal,
+        order_id: str | None,
+        known_at: int | None,
+        visible_from: int,
+    ) -> "Reservation":
+        """Itself with all that may ever change. (``_replace`` takes four times as long.)"""
+        told = (held, committed, state, self[13], order_id, known_at, visible_from)
+        return Reservation._make(self[:10] + told)

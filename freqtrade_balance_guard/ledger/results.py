@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from freqtrade_balance_guard.ledger.reservation import Move, Reservation
 from freqtrade_balance_guard.money import format_amount
@@ -112,8 +113,7 @@ MoveResult = Moved | Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld | NotF
 # questions
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(NamedTuple):
     """What this bot and others reserve of one currency that a snapshot does not show yet."""
 
     own: Decimal

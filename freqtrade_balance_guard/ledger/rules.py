@@ -35,7 +35,7 @@ from freqtrade_balance_guard.money import ZERO, format_amount
 
 
 # What is not visible in a snapshot with this mark: (account, currency, mark) -> own and others'.
-Unseen = Callable[[str, str, int], Holds]
+Unseen = Callable[[str, str, int], tuple[Decimal, Decimal]]
 
 
 class Asked(NamedTuple):
@@ -51,15 +51,14 @@ def judge(batch: Sequence[Request], unseen: Unseen) -> Refused | None:
     for request in batch:
         book = (request.account, request.currency)
         before = taken.get(book, ZERO)
-        needed = EXACT.add(before, request.amount)
-        if request.funds is not None:
-            spendable, floor, mark = request.funds
-            holds = unseen(request.account, request.currency, mark)
-            reserved = EXACT.add(holds.own, holds.others)
-            available = EXACT.subtract(EXACT.subtract(spendable, floor), reserved)
-            if needed > available:
-                return _refusal(request, holds, EXACT.subtract(available, before))
-        taken[book] = needed
+        taken[book] = needed = EXACT.add(before, request.amount)
+        if request.funds is None:
+            continue
+        spendable, floor, mark = request.funds
+        own, others = unseen(request.account, request.currency, mark)
+        available = EXACT.subtract(spendable, EXACT.add(EXACT.add(floor, own), others))
+        if needed > available:
+            return _refusal(request, Holds(own, others), EXACT.subtract(available, before))
     return None
 
 
@@ -94,10 +93,8 @@ def _refusal(request: Request, holds: Holds, available: Decimal) -> Refused:
     )
 
 
-def replay(batch: Sequence[Request], asked: Sequence[Asked]) -> ReserveResult | None:
-    """The answer that was given to these client order ids before; None if they are all new."""
-    if not any(one.reservation or one.refusal for one in asked):
-        return None
+def replay(batch: Sequence[Request], asked: Sequence[Asked]) -> ReserveResult:
+    """The answer that was given before, when at least one of these ids is known."""
     for request, one in zip(batch, asked, strict=True):
         if one.refusal is not None:
             return one.refusal
@@ -142,70 +139,62 @@ def take_step(
     :param event: the number that this step gets in the history
     :param process: the run of a bot that asks, for what only the maker may do
     """
-    move = step.move
-    if reservation.state in ENDED:
-        return AlreadyEnded(reservation, move)
-    allowed = TRANSITIONS.get((reservation.state, move))
+    move, row = step.move, reservation
+    allowed = TRANSITIONS.get((row.state, move))
     if allowed is None:
-        return NotAllowed(reservation, move, f"{move} is not allowed when {reservation.state}")
+        if row.state in ENDED:
+            return AlreadyEnded(row, move)
+        return NotAllowed(row, move, f"{move} is not allowed when {row.state}")
     state = allowed[0]
-    if move in (Move.USE, Move.COMMIT):
-        return _use(reservation, step, state, event)
+    if move in (Move.COMMIT, Move.USE):
+        return _use(row, step, state, event)
     if move is Move.BIND:
-        return _bind(reservation, step, event)
+        return _bind(row, step, event)
     if move is Move.SEND:
-        return reservation._replace(state=state)
-    return _end_unused(reservation, step, state, process)
+        return row.changed(
+            state, row.held, row.committed, row.order_id, row.known_at, row.visible_from
+        )
+    return _end_unused(row, step, state, process)
 
 
-def _bind(reservation: Reservation, step: Step, event: int) -> Reservation | Refusal:
-    if reservation.order_id is not None:
-        if step.order_id == reservation.order_id:
-            return Unchanged(reservation)
-        return NotAllowed(reservation, step.move, f"it is bound to order {reservation.order_id}")
-    if reservation.state is State.OPEN and step.order_id is None:
-        return Unchanged(reservation)
-    return reservation._replace(
-        state=State.OPEN,
-        order_id=step.order_id,
-        known_at=event if reservation.known_at is None else reservation.known_at,
+def _bind(row: Reservation, step: Step, event: int) -> Reservation | Refusal:
+    if row.order_id is not None:
+        if step.order_id == row.order_id:
+            return Unchanged(row)
+        return NotAllowed(row, step.move, f"it is bound to order {row.order_id}")
+    if row.state is State.OPEN and step.order_id is None:
+        return Unchanged(row)
+    known_at = event if row.known_at is None else row.known_at
+    return row.changed(
+        State.OPEN, row.held, row.committed, step.order_id, known_at, row.visible_from
     )
 
 
-def _use(reservation: Reservation, step: Step, state: State, event: int) -> Reservation | Refusal:
+def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation | Refusal:
     """Book fills. What was reported used stays used, also if a later report says less."""
     ends = step.move is Move.COMMIT
-    committed = reservation.committed
+    committed = row.committed
     if step.total is not None and step.total > committed:
         committed = step.total
-    over = committed > reservation.requested
+    over = committed > row.requested
     if over and not (ends and step.excess):
-        return MoreThanHeld(reservation, committed)
+        return MoreThanHeld(row, committed)
     if not committed:
-        return NotAllowed(reservation, step.move, "nothing was used; release it instead")
-    if not ends and committed == reservation.committed and state is reservation.state:
-        return Unchanged(reservation)
-    visible_from = reservation.visible_from
+        return NotAllowed(row, step.move, "nothing was used; release it instead")
+    if not ends and committed == row.committed and state is row.state:
+        return Unchanged(row)
+    held = ZERO if ends else EXACT.subtract(row.requested, committed)
+    order_id = row.order_id or step.order_id
     if over:
         # More than was held is gone: no snapshot so far shows all of it.
-        visible_from, known_at = NEVER, event
-    else:
-        known_at = event if reservation.known_at is None else reservation.known_at
-    return reservation._replace(
-        state=state,
-        committed=committed,
-        held=ZERO if ends else EXACT.subtract(reservation.requested, committed),
-        order_id=reservation.order_id or step.order_id,
-        known_at=known_at,
-        visible_from=visible_from,
-    )
+        return row.changed(state, held, committed, order_id, event, NEVER)
+    known_at = event if row.known_at is None else row.known_at
+    return row.changed(state, held, committed, order_id, known_at, row.visible_from)
 
 
-def _end_unused(
-    reservation: Reservation, step: Step, state: State, process: str
-) -> Reservation | Refusal:
-    if reservation.committed:
-        return NotAllowed(reservation, step.move, "it has fills; commit it instead")
-    if step.move is Move.EXPIRE and process != reservation.process:
-        return NotAllowed(reservation, step.move, "another process made it: ask the exchange first")
-    return reservation._replace(state=state, held=ZERO, visible_from=ALWAYS)
+def _end_unused(row: Reservation, step: Step, state: State, process: str) -> Reservation | Refusal:
+    if row.committed:
+        return NotAllowed(row, step.move, "it has fills; commit it instead")
+    if step.move is Move.EXPIRE and process != row.process:
+        return NotAllowed(row, step.move, "another process made it: ask the exchange first")
+    return row.changed(state, ZERO, ZERO, row.order_id, row.known_at, ALWAYS)

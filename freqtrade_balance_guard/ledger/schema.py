@@ -43,8 +43,8 @@ SQLITE = Schema(
         [
             f"""
             CREATE TABLE reservations (
-                id INTEGER PRIMARY KEY,
-                client_order_id TEXT NOT NULL,
+                client_order_id TEXT PRIMARY KEY,
+                id INTEGER NOT NULL,
                 group_id TEXT,
                 account TEXT NOT NULL,
                 bot TEXT NOT NULL,
@@ -60,33 +60,30 @@ SQLITE = Schema(
                 order_id TEXT,
                 known_at INTEGER,
                 visible_from INTEGER NOT NULL,
+                settled INTEGER CHECK (settled IN (0, 1)),
                 refusal TEXT,
                 CHECK (CASE state
-                    WHEN 'reserved' THEN committed = '0'
-                    WHEN 'in_flight' THEN committed = '0'
-                    WHEN 'open' THEN known_at IS NOT NULL
+                    WHEN 'reserved' THEN committed = '0' AND settled IS 0
+                    WHEN 'in_flight' THEN committed = '0' AND settled IS 0
+                    WHEN 'open' THEN known_at IS NOT NULL AND settled IS 0
                     WHEN 'committed' THEN held = '0' AND committed <> '0'
                     WHEN 'released' THEN held = '0' AND committed = '0'
                     WHEN 'expired' THEN held = '0' AND committed = '0'
                     WHEN 'refused' THEN held = '0' AND committed = '0' AND refusal IS NOT NULL
                     ELSE 0 END)
-            ) STRICT
+            ) STRICT, WITHOUT ROWID
             """,
-            "CREATE UNIQUE INDEX one_row_per_order ON reservations (client_order_id)",
-            # What a check has to sum, however many have ended.
+            # What a check has to sum and a recovery to look up, however many have ended: unfinished
+            # and not yet seen (0), ended and seen (1); what ended without use is not in it. (Were
+            # the condition on visible_from, SQLite would plan each query anew.)
             """
-            CREATE INDEX unseen ON reservations (account, currency, visible_from)
-            WHERE visible_from > 0
-            """,
-            """
-            CREATE INDEX unfinished ON reservations (account, bot)
-            WHERE state IN ('reserved', 'in_flight', 'open')
+            CREATE INDEX live ON reservations (account, settled, currency, visible_from)
+            WHERE settled IS NOT NULL
             """,
             """
-            CREATE TRIGGER what_has_ended_stays BEFORE UPDATE ON reservations
-            WHEN OLD.state NOT IN ('reserved', 'in_flight', 'open') AND (
-                NEW.state <> OLD.state OR NEW.held <> OLD.held OR NEW.committed <> OLD.committed
-            )
+            CREATE TRIGGER what_has_ended_stays
+            BEFORE UPDATE OF state, held, committed ON reservations
+            WHEN OLD.state NOT IN ('reserved', 'in_flight', 'open')
             BEGIN SELECT RAISE(ABORT, 'this reservation has ended'); END
             """,
             """
@@ -110,9 +107,12 @@ SQLITE = Schema(
                 why TEXT NOT NULL
             ) STRICT
             """,
+            # A line is written before the row changes, so that no line follows an ending.
             """
-            CREATE UNIQUE INDEX one_ending ON history (client_order_id)
-            WHERE state NOT IN ('reserved', 'in_flight', 'open')
+            CREATE TRIGGER history_ends_once BEFORE INSERT ON history
+            WHEN (SELECT state FROM reservations WHERE client_order_id = NEW.client_order_id)
+                NOT IN ('reserved', 'in_flight', 'open')
+            BEGIN SELECT RAISE(ABORT, 'this reservation has ended'); END
             """,
             """
             CREATE TRIGGER history_is_kept BEFORE DELETE ON history

@@ -36,7 +36,7 @@ from freqtrade_balance_guard.ledger.results import (
 )
 from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
 from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
-from freqtrade_balance_guard.ledger.sqlite_file import Connection, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
 from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
 from freqtrade_balance_guard.money import ZERO
 
@@ -53,18 +53,24 @@ COLUMNS = (
 )
 FIND = f"SELECT {COLUMNS}, refusal FROM reservations WHERE client_order_id = ?"  # noqa: S608
 IS_TAKEN = "SELECT 1 FROM reservations WHERE client_order_id = ?"
+# What is held or used, of rows that this snapshot does not show: live ones, and those that somebody
+# with a newer snapshot has settled. (Unfinished rows hold what was requested less what was used.)
 UNSEEN = """
-SELECT bot, held, committed FROM reservations
-WHERE account = ? AND currency = ? AND visible_from > ? AND visible_from > 0
+SELECT bot, CASE held WHEN '0' THEN committed ELSE requested END FROM reservations
+WHERE account = ?1 AND settled IN (0, 1) AND currency = ?2 AND visible_from > ?3
 """
 INSERT = """
-INSERT INTO reservations (client_order_id, group_id, account, bot, process, pair, side, currency,
-    requested, held, committed, state, created_at, visible_from, refusal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', ?, ?, ?, ?)
+INSERT INTO reservations (id, client_order_id, group_id, account, bot, process, pair, side,
+    currency, requested, held, committed, state, created_at, visible_from, settled, refusal)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', ?, ?, ?, ?, ?)
 """
 UPDATE = """
-UPDATE reservations
-SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?, visible_from = ? WHERE id = ?
+UPDATE reservations SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?,
+    visible_from = ?, settled = ? WHERE client_order_id = ?
+"""
+SEEN = """
+UPDATE reservations SET visible_from = ?, settled = state = 'committed'
+WHERE account = ? AND settled = 0 AND visible_from = ? AND known_at <= ?
 """
 ADD_HISTORY = """
 INSERT INTO history (client_order_id, at, bot, process, what, state, held, committed, order_id,
@@ -99,13 +105,8 @@ class SqliteStore:
 
     def seen(self, account: str, mark: int, currencies: Collection[str] | None) -> int:
         only, names = _one_of("currency", currencies)
-        sql = (
-            "UPDATE reservations SET visible_from = ? WHERE account = ? AND visible_from = ? "  # noqa: S608
-            f"AND known_at <= ?{only}"
-        )
-        return self._file.write(
-            lambda db: db.execute(sql, [mark, account, NEVER, mark, *names]).rowcount, flush=False
-        )
+        values = [mark, account, NEVER, mark, *names]
+        return self._file.write(lambda db: db.execute(SEEN + only, values).rowcount, flush=False)
 
     def beat(self, beat: Beat) -> None:
         values = [*beat[:4], beat.at.isoformat(), beat.about]
@@ -144,7 +145,7 @@ class SqliteStore:
                 sql += f" AND {column} = ?"
                 values.append(value)
         if states is not None and set(states) <= set(UNFINISHED):
-            sql += " AND state IN ('reserved', 'in_flight', 'open')"  # what the index is for
+            sql += " AND settled = 0"  # what the index is for
         only, names = _one_of("state", states)
         sql += f"{only} ORDER BY id DESC LIMIT {-1 if limit is None else limit:d}"
         return self._file.read(
@@ -190,12 +191,10 @@ class SqliteStore:
 # What happens inside a transaction
 
 
-def _reserve(db: Connection, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+def _reserve(db: Cursor, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
     for request in batch:
         if db.execute(IS_TAKEN, (request.client_order_id,)).fetchone():
-            earlier = replay(batch, [_find(db, one.client_order_id) for one in batch])
-            if earlier is not None:
-                return earlier
+            return replay(batch, [_find(db, one.client_order_id) for one in batch])
     if len(batch) > 1 and (conflict := repeated_id(batch)):
         return conflict
     refusal = judge(
@@ -208,35 +207,30 @@ def _reserve(db: Connection, batch: Sequence[Request], stamp: Stamp, why: str) -
     return Reserved(tuple([_insert(db, one, group, stamp, why) for one in batch]))
 
 
-def _insert(
-    db: Connection, request: Request, group: str | None, stamp: Stamp, why: str
-) -> Reservation:
+def _insert(db: Cursor, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
     client_order_id, account, pair, side, currency, amount, _ = request
     bot, process, at = stamp
     text, when = f"{amount:f}", at.isoformat()
     who = (client_order_id, group, account, bot, process, pair, side, currency)
-    written = db.execute(INSERT, (*who, text, text, "reserved", when, NEVER, None))
-    db.execute(
-        ADD_HISTORY,
-        (client_order_id, when, bot, process, "reserve", "reserved", text, "0", *NOTHING, why),
-    )
-    number = written.lastrowid or 0
+    line = (client_order_id, when, bot, process, "reserve", "reserved", text, "0", *NOTHING, why)
+    number = db.execute(ADD_HISTORY, line).lastrowid or 0
+    db.execute(INSERT, (number, *who, text, text, "reserved", when, NEVER, 0, None))
     amounts = (amount, amount, ZERO)
     return Reservation(number, *who, *amounts, State.RESERVED, at, None, None, NEVER)
 
 
-def _refuse(db: Connection, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
+def _refuse(db: Cursor, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
     text = json.dumps(asdict(refusal), default=str)
     when = stamp.at.isoformat()
     for one in batch:
         who = (one.client_order_id, None, one.account, stamp.bot, stamp.process)
         what = (one.pair, one.side, one.currency, f"{one.amount:f}", "0", REFUSED)
-        db.execute(INSERT, (*who, *what, when, ALWAYS, text))
         line = (one.client_order_id, when, stamp.bot, stamp.process, "refuse", REFUSED)
-        db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal)))
+        written = db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal)))
+        db.execute(INSERT, (written.lastrowid, *who, *what, when, ALWAYS, None, text))
 
 
-def _move(db: Connection, step: Step, stamp: Stamp) -> MoveResult:
+def _move(db: Cursor, step: Step, stamp: Stamp) -> MoveResult:
     before = _find(db, step.client_order_id).reservation
     if before is None:
         return NotFound(step.client_order_id)
@@ -250,23 +244,26 @@ def _move(db: Connection, step: Step, stamp: Stamp) -> MoveResult:
     written = db.execute(ADD_HISTORY, (*line, after.state.value, held, committed, *learned))
     if after.known_at == PENDING:
         after = after._replace(known_at=written.lastrowid)
-    numbers = (after.order_id, after.known_at, after.visible_from, after.id)
-    db.execute(UPDATE, (after.state.value, held, committed, *numbers))
+    if after.visible_from == ALWAYS:
+        settled = None
+    else:
+        settled = int(after.visible_from != NEVER and after.state not in UNFINISHED)
+    row = (after.state.value, held, committed, after.order_id, after.known_at)
+    db.execute(UPDATE, (*row, after.visible_from, settled, after.client_order_id))
     return Moved(after, before)
 
 
-def _holds(db: Connection, account: str, currency: str, mark: int, bot: str) -> Holds:
+def _holds(db: Cursor, account: str, currency: str, mark: int, bot: str) -> Holds:
     own = others = ZERO
-    for holder, held, committed in db.execute(UNSEEN, (account, currency, mark)):
-        promised = EXACT.add(Decimal(held), Decimal(committed))
+    for holder, promised in db.execute(UNSEEN, (account, currency, mark)):
         if holder == bot:
-            own = EXACT.add(own, promised)
+            own = EXACT.add(own, Decimal(promised))
         else:
-            others = EXACT.add(others, promised)
+            others = EXACT.add(others, Decimal(promised))
     return Holds(own, others)
 
 
-def _find(db: Connection, client_order_id: str) -> Asked:
+def _find(db: Cursor, client_order_id: str) -> Asked:
     row = db.execute(FIND, (client_order_id,)).fetchone()
     if row is None:
         return Asked(None, None)

@@ -3,8 +3,12 @@
 The only file that imports sqlite3. What it raises is ``LedgerUnavailable`` whatever went wrong
 (deleted, replaced, read-only, locked by another program, disk full, not a database), and the next
 call tries again.
+
+SQLite writes without flushing (``synchronous=NORMAL``); where a transaction has to be on the disk
+before we go on, we flush its log ourselves, after our turn: others may write while the disk works.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -17,11 +21,13 @@ from freqtrade_balance_guard.ledger.file_lock import FairLock
 from freqtrade_balance_guard.ledger.schema import Schema, too_new
 
 
-Connection = sqlite3.Connection
+Cursor = sqlite3.Cursor
 R = TypeVar("R")
 
 # For our turn among our own, and for a lock that another program holds.
 WAIT_SECONDS = 1.0
+
+_flush = getattr(os, "fdatasync", os.fsync)
 
 
 class SqliteFile:
@@ -35,12 +41,14 @@ class SqliteFile:
         self._schema = schema
         self._guard = threading.RLock()
         self._db: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
+        self._log = -1  # the descriptor of the write-ahead log
         self._lock: FairLock | None = None
+        self._name = str(path)
         self._identity = (0, 0)
-        self._flushing = True
         self._lost = False
 
-    def read(self, work: Callable[[Connection], R]) -> R:
+    def read(self, work: Callable[[Cursor], R]) -> R:
         """Run ``work``; it sees what was committed."""
         with self._guard:
             try:
@@ -50,7 +58,7 @@ class SqliteFile:
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
 
-    def write(self, work: Callable[[Connection], R], *, flush: bool) -> R:
+    def write(self, work: Callable[[Cursor], R], *, flush: bool) -> R:
         """Run ``work`` in one transaction; with ``flush`` it is on the disk afterwards."""
         with self._guard:
             try:
@@ -58,10 +66,20 @@ class SqliteFile:
                 lock = self._lock
                 locked = lock is not None and lock.acquire(WAIT_SECONDS)
                 try:
-                    return self._transact(db, work, flush)
+                    db.execute("BEGIN IMMEDIATE")
+                    try:
+                        self._check_identity()
+                        result = work(db)
+                        db.execute("COMMIT")
+                    except BaseException:
+                        self._roll_back()
+                        raise
                 finally:
                     if locked and lock is not None:
                         lock.release()
+                if flush:
+                    _flush(self._log)
+                return result
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
 
@@ -74,42 +92,47 @@ class SqliteFile:
 
     # Opening, and what to do when the file is not what it was
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._db is not None and not self._lost:
-            return self._db
-        old, self._db = self._db, None
+    def _opened(self) -> Cursor:
+        if self._cursor is not None and not self._lost:
+            return self._cursor
+        self._cursor = None
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()  # its files may have been deleted together with the ledger
-        self._lost = False
-        copy = None
-        if old is not None:
-            try:
-                copy = rescue.put_back(old, self.path, self._connect)
-            except (sqlite3.Error, OSError):
-                self._db, self._lost = old, True
-                raise
+        copy = self._rescue()
         self._lock = FairLock(self.path)
-        self._flushing = True
         db = self._connect(self.path)
         try:
             db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
             self._migrate(db)
             if copy is not None:
                 rescue.add_what_is_missing(db, copy)
-            self._identity = rescue.identity(self.path)
+            self._identity = rescue.identity(self._name)
+            # SQLite puts no lock on its log, so to close this descriptor later takes none away.
+            self._log = os.open(f"{self._name}-wal", os.O_RDWR)
+            _flush(self._log)
         except BaseException:
             db.close()
             raise
         self._db = db
-        return db
+        self._cursor = db.cursor()
+        return self._cursor
+
+    def _rescue(self) -> Path | None:
+        """What is left of a file that was deleted or replaced, if it could not be put back."""
+        if self._db is None:
+            self._lost = False
+            return None
+        copy = rescue.put_back(self._db, self.path, self._connect)
+        self._db = None
+        self._close_connection()
+        return copy
 
     def _connect(self, path: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(
+        return sqlite3.connect(
             path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        db.execute("PRAGMA synchronous = FULL")
-        return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         if self._version(db) == self._schema.version:
@@ -124,7 +147,8 @@ class SqliteFile:
             db.execute("INSERT INTO schema_version (version) VALUES (?)", [self._schema.version])
             db.execute("COMMIT")
         except BaseException:
-            _roll_back(db)
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
 
     def _version(self, db: sqlite3.Connection) -> int:
@@ -138,55 +162,40 @@ class SqliteFile:
             raise too_new(version, self._schema.version, str(self.path))
         return version
 
-    def _transact(
-        self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], R], flush: bool
-    ) -> R:
-        if flush is not self._flushing:
-            db.execute(f"PRAGMA synchronous = {'FULL' if flush else 'NORMAL'}")
-            self._flushing = flush
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            self._check_identity()
-            result = work(db)
-            db.execute("COMMIT")
-            return result
-        except BaseException:
-            _roll_back(db)
-            raise
-
     def _check_identity(self) -> None:
         """:raises OSError: the file that is open is not the one at our path any more"""
-        if rescue.identity(self.path) != self._identity:
+        if rescue.identity(self._name) != self._identity:
             self._lost = True
             raise OSError("another file has taken its place")
 
     def _fail(self, error: Exception) -> NoReturn:
+        reason = str(error)
         if isinstance(error, FileNotFoundError):
             self._lost = True
             reason = "the file was deleted or its folder is not there"
-        else:
-            reason = str(error)
         if isinstance(error, sqlite3.IntegrityError):
-            raise InvariantBroken(f"The ledger {self.path} refused a write: {reason}.") from error
-        if isinstance(error, sqlite3.Error) and not _is_busy(error) and not self._lost:
+            raise InvariantBroken(f"The ledger {self._name} refused a write: {reason}.") from error
+        if not _is_busy(error) and not self._lost:
             # After an I/O error a connection may remember what is not so; a new one looks again.
             self._close_connection()
-        raise LedgerUnavailable(f"The ledger {self.path} cannot be used: {reason}.") from error
+        raise LedgerUnavailable(f"The ledger {self._name} cannot be used: {reason}.") from error
+
+    def _roll_back(self) -> None:
+        if self._db is not None and self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._close_connection()  # whoever opens the file next undoes it
 
     def _close_connection(self) -> None:
-        db, self._db = self._db, None
+        db, self._db, self._cursor = self._db, None, None
+        log, self._log = self._log, -1
         self._lost = False
+        if log >= 0:
+            os.close(log)
         if db is not None:
             db.close()
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _roll_back(db: sqlite3.Connection) -> None:
-    if db.in_transaction:
-        try:
-            db.execute("ROLLBACK")
-        except sqlite3.Error:
-            db.close()  # what could not be undone is undone by whoever opens the file next
