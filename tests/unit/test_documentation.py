@@ -1,6 +1,7 @@
 """README and docs say what is so: commands, targets, settings, links, codes and examples."""
 
 import argparse
+import ast
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import freqtrade
 import pytest
 from freqtrade import constants
 from freqtrade.commands.arguments import Arguments
@@ -16,6 +18,7 @@ from freqtrade.configuration.config_validation import validate_config_schema
 from freqtrade.configuration.load_config import load_config_file
 from freqtrade.enums import RunMode
 
+import freqtrade_balance_guard
 from freqtrade_balance_guard.cli.main import COMMANDS
 from freqtrade_balance_guard.demo.scenes import SCENES
 from freqtrade_balance_guard.integration.names import register_names
@@ -154,7 +157,12 @@ def test_every_link_within_the_project_resolves(page: str) -> None:
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_file_of_the_project_that_is_named_exists(page: str) -> None:
     # What a run writes is not there yet.
-    made = {"user_data/balance_guard.sqlite", "user_data/config.schema.json", "user_data/logs"}
+    made = {
+        "user_data/balance_guard.sqlite",
+        "user_data/config.schema.json",
+        "user_data/logs",
+        "user_data/trades.sandbox.sqlite",
+    }
     for code in said(TEXTS[page]):
         for path in re.findall(r"\b(?:user_data|docs|scripts|docker|tests)/[\w./-]+\w", code):
             known = (ROOT / path).exists() or any(path.startswith(name) for name in made)
@@ -189,6 +197,33 @@ def test_codes_that_pages_name_exist() -> None:
     codes = {str(code) for code in DenialCode}
     for text in TEXTS.values():
         assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
+
+
+def texts_of(package: Path) -> list[str]:
+    """Every text in the code of a package, with the adjacent ones joined as Python does it."""
+    return [
+        node.value
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def test_every_log_line_in_troubleshooting_is_written_by_some_code() -> None:
+    texts = texts_of(Path(freqtrade_balance_guard.__file__).parent)
+    texts += texts_of(Path(freqtrade.__file__).parent)
+    # What pydantic, jsonschema and Python itself say.
+    foreign = ("is not one of", "No module named")
+    terms = re.findall(r"^`.+$(?=\n:)", TEXTS["docs/troubleshooting.md"], re.MULTILINE)
+    assert len(terms) > 15
+    for line in (code for term in terms for code in re.findall(r"`([^`]+)`", term)):
+        # Values stand in angle brackets; a line is put together at ":", ";" and quotes.
+        pieces = [
+            piece.strip(" .:;()[]") for piece in re.split(r"<[^>]+>|\.\.\.|'[^']*'|[\";]|: ", line)
+        ]
+        if not any(words in line for words in foreign):
+            for piece in pieces:
+                assert len(piece) < 8 or any(piece in text for text in texts), piece
 
 
 def test_the_navigation_names_every_page() -> None:
