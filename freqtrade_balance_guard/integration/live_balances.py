@@ -7,7 +7,7 @@ order, and the book knows of it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -134,12 +134,22 @@ class LiveBalances:
 
     # What freqtrade is told
 
-    def wallets(self) -> dict[str, Wallet]:
-        """freqtrade's table of balances, from the book."""
-        return {
-            currency: _wallet(currency, self.holding(currency))
-            for currency in self.book.currencies()
-        }
+    def wallets(self, owned_by_trades: Callable[[], Mapping[str, Decimal]]) -> dict[str, Wallet]:
+        """freqtrade's table of balances, from the book.
+
+        :param owned_by_trades: what the open trades say they own; while the balance is unreadable
+            nothing less may stand in front of their exits
+        """
+        holdings = {currency: self.holding(currency) for currency in self.book.currencies()}
+        if self.book.failure is not None or any(map(self._is_unreadable, holdings)):
+            for currency, amount in owned_by_trades().items():
+                known = holdings.get(currency, Holding(ZERO))
+                if known.total < amount and self._is_unreadable(currency):
+                    holdings[currency] = Holding(amount, known.used)
+        return {currency: _wallet(currency, holding) for currency, holding in holdings.items()}
+
+    def _is_unreadable(self, currency: str) -> bool:
+        return self.book.verdict(currency) is Verdict.UNREADABLE
 
     def holding(self, currency: str) -> Holding:
         """The stake currency as expected; other coins as nothing may stand in front of an exit."""

@@ -32,7 +32,7 @@ from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
-from freqtrade_balance_guard.money import ONE, to_decimal, to_float
+from freqtrade_balance_guard.money import ONE, ZERO, to_decimal, to_float
 
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class GuardedWallets(Wallets):
     def show_believed(self) -> None:
         """Put what is believed into freqtrade's own table."""
         if self.live is not None:
-            self._wallets = self.live.wallets()
+            self._wallets = self.live.wallets(self._owned_by_trades)
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 
@@ -102,6 +102,13 @@ class GuardedWallets(Wallets):
         """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
         if self.live is None or self._wallets:
             super().record_wallet_state()
+
+    def _owned_by_trades(self) -> dict[str, Decimal]:
+        owned: dict[str, Decimal] = {}
+        for trade in Trade.get_open_trades() if self._has_open_trades() else ():
+            currency = trade.safe_base_currency
+            owned[currency] = owned.get(currency, ZERO) + to_decimal(trade.amount)
+        return owned
 
     def _has_open_trades(self) -> bool:
         # Before freqtrade's database is opened there is no trade to wait for.
