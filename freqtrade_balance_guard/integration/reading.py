@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 # Of each request, while trades are open: freqtrade waits for us in front of an exit, and Kraken
 # needs two requests. Together they stay below the three seconds that an exit may be delayed.
 EXIT_TIMEOUT_SECONDS = 1.4
-# After "rate limit exceeded" the exchange wants fewer requests, not the same again.
-RATE_LIMIT_PAUSE_SECONDS = 2.0
+# After "rate limit exceeded" the exchange wants fewer requests, not the same again: with loops of
+# one second every other loop asks. Longer, and the bot would not trade when all is well again.
+RATE_LIMIT_PAUSE_SECONDS = 1.5
 
 
 class BalanceReader:

@@ -5,6 +5,7 @@ from collections import Counter
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import (
+    BalanceChangedExternally,
     Event,
     OrderDenied,
     PartialExitReduced,
@@ -67,6 +68,17 @@ class PlainWords:
                     format_amount(event.granted),
                     format_amount(event.wanted),
                 )
+
+        elif isinstance(event, BalanceChangedExternally):
+            # Stated once by the book, and always news.
+            logger.info(
+                "%s %s by %s beyond own orders, to %s in all: a deposit, withdrawal, reward or "
+                "manual trade.",
+                event.currency,
+                "rose" if event.amount > 0 else "fell",
+                format_amount(abs(event.amount)),
+                format_amount(event.total),
+            )
 
     def _is_news(self, kind: str, pair: str) -> bool:
         now = self._clock.monotonic()

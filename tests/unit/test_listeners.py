@@ -7,6 +7,7 @@ import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import (
+    BalanceChangedExternally,
     EntryApproved,
     OrderDenied,
     PartialExitReduced,
@@ -132,3 +133,17 @@ def test_a_smaller_partial_exit_is_told_once(log: pytest.LogCaptureFixture) -> N
 def test_an_approval_is_not_worth_a_line(log: pytest.LogCaptureFixture) -> None:
     PlainWords(ManualClock())(EntryApproved("X/USDT", D(5)))
     assert log.messages == []
+
+
+def test_a_change_beyond_own_orders_is_told_each_time_with_its_amount(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    tell = PlainWords(ManualClock())
+    tell(BalanceChangedExternally("USDT", D("500.00"), D(1500)))
+    tell(BalanceChangedExternally("USDT", D(-200), D(1300)))
+    assert log.messages == [
+        "USDT rose by 500 beyond own orders, to 1500 in all: a deposit, withdrawal, reward or "
+        "manual trade.",
+        "USDT fell by 200 beyond own orders, to 1300 in all: a deposit, withdrawal, reward or "
+        "manual trade.",
+    ]
