@@ -107,14 +107,18 @@ class ReservationLedger:
             raise ValueError("Nothing is asked for.")
         for request in batch:
             request.checked()
-        stamp = self._stamp()
         started = self._clock.monotonic()
-        result = self._ask(lambda: self.store.reserve(batch, stamp, why))
+        self._stop_while_paused(started)
+        try:
+            result = self.store.reserve(batch, self._stamp(), why)
+        except LedgerUnavailable as error:
+            self._pause_if_slow(error, started)
+            raise
         if isinstance(result, Reserved) and not result.replayed:
             for request in batch:
                 self._made[request.client_order_id] = started
         if self._hub is not None:
-            self._tell_reserved(result, self._hub)
+            _tell_reserved(result, self._hub)
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
@@ -172,8 +176,9 @@ class ReservationLedger:
         :param total: what all its fills used; None: what ``use`` has reported
         :param excess: more than was reserved was used, and the exchange says so
         """
-        step = _fills(Move.COMMIT, client_order_id, total, received, order_id, why)
-        return self._step(step._replace(excess=excess))
+        return self._step(
+            _fills(Move.COMMIT, client_order_id, total, received, order_id, why, excess)
+        )
 
     def release(self, client_order_id: str, why: str) -> MoveResult:
         """The order has ended without any fill, or was never accepted."""
@@ -183,10 +188,18 @@ class ReservationLedger:
         """Several steps in one transaction. One that is not allowed does not stop the others."""
         for step in steps:
             step.checked()
-        stamp = self._stamp()
-        results = self._ask(lambda: self.store.move(steps, stamp))
+        started = self._clock.monotonic()
+        self._stop_while_paused(started)
+        try:
+            results = self.store.move(steps, self._stamp())
+        except LedgerUnavailable as error:
+            self._pause_if_slow(error, started)
+            raise
         for step, result in zip(steps, results, strict=True):
-            self._after(step, result)
+            if isinstance(result, Moved):
+                self._made.pop(step.client_order_id, None)
+            if self._hub is not None:
+                _tell_moved(step, result, self._hub)
         if self._debug:
             self._validate([step.client_order_id for step in steps])
         return results
@@ -321,36 +334,40 @@ class ReservationLedger:
 
     def _ask(self, question: Callable[[], R]) -> R:
         started = self._clock.monotonic()
-        if started < self._pause_ends:
-            raise LedgerUnavailable(self._pause_reason)
+        self._stop_while_paused(started)
         try:
             return question()
         except LedgerUnavailable as error:
-            now = self._clock.monotonic()
-            if now - started >= SLOW_SECONDS:
-                self._pause_ends = now + PAUSE_SECONDS
-                self._pause_reason = str(error)
+            self._pause_if_slow(error, started)
             raise
 
-    def _after(self, step: Step, result: MoveResult) -> None:
-        if isinstance(result, Moved):
-            self._made.pop(step.client_order_id, None)
-        if self._hub is None:
-            return
-        if isinstance(result, AlreadyEnded):
-            self._hub.publish(EndedTwice(result))
-        elif isinstance(result, Moved):
-            ending = ENDINGS.get(step.move)
-            row = result.reservation
-            self._hub.publish(ending(row) if ending else ReservationMoved(step.move, row))
+    def _stop_while_paused(self, now: float) -> None:
+        if now < self._pause_ends:
+            raise LedgerUnavailable(self._pause_reason)
 
-    def _tell_reserved(self, result: ReserveResult, hub: EventHub) -> None:
-        if isinstance(result, Conflict) or result.replayed:
-            return
-        if isinstance(result, Refused):
-            hub.publish(ReservationRefused(result))
-        else:
-            hub.publish(MoneyReserved(result.reservations))
+    def _pause_if_slow(self, error: LedgerUnavailable, started: float) -> None:
+        now = self._clock.monotonic()
+        if now - started >= SLOW_SECONDS:
+            self._pause_ends = now + PAUSE_SECONDS
+            self._pause_reason = str(error)
+
+
+def _tell_reserved(result: ReserveResult, hub: EventHub) -> None:
+    if isinstance(result, Conflict) or result.replayed:
+        return
+    if isinstance(result, Refused):
+        hub.publish(ReservationRefused(result))
+    else:
+        hub.publish(MoneyReserved(result.reservations))
+
+
+def _tell_moved(step: Step, result: MoveResult, hub: EventHub) -> None:
+    if isinstance(result, AlreadyEnded):
+        hub.publish(EndedTwice(result))
+    elif isinstance(result, Moved):
+        ending = ENDINGS.get(step.move)
+        row = result.reservation
+        hub.publish(ending(row) if ending else ReservationMoved(step.move, row))
 
 
 def _fills(
@@ -360,13 +377,7 @@ def _fills(
     received: Money | None,
     order_id: str | None,
     why: str,
+    excess: bool = False,
 ) -> Step:
-    return Step(
-        move,
-        client_order_id,
-        total=total,
-        order_id=order_id,
-        received=received.amount if received else None,
-        received_currency=received.currency if received else None,
-        why=why,
-    )
+    brought, currency = (received.amount, received.currency) if received else (None, None)
+    return Step(move, client_order_id, total, order_id, brought, currency, excess, why)

@@ -62,12 +62,12 @@ class MemoryStore:
                     return replay(batch, asked)
             if len(batch) > 1 and (conflict := repeated_id(batch)):
                 return conflict
-            refusal = judge(
-                batch, lambda account, of, mark: self.holds(account, of, mark, stamp.bot)
-            )
+            refusal = judge(batch, stamp.bot, self._unseen)
             if refusal is not None:
                 return self._refuse(batch, refusal, stamp)
-            group = batch[0].client_order_id if len(batch) > 1 else None
+            if len(batch) == 1:
+                return Reserved((self._insert(batch[0], None, stamp, why),))
+            group = batch[0].client_order_id
             return Reserved(tuple([self._insert(one, group, stamp, why) for one in batch]))
 
     def _insert(self, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
@@ -104,6 +104,8 @@ class MemoryStore:
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         with self._lock:
+            if len(steps) == 1:
+                return (self._move(steps[0], stamp),)
             return tuple([self._move(step, stamp) for step in steps])
 
     def _move(self, step: Step, stamp: Stamp) -> MoveResult:
@@ -115,7 +117,7 @@ class MemoryStore:
             return after
         self._keep(before, after)
         self._history.append((after, step, stamp, step.why))
-        return Moved(after, before)
+        return Moved(after)
 
     def _keep(self, before: Reservation, after: Reservation) -> None:
         self._rows[after.client_order_id] = after
@@ -152,20 +154,23 @@ class MemoryStore:
 
     def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
         with self._lock:
-            book = self._books.get((account, currency))
-            if book is None:
-                return Holds(ZERO, ZERO)
-            if mark is None or mark >= book.newest_mark:
-                by_bot = book.by_bot
+            newest = NEVER - 1 if mark is None else mark
+            return Holds(*self._unseen(account, currency, newest, bot))
+
+    def _unseen(self, account: str, currency: str, mark: int, bot: str) -> tuple[Decimal, Decimal]:
+        book = self._books.get((account, currency))
+        if book is None:
+            return ZERO, ZERO
+        by_bot = book.by_bot
+        if mark < book.newest_mark:
+            by_bot = self._count(account, currency, mark)
+        own = others = ZERO
+        for holder, amount in by_bot.items():
+            if holder == bot:
+                own = amount
             else:
-                by_bot = self._count(account, currency, mark)
-            own = others = ZERO
-            for holder, amount in by_bot.items():
-                if holder == bot:
-                    own = amount
-                else:
-                    others = EXACT.add(others, amount)
-            return Holds(own, others)
+                others = EXACT.add(others, amount)
+        return own, others
 
     def _count(self, account: str, currency: str, mark: int) -> dict[str, Decimal]:
         """The same from the rows, for a snapshot older than the newest that somebody believed."""

@@ -53,8 +53,9 @@ class Request(NamedTuple):
         if not amount:
             raise MoneyError("A reservation of 0 reserves nothing.")
         if funds is not None:
-            check_amount(funds.floor, "floor")
-            check_number(funds.spendable, "spendable")  # may be negative: an overdrawn account
+            spendable, floor, _ = funds
+            check_amount(floor, "floor")
+            check_number(spendable, "spendable")  # may be negative: an overdrawn account
         if side not in SIDES:
             raise ValueError(f'side is {side!r}; allowed are "buy" and "sell".')
         if not (client_order_id and account and pair and currency):
@@ -85,10 +86,11 @@ class Step(NamedTuple):
 
         :raises MoneyError: an amount that is no finite, non-negative Decimal of reasonable length
         """
-        if self.total is not None:
-            check_amount(self.total, "total")
-        if self.received is not None:
-            check_amount(self.received, "received")
+        _, _, total, _, received, _, _, _ = self
+        if total is not None:
+            check_amount(total, "total")
+        if received is not None:
+            check_amount(received, "received")
         return self
 
 

@@ -138,4 +138,4 @@ class Reservation(NamedTuple):
     ) -> "Reservation":
         """Itself with all that may ever change. (``_replace`` takes four times as long.)"""
         told = (held, committed, state, self[13], order_id, known_at, visible_from)
-        return Reservation._make(self[:10] + told)
+        return tuple.__new__(Reservation, self[:10] + told)

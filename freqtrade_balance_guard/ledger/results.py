@@ -61,10 +61,9 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Done. ``before`` is how it stood."""
+    """Done: how it stands now."""
 
     reservation: Reservation
-    before: Reservation
 
 
 @dataclass(frozen=True, slots=True)

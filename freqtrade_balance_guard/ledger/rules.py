@@ -34,8 +34,10 @@ from freqtrade_balance_guard.ledger.results import (
 from freqtrade_balance_guard.money import ZERO, format_amount
 
 
-# What is not visible in a snapshot with this mark: (account, currency, mark) -> own and others'.
-Unseen = Callable[[str, str, int], tuple[Decimal, Decimal]]
+_add = EXACT.add
+
+# What a snapshot does not show: (account, currency, its mark, bot) -> that bot's and the others'.
+Unseen = Callable[[str, str, int, str], tuple[Decimal, Decimal]]
 
 
 class Asked(NamedTuple):
@@ -45,20 +47,21 @@ class Asked(NamedTuple):
     refusal: Refused | None
 
 
-def judge(batch: Sequence[Request], unseen: Unseen) -> Refused | None:
+def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
     """The refusal of the first request that is too much, or None if all of them fit together."""
     taken: dict[tuple[str, str], Decimal] = {}
     for request in batch:
-        book = (request.account, request.currency)
-        before = taken.get(book, ZERO)
-        taken[book] = needed = EXACT.add(before, request.amount)
-        if request.funds is None:
-            continue
-        spendable, floor, mark = request.funds
-        own, others = unseen(request.account, request.currency, mark)
-        available = EXACT.subtract(spendable, EXACT.add(EXACT.add(floor, own), others))
-        if needed > available:
-            return _refusal(request, Holds(own, others), EXACT.subtract(available, before))
+        _, account, _, _, currency, amount, funds = request
+        before = taken.get((account, currency), ZERO) if taken else ZERO
+        if funds is not None:
+            spendable, floor, mark = funds
+            own, others = unseen(account, currency, mark, bot)
+            gone = _add(_add(floor, own), _add(others, before))
+            available = EXACT.subtract(spendable, gone)
+            if amount > available:
+                return _refusal(request, Holds(own, others), available)
+        if len(batch) > 1:
+            taken[(account, currency)] = _add(before, amount)
     return None
 
 

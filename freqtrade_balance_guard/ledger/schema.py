@@ -147,8 +147,8 @@ POSTGRES = Schema(
         [
             """
             CREATE TABLE balance_guard.reservations (
-                id bigint GENERATED ALWAYS AS IDENTITY,
                 client_order_id text PRIMARY KEY,
+                id bigint NOT NULL,
                 group_id text,
                 account text NOT NULL,
                 bot text NOT NULL,
@@ -164,26 +164,23 @@ POSTGRES = Schema(
                 order_id text,
                 known_at bigint,
                 visible_from bigint NOT NULL,
+                settled smallint CHECK (settled IN (0, 1)),
                 refusal text,
-                last_event bigint NOT NULL,
                 CHECK (CASE state
-                    WHEN 'reserved' THEN committed = 0
-                    WHEN 'in_flight' THEN committed = 0
-                    WHEN 'open' THEN known_at IS NOT NULL
+                    WHEN 'reserved' THEN committed = 0 AND settled IS NOT DISTINCT FROM 0
+                    WHEN 'in_flight' THEN committed = 0 AND settled IS NOT DISTINCT FROM 0
+                    WHEN 'open' THEN known_at IS NOT NULL AND settled IS NOT DISTINCT FROM 0
                     WHEN 'committed' THEN held = 0 AND committed > 0
                     WHEN 'released' THEN held = 0 AND committed = 0
                     WHEN 'expired' THEN held = 0 AND committed = 0
                     WHEN 'refused' THEN held = 0 AND committed = 0 AND refusal IS NOT NULL
                     ELSE false END)
-            )
+            ) WITH (fillfactor = 60)
             """,
             """
-            CREATE INDEX unseen ON balance_guard.reservations (account, currency, visible_from)
-            WHERE visible_from > 0
-            """,
-            """
-            CREATE INDEX unfinished ON balance_guard.reservations (account, bot)
-            WHERE state IN ('reserved', 'in_flight', 'open')
+            CREATE INDEX live
+            ON balance_guard.reservations (account, settled, currency, visible_from)
+            WHERE settled IS NOT NULL
             """,
             _REFUSE,
             """

@@ -7,11 +7,10 @@ that was let go, which is the safe side and is settled at the next start. So a r
 end cost one flush, whatever happens between them.
 """
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,19 @@ from freqtrade_balance_guard.ledger.results import (
     Moved,
     MoveResult,
     NotFound,
-    RefusalCode,
     Refused,
     Reserved,
     ReserveResult,
+)
+from freqtrade_balance_guard.ledger.rows import (
+    COLUMNS,
+    REFUSAL,
+    REFUSED,
+    STATE,
+    STATES,
+    read_refusal,
+    settled,
+    write_refusal,
 )
 from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
 from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
@@ -41,16 +49,10 @@ from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
-REFUSED = "refused"
-STATES = {state.value: state for state in State}
 # The history gives a step its number when the line is written; until then it has this one.
 PENDING = -1
 NOTHING = (None, None, None)
 
-COLUMNS = (
-    "id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held, "
-    "committed, state, created_at, order_id, known_at, visible_from"
-)
 FIND = f"SELECT {COLUMNS}, refusal FROM reservations WHERE client_order_id = ?"  # noqa: S608
 IS_TAKEN = "SELECT 1 FROM reservations WHERE client_order_id = ?"
 # What is held or used, of rows that this snapshot does not show: live ones, and those that somebody
@@ -125,7 +127,7 @@ class SqliteStore:
 
     def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
         newest = NEVER - 1 if mark is None else mark
-        return self._file.read(lambda db: _holds(db, account, currency, newest, bot))
+        return Holds(*self._file.read(lambda db: _holds(db, account, currency, newest, bot)))
 
     def find(self, client_order_id: str) -> Reservation | None:
         return self._file.read(lambda db: _find(db, client_order_id)).reservation
@@ -197,9 +199,7 @@ def _reserve(db: Cursor, batch: Sequence[Request], stamp: Stamp, why: str) -> Re
             return replay(batch, [_find(db, one.client_order_id) for one in batch])
     if len(batch) > 1 and (conflict := repeated_id(batch)):
         return conflict
-    refusal = judge(
-        batch, lambda account, currency, mark: _holds(db, account, currency, mark, stamp.bot)
-    )
+    refusal = judge(batch, stamp.bot, partial(_holds, db))
     if refusal is not None:
         _refuse(db, batch, refusal, stamp)
         return refusal
@@ -220,7 +220,7 @@ def _insert(db: Cursor, request: Request, group: str | None, stamp: Stamp, why: 
 
 
 def _refuse(db: Cursor, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
-    text = json.dumps(asdict(refusal), default=str)
+    text = write_refusal(refusal)
     when = stamp.at.isoformat()
     for one in batch:
         who = (one.client_order_id, None, one.account, stamp.bot, stamp.process)
@@ -244,32 +244,28 @@ def _move(db: Cursor, step: Step, stamp: Stamp) -> MoveResult:
     written = db.execute(ADD_HISTORY, (*line, after.state.value, held, committed, *learned))
     if after.known_at == PENDING:
         after = after._replace(known_at=written.lastrowid)
-    if after.visible_from == ALWAYS:
-        settled = None
-    else:
-        settled = int(after.visible_from != NEVER and after.state not in UNFINISHED)
     row = (after.state.value, held, committed, after.order_id, after.known_at)
-    db.execute(UPDATE, (*row, after.visible_from, settled, after.client_order_id))
-    return Moved(after, before)
+    db.execute(UPDATE, (*row, after.visible_from, settled(after), after.client_order_id))
+    return Moved(after)
 
 
-def _holds(db: Cursor, account: str, currency: str, mark: int, bot: str) -> Holds:
+def _holds(db: Cursor, account: str, currency: str, mark: int, bot: str) -> tuple[Decimal, Decimal]:
     own = others = ZERO
     for holder, promised in db.execute(UNSEEN, (account, currency, mark)):
         if holder == bot:
             own = EXACT.add(own, Decimal(promised))
         else:
             others = EXACT.add(others, Decimal(promised))
-    return Holds(own, others)
+    return own, others
 
 
 def _find(db: Cursor, client_order_id: str) -> Asked:
     row = db.execute(FIND, (client_order_id,)).fetchone()
     if row is None:
         return Asked(None, None)
-    if row[12] == REFUSED:
-        return Asked(None, read_refusal(row[17]))
-    return Asked(_reservation(row[:17]), None)
+    if row[STATE] == REFUSED:
+        return Asked(None, read_refusal(row[REFUSAL]))
+    return Asked(_reservation(row[:REFUSAL]), None)
 
 
 # Rows
@@ -286,14 +282,6 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     received = None if row[10] is None else Decimal(row[10])
     at = datetime.fromisoformat(row[2])
     return Entry._make((*row[:2], at, *row[3:7], *amounts, row[9], received, *row[11:]))
-
-
-def read_refusal(text: str) -> Refused:
-    """A stored refusal, as the answer to the same question asked again."""
-    stored = json.loads(text)
-    numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
-    told = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
-    return replace(told, replayed=True)
 
 
 def _one_of(column: str, names: Collection[str] | None) -> tuple[str, list[str]]:

@@ -1,0 +1,141 @@
+"""One connection to PostgreSQL: opening, the tables' version, and trouble.
+
+The only file that imports psycopg. What it raises is ``LedgerUnavailable`` whatever went wrong
+(server gone, network, time-out, no rights), and the next call connects anew. No message holds the
+password.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import psycopg
+from psycopg import errors
+
+from freqtrade_balance_guard.ledger.errors import InvariantBroken, LedgerUnavailable
+from freqtrade_balance_guard.ledger.schema import Schema, too_new
+from freqtrade_balance_guard.settings.redaction import redact_address
+
+
+Link = psycopg.Connection[tuple[Any, ...]]
+R = TypeVar("R")
+
+# An exit waits for the ledger, and must not be delayed by more than 3 s in all.
+CONNECT_SECONDS = 2
+STATEMENT_MILLISECONDS = 2000
+LOCK_MILLISECONDS = 1500
+
+SETTINGS = """
+SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
+    set_config('timezone', 'UTC', false), set_config('jit', 'off', false),
+    set_config('default_transaction_isolation', 'read committed', false)
+"""
+# Any number will do that nobody else has taken.
+MIGRATION_LOCK = 7_306_112_954
+
+
+class IdTaken(Exception):
+    """A client order id has a row already. Internal to the store."""
+
+
+class PostgresLink:
+    """One connection of one process; its threads take turns.
+
+    :raises SchemaTooNew: at first use, tables of a newer version
+    """
+
+    def __init__(self, url: str, schema: Schema) -> None:
+        self._url = url
+        self._shown = redact_address(url)
+        self._schema = schema
+        self._guard = threading.RLock()
+        self._link: Link | None = None
+
+    def run(self, work: Callable[[Link], R], *, again: bool) -> R:
+        """Run ``work``; each statement is a transaction unless ``work`` begins one.
+
+        :param again: it may be repeated when a connection broke on the way: then a connection that
+            an idle hour has broken is not noticed
+        """
+        with self._guard:
+            fresh = self._link is None
+            try:
+                return work(self._opened())
+            except (errors.DeadlockDetected, errors.SerializationFailure):
+                return self._once_more(work)
+            except psycopg.Error as error:
+                broken = self._link is None or self._link.closed
+                if again and broken and not fresh:
+                    return self._once_more(work)
+                self._fail(error)
+
+    def close(self) -> None:
+        with self._guard:
+            link, self._link = self._link, None
+            if link is not None:
+                link.close()
+
+    def _once_more(self, work: Callable[[Link], R]) -> R:
+        try:
+            return work(self._opened())
+        except psycopg.Error as error:
+            self._fail(error)
+
+    def _opened(self) -> Link:
+        if self._link is not None and not self._link.closed:
+            return self._link
+        self._link = None
+        link = psycopg.connect(
+            self._url,
+            autocommit=True,
+            prepare_threshold=0,
+            connect_timeout=CONNECT_SECONDS,
+            tcp_user_timeout=STATEMENT_MILLISECONDS,
+            keepalives_idle=30,
+            application_name="freqtrade-balance-guard",
+        )
+        try:
+            link.execute(SETTINGS, [str(STATEMENT_MILLISECONDS), str(LOCK_MILLISECONDS)])
+            self._migrate(link)
+        except BaseException:
+            link.close()
+            raise
+        self._link = link
+        return link
+
+    def _migrate(self, link: Link) -> None:
+        if self._version(link) == self._schema.version:
+            return
+        with link.transaction():
+            link.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+            found = self._version(link)
+            if found == 0:
+                link.execute("CREATE SCHEMA IF NOT EXISTS balance_guard")
+                link.execute("CREATE TABLE balance_guard.schema_version (version int NOT NULL)")
+            for step in self._schema.steps[found:]:
+                for statement in step:
+                    link.execute(statement.encode())
+            link.execute("DELETE FROM balance_guard.schema_version")
+            link.execute(
+                "INSERT INTO balance_guard.schema_version VALUES (%s)", [self._schema.version]
+            )
+
+    def _version(self, link: Link) -> int:
+        row = link.execute("SELECT to_regclass('balance_guard.schema_version')").fetchone()
+        if row is None or row[0] is None:
+            return 0
+        row = link.execute("SELECT max(version) FROM balance_guard.schema_version").fetchone()
+        version = int(row[0] or 0) if row else 0
+        if version > self._schema.version:
+            raise too_new(version, self._schema.version, self._shown)
+        return version
+
+    def _fail(self, error: psycopg.Error) -> NoReturn:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        if isinstance(error, errors.UniqueViolation):
+            raise IdTaken from error
+        if isinstance(error, psycopg.IntegrityError):
+            raise InvariantBroken(f"The ledger {self._shown} refused: {lines[0]}.") from error
+        if not isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
+            self.close()
+        raise LedgerUnavailable(f"The ledger {self._shown} cannot be used: {lines[0]}.") from error

@@ -1,0 +1,154 @@
+"""What the store says to PostgreSQL.
+
+Nothing but names and numbers of this package is put into the texts; what users and exchanges say
+travels as parameters.
+"""
+
+# ruff: noqa: S608
+
+from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, TRANSITIONS, Move
+from freqtrade_balance_guard.ledger.rows import COLUMNS
+
+
+ROWS = "balance_guard.reservations"
+HISTORY_COLUMNS = (
+    "h.event, h.client_order_id, h.at, h.bot, h.process, h.what, h.state, h.held, h.committed, "
+    "h.order_id, h.received, h.received_currency, h.why"
+)
+# Nobody waits for what comes after a reservation. Only of the transaction that says so.
+RELAXED = "set_config('synchronous_commit', 'off', true)"
+RELAX = f"SELECT {RELAXED}"
+
+# The usual reservation: the newest snapshot or a newer one, and enough. Else it has no row.
+RESERVE = f"""
+WITH book AS (
+    UPDATE balance_guard.books SET unseen = unseen + %(amount)s
+    WHERE account = %(account)s AND currency = %(currency)s
+        AND newest_mark <= %(mark)s AND unseen + %(amount)s <= %(room)s
+    RETURNING nextval('balance_guard.events') AS event
+), row AS (
+    INSERT INTO {ROWS} (id, client_order_id, account, bot, process, pair, side, currency,
+        requested, held, committed, state, created_at, visible_from, settled)
+    SELECT event, %(client_order_id)s, %(account)s, %(bot)s, %(process)s, %(pair)s, %(side)s,
+        %(currency)s, %(amount)s, %(amount)s, 0, 'reserved', %(at)s, {NEVER}, 0 FROM book
+)
+INSERT INTO balance_guard.history
+SELECT event, %(client_order_id)s, %(at)s, %(bot)s, %(process)s, 'reserve', 'reserved',
+    %(amount)s, 0, NULL, NULL, NULL, %(why)s FROM book
+RETURNING event
+"""
+
+# The usual step of each kind: what it sets, and of which rows. Which states it may start from is
+# in the table of transitions. An ending also gives the rest back to the book, so it is for rows
+# that no snapshot shows; the others are decided by ``take_step``.
+STEP = """
+WITH new AS (SELECT nextval('balance_guard.events') AS event), row AS (
+    UPDATE balance_guard.reservations r SET {sets} FROM new
+    WHERE client_order_id = %(client_order_id)s AND state = ANY(%(from)s) AND {only}
+    RETURNING r.*, event
+), line AS (
+    INSERT INTO balance_guard.history
+    SELECT event, client_order_id, %(at)s, %(bot)s, %(process)s, %(move)s, state, held, committed,
+        order_id, %(received)s::numeric, %(received_currency)s::text, %(why)s FROM row
+){book}
+SELECT {columns}, {relax} FROM row
+"""
+GIVE_BACK = """, book AS (
+    UPDATE balance_guard.books b SET unseen = unseen - (row.requested - row.committed) FROM row
+    WHERE b.account = row.account AND b.currency = row.currency
+        AND row.requested <> row.committed
+)"""
+USED = "greatest(committed, %(total)s::numeric)"
+KNOWN = "known_at = coalesce(known_at, event)"
+USUAL = {
+    Move.SEND: ("state = 'in_flight'", "true", False),
+    Move.BIND: (
+        f"state = 'open', order_id = %(order_id)s::text, {KNOWN}",
+        "order_id IS NULL AND %(order_id)s::text IS NOT NULL",
+        False,
+    ),
+    Move.USE: (
+        "state = 'open', committed = %(total)s, held = requested - %(total)s, "
+        f"order_id = coalesce(order_id, %(order_id)s::text), {KNOWN}",
+        "%(total)s > committed AND %(total)s <= requested",
+        False,
+    ),
+    Move.COMMIT: (
+        f"state = 'committed', committed = {USED}, held = 0, "
+        f"order_id = coalesce(order_id, %(order_id)s::text), {KNOWN}",
+        f"{USED} > 0 AND {USED} <= requested AND visible_from = {NEVER}",
+        True,
+    ),
+    Move.RELEASE: (
+        f"state = 'released', held = 0, visible_from = {ALWAYS}, settled = NULL",
+        f"committed = 0 AND visible_from = {NEVER}",
+        True,
+    ),
+    Move.EXPIRE: (
+        f"state = 'expired', held = 0, visible_from = {ALWAYS}, settled = NULL",
+        f"process = %(process)s AND visible_from = {NEVER}",
+        True,
+    ),
+}
+STEPS = {
+    move: STEP.format(
+        sets=sets, only=only, book=GIVE_BACK if ends else "", columns=COLUMNS, relax=RELAXED
+    )
+    for move, (sets, only, ends) in USUAL.items()
+}
+FROM = {move: [old.value for old, by in TRANSITIONS if by is move] for move in Move}
+
+INSERT = f"""
+INSERT INTO {ROWS} (id, client_order_id, group_id, account, bot, process, pair, side, currency,
+    requested, held, committed, state, created_at, visible_from, settled, refusal)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s, %s, %s)
+"""
+ADD_HISTORY = """
+INSERT INTO balance_guard.history VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+UPDATE = f"""
+UPDATE {ROWS} SET state = %s, held = %s, committed = %s, order_id = %s, known_at = %s,
+    visible_from = %s, settled = %s WHERE client_order_id = %s
+"""
+ADD_TO_BOOK = """
+UPDATE balance_guard.books SET unseen = unseen + %s WHERE account = %s AND currency = %s
+"""
+MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0) ON CONFLICT DO NOTHING"
+LOCK_BOOK = "SELECT 1 FROM balance_guard.books WHERE account = %s AND currency = %s FOR UPDATE"
+NEXT_EVENT = "SELECT nextval('balance_guard.events')"
+# What is held or used, of rows that this snapshot does not show.
+UNSEEN = f"""
+SELECT bot, sum(held + committed) FROM {ROWS}
+WHERE account = %s AND settled IN (0, 1) AND currency = %s AND visible_from > %s GROUP BY bot
+"""
+SEEN = f"""
+WITH these AS MATERIALIZED (
+    SELECT client_order_id FROM {ROWS}
+    WHERE account = %(account)s AND settled = 0 AND visible_from = {NEVER}
+        AND known_at <= %(mark)s
+        AND (%(currencies)s::text[] IS NULL OR currency = ANY(%(currencies)s))
+    ORDER BY client_order_id FOR UPDATE
+), row AS (
+    UPDATE {ROWS} r
+    SET visible_from = %(mark)s, settled = CASE state WHEN 'committed' THEN 1 ELSE 0 END
+    FROM these WHERE r.client_order_id = these.client_order_id AND r.visible_from = {NEVER}
+    RETURNING r.account, r.currency, r.held + r.committed AS promised
+), gone AS (
+    SELECT account, currency, sum(promised) AS promised, count(*) AS number FROM row
+    GROUP BY account, currency ORDER BY account, currency
+), book AS (
+    UPDATE balance_guard.books b
+    SET unseen = unseen - gone.promised, newest_mark = greatest(newest_mark, %(mark)s)
+    FROM gone WHERE b.account = gone.account AND b.currency = gone.currency
+)
+SELECT coalesce(sum(number), 0), {RELAXED} FROM gone
+"""
+FIND = f"SELECT {COLUMNS}, refusal FROM {ROWS} WHERE client_order_id = %s"
+LOCK_ROWS = f"""
+SELECT 1 FROM {ROWS} WHERE client_order_id = ANY(%s) ORDER BY client_order_id FOR UPDATE
+"""
+BEAT = """
+INSERT INTO balance_guard.beats VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (account, bot, process) DO UPDATE
+SET number = excluded.number, at = excluded.at, about = excluded.about
+"""

@@ -1,0 +1,42 @@
+"""What the rows of both databases have in common."""
+
+import json
+from dataclasses import asdict, replace
+from decimal import Decimal
+
+from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, UNFINISHED, Reservation, State
+from freqtrade_balance_guard.ledger.results import RefusalCode, Refused
+
+
+# The state of a row that is no reservation: it keeps an id that was told "no".
+REFUSED = "refused"
+STATES = {state.value: state for state in State}
+
+COLUMNS = (
+    "id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held, "
+    "committed, state, created_at, order_id, known_at, visible_from"
+)
+# Where state and refusal stand in a row of COLUMNS and refusal.
+STATE, REFUSAL = 12, 17
+
+
+def settled(row: Reservation) -> int | None:
+    """Where a row stands in the index ``live``.
+
+    0: a check or a recovery needs it; 1: only a check with an old snapshot does; None: nobody.
+    """
+    if row.visible_from == ALWAYS:
+        return None
+    return int(row.visible_from != NEVER and row.state not in UNFINISHED)
+
+
+def write_refusal(refusal: Refused) -> str:
+    return json.dumps(asdict(refusal), default=str)
+
+
+def read_refusal(text: str) -> Refused:
+    """A stored refusal, as the answer to the same question asked again."""
+    stored = json.loads(text)
+    numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
+    told = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
+    return replace(told, replayed=True)

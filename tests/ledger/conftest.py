@@ -1,0 +1,35 @@
+"""Places to keep a ledger, each opened as several bots would."""
+
+import uuid
+
+import pytest
+
+from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.ledger.memory import MemoryStore
+from freqtrade_balance_guard.ledger.opening import open_store
+from tests.support.ledger import Place, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """The address of a real server that ends with the session."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def place(request, tmp_path):
+    """The same promises hold in each of these."""
+    if request.param == "memory":
+        store = MemoryStore()
+        place = Place(lambda: store)
+    elif request.param == "sqlite":
+        place = Place(lambda: open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}"))
+    else:
+        url = request.getfixturevalue("postgres")
+        place = Place(lambda: open_store(url))
+    place.kind = request.param
+    place.account = f"account-{uuid.uuid4().hex[:8]}"
+    place.clock = ManualClock()
+    yield place
+    place.close()
