@@ -1,40 +1,37 @@
 """The balance book: what we believe, expect and may spend, currency by currency.
 
-    expected  = last believed total + own flows since, minus what our orders hold
+    expected  = last believed total + own flows since; of it, our orders and foreign ones hold
     spendable = the smaller of what was seen and what is expected
+    shown     = what freqtrade is told, so that no exit waits for the exchange to catch up
 
 All moments are monotonic seconds, all amounts Decimal in the currency's own unit. The book reads
 nothing and asks nobody; it is told answers (``accept``, ``fail``) and own order events.
+
+It relies on two things: an answer is never older than the window, and an order's fills are observed
+within the window. Where that fails an external change may be announced that was none, and is
+announced back; what is spendable stays right.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from freqtrade_balance_guard.balances.own_orders import Flow, OwnOrder, OwnOrders
+from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
+from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
-from freqtrade_balance_guard.balances.verdict import Comparison, Verdict, judge
-from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.money import ZERO, exact
 
 
-# Exchanges round amounts; what is smaller than this share of what moved is no difference.
-ROUNDING = Decimal("0.0001")
-DUST = Decimal("0.00000001")
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalChange:
-    """Something beyond own orders changed a balance: deposit, withdrawal, reward, manual trade."""
-
-    currency: str
-    amount: Decimal
-    total: Decimal
+__all__ = ["BalanceBook", "ExternalChange", "Need"]
 
 
 class Need(StrEnum):
-    """Why a read is needed now; the empty one says that it is not."""
+    """Why a read is needed now; the empty one says that it is not.
+
+    ``UNCONFIRMED``: own money may be under way, or an answer is in question; once per loop is
+    enough.
+    """
 
     NOTHING = ""
     FIRST = "first"
@@ -42,20 +39,6 @@ class Need(StrEnum):
     UNCONFIRMED = "unconfirmed"
     EXPIRED = "expired"
     FAILED = "failed"
-
-
-@dataclass(slots=True)
-class _Account:
-    """One currency: what is believed, what flowed since, what was seen, what is in question."""
-
-    believed: Decimal
-    seen: Holding
-    seen_as_of: float
-    verdict: Verdict = Verdict.CONFIRMED
-    flows: list[Flow] = field(default_factory=list)
-    foreign: Decimal = ZERO  # held by orders that are not ours: manual ones, other bots'
-    questioned: Decimal | None = None  # the difference that waits for a second answer
-    questioned_since: float = 0.0
 
 
 class BalanceBook:
@@ -68,25 +51,32 @@ class BalanceBook:
     def __init__(self, window: float) -> None:
         self.orders = OwnOrders()
         self._window = window
-        self._accounts: dict[str, _Account] = {}
-        self._early_flows: dict[str, list[Flow]] = defaultdict(list)
+        self._accounts: dict[str, Account] = {}
         self._failure: Unreadable | None = None
         self._as_of: float | None = None
-        self._last_event = 0.0
-        self._has_event = False
+        self._remembers = False
+        self._last_event: float | None = None
 
     def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
-        """Take up what was believed before a restart; the first answer is compared with it."""
+        """Take up what was believed before a restart; the first answer is compared with it.
+
+        What flowed in shortly before the restart may still be under way: for one window a lower
+        answer counts, but is not announced.
+        """
         for currency, total in totals.items():
-            self._accounts[currency] = _Account(total, Holding(total), now, Verdict.UNREADABLE)
+            if currency not in self._accounts:
+                self._accounts[currency] = Account(currency, total, settles_at=now + self._window)
+                self._remembers = True
 
     # Own events
 
+    @exact
     def place(self, order_id: str, order: OwnOrder) -> None:
-        """An order of ours was accepted."""
+        """An order of ours was accepted. Nothing of it counts as filled before ``observe``."""
         self.orders.place(order_id, order)
         self.touch(order.placed_at)
 
+    @exact
     def observe(
         self,
         order_id: str,
@@ -98,27 +88,18 @@ class BalanceBook:
         now: float,
     ) -> None:
         """An answer about an order of ours; unknown orders are not ours to follow."""
-        if order_id not in self.orders:
-            return
+        was_open = self.orders.is_open(order_id)
         flows = self.orders.observe(
             order_id, filled=filled, cost=cost, fees=fees, is_open=is_open, now=now
         )
-        self._book(flows)
-        if flows or order_id not in self.orders:
+        for flow in flows:
+            self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
+        if flows or was_open != self.orders.is_open(order_id):
             self.touch(now)
 
     def touch(self, now: float) -> None:
         """Something of ours happened: what was seen before is older than that."""
-        self._last_event = now
-        self._has_event = True
-
-    def _book(self, flows: Iterable[Flow]) -> None:
-        for flow in flows:
-            account = self._accounts.get(flow.currency)
-            if account is None:
-                self._early_flows[flow.currency].append(flow)
-            else:
-                account.flows.append(flow)
+        self._last_event = now if self._last_event is None else max(now, self._last_event)
 
     # Answers
 
@@ -126,116 +107,29 @@ class BalanceBook:
         """There was no answer, or one that is none. What is expected stays as it is."""
         self._failure = failure
 
+    @exact
     def accept(self, snapshot: Snapshot) -> list[ExternalChange]:
         """Compare an answer with what is expected. Older answers than the last one are dropped."""
         if self._as_of is not None and snapshot.as_of < self._as_of:
             return []
-        is_first = self._as_of is None and not self._accounts
+        # The very first answer is believed. A currency that turns up later is compared with what
+        # our own orders brought of it.
+        is_first = self._as_of is None and not self._remembers
         self._failure = None
         self._as_of = snapshot.as_of
-        changes: list[ExternalChange] = []
-        for currency in {*snapshot.holdings, *self._accounts, *self._early_flows}:
-            change = self._accept_one(currency, snapshot, is_first)
-            if change is not None:
-                changes.append(change)
+        changes = []
+        for currency in sorted({*snapshot.holdings, *self._accounts}):
+            account = self._accounts.setdefault(currency, Account(currency))
+            holding = snapshot.holdings.get(currency, NOTHING)
+            if is_first or self._window <= 0:
+                account.believe(holding, snapshot.as_of)
+            else:
+                change = account.compare(holding, snapshot.as_of, self._window, self.orders)
+                changes.extend([change] if change is not None else [])
+            account.compare_holds(snapshot.as_of, self._window, self.orders)
+            if self._window <= 0:
+                account.flows.clear()
         return changes
-
-    def _accept_one(
-        self, currency: str, snapshot: Snapshot, is_first: bool
-    ) -> ExternalChange | None:
-        holding = snapshot.holdings.get(currency, Holding(ZERO))
-        account = self._accounts.get(currency)
-        as_of = snapshot.as_of
-        if account is None:
-            # The very first answer is believed. A currency that turns up later is compared with
-            # what our own orders brought of it.
-            believed = holding.total if is_first else ZERO
-            flows = [] if is_first else self._early_flows.pop(currency, [])
-            account = _Account(believed, holding, as_of, flows=flows)
-            self._accounts[currency] = account
-        known = [flow for flow in account.flows if flow.at < as_of]
-        later = [flow for flow in account.flows if flow.at >= as_of]
-        expected = account.believed + sum((flow.amount for flow in known), ZERO)
-        account.seen, account.seen_as_of = holding, as_of
-        account.foreign = max(
-            holding.used - self.orders.held(currency) + self.orders.held_since(currency, as_of),
-            ZERO,
-        )
-        if self._window <= 0:
-            account.believed, account.flows, account.verdict = (
-                holding.total,
-                later,
-                Verdict.CONFIRMED,
-            )
-            return None
-        comparison = self._compare(account, currency, holding.total, expected, known, as_of)
-        account.verdict = judge(comparison)
-        if account.verdict is Verdict.CONFIRMED:
-            account.believed, account.flows = holding.total, later
-            account.questioned = None
-            return None
-        if account.verdict is Verdict.EXTERNAL_CHANGE:
-            return self._believe_change(account, currency, comparison, known, later)
-        # In question: what is expected stays. Old flows are no longer under way.
-        old = [flow for flow in known if flow.at <= as_of - self._window]
-        account.believed += sum((flow.amount for flow in old), ZERO)
-        account.flows = [flow for flow in account.flows if flow not in old]
-        if comparison.agreed_for is None:
-            account.questioned, account.questioned_since = comparison.difference, as_of
-        return None
-
-    def _compare(
-        self,
-        account: _Account,
-        currency: str,
-        seen: Decimal,
-        expected: Decimal,
-        known: list[Flow],
-        as_of: float,
-    ) -> Comparison:
-        recent = [flow for flow in known if flow.at > as_of - self._window]
-        incoming = sum((flow.amount for flow in recent if flow.amount > 0), ZERO)
-        outgoing = -sum((flow.amount for flow in recent if flow.amount < 0), ZERO)
-        moved = sum((abs(flow.amount) for flow in known), ZERO)
-        doubt = sum((flow.doubt for flow in known), ZERO)
-        tolerance = DUST + doubt + moved * ROUNDING
-        same_as_before = (
-            account.questioned is not None
-            and abs(seen - expected - account.questioned) <= tolerance
-        )
-        return Comparison(
-            seen=seen,
-            expected=expected,
-            tolerance=tolerance,
-            # An open order may have filled without our knowledge: its hold may be gone already,
-            # and what it brings may be there already.
-            incoming=incoming + self.orders.held(currency),
-            outgoing=outgoing + self.orders.may_bring(currency),
-            agreed_for=as_of - account.questioned_since if same_as_before else None,
-            window=self._window,
-        )
-
-    def _believe_change(
-        self,
-        account: _Account,
-        currency: str,
-        comparison: Comparison,
-        known: list[Flow],
-        later: list[Flow],
-    ) -> ExternalChange:
-        change = comparison.difference
-        recent = [flow for flow in known if flow.at > account.seen_as_of - self._window]
-        if change < 0 and comparison.incoming > 0:
-            # Part of what is missing is own money under way: only the rest is a drop.
-            change += comparison.incoming
-            account.believed = (
-                comparison.seen + comparison.incoming - sum((flow.amount for flow in recent), ZERO)
-            )
-            account.flows = [*recent, *later]
-        else:
-            account.believed, account.flows = comparison.seen, later
-        account.questioned = None
-        return ExternalChange(currency, change, account.seen.total)
 
     # What holds now
 
@@ -250,7 +144,7 @@ class BalanceBook:
         return self._as_of
 
     def currencies(self) -> list[str]:
-        """Every currency that was ever seen."""
+        """Every currency that was ever seen or moved."""
         return list(self._accounts)
 
     def verdict(self, currency: str) -> Verdict:
@@ -258,42 +152,40 @@ class BalanceBook:
         if self._failure is not None or self._as_of is None:
             return Verdict.UNREADABLE
         account = self._accounts.get(currency)
-        return account.verdict if account else Verdict.CONFIRMED
-
-    def expected(self, currency: str) -> Holding:
-        """Believed total plus own flows, and what is held of it by orders."""
-        account = self._accounts.get(currency)
         if account is None:
-            flows = self._early_flows.get(currency, [])
-            total = sum((flow.amount for flow in flows), ZERO)
-            return Holding(max(total, ZERO), self.orders.held(currency))
-        total = account.believed + sum((flow.amount for flow in account.flows), ZERO)
-        return Holding(max(total, ZERO), self.orders.held(currency) + account.foreign)
+            return Verdict.CONFIRMED
+        # Bought since, and never seen before.
+        return account.verdict if account.was_seen else Verdict.LAGGING
 
+    @exact
+    def expected(self, currency: str) -> Holding:
+        """Believed total plus own flows, and what is held of it by orders, ours and others'."""
+        account = self._accounts.get(currency) or Account(currency)
+        used = self.orders.held(currency) + max(account.foreign, account.foreign_seen)
+        return Holding(max(account.expected, ZERO), used)
+
+    @exact
     def shown(self, currency: str) -> Holding:
-        """What freqtrade is told: the exchange's own answer where it is believed, else expected.
+        """What freqtrade is told of a coin: nothing may stand between a trader and an exit.
 
-        An unconfirmed rise is shown where it cannot be spent by an entry of ours, because nothing
-        may stand between a trader and an exit; the stake currency is asked for by ``expected``.
+        What own orders brought counts before it is seen, a rise before it is confirmed, and no
+        more is held than the exchange says. None of that is for sizing an entry.
         """
-        expected = self.expected(currency)
-        account = self._accounts.get(currency)
-        if account is not None and account.verdict is Verdict.RISING_UNCONFIRMED:
-            return Holding(max(expected.total, account.seen.total), expected.used)
-        return expected
+        account = self._accounts.get(currency) or Account(currency)
+        used = self.orders.held(currency) + min(account.foreign, account.foreign_seen)
+        if account.was_seen:
+            young = self.orders.held(currency, since=account.seen_as_of)
+            used = min(used, account.seen.used + young)
+        return Holding(max(account.shown_total(), ZERO), used)
 
+    @exact
     def spendable(self, currency: str) -> Decimal:
-        """What an entry may spend now: seen and expected, both."""
+        """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""
         account = self._accounts.get(currency)
-        if account is None or self._as_of is None:
+        if account is None or self._as_of is None or self._failure is not None:
             return ZERO
-        expected = self.expected(currency)
-        # What went out since the answer was asked for is not in it; what came in is not yet seen.
-        gone = sum(
-            (f.amount for f in account.flows if f.amount < 0 and f.at >= account.seen_as_of), ZERO
-        )
-        seen = max(account.seen.total + gone - expected.used, ZERO)
-        return min(seen, expected.free)
+        total = min(account.seen_since(), account.expected)
+        return max(total - self.expected(currency).used, ZERO)
 
     # Whether to ask again
 
@@ -303,14 +195,11 @@ class BalanceBook:
             return Need.FIRST
         if self._failure is not None:
             return Need.FAILED
-        if self._has_event and self._as_of <= self._last_event:
-            return Need.OWN_EVENT
-        if any(self._is_unsettled(account, now) for account in self._accounts.values()):
+        if self._last_event is not None:
+            if self._as_of <= self._last_event:
+                return Need.OWN_EVENT
+            if now - self._last_event < self._window:
+                return Need.UNCONFIRMED
+        if any(account.asks_again(now, self._window) for account in self._accounts.values()):
             return Need.UNCONFIRMED
         return Need.EXPIRED if now - self._as_of >= time_to_live else Need.NOTHING
-
-    def _is_unsettled(self, account: _Account, now: float) -> bool:
-        if account.verdict is Verdict.RISING_UNCONFIRMED:
-            # A second answer counts only when the window is over; until then asking is vain.
-            return now - account.questioned_since >= self._window
-        return account.verdict in (Verdict.LAGGING, Verdict.UNREADABLE)

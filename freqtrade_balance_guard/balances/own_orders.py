@@ -1,6 +1,6 @@
 """What our own orders do to the balance: holds while they rest, flows when they fill."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
@@ -10,12 +10,18 @@ from freqtrade_balance_guard.money import ONE, ZERO
 
 Side = Literal["buy", "sell"]
 
+# An order that is over may still be corrected for so long: a fill that was faster than the cancel,
+# a fee that was told late.
+KEPT_SECONDS = 600.0
+# Where the exchange does not say what was paid, the order's price is a guess as good as this.
+GUESSED_COST_DOUBT = Decimal("0.02")
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A change of a total by an own order, seen by us ``at`` (monotonic seconds).
 
-    ``doubt`` is how far the amount may be off (a fee that the exchange did not tell).
+    ``amount`` is the worst case; up to ``doubt`` more may be there (a fee that nobody told).
     """
 
     currency: str
@@ -28,8 +34,9 @@ class Flow:
 class OwnOrder:
     """An order of ours and how far it got. Amounts in base, ``price`` and ``cost`` in quote.
 
-    ``price`` is the most that a buy may cost per unit (the least that a sell may bring is not
-    needed: what comes in is not spendable before it is seen).
+    ``price`` is the most that a buy may cost per unit, the guess of what a sell brings.
+    ``fee_rate`` is the most that is taken (0.004 is 0.4 %). ``told_filled`` and ``told_cost`` say
+    up to where the fees are known, ``guessed_cost`` how much of the cost is a guess.
     """
 
     base: str
@@ -44,39 +51,66 @@ class OwnOrder:
     cost: Decimal = ZERO
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     is_open: bool = True
-
-    @property
-    def remaining(self) -> Decimal:
-        return max(self.amount - self.filled, ZERO) if self.is_open else ZERO
+    told_filled: Decimal = ZERO
+    told_cost: Decimal = ZERO
+    guessed_cost: Decimal = ZERO
 
     @property
     def hold(self) -> tuple[str, Decimal]:
         """What the exchange keeps back for the rest of this order: currency and amount."""
+        remaining = max(self.amount - self.filled, ZERO) if self.is_open else ZERO
         if self.side == "sell":
-            return self.base, self.remaining
-        return self.quote, self.remaining * self.price * (ONE + self.fee_rate)
+            return self.base, remaining
+        return self.quote, remaining * self.price * (ONE + self.fee_rate)
 
-    @property
-    def receipt(self) -> tuple[str, Decimal]:
-        """What the rest of this order may still bring in, at most."""
-        if self.side == "buy":
-            return self.base, self.remaining
-        # A sell may fill better than its price; twice is more than any book allows.
-        return self.quote, self.remaining * self.price * 2
+    def effects(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """What this order has done to each total so far: the worst case, and its doubt.
+
+        A fee that nobody told may have been taken from the quote, the base or a third coin: the
+        worst case for each currency is that it was taken from this one.
+        """
+        sign = ONE if self.side == "buy" else -ONE
+        base_doubt = (self.filled - self.told_filled) * self.fee_rate
+        fee_doubt = abs(self.cost - self.told_cost) * self.fee_rate
+        cost_doubt = self.guessed_cost * GUESSED_COST_DOUBT
+        effects = {
+            self.base: (sign * self.filled - base_doubt, base_doubt),
+            self.quote: (-sign * self.cost - fee_doubt - cost_doubt, fee_doubt + 2 * cost_doubt),
+        }
+        for currency, fee in self.fees.items():
+            amount, doubt = effects.get(currency, (ZERO, ZERO))
+            effects[currency] = (amount - fee, doubt)
+        return effects
 
 
 class OwnOrders:
-    """All orders of this bot that are not over, and the flows of what they filled."""
+    """The orders of this bot, the coins they pay fees in, and the holds they gave back."""
 
     def __init__(self) -> None:
         self._orders: dict[str, OwnOrder] = {}
+        self._releases: list[Flow] = []
+        self._fee_coins: set[str] = set()
 
     def __contains__(self, order_id: str) -> bool:
         return order_id in self._orders
 
+    def is_open(self, order_id: str) -> bool:
+        """Does this order of ours still rest, as far as we know?"""
+        order = self._orders.get(order_id)
+        return order is not None and order.is_open
+
     def place(self, order_id: str, order: OwnOrder) -> None:
-        """Follow an order from now on, as far as it is filled already."""
-        self._orders[order_id] = order
+        """Follow an order from now on. An order that is followed already stays as it is.
+
+        What ``order`` says about fills and fees is taken as done: only what comes on top of it
+        flows. A new order is placed with nothing filled, whatever the exchange's reply says, and
+        the reply is given to ``observe``.
+        """
+        self._forget(order.placed_at)
+        self._fee_coins.update(order.fees)
+        self._orders.setdefault(
+            order_id, replace(order, told_filled=order.filled, told_cost=order.cost)
+        )
 
     def observe(
         self,
@@ -96,51 +130,78 @@ class OwnOrders:
         known = self._orders.get(order_id)
         if known is None or filled < known.filled:
             return []
+        if fees and not known.fees and known.told_filled > 0:
+            # Followed from the middle on: what it cost before that is in the balance already.
+            share = known.told_filled / filled
+            known = replace(known, fees={coin: fee * share for coin, fee in fees.items()})
+        guessed = known.guessed_cost
         if cost is None:
-            cost = known.cost + (filled - known.filled) * known.price
+            more = (filled - known.filled) * known.price
+            cost, guessed = known.cost + more, guessed + more
+        else:
+            guessed = ZERO
         seen = replace(
             known,
             filled=filled,
             cost=cost,
-            fees=dict(fees) if fees is not None else known.fees,
-            is_open=is_open,
+            guessed_cost=guessed,
+            is_open=known.is_open and is_open,
             changed_at=now,
         )
-        if seen.is_open:
-            self._orders[order_id] = seen
-        else:
+        if fees is not None:
+            seen = replace(seen, fees=dict(fees), told_filled=filled, told_cost=cost)
+            self._fee_coins.update(fees)
+        self._orders[order_id] = seen
+        currency, released = known.hold[0], known.hold[1] - seen.hold[1]
+        if released > 0:
+            self._releases.append(Flow(currency, released, now))
+        self._forget(now)
+        return list(_flows(known, seen))
+
+    def held(self, currency: str, *, since: float | None = None) -> Decimal:
+        """What our resting orders keep of ``currency``; of those placed after ``since``."""
+        return sum(
+            (
+                amount
+                for held, amount, placed_at in self._holds()
+                if held == currency and (since is None or placed_at > since)
+            ),
+            ZERO,
+        )
+
+    def released(self, currency: str, *, since: float) -> Decimal:
+        """What our orders kept of ``currency`` and gave back after ``since``."""
+        return sum(
+            (r.amount for r in self._releases if r.currency == currency and r.at > since), ZERO
+        )
+
+    def may_cost_fees(self, currency: str) -> bool:
+        """Does an order rest whose fees may be taken from ``currency`` without our knowledge?"""
+        return currency in self._fee_coins and any(o.is_open for o in self._orders.values())
+
+    def _holds(self) -> Iterator[tuple[str, Decimal, float]]:
+        for order in self._orders.values():
+            if order.is_open:
+                yield *order.hold, order.placed_at
+
+    def _forget(self, now: float) -> None:
+        oldest = now - KEPT_SECONDS
+        self._releases = [release for release in self._releases if release.at > oldest]
+        over = [
+            order_id
+            for order_id, order in self._orders.items()
+            if not order.is_open and order.changed_at <= oldest
+        ]
+        for order_id in over:
             del self._orders[order_id]
-        return _flows(known, seen, fee_is_known=fees is not None)
-
-    def held(self, currency: str) -> Decimal:
-        """What our resting orders keep of ``currency``."""
-        holds = (order.hold for order in self._orders.values())
-        return sum((amount for held, amount in holds if held == currency), ZERO)
-
-    def held_since(self, currency: str, moment: float) -> Decimal:
-        """The part of ``held`` by orders that were placed at or after ``moment``."""
-        young = (o.hold for o in self._orders.values() if o.placed_at >= moment)
-        return sum((amount for held, amount in young if held == currency), ZERO)
-
-    def may_bring(self, currency: str) -> Decimal:
-        """What our resting orders may bring in of ``currency`` at most."""
-        receipts = (order.receipt for order in self._orders.values())
-        return sum((amount for got, amount in receipts if got == currency), ZERO)
 
 
-def _flows(before: OwnOrder, after: OwnOrder, *, fee_is_known: bool) -> list[Flow]:
-    filled, cost = after.filled - before.filled, after.cost - before.cost
-    now = after.changed_at
-    flows: list[Flow] = []
-    if filled > 0 or cost > 0:
-        # Nobody told the fee: it is taken from the quote at most places, and it is at most that.
-        doubt = ZERO if fee_is_known else cost * after.fee_rate
-        base_doubt = ZERO if fee_is_known else filled * after.fee_rate
-        sign = ONE if after.side == "buy" else -ONE
-        flows.append(Flow(after.base, sign * filled, now, base_doubt))
-        flows.append(Flow(after.quote, -sign * cost - doubt, now, doubt))
-    for currency, fee in after.fees.items():
-        paid = fee - before.fees.get(currency, ZERO)
-        if paid:
-            flows.append(Flow(currency, -paid, now))
-    return flows
+def _flows(before: OwnOrder, after: OwnOrder) -> Iterator[Flow]:
+    was, nothing = before.effects(), (ZERO, ZERO)
+    done = after.effects()
+    for currency in {**was, **done}:
+        amount, doubt = done.get(currency, nothing)
+        amount_before, doubt_before = was.get(currency, nothing)
+        if amount != amount_before:
+            more_doubt = max(doubt - doubt_before, ZERO)
+            yield Flow(currency, amount - amount_before, after.changed_at, more_doubt)

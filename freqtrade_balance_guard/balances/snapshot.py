@@ -10,16 +10,23 @@ from datetime import datetime
 from decimal import Decimal
 
 from freqtrade_balance_guard.errors import MoneyError
-from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.money import ZERO, exact, to_decimal
 
 
 # free + used may miss total by so much of it: exchanges round the three apart.
 SUM_TOLERANCE = Decimal("0.000001")
+# No coin has that many units.
+ABSURD = Decimal("1e30")
+# ccxt's own entries of a balance.
+NO_CURRENCIES = frozenset({"info", "free", "used", "total", "debt", "timestamp", "datetime"})
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One currency: ``total`` = free + ``used`` (held by resting orders)."""
+    """One currency: ``total`` = free + ``used`` (held by resting orders).
+
+    ``used`` may be above ``total`` while the exchange's answer lacks what a resting order spends.
+    """
 
     total: Decimal
     used: Decimal = ZERO
@@ -58,8 +65,8 @@ def read_answer(answer: object) -> dict[str, Holding] | Unreadable:
         return Unreadable(f"the answer is no table of currencies but {type(answer).__name__}")
     holdings: dict[str, Holding] = {}
     for currency, amounts in answer.items():
-        if not isinstance(amounts, Mapping):
-            continue  # ccxt and exchanges add lists and times of their own
+        if currency in NO_CURRENCIES or not isinstance(amounts, Mapping):
+            continue  # ccxt and exchanges add tables, lists and times of their own
         holding = _read_holding(str(currency), amounts)
         if isinstance(holding, Unreadable):
             return holding
@@ -70,6 +77,7 @@ def read_answer(answer: object) -> dict[str, Holding] | Unreadable:
     return holdings
 
 
+@exact
 def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unreadable | None:
     numbers: dict[str, Decimal] = {}
     for name in ("free", "used", "total"):
@@ -80,15 +88,20 @@ def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unr
             numbers[name] = to_decimal(value)
         except MoneyError:
             return Unreadable(f"{currency} {name} is {value!r}")
-        if numbers[name] < 0:
-            return Unreadable(f"{currency} {name} is negative ({value!r})")
+        if abs(numbers[name]) > ABSURD:
+            return Unreadable(f"{currency} {name} is absurd ({value!r})")
     total, free, used = numbers.get("total"), numbers.get("free"), numbers.get("used")
     if total is None and free is None:
         return None
     if total is None:
         total = (free or ZERO) + (used or ZERO)
     if used is None:
-        used = total - free if free is not None and free <= total else ZERO
+        used = total - free if free is not None else ZERO
+    # `free` alone may be negative: freqtrade computes it for Kraken from two requests, and a
+    # resting order may be younger than a total that lags.
+    for name, number in (("total", total), ("used", used)):
+        if number < -SUM_TOLERANCE:
+            return Unreadable(f"{currency} {name} is negative ({number})")
     if free is not None and abs(free + used - total) > total * SUM_TOLERANCE + SUM_TOLERANCE:
         return Unreadable(f"{currency} free {free} and used {used} are not its total {total}")
-    return Holding(total, min(used, total))
+    return Holding(max(total, ZERO), max(used, ZERO))

@@ -1,15 +1,18 @@
 """How far a currency's balance is believed: the verdicts, and the one rule that gives them.
 
-seen against expected            | own money under way        | nothing under way
----------------------------------|----------------------------|---------------------------
-the same                         | CONFIRMED                  | CONFIRMED
-less, explained by it            | LAGGING                    | -
-less, beyond it                  | the rest is a drop         | EXTERNAL_CHANGE at once
-less, down to nothing            | UNREADABLE until a second answer agrees after the window
-more, explained by it            | LAGGING                    | -
-more, beyond it                  | RISING until a second answer agrees after the window,
-                                 | then EXTERNAL_CHANGE
-no answer, or one that is none   | UNREADABLE                 | UNREADABLE
+seen against expected               | verdict
+------------------------------------|-------------------------------------------------------------
+the same                            | CONFIRMED
+less, own income may be missing     | LAGGING
+less, an open order may have taken  | LAGGING until a second answer agrees after the window,
+it without our knowledge            | then EXTERNAL_CHANGE
+less, down to nothing               | UNREADABLE until a second answer agrees after the window,
+                                    | then EXTERNAL_CHANGE
+less, beyond all that               | EXTERNAL_CHANGE at once, by what is beyond
+more, own expense may be missing    | LAGGING
+more, beyond it                     | RISING_UNCONFIRMED until a second answer agrees after the
+                                    | window, then EXTERNAL_CHANGE
+no answer, or one that is none      | UNREADABLE
 """
 
 from dataclasses import dataclass
@@ -31,38 +34,58 @@ class Verdict(StrEnum):
 class Comparison:
     """Seen against expected: the totals of one currency.
 
-    ``incoming`` / ``outgoing``: own flows of the last window and what open orders may still move.
-    ``agreed_for``: seconds since an answer first said the same as this one; None: it is the first.
+    ``expected`` is the worst case: up to ``doubt`` more may be there; ``tolerance`` is for
+    rounding, both ways. ``incoming`` / ``outgoing``: own flows of the last window, which the answer
+    may lack. ``unheard``: what open orders may have taken without our knowledge. ``has_agreed``: an
+    answer at least a window ago said the same.
     """
 
     seen: Decimal
     expected: Decimal
     tolerance: Decimal
+    doubt: Decimal
     incoming: Decimal
     outgoing: Decimal
-    agreed_for: float | None
-    window: float
+    unheard: Decimal
+    has_agreed: bool
 
     @property
     def difference(self) -> Decimal:
         return self.seen - self.expected
 
     @property
-    def has_agreed(self) -> bool:
-        return self.agreed_for is not None and self.agreed_for >= self.window
+    def is_nothing(self) -> bool:
+        return self.seen <= self.tolerance
+
+    @property
+    def is_same(self) -> bool:
+        """Does the answer say what is expected?"""
+        return -self.tolerance <= self.difference <= self.doubt + self.tolerance
+
+    @property
+    def is_explained(self) -> bool:
+        """May own flows that the answer lacks be all of the difference?"""
+        lowest = -self.incoming - self.tolerance
+        return lowest <= self.difference <= self.outgoing + self.doubt + self.tolerance
+
+    @property
+    def change(self) -> Decimal:
+        """What somebody else did at least: the difference beyond what own orders may explain."""
+        if self.difference > 0:
+            return self.difference
+        return self.difference + self.incoming + (0 if self.has_agreed else self.unheard)
 
 
 def judge(comparison: Comparison) -> Verdict:
     """The table above."""
-    difference, tolerance = comparison.difference, comparison.tolerance
-    if abs(difference) <= tolerance:
+    if comparison.is_same:
         return Verdict.CONFIRMED
-    if difference < 0:
-        if -difference <= comparison.incoming + tolerance:
-            return Verdict.LAGGING
-        if comparison.seen <= tolerance and not comparison.has_agreed:
-            return Verdict.UNREADABLE
-        return Verdict.EXTERNAL_CHANGE
-    if difference <= comparison.outgoing + tolerance:
+    if comparison.is_explained:
         return Verdict.LAGGING
-    return Verdict.EXTERNAL_CHANGE if comparison.has_agreed else Verdict.RISING_UNCONFIRMED
+    if comparison.has_agreed:
+        return Verdict.EXTERNAL_CHANGE
+    if comparison.difference > 0:
+        return Verdict.RISING_UNCONFIRMED
+    if comparison.change >= -comparison.tolerance:
+        return Verdict.LAGGING
+    return Verdict.UNREADABLE if comparison.is_nothing else Verdict.EXTERNAL_CHANGE
