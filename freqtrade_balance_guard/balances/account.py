@@ -149,12 +149,15 @@ class Account:
     def _ask(self, comparison: Comparison, window: float) -> None:
         """Keep the question that is open while this answer may agree; else ask anew."""
         asked, difference = self._question, comparison.difference
-        if asked is not None and self.seen_as_of - asked.since < window:
+        if asked is not None:
             lowest = difference - comparison.outgoing - comparison.tolerance
             highest = difference + comparison.incoming + comparison.unheard + comparison.tolerance
-            is_still_nothing = asked.is_nothing and comparison.is_nothing
-            is_same_way = comparison.is_explained or asked.difference * difference > 0
-            if is_still_nothing or (is_same_way and lowest <= asked.difference <= highest):
+            may_agree = lowest <= asked.difference <= highest
+            if not comparison.is_explained:
+                # It had its window, or is about the other direction.
+                is_open = self.seen_as_of - asked.since < window
+                may_agree = may_agree and is_open and asked.difference * difference > 0
+            if may_agree or (asked.is_nothing and comparison.is_nothing):
                 return
         self._question = None
         if not comparison.is_explained:

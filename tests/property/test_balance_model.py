@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -63,6 +63,7 @@ class RealOrder:
     heard_filled: Decimal = ZERO
     heard_cost: Decimal = ZERO
     heard_fees: dict[str, Decimal] = field(default_factory=dict)
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
     def hold(self) -> tuple[str, Decimal]:
         remaining = self.own.amount - self.filled if self.is_open else ZERO
@@ -88,6 +89,8 @@ class BalanceModel(RuleBasedStateMachine):
         # Drops that no unambiguous answer has shown yet: (moment, amount).
         self.unseen_drops: dict[str, list[tuple[float, Decimal]]] = defaultdict(list)
         self.heard_flows: dict[str, float] = {}
+        # What the last answer showed, less what the bot knows to have gone since.
+        self.seen: dict[str, Decimal] = {}
         self.foreign: dict[str, Decimal] = defaultdict(Decimal)
         self.slack: dict[str, Decimal] = defaultdict(lambda: Decimal("0.000001"))
         self.fault_since: float | None = None
@@ -241,18 +244,33 @@ class BalanceModel(RuleBasedStateMachine):
     def hear_one(self, data: st.DataObject) -> None:
         self.hear(data.draw(st.sampled_from(list(self.orders.values())), label="order"))
 
+    @precondition(lambda self: any(order.reports for order in self.orders.values()))
+    @rule(data=st.data())
+    def hear_again(self, data: st.DataObject) -> None:
+        """An old report of an order, repeated or late, changes nothing."""
+        heard = [order for order in self.orders.values() if order.reports]
+        order = data.draw(st.sampled_from(heard), label="order")
+        report = data.draw(st.sampled_from(order.reports), label="report")
+        before = [self.book.expected(currency) for currency in CURRENCIES]
+        self.book.observe(order.order_id, **report, now=self.now)
+        assert [self.book.expected(currency) for currency in CURRENCIES] == before
+
     def hear(self, order: RealOrder) -> None:
-        self.book.observe(
-            order.order_id,
-            filled=order.filled,
-            cost=order.cost if order.tells_cost else None,
-            fees=dict(order.fees) if order.tells_fee else None,
-            is_open=order.is_open,
-            now=self.now,
-        )
+        before = {currency: self.book.expected(currency).total for currency in self.seen}
+        report = {
+            "filled": order.filled,
+            "cost": order.cost if order.tells_cost else None,
+            "fees": dict(order.fees) if order.tells_fee else None,
+            "is_open": order.is_open,
+        }
+        order.reports.append(report)
+        self.book.observe(order.order_id, **report, now=self.now)
         if order.unheard_since is not None:
             for currency in (order.own.base, order.own.quote, *order.fees):
                 self.heard_flows[currency] = self.now
+        for currency, total in before.items():
+            gone = total - self.book.expected(currency).total
+            self.seen[currency] -= max(gone, ZERO)
         order.heard_filled, order.heard_fees = order.filled, dict(order.fees)
         order.heard_cost = order.cost if order.tells_cost else order.filled * order.own.price
         order.unheard_since = None
@@ -354,6 +372,8 @@ class BalanceModel(RuleBasedStateMachine):
         )
 
     def accept(self, snapshot: Snapshot) -> None:
+        nothing = Holding(ZERO)
+        self.seen = {coin: snapshot.holdings.get(coin, nothing).total for coin in CURRENCIES}
         for change in self.book.accept(snapshot):
             # What nobody told exactly (a fee, a cost) may be told as somebody else's doing.
             is_noise = abs(change.amount) <= self.slack[change.currency]
@@ -448,6 +468,11 @@ class BalanceModel(RuleBasedStateMachine):
             assert spendable <= max(self.free(currency), ZERO) + unseen + self.slack[currency], (
                 f"{currency}: spendable {spendable}, free {self.free(currency)}, unseen {unseen}"
             )
+
+    @invariant()
+    def spendable_is_never_above_what_was_seen(self) -> None:
+        for currency, seen in self.seen.items():
+            assert self.book.spendable(currency) <= max(seen, ZERO), currency
 
     @invariant()
     def shown_is_never_below_what_open_trades_own(self) -> None:
