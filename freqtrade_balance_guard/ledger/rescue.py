@@ -54,7 +54,9 @@ def put_back(old: Connection, path: Path, connect: Callable[[Path], Connection])
     """
     copy = path.with_name(f"{path.name}.{os.getpid()}.rescued")
     copy.unlink(missing_ok=True)
-    old.execute("BEGIN IMMEDIATE")  # nobody writes to what is about to be left behind
+    # Wait for whoever was writing. Nobody begins after that: each looks first which file it has.
+    old.execute("BEGIN IMMEDIATE")
+    old.execute("ROLLBACK")
     try:
         target = connect(copy)
         try:
@@ -65,8 +67,6 @@ def put_back(old: Connection, path: Path, connect: Callable[[Path], Connection])
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
-    finally:
-        old.execute("ROLLBACK")
     old.close()
     return None if placed else copy
 

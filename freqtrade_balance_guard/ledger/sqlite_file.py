@@ -8,6 +8,7 @@ SQLite writes without flushing (``synchronous=NORMAL``); where a transaction has
 before we go on, we flush its log ourselves, after our turn: others may write while the disk works.
 """
 
+import errno
 import os
 import sqlite3
 import threading
@@ -100,6 +101,7 @@ class SqliteFile:
         if lock is not None:
             lock.close()  # its files may have been deleted together with the ledger
         copy = self._rescue()
+        self._check_writable()
         self._lock = FairLock(self.path)
         db = self._connect(self.path)
         try:
@@ -128,6 +130,16 @@ class SqliteFile:
         self._db = None
         self._close_connection()
         return copy
+
+    def _check_writable(self) -> None:
+        """Look before SQLite does: it would leave a log behind that is read-only like the file.
+
+        :raises PermissionError: the file is read-only
+        """
+        effective = os.access in os.supports_effective_ids
+        exists = self.path.exists()
+        if exists and not os.access(self._name, os.W_OK, effective_ids=effective):
+            raise PermissionError(errno.EACCES, "read-only", self._name)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -169,16 +181,24 @@ class SqliteFile:
             raise OSError("another file has taken its place")
 
     def _fail(self, error: Exception) -> NoReturn:
-        reason = str(error)
         if isinstance(error, FileNotFoundError):
             self._lost = True
-            reason = "the file was deleted or its folder is not there"
+        reason = self._reason(error)
         if isinstance(error, sqlite3.IntegrityError):
             raise InvariantBroken(f"The ledger {self._name} refused a write: {reason}.") from error
         if not _is_busy(error) and not self._lost:
             # After an I/O error a connection may remember what is not so; a new one looks again.
             self._close_connection()
         raise LedgerUnavailable(f"The ledger {self._name} cannot be used: {reason}.") from error
+
+    def _reason(self, error: Exception) -> str:
+        if not self.path.parent.is_dir():
+            return "its folder was deleted or never was"
+        if isinstance(error, FileNotFoundError):
+            return "the file was deleted"
+        if isinstance(error, PermissionError):
+            return f"{error.filename} may not be written"
+        return str(error)
 
     def _roll_back(self) -> None:
         if self._db is not None and self._db.in_transaction:
