@@ -528,10 +528,9 @@ class BalanceModel(RuleBasedStateMachine):
 
 
 BalanceModel.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
+    max_examples=1000,
+    stateful_step_count=50,
     deadline=None,
-    print_blob=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestBalanceModel = BalanceModel.TestCase

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from pathlib import Path
 
 import pytest
 
@@ -581,3 +582,52 @@ def test_nothing_piles_up_while_answers_come() -> None:
     assert len(account.flows) + len(account._aged) < 10
     assert len(bot.book.orders._orders) < 130
     assert len(bot.book.orders._releases) < 130
+
+
+# The page
+
+
+def rows_of_the_page() -> dict[str, list[str]]:
+    page = Path(__file__).parents[2] / "docs" / "balances.md"
+    table = page.read_text(encoding="utf-8").partition("## What happens to 100 USDT")[2]
+    lines = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    cells = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines[2:]]
+    return {row[0]: row[1:] for row in cells}
+
+
+def bot_for(row: str) -> Bot:
+    bot = Bot(USDT="100", COIN="40", BTC="1")
+    if "we buy" in row:
+        bot.trade("buy", "40", at=50)
+    elif "we sell" in row:
+        bot.trade("sell", "40", at=50)
+    elif "rests" in row:
+        bot.place("buy", "40", at=50)
+    return bot
+
+
+@pytest.mark.parametrize("row", rows_of_the_page())
+def test_the_page_says_what_happens_to_100_usdt(row: str) -> None:
+    says, verdict, expected, spendable, later = rows_of_the_page()[row]
+    bot = bot_for(row)
+    coins = "80" if "we buy" in row else "0" if "we sell" in row else "40"
+    held = {"USDT": "40" if "rests" in row else "30" if "by hand" in row else "0"}
+
+    def answer(as_of: float) -> list[tuple[str, Decimal]]:
+        if row.startswith("502"):
+            bot.book.fail(Unreadable("502"))
+            return []
+        told = {"USDT": says} if says else {}
+        return bot.answer(as_of, held, COIN=coins, BTC="1", **told)
+
+    first = answer(51)
+    assert (bot.verdict(), bot.expected(), bot.spendable()) == (
+        Verdict(verdict),
+        Decimal(expected),
+        Decimal(spendable),
+    )
+    changes = answer(81) + answer(111)
+    amount, _, announced = later.partition(", announced: ")
+    assert bot.spendable() == Decimal(amount)
+    assert changes == ([("USDT", Decimal(announced))] if announced else [])
+    assert bool(first) is (verdict == "external_change")
