@@ -36,7 +36,8 @@ def table(results: Mapping[str, Any]) -> str:
     for scene in [*results["scenes"], {"name": "**total**", **results["total"]}]:
         for side in ("plain", "guarded"):
             name = scene["name"] if side == "plain" else ""
-            lines.append(_row([name, side, *_cells(scene[side])]))
+            died = " (died)" if scene[side]["exit_code"] is not None else ""
+            lines.append(_row([name, side + died, *_cells(scene[side])]))
     freqtrade, day = version("freqtrade"), date.today().isoformat()
     lines += ["", f"freqtrade {freqtrade}, {results['seconds']:.0f} seconds, {day}."]
     return "\n".join(lines)

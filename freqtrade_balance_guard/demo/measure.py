@@ -43,6 +43,7 @@ class Measures:
     warnings: int = 0  # lines at WARNING or above in the bot's log
     refusals: dict[str, int] = field(default_factory=dict)  # the guard's code -> log lines
     refused_pairs: dict[str, int] = field(default_factory=dict)  # pair -> the guard's log lines
+    sold: list[str] = field(default_factory=list)  # pairs of which a whole position was sold
     exit_code: int | None = None  # of a bot that ended by itself; None: it ran until we ended it
 
     @property
@@ -65,6 +66,7 @@ def added(parts: Sequence[Measures]) -> Measures:
         total.wrong_sizes += part.wrong_sizes
         total.unknown_orders += part.unknown_orders
         total.stuck_trades += part.stuck_trades
+        total.sold += part.sold
         total.slowest_loop = max(total.slowest_loop, part.slowest_loop)
         total.rejections = dict(Counter(total.rejections) + Counter(part.rejections))
         total.refusals = dict(Counter(total.refusals) + Counter(part.refusals))
@@ -111,6 +113,11 @@ def stuck_trades(
             times = refused_sells[trade["pair"]]
             stuck.append(f"{trade['pair']} worth {value:.2f}, {times} sales refused")
     return stuck
+
+
+def sold(trades: Iterable[Row]) -> list[str]:
+    """Pairs with a trade that is over, in the order of their trades."""
+    return [str(trade["pair"]) for trade in trades if not trade["is_open"]]
 
 
 def wrong_sizes(journal: Iterable[Row], account: str, currency: str, rule: RightSize) -> list[str]:

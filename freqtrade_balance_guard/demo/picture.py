@@ -17,6 +17,9 @@ MISSING = (
     'pip install "freqtrade-balance-guard[report]"'
 )
 
+SCENES_PER_ROW = 3
+_SAME_MOMENT = 0.3  # seconds
+
 Points = list[tuple[float, float]]  # (seconds since the bot began to trade, amount)
 
 
@@ -93,7 +96,7 @@ def _told_free(balances: Mapping[str, Any], currency: str) -> float | None:
 
 
 def draw(played: Sequence[Played], folder: Path) -> list[Path]:
-    """Writes timeline.svg and timeline.png into ``folder``; a column per scene, a row per side.
+    """Writes timeline.svg and timeline.png into ``folder``; per scene plain above guarded.
 
     :raises MatplotlibMissing: without the extra `report`
     """
@@ -103,29 +106,16 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
     except ImportError as error:
         raise MatplotlibMissing(MISSING) from error
 
-    figure = Figure(figsize=(4.2 * len(played) + 0.6, 6.6), layout="constrained")
+    columns = min(len(played), SCENES_PER_ROW)
+    blocks = -(-len(played) // columns)
+    figure = Figure(figsize=(4.2 * columns + 0.6, 6.0 * blocks + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, len(played), squeeze=False, sharex="col", sharey="col")
-    for column, one in enumerate(played):
-        for row, performance in enumerate((one.plain, one.guarded)):
-            panel = axes[row][column]
-            _draw_panel(panel, timeline(performance), performance)
-            floor = float(one.scene.right_size.floor)
-            if floor:
-                panel.axhline(floor, color="#0f766e", linewidth=1, label="floor: is to stay")
-            if row == 0:
-                panel.annotate(
-                    *(one.scene.name, (0.0, 1.0)),
-                    xycoords="axes fraction",
-                    xytext=(0, 22),
-                    textcoords="offset points",
-                    fontsize=12,
-                    fontweight="bold",
-                )
-            else:
-                panel.set_xlabel("seconds since the bot trades")
-            if column == 0:
-                panel.set_ylabel(f"{performance.side}\nfree USDT")
+    axes = figure.subplots(2 * blocks, columns, squeeze=False)
+    for panel in axes.flat:
+        panel.set_visible(False)
+    for number, one in enumerate(played):
+        block, column = divmod(number, columns)
+        _draw_scene(one, axes[2 * block][column], axes[2 * block + 1][column], first=column == 0)
     handles, labels = _legend(axes)
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.suptitle("True balance, what the bot was told, and its orders")
@@ -135,6 +125,40 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
     for file in files:
         figure.savefig(file, dpi=130)
     return files
+
+
+def together(events: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Events of the same moment as one, so that their labels do not cover each other."""
+    found: list[tuple[float, str]] = []
+    for second, what in events:
+        if found and second - found[-1][0] < _SAME_MOMENT:
+            found[-1] = (found[-1][0], f"{found[-1][1]}, {what}")
+        else:
+            found.append((second, what))
+    return found
+
+
+def _draw_scene(one: Played, upper: Any, lower: Any, *, first: bool) -> None:
+    """Plain above, guarded below, on the same scales; ``first`` of its row names the amounts."""
+    lower.sharex(upper)
+    lower.sharey(upper)
+    for panel, performance in ((upper, one.plain), (lower, one.guarded)):
+        panel.set_visible(True)
+        _draw_panel(panel, timeline(performance), performance)
+        floor = float(one.scene.right_size.floor)
+        if floor:
+            panel.axhline(floor, color="#0f766e", linewidth=1, label="floor: is to stay")
+        if first:
+            panel.set_ylabel(f"{performance.side}\nfree USDT")
+    upper.annotate(
+        *(one.scene.name, (0.0, 1.0)),
+        xycoords="axes fraction",
+        xytext=(0, 22),
+        textcoords="offset points",
+        fontsize=12,
+        fontweight="bold",
+    )
+    lower.set_xlabel("seconds since the bot trades")
 
 
 def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
@@ -160,7 +184,7 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
             )
     for second in line.unreadable:
         panel.axvline(second, color="#9ca3af", linewidth=0.8)
-    for second, what in line.events:
+    for second, what in together(line.events):
         panel.axvline(second, color="#6b7280", linestyle=":", linewidth=1)
         panel.annotate(
             *(what, (second, 0.03)),

@@ -34,6 +34,18 @@ class PriceMoves:
 
 
 @dataclass(frozen=True)
+class MarketChanges:
+    """The exchange changes rules of its markets: symbol -> amount_min, cost_min ..."""
+
+    rules: Mapping[str, Mapping[str, str]]
+    label: str
+
+    def play(self, exchange: SandboxClient, bot: Bot) -> None:
+        for symbol, rules in self.rules.items():
+            exchange.market(symbol, **rules)
+
+
+@dataclass(frozen=True)
 class TroubleBegins:
     """A fault of the exchange begins."""
 
@@ -106,6 +118,11 @@ class Scene:
     right_size: RightSize = RightSize()
     claims: frozenset[Claim] = ALL_CLAIMS  # what the guarded run must show
     most_refusal_lines: int = 1  # per pair, in the guarded bot's log
+    most_rejections: int = 0  # by the exchange; goes with the claim no_rejection
+    most_private_calls: int | None = (
+        None  # of the guarded bot in the whole scene; None: not claimed
+    )
+    must_sell: Sequence[str] = ()  # pairs of which the guarded bot must have sold its position
 
     @property
     def pairs(self) -> list[str]:

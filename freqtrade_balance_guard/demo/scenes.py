@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from freqtrade_balance_guard.demo.balance_scenes import BALANCE_SCENES
 from freqtrade_balance_guard.demo.scene import PriceMoves, RightSize, Scene, Step
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
 
@@ -113,7 +114,7 @@ FLOOR = Scene(
     right_size=RightSize(floor=Decimal(200), share=Decimal(60)),
 )
 
-SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR]
+SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR, *BALANCE_SCENES]
 
 
 def chosen(names: str | None) -> list[Scene]:

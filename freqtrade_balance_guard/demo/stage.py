@@ -82,7 +82,7 @@ def broken_claims(scene: Scene, guarded: Measures, *, dry_run: bool = False) -> 
     broken = []
     if guarded.exit_code is not None:
         broken.append(f"the guarded bot ended by itself with code {guarded.exit_code}")
-    if "no_rejection" in scene.claims and guarded.rejected:
+    if "no_rejection" in scene.claims and guarded.rejected > scene.most_rejections:
         broken.append(f"the exchange rejected {guarded.rejected} orders")
     if "no_unknown_order" in scene.claims and guarded.unknown_orders:
         broken.append(f"unknown to the bot: {', '.join(guarded.unknown_orders)}")
@@ -92,6 +92,11 @@ def broken_claims(scene: Scene, guarded: Measures, *, dry_run: bool = False) -> 
         broken.append(f"wrong size: {', '.join(guarded.wrong_sizes)}")
     if "no_order" in scene.claims and guarded.orders:
         broken.append(f"{guarded.orders} orders where none may be")
+    if scene.most_private_calls is not None and guarded.private_calls > scene.most_private_calls:
+        broken.append(f"{guarded.private_calls} private calls")
+    for pair in scene.must_sell:
+        if pair not in guarded.sold:
+            broken.append(f"{pair} was not sold")
     for pair, lines in guarded.refused_pairs.items():
         # A dry run refuses for the same reasons, so that this holds there too.
         if lines > scene.most_refusal_lines:
@@ -210,6 +215,7 @@ class _Stage:
             refusals=codes,
             refused_pairs=pairs,
             exit_code=bot.exit_code(),
+            sold=measure.sold(bot.trades()),
         )
 
     def _dry_value(self, bot: Bot, state: dict[str, Any]) -> Decimal:

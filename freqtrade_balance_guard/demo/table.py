@@ -92,7 +92,8 @@ def _add_rows(
     for side in SIDES:
         style = "" if side == "plain" else "red" if broken else "green"
         cells = [column.cell(both[side]) for column in columns]
-        table.add_row(f"  {side}", *cells, style=style, end_section=side == SIDES[-1])
+        died = " (died)" if both[side].exit_code is not None else ""
+        table.add_row(f"  {side}{died}", *cells, style=style, end_section=side == SIDES[-1])
 
 
 def _reasons(plain: Measures, guarded: Measures) -> list[str]:

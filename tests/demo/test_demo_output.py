@@ -80,6 +80,12 @@ def test_the_table_has_both_sides_of_every_scene_and_of_the_total(played):
     assert "185.28" in shown, "92.64 twice"
 
 
+def test_a_bot_that_ended_by_itself_is_marked(played):
+    played[1].plain.measures.exit_code = 0
+
+    assert _printed(played, 160).count("plain (died)") == 2, "both scenes, not the total"
+
+
 def test_in_a_narrow_terminal_nothing_is_cut_off_and_the_reasons_stand_below(played):
     shown = _printed(played, 80)
 
@@ -112,6 +118,12 @@ def test_the_timeline_tells_truth_from_what_was_told_and_ends_with_the_scene(pla
     assert line.rejected == [(4.0, 86.0)]
     assert line.events == [(5.0, "prices fall")]
     assert line.end == 6.0
+
+
+def test_what_happens_at_the_same_time_has_one_label():
+    events = [(2.0, "lag"), (2.004, "sell"), (7.0, "well again")]
+
+    assert picture.together(events) == [(2.0, "lag, sell"), (7.0, "well again")]
 
 
 def test_the_picture_is_written_as_svg_and_png(played, tmp_path):

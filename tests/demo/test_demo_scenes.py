@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from freqtrade_balance_guard.demo.balance_scenes import CALL_BUDGET, FAULTY, MINIMUM_RAISED
 from freqtrade_balance_guard.demo.measure import Measures
 from freqtrade_balance_guard.demo.scenes import BETWEEN, PARTIAL, SCENES, UNSELLABLE, chosen
 from freqtrade_balance_guard.demo.stage import broken_claims
@@ -99,3 +100,17 @@ def test_a_claim_that_the_guarded_bot_broke_is_a_sentence(seen, sentence):
 def test_an_order_breaks_the_claim_of_a_scene_where_none_may_be():
     assert broken_claims(BETWEEN, Measures(orders=1)) == ["1 orders where none may be"]
     assert broken_claims(UNSELLABLE, Measures(orders=1)) == []
+
+
+def test_one_rejection_may_teach_where_the_scene_says_so():
+    taught = Measures(rejections={"EOrder:Cost minimum not met": 2}, sold=["ADA/USDT"])
+
+    assert broken_claims(MINIMUM_RAISED, taught) == []
+    taught.rejections["EOrder:Cost minimum not met"] += 1
+    assert broken_claims(MINIMUM_RAISED, taught) == ["the exchange rejected 3 orders"]
+
+
+def test_a_position_that_should_be_sold_and_a_call_too_many_break_a_claim():
+    assert broken_claims(FAULTY, Measures(sold=["ADA/USDT"])) == ["XRP/USDT was not sold"]
+    assert broken_claims(CALL_BUDGET, Measures(private_calls=2)) == []
+    assert broken_claims(CALL_BUDGET, Measures(private_calls=3)) == ["3 private calls"]
