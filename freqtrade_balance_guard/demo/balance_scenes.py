@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from freqtrade_balance_guard.demo.scene import (
+    ALL_CLAIMS,
     MarketChanges,
     PriceMoves,
     RightSize,
@@ -97,6 +98,8 @@ MINIMUM_RAISED = Scene(
     loops=12,
     stake_amount=10.0,
     max_open_trades=2,
+    # A dry run buys XRP: there nobody refuses it. Then it stays, under the minimum.
+    claims=ALL_CLAIMS - {"no_stuck_trade"},
     # One each teaches the guard what the market data did not say.
     most_rejections=2,
     must_sell=(ADA,),
