@@ -100,7 +100,7 @@ class GuardedWallets(Wallets):
 
     def record_wallet_state(self) -> None:
         """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
-        if self.live is None or self._wallets:
+        if self.live is None or self.live.book.as_of is not None:
             super().record_wallet_state()
 
     def _owned_by_trades(self) -> dict[str, Decimal]:
