@@ -1,10 +1,24 @@
 """Faulty answers of the balance endpoint: the exit goes out, no entry is sized on them."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
-from tests.support.balances import GUARDED, A, B, C, figure, overdrawn, rehearsal, usdt
+from freqtrade_balance_guard.sandbox import Sandbox
+from tests.support.balances import (
+    GUARDED,
+    A,
+    B,
+    C,
+    bot_on,
+    figure,
+    overdrawn,
+    rehearsal,
+    side_by_side,
+    usdt,
+)
 
 
 pytestmark = pytest.mark.acceptance
@@ -99,5 +113,67 @@ def test_a_start_without_a_balance_heals_and_leaves_freqtrades_records_right(tmp
         loops = rehearsed.loops_between(ended, rehearsed.orders("buy")[0]["created_at"])
         rehearsed.wait_bought(1)
         assert rehearsed.costs() == [pytest.approx(495, rel=0.01)]
+        assert wallet_history(rehearsed) == []
         figure(f"start, {fault}", {"loops until entry": loops})
         assert loops <= 2
+
+
+# Kraken has no old candles for freqtrade to fill its wallet history from; here it says it has, and
+# the day's record of balances is written in every loop.
+WITH_HISTORY = """
+
+def bot_start(self, **kwargs):
+    self.dp._exchange._ft_has["ohlcv_has_history"] = True
+
+
+def bot_loop_start(self, current_time, _original=Rehearsal.bot_loop_start, **kwargs):
+    self.wallets.record_wallet_state()
+    _original(self, current_time, **kwargs)
+
+
+Rehearsal.bot_start = bot_start
+Rehearsal.bot_loop_start = bot_loop_start
+"""
+
+
+def wallet_history(rehearsed):
+    """freqtrade's own records: currency and balance."""
+    with closing(sqlite3.connect(rehearsed.bot.database)) as connection:
+        return connection.execute("SELECT currency, balance FROM wallet_history").fetchall()
+
+
+def history_after_a_start_without_a_balance(folder, way):
+    """A bot trades, is stopped, and starts again while the balance endpoint answers nothing.
+
+    :return: the records while nobody can read the balance, those after it, and the true balance
+    """
+    with Sandbox.start(usdt("1000")) as sandbox:
+        with bot_on(sandbox, folder, way, max_open_trades=2) as rehearsed:
+            rehearsed.signal(A)
+            rehearsed.wait_bought(1)
+        # Nor does the guard remember what it believed.
+        (folder / way / "balance_guard.sqlite").unlink(missing_ok=True)
+        sandbox.control.fault(**FAULTS["empty"])
+        with bot_on(sandbox, folder, way, extra=WITH_HISTORY) as rehearsed:
+            rehearsed.bot.wait_loops(3)
+            unreadable = dict(wallet_history(rehearsed))
+            true_balance = rehearsed.free()
+            rehearsed.exchange.clear_faults()
+            rehearsed.signal(B)
+            rehearsed.wait_orders("buy", 2)
+            rehearsed.bot.wait_loops(2)
+            return unreadable, dict(wallet_history(rehearsed)), true_balance
+
+
+@pytest.mark.parametrize("way", GUARDED)
+def test_freqtrades_wallet_history_knows_no_balance_that_nobody_has_read(tmp_path, way):
+    def run(one):
+        return history_after_a_start_without_a_balance(tmp_path, one)
+
+    seen = side_by_side(run, "plain", way)
+    figure("wallet history after a start with an empty balance (unreadable, healed, true)", seen)
+    unreadable, _, true_balance = seen["plain"]
+    assert unreadable["USDT"] != pytest.approx(true_balance, rel=0.01), "plain records a wrong one"
+    unreadable, healed, true_balance = seen[way]
+    assert "USDT" not in unreadable
+    assert healed["USDT"] == pytest.approx(true_balance)

@@ -15,6 +15,7 @@ from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.scene import RightSize
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
+from tests.support.live import running
 
 
 PAIRS = [
@@ -92,33 +93,46 @@ def usdt(amount: str, **more: Any) -> Scenario:
 
 
 @contextmanager
-def rehearsal(
+def bot_on(
+    sandbox: Sandbox,
     folder: Path,
     way: str,
     *,
-    on: Scenario | None = None,
     plan: StrategyPlan | None = None,
     guard: Mapping[str, Any] = WHOLE,
     ccxt: Mapping[str, Any] | None = None,
-    wait: bool = True,
+    extra: str = "",
     **settings: Any,
 ) -> Iterator[Rehearsal]:
-    """A sandbox and a bot that trades on it; ``way`` may be plain."""
-    with Sandbox.start(on or usdt("1000")) as sandbox:
-        exchange = sandbox.freqtrade_exchange()
-        exchange["ccxt_config"] = {**exchange["ccxt_config"], **(ccxt or {})}
-        exchange["pair_whitelist"] = PAIRS
-        bot_settings = BotSettings(
-            exchange=exchange,
-            plan=plan or StrategyPlan(),
-            way=way,  # type: ignore[arg-type]
-            guard=None if way == "plain" else guard,
-            **settings,
-        )
-        with Bot.start(bot_settings, folder / way) as bot:
-            if wait:
-                bot.wait_running()
-            yield Rehearsal(sandbox.control, bot)
+    """A bot that trades on ``sandbox``; ``way`` may be plain.
+
+    ``extra`` goes behind the strategy's text. A second bot in the same folder goes on with the
+    same database.
+    """
+    exchange = sandbox.freqtrade_exchange()
+    exchange["ccxt_config"] = {**exchange["ccxt_config"], **(ccxt or {})}
+    exchange["pair_whitelist"] = PAIRS
+    bot_settings = BotSettings(
+        exchange=exchange,
+        plan=plan or StrategyPlan(),
+        way=way,  # type: ignore[arg-type]
+        guard=None if way == "plain" else guard,
+        **settings,
+    )
+    with running(bot_settings, folder / way, extra) as bot:
+        yield Rehearsal(sandbox.control, bot)
+
+
+@contextmanager
+def rehearsal(
+    folder: Path, way: str, *, on: Scenario | None = None, **settings: Any
+) -> Iterator[Rehearsal]:
+    """A sandbox of its own and a bot that trades on it (``settings``: see ``bot_on``)."""
+    with (
+        Sandbox.start(on or usdt("1000")) as sandbox,
+        bot_on(sandbox, folder, way, **settings) as r,
+    ):
+        yield r
 
 
 def overdrawn(exchange: SandboxClient) -> list[str]:
