@@ -73,7 +73,7 @@ class MemoryStore:
     def _insert(self, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
         client_order_id, account, pair, side, currency, amount, _ = request
         row = Reservation(
-            len(self._rows) + 1,
+            len(self._history) + 1,
             client_order_id,
             group,
             account,
