@@ -60,20 +60,28 @@ class Guard:
         self.stake_currency = stake_currency
         self.hub = hub
         self._dollar_rate = dollar_rate
+        self._borders = [tier.up_to for tier in settings.tiers]
         self._stateless = stateless
         self._tier: int | None = None
+        # Merging a tier over the section costs more than deciding by it.
+        self._merged: dict[int | None, TierLimits] = {}
 
     # The user's limits, in stake currency
 
     def tier_limits(self, equity: Equity) -> TierLimits:
         """The settings of the tier that the account is in."""
-        borders = [tier.up_to for tier in self.settings.tiers]
+        borders = self._borders
         if not borders:
-            return self.settings.limits_for_tier(None)
+            return self._merged_limits(None)
         tier = choose_tier(equity(), borders, self._tier)
         if not self._stateless:
             self._tier = tier
-        return self.settings.limits_for_tier(tier if tier < len(borders) else None)
+        return self._merged_limits(tier if tier < len(borders) else None)
+
+    def _merged_limits(self, tier: int | None) -> TierLimits:
+        if tier not in self._merged:
+            self._merged[tier] = self.settings.limits_for_tier(tier)
+        return self._merged[tier]
 
     def entry_limits(self, chosen: TierLimits) -> EntryLimits:
         """``chosen`` as amounts of the stake currency.

@@ -43,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(0)
     if name in ("-V", "--version"):
         print(f"balance-guard {__version__}")  # noqa: T201 - the answer to a question on the console
-    _run_freqtrade(arguments)
+    # Loads freqtrade, which our own subcommands do not need.
+    from freqtrade_balance_guard.integration.launcher import run_freqtrade
+
+    run_freqtrade(arguments)
 
 
 def _run_own(name: str, arguments: Sequence[str]) -> int:
@@ -55,15 +58,6 @@ def _run_own(name: str, arguments: Sequence[str]) -> int:
     module.add_arguments(parser)
     run: Callable[[argparse.Namespace], int] = module.run
     return run(parser.parse_args(arguments))
-
-
-def _run_freqtrade(arguments: list[str]) -> None:
-    from freqtrade.main import main as freqtrade_main
-
-    from freqtrade_balance_guard import activate
-
-    activate()
-    freqtrade_main(arguments)
 
 
 def _own_parser() -> argparse.ArgumentParser:

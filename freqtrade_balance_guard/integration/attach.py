@@ -20,13 +20,11 @@ from freqtrade_balance_guard.integration import runtime
 from freqtrade_balance_guard.integration.contract import differences
 from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarded_class
 from freqtrade_balance_guard.integration.hooks import install_bot_hooks
-from freqtrade_balance_guard.integration.live_start import live_balances
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
 from freqtrade_balance_guard.integration.sections import settings_of
 from freqtrade_balance_guard.integration.wallets import GuardedWallets, RefusingWallets
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.rejections import Rejections
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.version import __version__
@@ -110,6 +108,10 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
 def _follow_orders(
     wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: SystemClock
 ) -> None:
+    # Imported here: a backtest needs none of it.
+    from freqtrade_balance_guard.integration.live_start import live_balances
+    from freqtrade_balance_guard.limits.rejections import Rejections
+
     if settings.is_neutral:
         wallets.live = wallets.rejections = None
         return

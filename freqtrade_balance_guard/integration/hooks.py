@@ -26,8 +26,6 @@ from freqtrade_balance_guard.integration.context import (
     must_be_fresh,
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
-from freqtrade_balance_guard.integration.exit_patience import ExitPatience
-from freqtrade_balance_guard.integration.live_start import first_wallets
 from freqtrade_balance_guard.integration.partial_exit import shape_adjustment
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -66,6 +64,9 @@ def install_bot_hooks() -> None:
     module: Any = sys.modules.get("freqtrade.freqtradebot")
     if module is None:
         return
+    # Imported here: a backtest needs none of it.
+    from freqtrade_balance_guard.integration.live_start import first_wallets
+
     wrap(module.FreqtradeBot, "execute_entry", _noted_entry)
     wrap(module.FreqtradeBot, "create_trade", _quiet_denial)
     wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
@@ -103,6 +104,8 @@ def _fresh_balance(original: Callable[..., Any]) -> Callable[..., Any]:
 def _patient_exit(original: Callable[..., Any]) -> Callable[..., Any]:
     # freqtrade tries a position under the minimum in every loop, for ever, with a balance refresh
     # and a warning each time.
+    from freqtrade_balance_guard.integration.exit_patience import ExitPatience
+
     def execute_trade_exit(
         self: Any, trade: Any, limit: float, exit_check: Any, **kwargs: Any
     ) -> Any:
@@ -136,6 +139,10 @@ def _guarded_bot_start(original: Callable[..., Any]) -> Callable[..., Any]:
 def _shaped_adjustment(original: Callable[..., Any]) -> Callable[..., Any]:
     def _adjust_trade_position_internal(self: Any, **kwargs: Any) -> Any:
         adjustment = original(self, **kwargs)
+        stake = adjustment[0]
+        if stake is None or not stake < 0:
+            # Almost always; a backtest comes here for every open trade and candle.
+            return adjustment
         wallets = getattr(self, "wallets", None)
         if isinstance(wallets, GuardedWallets):
             return shape_adjustment(wallets, adjustment, **kwargs)

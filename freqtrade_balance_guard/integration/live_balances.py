@@ -165,6 +165,11 @@ class LiveBalances:
         """How far the stake currency is believed."""
         return self.book.verdict(self._stake_currency)
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the last answer said nothing about the stake currency."""
+        return self.verdict() is Verdict.UNREADABLE
+
     def age(self) -> float:
         """Seconds since the last good answer was asked for; infinite before the first."""
         as_of = self.book.as_of

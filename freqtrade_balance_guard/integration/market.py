@@ -6,6 +6,7 @@ from typing import Any
 
 from ccxt import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE
 from freqtrade.constants import DEFAULT_AMOUNT_RESERVE_PERCENT
+from freqtrade.enums import TRADE_MODES
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
@@ -51,8 +52,9 @@ class MarketReader:
         cost_min = _optional(limits["cost"]["min"])
         return MarketRules(
             amount_min=None if amount_min is None else amount_min * contract_size,
-            # freqtrade multiplies the minimum cost by the contract size as well.
-            cost_min=None if cost_min is None else cost_min * contract_size,
+            # freqtrade multiplies the minimum cost by the contract size as well; a contract of
+            # less than one coin must not make the exchange's minimum smaller.
+            cost_min=None if cost_min is None else cost_min * max(contract_size, ONE),
             precision=self._precision(market, contract_size),
             fee=self._fee(market),
             reserve=to_decimal(
@@ -72,8 +74,9 @@ class MarketReader:
         return AmountPrecision(mode, value)
 
     def _fee(self, market: Mapping[str, Any]) -> Decimal:
-        """The fee that an entry may cost, as a ratio: what the user set, else the taker's."""
-        fee = _optional(self._config.get("fee"))
+        """The fee of an entry as a ratio; live, the user's own ``fee`` setting means nothing."""
+        simulated = self._config.get("dry_run") or self._config.get("runmode") not in TRADE_MODES
+        fee = _optional(self._config.get("fee")) if simulated else None
         if fee is None:
             fee = _optional(market.get("taker"))
         return fee if fee is not None and ZERO <= fee < ONE else ZERO

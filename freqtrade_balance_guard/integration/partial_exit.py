@@ -1,13 +1,15 @@
 """Partial exits: made smaller so that the rest stays sellable, never in the way of a whole exit."""
 
 import logging
+from decimal import Decimal
 from typing import Any
 
+from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.last_look import PartialExit
-from freqtrade_balance_guard.limits.sizing import FLOAT_HAIR
-from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+from freqtrade_balance_guard.limits.market import STOPLOSS_MEANS_NONE
+from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 
 
 logger = logging.getLogger(__name__)
@@ -28,29 +30,49 @@ def shape_adjustment(
         return adjustment
     trade = call["trade"]
     try:
-        position = to_decimal(trade.amount)
-        position_stake = to_decimal(trade.stake_amount)
-        # freqtrade turns stake into amount in the same way.
-        amount = -to_decimal(stake) * position / position_stake
-        exit_ = PartialExit(
-            pair=trade.pair,
-            amount=amount,
-            position_amount=position,
-            price=to_decimal(call["current_exit_rate"]),
-            stoploss=wallets.stoploss(),
-            is_short=bool(trade.is_short),
-            freqtrade_rest_min=_freqtrade_rest_min(wallets, trade, call["current_exit_rate"]),
-        )
-        shaped = guard.shape_partial_exit(exit_, wallets.market_rules(trade.pair))
+        return _shape(wallets, guard, trade, stake, tag, call["current_exit_rate"])
     except Exception:
         # An exit is never lost through our fault: freqtrade goes on with what it wanted.
         logger.exception("Could not look at the partial exit of %s; it goes out as it is.", trade)
         return adjustment
+
+
+@exact
+def _shape(
+    wallets: GuardedWallets, guard: Guard, trade: Any, stake: float, tag: str, rate: float
+) -> tuple[float | None, str]:
+    position = to_decimal(trade.amount)
+    position_stake = to_decimal(trade.stake_amount)
+    rules = wallets.market_rules(trade.pair)
+    # freqtrade turns stake into amount in the same way.
+    amount = -to_decimal(stake) * position / position_stake
+    exit_ = PartialExit(
+        pair=trade.pair,
+        amount=amount,
+        position_amount=position,
+        price=to_decimal(rate),
+        stoploss=_way_to_the_stop(wallets, trade, to_decimal(rate)),
+        is_short=bool(trade.is_short),
+        freqtrade_rest_min=_freqtrade_rest_min(wallets, trade, rate),
+    )
+    shaped = guard.shape_partial_exit(exit_, rules)
     if isinstance(shaped, Denied):
         return None, tag
     if shaped == amount:
-        return adjustment
-    return -to_float(shaped * position_stake / position * FLOAT_HAIR), tag
+        return stake, tag
+    return -to_float(rules.precision.nudged(shaped) * position_stake / position), tag
+
+
+def _way_to_the_stop(wallets: GuardedWallets, trade: Any, price: Decimal) -> Decimal:
+    """How far the price may fall from here, as a negative ratio.
+
+    After a rise the trade's own stop is further away than the strategy's stop-loss says.
+    """
+    stoploss = wallets.stoploss()
+    stop = to_decimal(trade.stop_loss or 0)
+    if trade.is_short or not ZERO < stop < price or -stoploss >= STOPLOSS_MEANS_NONE:
+        return stoploss
+    return min(stoploss, stop / price - ONE)
 
 
 def _freqtrade_rest_min(wallets: GuardedWallets, trade: Any, rate: float) -> Any:

@@ -8,7 +8,7 @@ Without a guard, each method is freqtrade's own.
 import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from freqtrade.exceptions import DependencyException, ExchangeError, InsufficientFundsError
 from freqtrade.persistence import Order, Trade
@@ -16,7 +16,6 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now
 from freqtrade.wallets import Wallet, Wallets
 
-from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.context import (
@@ -26,13 +25,17 @@ from freqtrade_balance_guard.integration.context import (
     must_be_fresh,
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
-from freqtrade_balance_guard.integration.live_balances import LiveBalances
 from freqtrade_balance_guard.integration.market import reload_markets_soon
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
-from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
-from freqtrade_balance_guard.money import ONE, ZERO, to_decimal, to_float
+from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
+
+
+if TYPE_CHECKING:
+    # A backtest follows no orders and learns from no exchange.
+    from freqtrade_balance_guard.integration.live_balances import LiveBalances
+    from freqtrade_balance_guard.limits.rejections import Rejections
 
 
 logger = logging.getLogger(__name__)
@@ -44,8 +47,8 @@ class GuardedWallets(Wallets):
     guard: Guard | None = None
     market_rules: Callable[[str], MarketRules]
     # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
-    live: LiveBalances | None = None
-    rejections: Rejections | None = None
+    live: "LiveBalances | None" = None
+    rejections: "Rejections | None" = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -69,6 +72,8 @@ class GuardedWallets(Wallets):
     def _local_log(self, msg: str, level: Literal["info", "warning", "debug"] = "info") -> None:
         # freqtrade writes this line for every pair that signals, in every loop. It is news when
         # the balance changed.
+        if self._is_backtest:
+            return
         if msg == "Wallets synced." and self.guard is not None:
             if self._wallets == self._told_wallets:
                 level = "debug"
@@ -116,21 +121,27 @@ class GuardedWallets(Wallets):
 
     # What may be spent, in stake currency
 
+    @exact
     def equity(self) -> Decimal:
         """Total equity in stake currency: free plus what open trades cost."""
         return self._free(self._stake_currency) + to_decimal(Trade.total_open_trades_stakes())
 
     def available(self) -> Decimal:
         """What one may still spend: the smaller of freqtrade's answer and free - floor."""
-        freqtrade_available = to_decimal(super().get_available_stake_amount())
-        return min(freqtrade_available, self.spendable_stake())
+        return min(self._freqtrade_available(), self.spendable_stake())
 
+    @exact
     def spendable_stake(self) -> Decimal:
         """Free stake currency above the floor, whatever share of it freqtrade may trade with."""
-        free = self._free(self._stake_currency)
+        return self._free(self._stake_currency) - self._floor()
+
+    def _freqtrade_available(self) -> Decimal:
+        return to_decimal(super().get_available_stake_amount())
+
+    def _floor(self) -> Decimal:
         if self.guard is None:
-            return free
-        return free - self.guard.floor(self._stake_currency, self.equity)
+            return ZERO
+        return self.guard.floor(self._stake_currency, self.equity)
 
     def _free(self, currency: str) -> Decimal:
         return to_decimal(self.get_free(currency))
@@ -165,6 +176,8 @@ class GuardedWallets(Wallets):
                 {"available": available},
             )
             raise EntryDenied(guard.deny(pair, denied)) from error
+        if self._is_backtest:
+            return stake  # there is no price to ask for in vain; validate_stake_amount will tell
         try:
             early = guard.check_available(pair, self.available(), self.equity)
         except Exception as error:
@@ -175,7 +188,7 @@ class GuardedWallets(Wallets):
 
     def _certain_refusal(self, pair: str) -> Denied | None:
         """What makes any entry on ``pair`` vain at the moment, whatever its size."""
-        if self.live is not None and self.live.verdict() is Verdict.UNREADABLE:
+        if self.live is not None and self.live.is_unreadable:
             failure = self.live.book.failure
             reason = failure.reason if failure else "the answer is not believed yet"
             return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
@@ -230,14 +243,15 @@ class GuardedWallets(Wallets):
         query = last_minimum_query.get()
         knows_price = query is not None and query.pair == pair and query.price
         entry = current_entry.get()
+        funds = self.spendable_stake()
         kind = EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
         if entry is not None and entry.pair == pair:
             kind = entry.kind
         return EntryRequest(
             pair=pair,
             stake=to_decimal(stake_amount),
-            available=self.available(),
-            funds=self.spendable_stake(),
+            available=min(self._freqtrade_available(), funds),
+            funds=funds,
             freqtrade_minimum=to_decimal(min_stake_amount) if min_stake_amount else None,
             maximum=None if maximum == float("inf") else to_decimal(maximum),
             price=to_decimal(query.price) if query and knows_price else None,
@@ -248,10 +262,9 @@ class GuardedWallets(Wallets):
             spendable=self._vouched_for(),
         )
 
+    @exact
     def _vouched_for(self) -> Decimal | None:
-        if self.live is None or self.guard is None:
-            return None
-        return self.live.spendable() - self.guard.floor(self._stake_currency, self.equity)
+        return None if self.live is None else self.live.spendable() - self._floor()
 
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
@@ -307,8 +320,9 @@ class GuardedWallets(Wallets):
             return
         if isinstance(error, InsufficientFundsError):
             self.rejections.funds_rejected(order["pair"], self.spendable_stake())
-        elif is_minimum_rejection(str(error)):
-            self.rejections.minimum_rejected(order["pair"], self.market_rules(order["pair"]))
+        else:
+            rules = self.market_rules(order["pair"])
+            self.rejections.entry_rejected(order["pair"], rules, str(error))
             reload_markets_soon(self._exchange)
 
     def stoploss(self) -> Decimal:

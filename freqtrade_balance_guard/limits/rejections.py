@@ -67,6 +67,11 @@ class Rejections:
 
     # Entries
 
+    def entry_rejected(self, pair: str, rules: MarketRules, message: str) -> None:
+        """The exchange refused an entry with these words; only some of them teach anything."""
+        if is_minimum_rejection(message):
+            self.minimum_rejected(pair, rules)
+
     def minimum_rejected(self, pair: str, rules: MarketRules) -> None:
         """The exchange found an entry too small under rules that we thought it kept."""
         self._minimums[pair] = rules

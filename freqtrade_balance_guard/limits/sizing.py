@@ -12,8 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from freqtrade_balance_guard.limits.decision import Approved, Decision, DenialCode, Denied
-from freqtrade_balance_guard.limits.market import FLOAT_HAIR as FLOAT_HAIR
-from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.limits.market import FLOAT_HAIR, MarketRules
 from freqtrade_balance_guard.money import (
     HUNDRED,
     ONE,

@@ -192,13 +192,7 @@ def test_the_table_has_no_circle() -> None:
 def test_only_integration_knows(library: str) -> None:
     using = [found for found in IMPORTS if found.is_of(library)]
     assert using, f"nobody imports {library}: has the folder moved?"
-    strangers = [
-        str(found)
-        for found in using
-        if part_of(found.path) != "integration"
-        # The launcher hands over to freqtrade; it loads it only then.
-        and not (found.path == "cli/main.py" and found.module == "freqtrade.main" and found.lazy)
-    ]
+    strangers = [str(found) for found in using if part_of(found.path) != "integration"]
     assert strangers == []
 
 
