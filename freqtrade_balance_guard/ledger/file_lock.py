@@ -14,8 +14,9 @@ this one cannot be had, the caller goes on without it.
 
 import os
 import threading
-import time
 from pathlib import Path
+
+from freqtrade_balance_guard.clock import Clock, SystemClock
 
 
 try:
@@ -35,7 +36,8 @@ class FairLock:
     :raises OSError: the files cannot be made
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._main = self._next = -1
         self._turn_ends = 0.0
         self._waiter: _Waiter | None = None
@@ -53,11 +55,11 @@ class FairLock:
         if fcntl is None:
             return False
         queueing = self._waiter is not None and self._waiter.queueing
-        if not queueing and time.perf_counter() < self._turn_ends and _try(self._main):
+        if not queueing and self._clock.monotonic() < self._turn_ends and _try(self._main):
             return True
         got = (not queueing and self._try_both()) or self._wait(seconds)
         if got:
-            self._turn_ends = time.perf_counter() + TURN_SECONDS
+            self._turn_ends = self._clock.monotonic() + TURN_SECONDS
         return got
 
     def release(self) -> None:
