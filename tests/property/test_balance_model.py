@@ -169,7 +169,7 @@ class BalanceModel(RuleBasedStateMachine):
         order_id = f"order-{len(self.orders)}"
         order = RealOrder(order_id, own, coin, tells_fee, tells_cost)
         currency, hold = order.hold()
-        if self.free(currency) < hold or self.book.shown(currency).free < hold:
+        if self.free(currency) < hold or self.book.expected(currency).free < hold:
             return
         self.orders[order_id] = order
         self.move(currency, held=hold, cause=side)
