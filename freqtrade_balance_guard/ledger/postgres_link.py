@@ -30,6 +30,11 @@ SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s
     set_config('timezone', 'UTC', false), set_config('jit', 'off', false),
     set_config('default_transaction_isolation', 'read committed', false)
 """
+# (to_regclass() would answer from a cache of before the wait for the migration's lock.)
+HAS_TABLES = """
+SELECT 1 FROM pg_catalog.pg_tables
+WHERE schemaname = 'balance_guard' AND tablename = 'schema_version'
+"""
 # Any number will do that nobody else has taken.
 MIGRATION_LOCK = 7_306_112_954
 
@@ -121,8 +126,7 @@ class PostgresLink:
             )
 
     def _version(self, link: Link) -> int:
-        row = link.execute("SELECT to_regclass('balance_guard.schema_version')").fetchone()
-        if row is None or row[0] is None:
+        if link.execute(HAS_TABLES).fetchone() is None:
             return 0
         row = link.execute("SELECT max(version) FROM balance_guard.schema_version").fetchone()
         version = int(row[0] or 0) if row else 0

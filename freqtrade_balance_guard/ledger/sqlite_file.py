@@ -25,8 +25,9 @@ from freqtrade_balance_guard.ledger.schema import Schema, too_new
 Cursor = sqlite3.Cursor
 R = TypeVar("R")
 
-# For our turn among our own, and for a lock that another program holds.
-WAIT_SECONDS = 1.0
+# For our turn among our own, and again for a lock that another program holds; a first call may wait
+# for both twice, and an exit must not be delayed by more than 3 s.
+WAIT_SECONDS = 0.7
 
 _flush = getattr(os, "fdatasync", os.fsync)
 
@@ -103,23 +104,32 @@ class SqliteFile:
         copy = self._rescue()
         self._check_writable()
         self._lock = FairLock(self.path)
-        db = self._connect(self.path)
+        # To make a file a log's file SQLite does not wait for others: who opens takes turns too.
+        locked = self._lock.acquire(WAIT_SECONDS)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            self._migrate(db)
-            if copy is not None:
-                rescue.add_what_is_missing(db, copy)
-            self._identity = rescue.identity(self._name)
-            # SQLite puts no lock on its log, so to close this descriptor later takes none away.
-            self._log = os.open(f"{self._name}-wal", os.O_RDWR)
-            _flush(self._log)
-        except BaseException:
-            db.close()
-            raise
+            db = self._connect(self.path)
+            try:
+                self._prepare(db, copy)
+            except BaseException:
+                db.close()
+                raise
+        finally:
+            if locked:
+                self._lock.release()
         self._db = db
         self._cursor = db.cursor()
         return self._cursor
+
+    def _prepare(self, db: sqlite3.Connection, copy: Path | None) -> None:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        self._migrate(db)
+        if copy is not None:
+            rescue.add_what_is_missing(db, copy)
+        self._identity = rescue.identity(self._name)
+        # SQLite puts no lock on its log, so to close this descriptor later takes none away.
+        self._log = os.open(f"{self._name}-wal", os.O_RDWR)
+        _flush(self._log)
 
     def _rescue(self) -> Path | None:
         """What is left of a file that was deleted or replaced, if it could not be put back."""
