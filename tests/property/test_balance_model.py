@@ -6,11 +6,20 @@ of thirty seconds. Externals, faults and restarts come at any time.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
+from balance_exchange import (
+    CURRENCIES,
+    FEE_RATE,
+    PRICES,
+    START,
+    WALL,
+    ZERO,
+    RealOrder,
+    TrueExchange,
+)
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,16 +36,9 @@ from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreada
 from freqtrade_balance_guard.balances.verdict import Verdict
 
 
-ZERO = Decimal(0)
 WINDOW = 30.0
 MOST_LAG = 20
 HEARD_WITHIN = 10.0
-WALL = datetime(2026, 1, 1, tzinfo=UTC)
-
-FEE_RATE = Decimal("0.004")
-PRICES = {"COIN": Decimal(10), "ALT": Decimal(2)}
-START = {"USDT": Decimal(1000), "COIN": Decimal(20), "BNB": Decimal(5)}
-CURRENCIES = ("USDT", "COIN", "ALT", "BNB")
 
 seconds = st.integers(0, 10)
 lags = st.integers(0, MOST_LAG)
@@ -46,40 +48,11 @@ shares = st.sampled_from([Decimal("0.25"), Decimal("0.5"), Decimal(1)])
 amounts = st.sampled_from([Decimal(1), Decimal(5), Decimal(10), Decimal(30)])
 
 
-@dataclass
-class RealOrder:
-    """An order as the exchange knows it, and when the bot heard of it last."""
-
-    order_id: str
-    own: OwnOrder
-    fee_coin: str
-    tells_fee: bool
-    tells_cost: bool
-    filled: Decimal = ZERO
-    cost: Decimal = ZERO
-    fees: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    is_open: bool = True
-    unheard_since: float | None = None
-    heard_filled: Decimal = ZERO
-    heard_cost: Decimal = ZERO
-    heard_fees: dict[str, Decimal] = field(default_factory=dict)
-    reports: list[dict[str, Any]] = field(default_factory=list)
-
-    def hold(self) -> tuple[str, Decimal]:
-        remaining = self.own.amount - self.filled if self.is_open else ZERO
-        if self.own.side == "sell":
-            return self.own.base, remaining
-        return self.own.quote, remaining * self.own.price * (1 + FEE_RATE)
-
-
-class BalanceModel(RuleBasedStateMachine):
+class BalanceModel(RuleBasedStateMachine, TrueExchange):
     def __init__(self) -> None:
-        super().__init__()
-        self.now = 100.0
+        RuleBasedStateMachine.__init__(self)
+        TrueExchange.__init__(self)
         self.book = BalanceBook(WINDOW)
-        # (moment, cause, currency, change of the total, change of what is held)
-        self.history = [(0.0, "start", coin, total, ZERO) for coin, total in START.items()]
-        self.orders: dict[str, RealOrder] = {}
         self.requests: list[float] = []
         self.last_answer: tuple[Snapshot, float] | None = None
         self.externals: dict[str, Decimal] = defaultdict(Decimal)
@@ -96,29 +69,6 @@ class BalanceModel(RuleBasedStateMachine):
         self.fault_since: float | None = None
         self.is_calm = True
         self.has_restarted = False
-
-    # The truth
-
-    def truth(
-        self, currency: str, moment: float | None = None, lagging: str | None = None
-    ) -> Holding:
-        """What was there at ``moment``; with ``lagging`` only this cause is that late."""
-        total = used = ZERO
-        for at, cause, moved, change, held in self.history:
-            is_in = moment is None or at <= moment or lagging not in (None, cause)
-            if moved == currency and is_in:
-                total, used = total + change, used + held
-        return Holding(max(total, ZERO), max(used, ZERO))
-
-    def free(self, currency: str) -> Decimal:
-        holding = self.truth(currency)
-        return holding.total - holding.used
-
-    def move(
-        self, currency: str, change: Decimal = ZERO, held: Decimal = ZERO, cause: str = "other"
-    ) -> None:
-        self.now += 0.001  # no two things happen at one moment
-        self.history.append((self.now, cause, currency, change, held))
 
     # Time passes
 
@@ -179,9 +129,6 @@ class BalanceModel(RuleBasedStateMachine):
         if heard_at_once:
             self.hear(order)
 
-    def open_orders(self) -> list[RealOrder]:
-        return [order for order in self.orders.values() if order.is_open]
-
     @precondition(lambda self: self.open_orders())
     @rule(data=st.data(), share=shares)
     def fill_one(self, data: st.DataObject, share: Decimal) -> None:
@@ -189,21 +136,7 @@ class BalanceModel(RuleBasedStateMachine):
 
     def fill(self, order: RealOrder, share: Decimal) -> None:
         own = order.own
-        amount = (own.amount - order.filled) * share
-        # A little better than asked for; the fee a little lower than the most.
-        price = own.price * (Decimal("0.995") if own.side == "buy" else Decimal("1.005"))
-        rate = FEE_RATE * Decimal("0.9")
-        currency, held = order.hold()
-        order.filled += amount
-        order.cost += amount * price
-        order.is_open = order.filled < own.amount
-        self.move(currency, held=order.hold()[1] - held, cause=own.side)
-        sign = 1 if own.side == "buy" else -1
-        self.move(own.base, sign * amount, cause=own.side)
-        self.move(own.quote, -sign * amount * price, cause=own.side)
-        coin, fee = self._fee(order, amount, amount * price, rate)
-        order.fees[coin] += fee
-        self.move(coin, -fee, cause=own.side)
+        amount, cost, coin, fee = self.execute(order, share)
         if coin == "BNB":
             self.unseen_drops[coin].append((self.now, fee))
             if not order.tells_fee:
@@ -213,29 +146,18 @@ class BalanceModel(RuleBasedStateMachine):
             elif not order.heard_fees:
                 # Nobody could know that this order pays in a third coin before its fee was told.
                 self.had_externals.add(coin)
-        for moved, size in ((own.base, amount), (own.quote, amount * price), (coin, fee)):
+        for moved, size in ((own.base, amount), (own.quote, cost), (coin, fee)):
             doubt = Decimal("0.0002") + (ZERO if order.tells_fee else FEE_RATE * 2)
             doubt += ZERO if order.tells_cost else Decimal("0.05")
             self.slack[moved] += size * doubt
         if order.unheard_since is None:
             order.unheard_since = self.now
 
-    def _fee(
-        self, order: RealOrder, amount: Decimal, cost: Decimal, rate: Decimal
-    ) -> tuple[str, Decimal]:
-        if order.fee_coin == order.own.base and order.own.side == "buy":
-            return order.own.base, amount * rate
-        if order.fee_coin == "BNB" and self.free("BNB") > cost * rate / 100:
-            return "BNB", cost * rate / 100
-        return order.own.quote, cost * rate
-
     @precondition(lambda self: self.open_orders())
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         order = data.draw(st.sampled_from(self.open_orders()), label="order")
-        currency, held = order.hold()
-        order.is_open = False
-        self.move(currency, held=-held, cause=order.own.side)
+        self.end(order)
         if order.unheard_since is None:
             order.unheard_since = self.now
 
@@ -334,9 +256,7 @@ class BalanceModel(RuleBasedStateMachine):
         self.deliver(*self.last_answer)
 
     def answer(self, as_of: float, moment: float, lagging: str | None = None) -> None:
-        holdings = {currency: self.truth(currency, moment, lagging) for currency in CURRENCIES}
-        # An exchange leaves out what was never owned.
-        holdings = {currency: held for currency, held in holdings.items() if held.total}
+        holdings = self.holdings(moment, lagging)
         self.last_answer = Snapshot(holdings, as_of, WALL), moment
         self.deliver(*self.last_answer)
 
@@ -402,19 +322,7 @@ class BalanceModel(RuleBasedStateMachine):
             return
         self.is_calm = False
         before = {currency: self.book.expected(currency).total for currency in CURRENCIES}
-        factor = {"zero": 0, "negative": -1, "ten times": 10}.get(kind, 1)
-        answer: dict[str, object] = {}
-        for currency in CURRENCIES:
-            holding = self.truth(currency)
-            times = factor if only in (None, currency) else 1
-            answer[currency] = {
-                "total": "rubbish" if kind == "garbage" else holding.total * times,
-                "used": holding.used * times,
-                "free": (holding.total - holding.used) * times,
-            }
-        if only is not None:
-            del answer[only]
-        read = read_answer({} if kind == "empty" else answer)
+        read = read_answer(self.faulty_answer(kind, only))
         if kind == "silent" or isinstance(read, Unreadable):
             assert kind not in ("zero", "ten times")
             self.book.fail(Unreadable("fault"))
