@@ -127,6 +127,14 @@ class ReservationLedger:
         """The gate: only if this comes back as ``Moved`` may the order leave."""
         return self._step(Step(Move.SEND, client_order_id, why=why))
 
+    def release_unsent(self, *client_order_ids: str, why: str) -> tuple[MoveResult, ...]:
+        """Free what of these was never sent, once; what was sent or has ended stays as it is.
+
+        For the handler of an unexpected error, which cannot know how far things had gone.
+        """
+        steps = [Step(Move.RELEASE, one, why=why, unsent=True) for one in client_order_ids]
+        return self.settle(*steps)
+
     def expire_unsent(self) -> list[Reservation]:
         """End what this run reserved and has not sent within ``reservation_timeout``."""
         now = self._clock.monotonic()

@@ -104,7 +104,7 @@ class PostgresStore:
             return replay(batch, [self._asked(one) for one in ids])
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
-        if len(steps) == 1:
+        if len(steps) == 1 and not steps[0].unsent:
             usual = partial(_move_usual, step=steps[0], stamp=stamp)
             moved = self._link.run(usual, again=False)
             if moved is not None:

@@ -136,7 +136,7 @@ class PostgresLink:
 
     def _fail(self, error: psycopg.Error) -> NoReturn:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        if isinstance(error, errors.UniqueViolation):
+        if error.diag.constraint_name == "reservations_pkey":
             raise IdTaken from error
         if isinstance(error, psycopg.IntegrityError):
             raise InvariantBroken(f"The ledger {self._shown} refused: {lines[0]}.") from error

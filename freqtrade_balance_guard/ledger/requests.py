@@ -70,6 +70,7 @@ class Step(NamedTuple):
     that comes twice, late or out of order then changes nothing. It includes what the fee took
     from the same currency. ``received`` is what it brought so far, for the others' expectations.
     ``excess`` allows a final total above what was reserved: a fact of the exchange, no request.
+    ``unsent`` makes a release only of what was never sent.
     """
 
     move: Move
@@ -80,13 +81,14 @@ class Step(NamedTuple):
     received_currency: str | None = None
     excess: bool = False
     why: str = ""
+    unsent: bool = False
 
     def checked(self) -> "Step":
         """Itself, if its amounts make sense.
 
         :raises MoneyError: an amount that is no finite, non-negative Decimal of reasonable length
         """
-        _, _, total, _, received, _, _, _ = self
+        _, _, total, _, received, _, _, _, _ = self
         if total is not None:
             check_amount(total, "total")
         if received is not None:

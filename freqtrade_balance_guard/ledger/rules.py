@@ -198,6 +198,8 @@ def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation 
 def _end_unused(row: Reservation, step: Step, state: State, process: str) -> Reservation | Refusal:
     if row.committed:
         return NotAllowed(row, step.move, "it has fills; commit it instead")
+    if step.unsent and row.state is not State.RESERVED:
+        return NotAllowed(row, step.move, "it was sent: ask the exchange first")
     if step.move is Move.EXPIRE and process != row.process:
         return NotAllowed(row, step.move, "another process made it: ask the exchange first")
     return row.changed(state, ZERO, ZERO, row.order_id, row.known_at, ALWAYS)

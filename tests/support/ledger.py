@@ -42,7 +42,7 @@ class Place:
     opened: list[ReservationLedger] = field(default_factory=list)
 
     def open(self, bot: str = "one", **more: Any) -> ReservationLedger:
-        ledger = ReservationLedger(
+        ledger = more.pop("ledger_class", ReservationLedger)(
             self.store(),
             **{
                 "bot": bot,
