@@ -1,0 +1,351 @@
+"""What a reservation costs, against what it could cost at least. Ratios of one run; no skips.
+
+The disk of a shared machine is a moody thing, so rivals take turns in short blocks, each is
+compared with its neighbours in time, and a control (the same thing against itself) says how far
+such a ratio can be trusted.
+"""
+
+import itertools
+import multiprocessing
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from freqtrade_balance_guard.ledger import Reserved
+from tests.benchmarks.ledger_rivals import DictAndLock, Ours, RawPostgres, RawSqlite
+from tests.support.ledger import postgres_server
+
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+
+FORK = multiprocessing.get_context("fork")
+ROWS = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table():
+    yield
+    shown = Table("goal", "measured", "must", "aim", title="The ledger")
+    for row in ROWS:
+        shown.add_row(*map(str, row))
+    Console(width=110).print(shown)
+
+
+def tell(goal, measured, must, aim):
+    ROWS.append((goal, measured, must, aim))
+
+
+def one_reservation(rival):
+    def work():
+        one = uuid.uuid4().hex
+        started = time.perf_counter()
+        rival.reserve(one)
+        rival.finish(one)
+        return time.perf_counter() - started
+
+    return work
+
+
+def take_turns(works, blocks, size):
+    """Per rival the median of each block, in the order of time."""
+    medians = [[] for _ in works]
+    for _ in range(blocks):
+        for work, told in zip(works, medians, strict=True):
+            told.append(statistics.median(work() for _ in range(size)))
+    return medians
+
+
+def ratio(first, second):
+    """The median of the ratios of neighbours in time."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+# 1
+
+
+FLUSHES = """
+import sys, uuid
+from tests.benchmarks.ledger_rivals import Ours
+ours, pair = Ours(sys.argv[1]), sys.argv[2] == "pair"
+for _ in range(int(sys.argv[3])):
+    one = uuid.uuid4().hex
+    if pair:
+        ours.reserve_pair(one), ours.finish_pair(one)
+    else:
+        ours.ledger.reserve(ours.request(one))
+        ours.ledger.send(one), ours.ledger.bind(one, "EX"), ours.finish(one)
+"""
+
+
+def count_flushes(tmp_path, kind, number):
+    db_url = f"sqlite:///{tmp_path / f'{kind}-{number}.sqlite'}"
+    told = tmp_path / f"{kind}-{number}.strace"
+    assert shutil.which("strace"), "Flushes are counted with strace; install it."
+    command = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,sync_file_range", "-o", str(told)]
+    subprocess.run(
+        [*command, sys.executable, "-c", FLUSHES, db_url, kind, str(number)],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    return len(re.findall(r"(?:fsync|fdatasync)\(", told.read_text()))
+
+
+@pytest.mark.parametrize("kind", ["one leg", "pair"])
+def test_one_flush_from_reserve_to_end(tmp_path, kind):
+    number = 60
+    flushes = count_flushes(tmp_path, kind, number) - count_flushes(tmp_path, kind, 0)
+    tell(f"1 flushes per reservation, {kind}", flushes / number, "1", "1")
+    assert flushes == number
+
+
+# 2 and 4
+
+
+def test_throughput_to_raw_sqlite(tmp_path):
+    ours = Ours(f"sqlite:///{tmp_path / 'ours.sqlite'}")
+    raw, control = RawSqlite(tmp_path / "raw.sqlite"), RawSqlite(tmp_path / "control.sqlite")
+    works = [one_reservation(rival) for rival in (raw, ours, control)]
+    take_turns(works, 3, 50)
+    raw_times, our_times, control_times = take_turns(works, 60, 40)
+    reached = ratio(raw_times, our_times)
+    trust = ratio(raw_times, control_times)
+    tell("2 throughput to raw SQLite, both flushed", f"{reached:.2f}", "0.75", "0.95")
+    tell("  control: raw to raw", f"{trust:.2f}", "", "")
+    for rival, times in (("raw", raw_times), ("ours", our_times)):
+        tell(f"  {rival}, us", f"{statistics.median(times) * 1e6:.0f}", "", "")
+    assert reached >= 0.75
+
+
+def test_two_legs_to_one(tmp_path):
+    ours = Ours(f"sqlite:///{tmp_path / 'ours.sqlite'}")
+
+    def pair():
+        one = uuid.uuid4().hex
+        started = time.perf_counter()
+        ours.reserve_pair(one)
+        ours.finish_pair(one)
+        return time.perf_counter() - started
+
+    works = [pair, one_reservation(ours)]
+    take_turns(works, 3, 50)
+    pairs, ones = take_turns(works, 50, 40)
+    reached = ratio(pairs, ones)
+    tell("4 two legs to one, p50", f"{reached:.2f}", "1.5", "1.3")
+    assert reached <= 1.5
+
+
+# 3
+
+
+def work_for(seconds, barrier, results, make, *args):
+    rival = make(*args)
+    rival.reserve(uuid.uuid4().hex)
+    barrier.wait()
+    number, longest, ends = 0, 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < ends:
+        one = uuid.uuid4().hex
+        for step in (rival.reserve, rival.finish):
+            started = time.perf_counter()
+            step(one)
+            longest = max(longest, time.perf_counter() - started)
+        number += 1
+    results.put((number, longest))
+    rival.close()
+
+
+def race(seconds, makers):
+    """How many reservations each process made, and the longest step of any."""
+    barrier, results = FORK.Barrier(len(makers)), FORK.Queue()
+    processes = [
+        FORK.Process(target=work_for, args=(seconds, barrier, results, *maker)) for maker in makers
+    ]
+    for process in processes:
+        process.start()
+    told = [results.get(timeout=seconds + 60) for _ in processes]
+    for process in processes:
+        process.join()
+    return [one[0] for one in told], max(one[1] for one in told)
+
+
+def test_four_processes_on_one_file(tmp_path):
+    db_url = f"sqlite:///{tmp_path / 'ours.sqlite'}"
+    single, totals, fairness, ours_longest, busy_longest = [], [], [], [], []
+    for turn in range(4):
+        alone, _ = race(1.5, [(RawSqlite, tmp_path / f"alone-{turn}.sqlite")])
+        numbers, longest = race(3, [(Ours, db_url, name) for name in "abcd"])
+        _, busy = race(3, [(RawSqlite, tmp_path / f"busy-{turn}.sqlite")] * 4)
+        single.append(alone[0] / 1.5)
+        totals.append(sum(numbers) / 3)
+        fairness.append(min(numbers) / max(numbers))
+        ours_longest.append(longest)
+        busy_longest.append(busy)
+    total = ratio(totals, single)
+    fair = statistics.median(fairness)
+    wait = statistics.median(busy_longest) / statistics.median(ours_longest)
+    tell("3 four processes: total to raw single", f"{total:.2f}", "0.5", "0.59")
+    tell("  slowest to fastest", f"{fair:.2f}", "0.7", "0.85")
+    tell("  worst wait to busy_timeout's", f"1:{wait:.0f}", "1:20", "1:65")
+    assert total >= 0.5
+    assert fair >= 0.7
+    assert wait >= 20
+
+
+# 5
+
+
+def freqtrade_trade(path):
+    """What freqtrade writes for one trade: the order with its trade, and then its fill."""
+    from datetime import UTC, datetime
+
+    from freqtrade.persistence import Order, Trade, init_db
+
+    init_db(f"sqlite:///{path}")
+    numbers = itertools.count(1)
+
+    def work():
+        now = datetime.now(UTC)
+        number = next(numbers)
+        started = time.perf_counter()
+        order = Order(
+            ft_order_side="buy", ft_pair="COIN/USDT", ft_is_open=True, ft_amount=1.0, ft_price=10.0,
+            order_id=f"EX-{number}", status="open", symbol="COIN/USDT", order_type="limit",
+            side="buy", price=10.0, amount=1.0, filled=0.0, remaining=1.0, cost=10.0,
+            order_date=now,
+        )  # fmt: skip
+        trade = Trade(
+            pair="COIN/USDT", base_currency="COIN", stake_currency="USDT", stake_amount=10.0,
+            amount=0, is_open=True, amount_requested=1.0, fee_open=0.001, fee_close=0.001,
+            open_rate=10.0, open_rate_requested=10.0, open_date=now, exchange="kraken",
+            strategy="Any", timeframe=5, leverage=1.0, is_short=False,
+        )  # fmt: skip
+        trade.orders.append(order)
+        Trade.session.add(trade)
+        Trade.commit()
+        order.status, order.filled, order.remaining = "closed", 1.0, 0.0
+        order.ft_is_open, order.order_filled_date, order.average = False, now, 10.0
+        trade.recalc_trade_from_orders()
+        Trade.commit()
+        return time.perf_counter() - started
+
+    return work
+
+
+def test_a_reservation_to_what_freqtrade_writes_for_a_trade(tmp_path):
+    ours = Ours(f"sqlite:///{tmp_path / 'ours.sqlite'}")
+    works = [one_reservation(ours), freqtrade_trade(tmp_path / "trades.sqlite")]
+    take_turns(works, 2, 30)
+    our_times, their_times = take_turns(works, 20, 20)
+    share = ratio(our_times, their_times)
+    tell("5 reservation to freqtrade's two commits, p50", f"{share:.1%}", "8 %", "5 %")
+    assert share <= 0.08
+
+
+# 6
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        RawPostgres.make_tables(url)
+        yield url
+
+
+def test_postgresql_to_a_hand_written_statement(postgres):
+    raw, ours = RawPostgres(postgres), Ours(postgres, account="speed")
+    works = [one_reservation(raw), one_reservation(ours)]
+    take_turns(works, 4, 50)
+    raw_times, our_times = take_turns(works, 60, 30)
+    reached = ratio(raw_times, our_times)
+    tell("6 PostgreSQL, one client, to a hand-written CTE", f"{reached:.2f}", "0.85", "0.95")
+    for rival, times in (("raw", raw_times), ("ours", our_times)):
+        tell(f"  {rival}, us", f"{statistics.median(times) * 1e6:.0f}", "", "")
+    raw.close()
+    ours.close()
+    assert reached >= 0.85
+
+
+def test_postgresql_with_four_clients(postgres):
+    totals, theirs = [], []
+    for _ in range(4):
+        numbers, _ = race(2, [(RawPostgres, postgres)] * 4)
+        theirs.append(sum(numbers))
+        numbers, _ = race(2, [(Ours, postgres, name, "race") for name in "abcd"])
+        totals.append(sum(numbers))
+    reached = ratio(totals, theirs)
+    tell("  four clients on one row", f"{reached:.2f}", "1.0", "1.2")
+    assert reached >= 1.0
+
+
+# 7
+
+
+def test_the_decision_in_memory():
+    ours, crowded, rival = Ours("memory:"), Ours("memory:"), DictAndLock()
+    for number in range(5000):
+        assert isinstance(crowded.ledger.reserve(crowded.request(f"open-{number}")), Reserved)
+    works = [one_reservation(one) for one in (rival, ours, crowded)]
+    take_turns(works, 3, 200)
+    rival_times, our_times, crowded_times = take_turns(works, 60, 200)
+    reached, independent = ratio(our_times, rival_times), ratio(crowded_times, our_times)
+    us = statistics.median(our_times) * 1e6
+    tell("7 in memory, to dict + Lock", f"{reached:.1f} ({us:.1f} us)", "10", "4")
+    tell("  with 5 000 open holds to none", f"{independent:.2f}", "1", "1")
+    assert reached <= 10
+    assert independent <= 1.2
+
+
+# And of the issue
+
+
+def with_ended(path, number):
+    """A file in which ``number`` reservations have ended."""
+    ours = Ours(f"sqlite:///{path}")
+    for start in range(0, number, 500):
+        ids = [uuid.uuid4().hex for _ in range(min(500, number - start))]
+        ours.ledger.reserve([ours.request(one) for one in ids])
+        ours.ledger.settle(*[step(one, index) for index, one in enumerate(ids)])
+        mark = ours.ledger.mark()
+        ours.ledger.seen(mark)
+        ours.funds = ours.funds._replace(mark=mark)
+    return ours
+
+
+def step(one, index):
+    from freqtrade_balance_guard.ledger import Move, Step
+    from tests.benchmarks.ledger_rivals import AMOUNT
+
+    return Step(Move.COMMIT, one, AMOUNT) if index % 4 else Step(Move.RELEASE, one, why="rejected")
+
+
+def test_a_hundred_thousand_ended_reservations_cost_nothing(tmp_path):
+    few = with_ended(tmp_path / "few.sqlite", 100)
+    many = with_ended(tmp_path / "many.sqlite", 100_000)
+
+    def reserving(ours):
+        def work():
+            one = uuid.uuid4().hex
+            started = time.perf_counter()
+            ours.reserve(one)
+            spent = time.perf_counter() - started
+            ours.finish(one)
+            return spent
+
+        return work
+
+    works = [reserving(few), reserving(many)]
+    take_turns(works, 3, 50)
+    few_times, many_times = take_turns(works, 60, 30)
+    cost = ratio(many_times, few_times)
+    tell("  reserving with 100 000 ended to 100", f"{cost:.2f}", "1.2", "1")
+    assert cost <= 1.2
