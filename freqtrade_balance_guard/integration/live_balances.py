@@ -83,9 +83,15 @@ class LiveBalances:
         self._read("exit", hurry=hurry)
 
     def refresh_if_changed(self, *, hurry: bool) -> None:
-        """Where freqtrade would do with an answer of an hour ago: read if anything happened."""
+        """Where freqtrade would do with an answer of an hour ago: read if anything happened.
+
+        It comes here in every loop, whether there is something to buy or not: an answer that is
+        believed is not asked for a second time, as it is before an entry.
+        """
         loop = current_loop.get()
         need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
+        if need is Need.UNCONFIRMED and self.verdict() is Verdict.CONFIRMED:
+            return
         if need and not (loop is not None and loop.has_read_for_entry):
             if loop is not None:
                 loop.has_read_for_entry = True
