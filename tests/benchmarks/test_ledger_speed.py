@@ -23,7 +23,7 @@ from rich.table import Table
 
 from freqtrade_balance_guard.ledger import Reserved
 from tests.benchmarks.ledger_rivals import DictAndLock, Ours, RawPostgres, RawSqlite
-from tests.support.ledger import postgres_server
+from tests.support.ledger import postgres_server, server_folder
 
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
@@ -104,7 +104,7 @@ def count_flushes(tmp_path, kind, number):
 @pytest.mark.parametrize("kind", ["one leg", "pair"])
 def test_one_flush_from_reserve_to_end(tmp_path, kind):
     number = 60
-    flushes = count_flushes(tmp_path, kind, number) - count_flushes(tmp_path, kind, 0)
+    flushes = count_flushes(tmp_path, kind, number + 1) - count_flushes(tmp_path, kind, 1)
     tell(f"1 flushes per reservation, {kind}", flushes / number, "1", "1")
     assert flushes == number
 
@@ -255,8 +255,8 @@ def test_a_reservation_to_what_freqtrade_writes_for_a_trade(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+def postgres():
+    with server_folder() as folder, postgres_server(folder) as url:
         RawPostgres.make_tables(url)
         yield url
 

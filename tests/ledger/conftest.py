@@ -7,13 +7,13 @@ import pytest
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
-from tests.support.ledger import Place, postgres_server
+from tests.support.ledger import Place, postgres_server, server_folder
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """The address of a real server that ends with the session."""
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+    with server_folder() as folder, postgres_server(folder) as url:
         yield url
 
 

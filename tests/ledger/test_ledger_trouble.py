@@ -21,7 +21,7 @@ from freqtrade_balance_guard.ledger import (
     open_ledger,
 )
 from freqtrade_balance_guard.ledger.opening import open_store
-from tests.support.ledger import Place, made, order, postgres_server
+from tests.support.ledger import Place, made, order, postgres_server, server_folder
 
 
 @pytest.fixture
@@ -217,9 +217,9 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(place, path):
 # PostgreSQL
 
 
-def test_a_server_that_stops_and_starts_again_is_no_loss(tmp_path):
-    with postgres_server(tmp_path) as url:
-        server = Server(tmp_path)
+def test_a_server_that_stops_and_starts_again_is_no_loss():
+    with server_folder() as folder, postgres_server(folder) as url:
+        server = Server(folder)
         place = Place(lambda: open_store(url))
         ledger = place.open()
         one = made(ledger.reserve(order(ledger, 30))).client_order_id

@@ -32,7 +32,7 @@ from freqtrade_balance_guard.ledger import (
 )
 from freqtrade_balance_guard.money import ZERO
 from tests.property.ledger_world import FLOOR, World
-from tests.support.ledger import postgres_server
+from tests.support.ledger import postgres_server, server_folder
 
 
 BOTS = st.integers(0, World.bots_number - 1)
@@ -310,8 +310,8 @@ def test_random_bots_break_no_rule_in_memory_and_sqlite():
     assert Machine.steps >= 20_000
 
 
-def test_random_bots_break_no_rule_in_postgresql(tmp_path):
-    with postgres_server(tmp_path) as url:
+def test_random_bots_break_no_rule_in_postgresql():
+    with server_folder() as folder, postgres_server(folder) as url:
         machine = type("OnPostgres", (Machine,), {"kinds": ("memory", url)})
         run(machine, 25, 60, derandomize=True)
         assert machine.steps >= 1000

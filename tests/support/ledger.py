@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,17 @@ from freqtrade_balance_guard.ledger.store import Store
 
 
 _numbers = itertools.count(1)
+
+
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A folder for a server, outside of pytest's own.
+
+    Started by root, PostgreSQL runs as another user, and every new pytest closes its temporary
+    folders to others, also under a server of a pytest that is still running.
+    """
+    with tempfile.TemporaryDirectory(prefix="ledger-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @contextmanager
