@@ -19,12 +19,21 @@ HISTORY_COLUMNS = (
 RELAXED = "set_config('synchronous_commit', 'off', true)"
 RELAX = f"SELECT {RELAXED}"
 
-# The usual reservation: the newest snapshot or a newer one, and enough. Else it has no row.
+# The usual reservation; without a row if it is too much, or if a snapshot was believed between the
+# moment that this statement looks at and the moment that it had the book's row for itself.
 RESERVE = f"""
-WITH book AS (
+WITH older AS MATERIALIZED (
+    SELECT coalesce(sum(held + committed), 0) AS promised FROM {ROWS}
+    WHERE account = %(account)s AND settled IN (0, 1) AND currency = %(currency)s
+        AND visible_from > %(mark)s AND visible_from < {NEVER}
+), looked AS MATERIALIZED (
+    SELECT seen_count FROM balance_guard.books
+    WHERE account = %(account)s AND currency = %(currency)s
+), book AS (
     UPDATE balance_guard.books SET unseen = unseen + %(amount)s
     WHERE account = %(account)s AND currency = %(currency)s
-        AND newest_mark <= %(mark)s AND unseen + %(amount)s <= %(room)s
+        AND seen_count = (SELECT seen_count FROM looked)
+        AND unseen + (SELECT promised FROM older) + %(amount)s <= %(room)s
     RETURNING nextval('balance_guard.events') AS event
 ), row AS (
     INSERT INTO {ROWS} (id, client_order_id, account, bot, process, pair, side, currency,
@@ -138,7 +147,7 @@ WITH these AS MATERIALIZED (
     GROUP BY account, currency ORDER BY account, currency
 ), book AS (
     UPDATE balance_guard.books b
-    SET unseen = unseen - gone.promised, newest_mark = greatest(newest_mark, %(mark)s)
+    SET unseen = unseen - gone.promised, seen_count = seen_count + 1
     FROM gone WHERE b.account = gone.account AND b.currency = gone.currency
 )
 SELECT coalesce(sum(number), 0), {RELAXED} FROM gone

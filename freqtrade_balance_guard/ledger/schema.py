@@ -225,7 +225,8 @@ POSTGRES = Schema(
                 account text NOT NULL,
                 currency text NOT NULL,
                 unseen numeric NOT NULL CHECK (unseen >= 0),
-                newest_mark bigint NOT NULL,
+                -- How often rows have left this sum because a snapshot showed them.
+                seen_count bigint NOT NULL,
                 PRIMARY KEY (account, currency)
             ) WITH (fillfactor = 10)
             """,

@@ -66,7 +66,12 @@ INSERT INTO reservations (id, client_order_id, group_id, account, bot, process, 
     currency, requested, held, committed, state, created_at, visible_from, settled, refusal)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', ?, ?, ?, ?, ?)
 """
+# Two texts: SQLite writes to an index as soon as its columns are named, also if they stay the same.
 UPDATE = """
+UPDATE reservations SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?
+WHERE client_order_id = ?
+"""
+UPDATE_AND_MOVE = """
 UPDATE reservations SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?,
     visible_from = ?, settled = ? WHERE client_order_id = ?
 """
@@ -245,7 +250,11 @@ def _move(db: Cursor, step: Step, stamp: Stamp) -> MoveResult:
     if after.known_at == PENDING:
         after = after._replace(known_at=written.lastrowid)
     row = (after.state.value, held, committed, after.order_id, after.known_at)
-    db.execute(UPDATE, (*row, after.visible_from, settled(after), after.client_order_id))
+    place = settled(after)
+    if after.visible_from == before.visible_from and place == settled(before):
+        db.execute(UPDATE, (*row, after.client_order_id))
+    else:
+        db.execute(UPDATE_AND_MOVE, (*row, after.visible_from, place, after.client_order_id))
     return Moved(after)
 
 

@@ -37,6 +37,7 @@ LABELS = {
     sqlite.ADD_HISTORY: "history",
     sqlite.INSERT: "row",
     sqlite.UPDATE: "row",
+    sqlite.UPDATE_AND_MOVE: "row",
     sqlite.SEEN: "row",
     "COMMIT": "commit",
 }
