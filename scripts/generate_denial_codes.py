@@ -118,10 +118,6 @@ EXPLANATIONS = {
         "could still be sold. The position stays as it is; selling all of it is always possible.",
         "Larger positions, or fewer and larger parts.",
     ),
-    DenialCode.NO_RATE: Explanation(
-        "Kept for a limit in dollars that cannot be converted into the stake currency.",
-        "Write limits in the stake currency.",
-    ),
     DenialCode.BALANCE_LAGGING: Explanation(
         "Live, spot: own money is under way (a sale that is filled, but not yet in the balance), "
         "and the entry would need it. It waits instead of going out smaller.",

@@ -18,7 +18,6 @@ class DenialCode(StrEnum):
     COST_BELOW_EXCHANGE_MINIMUM = "cost_below_exchange_minimum"
     NO_ROOM_FOR_EXIT = "no_room_for_exit"
     PARTIAL_EXIT_TOO_SMALL = "partial_exit_too_small"
-    NO_RATE = "no_rate"
     BALANCE_LAGGING = "balance_lagging"
     BALANCE_UNREADABLE = "balance_unreadable"
     MINIMUM_REJECTED = "minimum_rejected"
