@@ -91,7 +91,8 @@ def test_a_trade_under_the_minimum_is_stuck_and_one_above_it_is_not():
 LOG = """\
 2026-01-02 03:04:05,678 - freqtrade_balance_guard - WARNING - No order for ADA/USDT: a stake of \
 7.6 USDT is too small. [stake_below_minimum: stake=7.6, minimum=10.5]
-2026-01-02 03:04:06,678 - freqtrade_balance_guard - WARNING - No order for XRP/USDT: no. [cap_below_minimum]
+2026-01-02 03:04:06,678 - freqtrade_balance_guard - WARNING - No order for XRP/USDT: \
+no. [cap_below_minimum]
 2026-01-02 03:04:07,000 - freqtrade.wallets - WARNING - Minimum stake amount > available balance.
 2026-01-02 03:04:08,000 - freqtrade.worker - INFO - Bot heartbeat. [RUNNING: 1]
 """
