@@ -57,6 +57,8 @@ def to_decimal(value: object) -> Decimal:
     :param value: Decimal, int, float or numeric text; bool is no number
     :raises MoneyError: for None, bool, text that is no number, NaN and infinity
     """
+    if type(value) is float and math.isfinite(value):
+        return Decimal(repr(value))  # by far the most frequent
     if isinstance(value, bool) or value is None:
         raise MoneyError(f"{value!r} is not a number.")
     try:
