@@ -10,8 +10,8 @@ A reservation is flushed before the call returns; everything after it is not wai
 (``synchronous_commit = off``): a crash of the server at worst brings back money as held that was
 let go.
 
-Locks are taken in one order, which excludes deadlocks: reservations by client order id, then books
-by account and currency.
+Locks are taken in one order: reservations (by client order id where there are several), then books
+by account and currency. Where two of ``seen`` still meet, one is told so by the server and repeats.
 """
 
 from collections.abc import Collection, Sequence

@@ -131,17 +131,13 @@ SELECT bot, sum(held + committed) FROM {ROWS}
 WHERE account = %s AND settled IN (0, 1) AND currency = %s AND visible_from > %s GROUP BY bot
 """
 SEEN = f"""
-WITH these AS MATERIALIZED (
-    SELECT client_order_id FROM {ROWS}
+WITH row AS (
+    UPDATE {ROWS}
+    SET visible_from = %(mark)s, settled = CASE state WHEN 'committed' THEN 1 ELSE 0 END
     WHERE account = %(account)s AND settled = 0 AND visible_from = {NEVER}
         AND known_at <= %(mark)s
-        AND (%(currencies)s::text[] IS NULL OR currency = ANY(%(currencies)s))
-    ORDER BY client_order_id FOR UPDATE
-), row AS (
-    UPDATE {ROWS} r
-    SET visible_from = %(mark)s, settled = CASE state WHEN 'committed' THEN 1 ELSE 0 END
-    FROM these WHERE r.client_order_id = these.client_order_id AND r.visible_from = {NEVER}
-    RETURNING r.account, r.currency, r.held + r.committed AS promised
+        AND (%(currencies)s::text[] IS NULL OR currency = ANY(%(currencies)s::text[]))
+    RETURNING account, currency, held + committed AS promised
 ), gone AS (
     SELECT account, currency, sum(promised) AS promised, count(*) AS number FROM row
     GROUP BY account, currency ORDER BY account, currency

@@ -13,7 +13,8 @@ from freqtrade_balance_guard.ledger.reservation import Move
 
 AMOUNT = Decimal("12.5")
 PLENTY = Decimal(10**12)
-# A bot believes a new balance once per loop; between two of them it may place some orders.
+# A bot believes a new balance once per loop; between two of them it may place some orders. SQLite
+# sums what it has not seen yet with each check, so for it this number is part of the cost.
 ORDERS_PER_LOOP = 10
 
 
@@ -132,22 +133,26 @@ class RawPostgres:
 class Ours:
     """``ReservationLedger`` with everything it promises."""
 
-    def __init__(self, db_url, bot="bot", account="main"):
+    def __init__(self, db_url, bot="bot", account="main", per_loop=ORDERS_PER_LOOP):
         self.ledger: ReservationLedger = open_ledger(db_url, bot=bot, account=account)
         self.account = account
         self.funds = Funds(PLENTY, Decimal(0), 0)
         self.orders = 0
+        self.per_loop = per_loop
 
     def request(self, one):
         return Request(one, self.account, "COIN/USDT", "buy", "USDT", AMOUNT, self.funds)
 
     def reserve(self, one):
         self.orders += 1
-        if self.orders % ORDERS_PER_LOOP == 0:
-            mark = self.ledger.mark()
-            self.ledger.seen(mark)
-            self.funds = Funds(PLENTY, Decimal(0), mark)
+        if self.orders % self.per_loop == 0:
+            self.believe()
         return self.ledger.reserve(self.request(one))
+
+    def believe(self):
+        mark = self.ledger.mark()
+        self.ledger.seen(mark)
+        self.funds = Funds(PLENTY, Decimal(0), mark)
 
     def finish(self, one):
         return self.ledger.commit(one, AMOUNT)
