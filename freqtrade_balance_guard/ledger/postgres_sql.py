@@ -19,21 +19,26 @@ HISTORY_COLUMNS = (
 RELAXED = "set_config('synchronous_commit', 'off', true)"
 RELAX = f"SELECT {RELAXED}"
 
-# The usual reservation; without a row if it is too much, or if a snapshot was believed between the
-# moment that this statement looks at and the moment that it had the book's row for itself.
-RESERVE = f"""
-WITH older AS MATERIALIZED (
-    SELECT coalesce(sum(held + committed), 0) AS promised FROM {ROWS}
+# The usual reservation. With the newest snapshot the book's sum is all; with an older one also what
+# newer ones have shown, unless one was believed between the moment that this statement looks at and
+# the moment that it had the book for itself: then it has no row, as when it is too much. (The two
+# small questions are only asked if they are needed.)
+OLDER = f"""(
+    SELECT coalesce(sum(held + committed), 0) FROM {ROWS}
     WHERE account = %(account)s AND settled IN (0, 1) AND currency = %(currency)s
         AND visible_from > %(mark)s AND visible_from < {NEVER}
-), looked AS MATERIALIZED (
+)"""
+LOOKED = """(
     SELECT seen_count FROM balance_guard.books
     WHERE account = %(account)s AND currency = %(currency)s
-), book AS (
+)"""
+RESERVE = f"""
+WITH book AS (
     UPDATE balance_guard.books SET unseen = unseen + %(amount)s
     WHERE account = %(account)s AND currency = %(currency)s
-        AND seen_count = (SELECT seen_count FROM looked)
-        AND unseen + (SELECT promised FROM older) + %(amount)s <= %(room)s
+        AND unseen + %(amount)s <= %(room)s
+        AND (newest_mark <= %(mark)s
+            OR (seen_count = {LOOKED} AND unseen + {OLDER} + %(amount)s <= %(room)s))
     RETURNING nextval('balance_guard.events') AS event
 ), row AS (
     INSERT INTO {ROWS} (id, client_order_id, account, bot, process, pair, side, currency,
@@ -122,7 +127,7 @@ UPDATE {ROWS} SET state = %s, held = %s, committed = %s, order_id = %s, known_at
 ADD_TO_BOOK = """
 UPDATE balance_guard.books SET unseen = unseen + %s WHERE account = %s AND currency = %s
 """
-MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0) ON CONFLICT DO NOTHING"
+MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING"
 LOCK_BOOK = "SELECT 1 FROM balance_guard.books WHERE account = %s AND currency = %s FOR UPDATE"
 NEXT_EVENT = "SELECT nextval('balance_guard.events')"
 # What is held or used, of rows that this snapshot does not show.
@@ -143,7 +148,8 @@ WITH row AS (
     GROUP BY account, currency ORDER BY account, currency
 ), book AS (
     UPDATE balance_guard.books b
-    SET unseen = unseen - gone.promised, seen_count = seen_count + 1
+    SET unseen = unseen - gone.promised, seen_count = seen_count + 1,
+        newest_mark = greatest(newest_mark, %(mark)s)
     FROM gone WHERE b.account = gone.account AND b.currency = gone.currency
 )
 SELECT coalesce(sum(number), 0), {RELAXED} FROM gone

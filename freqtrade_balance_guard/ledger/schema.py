@@ -225,7 +225,8 @@ POSTGRES = Schema(
                 account text NOT NULL,
                 currency text NOT NULL,
                 unseen numeric NOT NULL CHECK (unseen >= 0),
-                -- How often rows have left this sum because a snapshot showed them.
+                -- The newest snapshot that showed some of it, and how often one did.
+                newest_mark bigint NOT NULL,
                 seen_count bigint NOT NULL,
                 PRIMARY KEY (account, currency)
             ) WITH (fillfactor = 10)

@@ -66,7 +66,8 @@ CREATE TABLE balance_guard.books (
     account text NOT NULL,
     currency text NOT NULL,
     unseen numeric NOT NULL CHECK (unseen >= 0),
-    -- How often rows have left this sum because a snapshot showed them.
+    -- The newest snapshot that showed some of it, and how often one did.
+    newest_mark bigint NOT NULL,
     seen_count bigint NOT NULL,
     PRIMARY KEY (account, currency)
 ) WITH (fillfactor = 10);
@@ -104,7 +105,7 @@ INSERT INTO balance_guard.history VALUES (13, 'v1-seen', '2026-01-01 00:00:00+00
 INSERT INTO balance_guard.history VALUES (14, 'v1-seen', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'bind', 'open', 7, 0, 'EX-3', NULL, NULL, '');
 INSERT INTO balance_guard.history VALUES (15, 'v1-refused', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'refuse', 'refused', 0, 0, NULL, NULL, NULL, '5000 USDT needed on kraken, 892.51 USDT available [insufficient_available: needed=5000, spendable=1000, floor=0, reserved_own=107.49, reserved_others=0, available=892.51]');
 INSERT INTO balance_guard.history VALUES (16, 'v1-sell', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'reserve', 'reserved', 3, 0, NULL, NULL, NULL, 'entry');
-INSERT INTO balance_guard.books VALUES ('kraken', 'USDT', 30.50, 1);
-INSERT INTO balance_guard.books VALUES ('kraken', 'COIN', 3, 0);
+INSERT INTO balance_guard.books VALUES ('kraken', 'USDT', 30.50, 14, 1);
+INSERT INTO balance_guard.books VALUES ('kraken', 'COIN', 3, 0, 0);
 INSERT INTO balance_guard.beats VALUES ('kraken', 'old', 'old-1', 1, '2026-01-01 00:00:00+00:00', '{"pairs": ["COIN/USDT"]}');
 SELECT setval('balance_guard.events', 16);
