@@ -45,14 +45,14 @@ def test_after_buys_no_order_is_refused_or_larger_than_what_is_there(tmp_path, s
             rehearsed.wait_orders("buy", 1)
             rehearsed.bot.wait_loops(20, timeout=120)
             recoveries = len(rehearsed.bot.lines("Trying to recover|Not enough .* in wallet"))
-            return rehearsed.refused_orders().total(), recoveries, overdrawn(rehearsed.exchange)
+            refused = rehearsed.refused_orders().total()
+            entered = {order["pair"] for order in rehearsed.orders("buy")}
+            return refused, recoveries, overdrawn(rehearsed.exchange), len(entered)
 
     seen = side_by_side(run, "plain", way)
-    figure(
-        f"lag after buys, {settings}: (refused, recoveries)", {w: s[:2] for w, s in seen.items()}
-    )
+    figure(f"lag after buys, {settings}: (refused, recoveries, too large, pairs entered)", seen)
     assert seen["plain"][0] >= 2, "plain freqtrade is in trouble here"
-    assert seen[way] == (0, 0, [])
+    assert seen[way] == (0, 0, [], len(pairs))
 
 
 @pytest.mark.parametrize("way", GUARDED)
