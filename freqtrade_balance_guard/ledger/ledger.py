@@ -45,7 +45,7 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp, Store
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp, Store
 from freqtrade_balance_guard.money import Money
 
 
@@ -272,6 +272,15 @@ class ReservationLedger:
         """What happened on the account after the event ``after``, of all bots."""
         where = account or self.account
         return self._ask(lambda: self.store.changes(where, after))
+
+    def outlook(self, currency: str, after: int, *, account: str | None = None) -> Outlook:
+        """What happened on the account after the event ``after``, and what that is complete for.
+
+        Who has subtracted all of it from what he may spend of ``currency`` asks with
+        ``Funds(spendable, floor, since=outlook.since)``.
+        """
+        where = account or self.account
+        return self._ask(lambda: self.store.outlook(where, currency, after))
 
     # Who is alive
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from threading import RLock
 
-from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
     Holds,
@@ -17,7 +17,7 @@ from freqtrade_balance_guard.ledger.results import (
     ReserveResult,
 )
 from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -62,7 +62,7 @@ class MemoryStore:
                     return replay(batch, asked)
             if len(batch) > 1 and (conflict := repeated_id(batch)):
                 return conflict
-            refusal = judge(batch, stamp.bot, self._unseen)
+            refusal = judge(batch, stamp.bot, self._against)
             if refusal is not None:
                 return self._refuse(batch, refusal, stamp)
             if len(batch) == 1:
@@ -172,6 +172,22 @@ class MemoryStore:
                 others = EXACT.add(others, amount)
         return own, others
 
+    def _against(
+        self, account: str, currency: str, funds: Funds, bot: str
+    ) -> tuple[Decimal, Decimal]:
+        if funds.since is None:
+            return self._unseen(account, currency, funds.mark, bot)
+        own = others = ZERO
+        for row in reversed(self._rows.values()):
+            if row.id <= funds.since:
+                break
+            if (row.account, row.currency) == (account, currency):
+                if row.bot == bot:
+                    own = EXACT.add(own, row.promised)
+                else:
+                    others = EXACT.add(others, row.promised)
+        return own, others
+
     def _count(self, account: str, currency: str, mark: int) -> dict[str, Decimal]:
         """The same from the rows, for a snapshot older than the newest that somebody believed."""
         count = Book()
@@ -214,6 +230,11 @@ class MemoryStore:
                 for number, line in enumerate(new, after + 1)
                 if isinstance(line[0], Reservation) and line[0].account == account
             ]
+
+    def outlook(self, account: str, currency: str, after: int) -> Outlook:
+        with self._lock:
+            last = len(self._history)
+            return Outlook(last, last, self.changes(account, after))
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         with self._lock:

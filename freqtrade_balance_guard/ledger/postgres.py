@@ -14,7 +14,7 @@ Locks are taken in one order: reservations (by client order id where there are s
 by account and currency. Where two of ``seen`` still meet, one is told so by the server and repeats.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -24,10 +24,12 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     ADD_HISTORY,
     ADD_TO_BOOK,
     BEAT,
+    CHANGES,
     FIND,
     FROM,
     HISTORY_COLUMNS,
     INSERT,
+    LAST_EVENT,
     LOCK_BOOK,
     LOCK_ROWS,
     MAKE_BOOK,
@@ -39,8 +41,9 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     STEPS,
     UNSEEN,
     UPDATE,
+    YOUNGER,
 )
-from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import (
     ALWAYS,
     EXACT,
@@ -70,11 +73,14 @@ from freqtrade_balance_guard.ledger.rows import (
 )
 from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
 from freqtrade_balance_guard.ledger.schema import POSTGRES, Schema
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
 Values = dict[str, Any]
+
+# So many events may become readable after one with a higher number.
+LATE_EVENTS = 100
 
 
 class PostgresStore:
@@ -92,7 +98,7 @@ class PostgresStore:
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
         request = batch[0]
         try:
-            if len(batch) == 1 and request.funds is not None:
+            if len(batch) == 1 and request.funds is not None and request.funds.since is None:
                 usual = partial(_reserve_usual, request=request, stamp=stamp, why=why)
                 made = self._link.run(usual, again=True)
                 if made is not None:
@@ -128,7 +134,7 @@ class PostgresStore:
     # Reading
 
     def mark(self) -> int:
-        return int(self._ask("SELECT coalesce(max(event), 0) FROM balance_guard.history")[0][0])
+        return int(self._ask(LAST_EVENT)[0][0])
 
     def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
         newest = NEVER - 1 if mark is None else mark
@@ -170,14 +176,21 @@ class PostgresStore:
         return [Entry._make(row) for row in self._ask(sql, {"id": client_order_id})]
 
     def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
-        of_row = ", ".join(f"r.{name}" for name in COLUMNS.split(", "))
-        sql = (
-            f"SELECT {HISTORY_COLUMNS}, {of_row} FROM balance_guard.history h "  # noqa: S608
-            f"JOIN {ROWS} r ON r.client_order_id = h.client_order_id WHERE h.event > %(after)s "
-            "AND r.account = %(account)s AND r.state <> 'refused' ORDER BY h.event"
-        )
-        rows = self._ask(sql, {"after": after, "account": account})
-        return [(Entry._make(row[:13]), _reservation(row[13:])) for row in rows]
+        rows = self._ask(CHANGES, {"after": after, "account": account})
+        return [_change(row) for row in rows]
+
+    def outlook(self, account: str, currency: str, after: int) -> Outlook:
+        rows = self._ask(CHANGES, {"after": after, "account": account})
+        changes = [_change(row) for row in rows]
+        # A book gives its reservations their numbers under its lock, so that the newest one that
+        # this statement saw is the newest one that there was.
+        made = [
+            entry.event
+            for entry, row in changes
+            if entry.what == "reserve" and row.currency == currency
+        ]
+        last = changes[-1][0].event if changes else after
+        return Outlook(max(made, default=after), max(after, last - LATE_EVENTS), changes)
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         rows = self._ask("SELECT account, currency, unseen FROM balance_guard.books")
@@ -254,7 +267,7 @@ def _reserve_slowly(link: Link, batch: Sequence[Request], stamp: Stamp, why: str
             return replay(batch, asked)
         if conflict := repeated_id(batch):
             return conflict
-        refusal = judge(batch, stamp.bot, partial(_unseen, link))
+        refusal = judge(batch, stamp.bot, partial(_against, link))
         if refusal is not None:
             _refuse(link, batch, refusal, stamp)
             return refusal
@@ -331,11 +344,23 @@ def _next_event(link: Link) -> int:
     return int(row[0]) if row else 0
 
 
+def _against(
+    link: Link, account: str, currency: str, funds: Funds, bot: str
+) -> tuple[Decimal, Decimal]:
+    if funds.since is None:
+        return _unseen(link, account, currency, funds.mark, bot)
+    return _sums(link.execute(YOUNGER, (account, currency, funds.since)), bot)
+
+
 def _unseen(
     link: Link, account: str, currency: str, mark: int, bot: str
 ) -> tuple[Decimal, Decimal]:
+    return _sums(link.execute(UNSEEN, (account, currency, mark)), bot)
+
+
+def _sums(rows: Iterable[tuple[Any, ...]], bot: str) -> tuple[Decimal, Decimal]:
     own = others = ZERO
-    for holder, promised in link.execute(UNSEEN, (account, currency, mark)):
+    for holder, promised in rows:
         if holder == bot:
             own = promised
         else:
@@ -360,6 +385,10 @@ def _made(event: int, request: Request, group: str | None, stamp: Stamp) -> Rese
     who = (event, client_order_id, group, account, stamp.bot, stamp.process, pair, side, currency)
     amounts = (amount, amount, ZERO)
     return Reservation(*who, *amounts, State.RESERVED, stamp.at, None, None, NEVER)
+
+
+def _change(row: tuple[Any, ...]) -> tuple[Entry, Reservation]:
+    return Entry._make(row[:13]), _reservation(row[13:])
 
 
 def _reservation(row: tuple[Any, ...]) -> Reservation:

@@ -130,6 +130,17 @@ UPDATE balance_guard.books SET unseen = unseen + %s WHERE account = %s AND curre
 MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING"
 LOCK_BOOK = "SELECT 1 FROM balance_guard.books WHERE account = %s AND currency = %s FOR UPDATE"
 NEXT_EVENT = "SELECT nextval('balance_guard.events')"
+# What was reserved after one of them, for who has everything before it in his numbers.
+YOUNGER = f"""
+SELECT bot, sum(held + committed) FROM {ROWS}
+WHERE account = %s AND settled IN (0, 1) AND currency = %s AND id > %s GROUP BY bot
+"""
+CHANGES = f"""
+SELECT {HISTORY_COLUMNS}, {", ".join(f"r.{name}" for name in COLUMNS.split(", "))}
+FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
+WHERE h.event > %(after)s AND r.account = %(account)s AND r.state <> 'refused' ORDER BY h.event
+"""
+LAST_EVENT = "SELECT coalesce(max(event), 0) FROM balance_guard.history"
 # What is held or used, of rows that this snapshot does not show.
 UNSEEN = f"""
 SELECT bot, sum(held + committed) FROM {ROWS}

@@ -20,11 +20,16 @@ class Funds(NamedTuple):
     ``spendable`` and ``floor`` in the request's currency. ``mark`` is what ``ledger.mark()`` gave
     *before* the request for that snapshot began: reservations that became visible later are
     subtracted, earlier ones are in the numbers already.
+
+    ``since`` is for who follows the account's orders himself (``ledger.outlook``): everything up to
+    that reservation is subtracted from ``spendable`` already, and only what was reserved after it
+    still is. The mark then means nothing.
     """
 
     spendable: Decimal
     floor: Decimal
-    mark: int
+    mark: int = 0
+    since: int | None = None
 
 
 class Request(NamedTuple):
@@ -53,7 +58,7 @@ class Request(NamedTuple):
         if not amount:
             raise MoneyError("A reservation of 0 reserves nothing.")
         if funds is not None:
-            spendable, floor, _ = funds
+            spendable, floor, _, _ = funds
             check_amount(floor, "floor")
             check_number(spendable, "spendable")  # may be negative: an overdrawn account
         if side not in SIDES:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import (
     ALWAYS,
     ENDED,
@@ -36,8 +36,8 @@ from freqtrade_balance_guard.money import ZERO, format_amount
 
 _add = EXACT.add
 
-# What a snapshot does not show: (account, currency, its mark, bot) -> that bot's and the others'.
-Unseen = Callable[[str, str, int, str], tuple[Decimal, Decimal]]
+# What these funds do not show: (account, currency, funds, bot) -> that bot's and the others'.
+Unseen = Callable[[str, str, Funds, str], tuple[Decimal, Decimal]]
 
 
 class Asked(NamedTuple):
@@ -54,8 +54,8 @@ def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
         _, account, _, _, currency, amount, funds = request
         before = taken.get((account, currency), ZERO) if taken else ZERO
         if funds is not None:
-            spendable, floor, mark = funds
-            own, others = unseen(account, currency, mark, bot)
+            spendable, floor, _, _ = funds
+            own, others = unseen(account, currency, funds, bot)
             gone = _add(_add(floor, own), _add(others, before))
             available = EXACT.subtract(spendable, gone)
             if amount > available:

@@ -7,14 +7,14 @@ that was let go, which is the safe side and is settled at the next start. So a r
 end cost one flush, whatever happens between them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.ledger.requests import Request, Step
+from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import (
     ALWAYS,
     EXACT,
@@ -45,7 +45,7 @@ from freqtrade_balance_guard.ledger.rows import (
 from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
 from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
 from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Stamp
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -61,6 +61,14 @@ UNSEEN = """
 SELECT bot, CASE held WHEN '0' THEN committed ELSE requested END FROM reservations
 WHERE account = ?1 AND settled IN (0, 1) AND currency = ?2 AND visible_from > ?3
 """
+# What was reserved after one of them, for who has everything before it in his numbers.
+YOUNGER = """
+SELECT r.bot, CASE r.held WHEN '0' THEN r.committed ELSE r.requested END
+FROM history h JOIN reservations r ON r.client_order_id = h.client_order_id
+WHERE h.event > ?3 AND h.what = 'reserve' AND r.account = ?1 AND r.currency = ?2
+    AND r.settled IN (0, 1)
+"""
+LAST_EVENT = "SELECT max(event) FROM history"
 INSERT = """
 INSERT INTO reservations (id, client_order_id, group_id, account, bot, process, pair, side,
     currency, requested, held, committed, state, created_at, visible_from, settled, refusal)
@@ -87,6 +95,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 HISTORY_COLUMNS = (
     "h.event, h.client_order_id, h.at, h.bot, h.process, h.what, h.state, h.held, h.committed, "
     "h.order_id, h.received, h.received_currency, h.why"
+)
+CHANGES = (
+    f"SELECT {HISTORY_COLUMNS}, {', '.join(f'r.{name}' for name in COLUMNS.split(', '))} "  # noqa: S608
+    "FROM history h JOIN reservations r ON r.client_order_id = h.client_order_id "
+    "WHERE h.event > ? AND r.account = ? AND r.state <> 'refused' ORDER BY h.event"
 )
 
 
@@ -127,8 +140,7 @@ class SqliteStore:
     # Reading
 
     def mark(self) -> int:
-        row = self._file.read(lambda db: db.execute("SELECT max(event) FROM history").fetchone())
-        return int(row[0] or 0)
+        return self._file.read(_last_event)
 
     def holds(self, account: str, currency: str, mark: int | None, bot: str) -> Holds:
         newest = NEVER - 1 if mark is None else mark
@@ -166,18 +178,16 @@ class SqliteStore:
         )
 
     def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
-        of_row = ", ".join(f"r.{name}" for name in COLUMNS.split(", "))
-        sql = (
-            f"SELECT {HISTORY_COLUMNS}, {of_row} FROM history h JOIN reservations r "  # noqa: S608
-            "ON r.client_order_id = h.client_order_id "
-            "WHERE h.event > ? AND r.account = ? AND r.state <> 'refused' ORDER BY h.event"
-        )
-        return self._file.read(
-            lambda db: [
-                (_entry(row[:13]), _reservation(row[13:]))
-                for row in db.execute(sql, [after, account])
-            ]
-        )
+        return self._file.read(lambda db: _changes(db, account, after))
+
+    def outlook(self, account: str, currency: str, after: int) -> Outlook:
+        def look(db: Cursor) -> Outlook:
+            # Events get their numbers one after the other: what is up to the last one is complete,
+            # and what is written between the two questions is handed out again next time.
+            last = _last_event(db)
+            return Outlook(last, last, _changes(db, account, after))
+
+        return self._file.read(look)
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         return {}  # summed afresh each time
@@ -204,7 +214,7 @@ def _reserve(db: Cursor, batch: Sequence[Request], stamp: Stamp, why: str) -> Re
             return replay(batch, [_find(db, one.client_order_id) for one in batch])
     if len(batch) > 1 and (conflict := repeated_id(batch)):
         return conflict
-    refusal = judge(batch, stamp.bot, partial(_holds, db))
+    refusal = judge(batch, stamp.bot, partial(_against, db))
     if refusal is not None:
         _refuse(db, batch, refusal, stamp)
         return refusal
@@ -258,14 +268,36 @@ def _move(db: Cursor, step: Step, stamp: Stamp) -> MoveResult:
     return Moved(after)
 
 
+def _against(
+    db: Cursor, account: str, currency: str, funds: Funds, bot: str
+) -> tuple[Decimal, Decimal]:
+    if funds.since is None:
+        return _holds(db, account, currency, funds.mark, bot)
+    return _sums(db.execute(YOUNGER, (account, currency, funds.since)), bot)
+
+
 def _holds(db: Cursor, account: str, currency: str, mark: int, bot: str) -> tuple[Decimal, Decimal]:
+    return _sums(db.execute(UNSEEN, (account, currency, mark)), bot)
+
+
+def _sums(rows: Iterable[tuple[str, str]], bot: str) -> tuple[Decimal, Decimal]:
     own = others = ZERO
-    for holder, promised in db.execute(UNSEEN, (account, currency, mark)):
+    for holder, promised in rows:
         if holder == bot:
             own = EXACT.add(own, Decimal(promised))
         else:
             others = EXACT.add(others, Decimal(promised))
     return own, others
+
+
+def _last_event(db: Cursor) -> int:
+    return int(db.execute(LAST_EVENT).fetchone()[0] or 0)
+
+
+def _changes(db: Cursor, account: str, after: int) -> list[tuple[Entry, Reservation]]:
+    return [
+        (_entry(row[:13]), _reservation(row[13:])) for row in db.execute(CHANGES, [after, account])
+    ]
 
 
 def _find(db: Cursor, client_order_id: str) -> Asked:

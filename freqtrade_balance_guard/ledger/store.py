@@ -52,6 +52,18 @@ class Beat(NamedTuple):
     about: str  # JSON for `doctor`: pairs, fingerprint of the API key, trading mode
 
 
+class Outlook(NamedTuple):
+    """An account as of one instant, for a bot that follows what the others do.
+
+    ``since`` is the newest reservation of one currency (for ``Funds``); ``after`` is where the next
+    ``changes`` should begin; ``changes`` may contain lines that were handed out before.
+    """
+
+    since: int
+    after: int
+    changes: list[tuple[Entry, Reservation]]
+
+
 class Store(Protocol):
     """Where reservations are kept."""
 
@@ -95,6 +107,9 @@ class Store(Protocol):
 
         On PostgreSQL an event may become readable a moment after one with a higher number.
         """
+
+    def outlook(self, account: str, currency: str, after: int) -> Outlook:
+        """What happened after ``after``, and up to which reservation that is complete."""
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         """Per account and currency the sum of what no snapshot shows, where one is kept."""
