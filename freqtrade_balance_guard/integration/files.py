@@ -1,0 +1,48 @@
+"""Where a bot keeps what it must not forget, and under which account: read from its config.
+
+One place, so that a running bot and the console that looks at it can never disagree. Needs no
+freqtrade; the config is what freqtrade has merged.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from freqtrade_balance_guard.settings import GuardSettings
+
+
+LIVE_FILE = "balance_guard.sqlite"
+DRY_RUN_FILE = "balance_guard.dryrun.sqlite"
+DRY_RUN_ACCOUNT = "-dry"
+
+
+def is_dry_run(config: dict[str, Any]) -> bool:
+    """Whether this bot plays with simulated money; freqtrade's default is that it does."""
+    return bool(config.get("dry_run", True))
+
+
+def local_file(config: dict[str, Any]) -> Path:
+    """The guard's own SQLite file: believed balances, last decisions, commands to the bot.
+
+    In the user data directory also when the ledger is elsewhere. Absolute: the console may be
+    started in another directory than the bot.
+    """
+    name = DRY_RUN_FILE if is_dry_run(config) else LIVE_FILE
+    return (Path(config["user_data_dir"]) / name).absolute()
+
+
+def ledger_url(config: dict[str, Any], settings: GuardSettings) -> str:
+    """The ledger's address, with its password if it has one: never show it.
+
+    An address that the user wrote holds in dry-run too; there the account's own name keeps
+    simulated and real money apart.
+    """
+    written = settings.ledger.db_url
+    if written is not None:
+        return written.get_secret_value()
+    return f"sqlite:///{local_file(config)}"
+
+
+def ledger_account(config: dict[str, Any], settings: GuardSettings) -> str:
+    """The account that the bot's reservations belong to: in dry-run never the real one."""
+    account = settings.ledger.account or str(config["exchange"]["name"]).lower()
+    return f"{account}{DRY_RUN_ACCOUNT}" if is_dry_run(config) else account
