@@ -1,0 +1,1 @@
+"""Every order on its way: promised money, client order id, outcome. Knows no exchange."""

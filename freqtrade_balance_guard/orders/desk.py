@@ -1,0 +1,341 @@
+"""The desk that every order of a bot passes: money promised, intent on disk, outcome known.
+
+The desk knows orders only as ``Ticket``s and the exchange only as somebody who can be asked for
+one. It never raises at an exit: what cannot be written now is kept and written when the ledger is
+back.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.ledger import (
+    Conflict,
+    Funds,
+    LedgerUnavailable,
+    Moved,
+    Refused,
+    Request,
+    Reservation,
+    ReservationLedger,
+    Step,
+)
+from freqtrade_balance_guard.ledger import Move as LedgerMove
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.market import FLOAT_HAIR
+from freqtrade_balance_guard.money import exact
+from freqtrade_balance_guard.orders.answers import Absent, Ask, Found
+from freqtrade_balance_guard.orders.milestones import reach
+from freqtrade_balance_guard.orders.terms import Purpose, Terms, read_report
+from freqtrade_balance_guard.orders.ticket import Ticket, ticket_of, why_of
+
+
+logger = logging.getLogger(__name__)
+
+# How long a lost reply is asked for before freqtrade gets its error, and the longest single try.
+ENTRY_PATIENCE_SECONDS = 5.0
+EXIT_PATIENCE_SECONDS = 1.0
+# Between two tries; doubled each time.
+FIRST_PAUSE_SECONDS = 0.25
+# A request may still be on its way. What the exchange has not got so long after it was sent, and
+# says so twice with this pause, it will never get.
+GONE_AFTER_SECONDS = 10.0
+TWICE_WITHIN_SECONDS = 1.0
+# An order that nobody has asked for so long is asked for by us.
+UNWATCHED_SECONDS = 60.0
+
+
+class OrderDesk:
+    """One run of one bot.
+
+    :param new_id: makes a client order id
+    :param ask: asks the exchange for an order
+    :param wait: sleeps so many seconds
+    """
+
+    def __init__(
+        self,
+        ledger: ReservationLedger,
+        *,
+        new_id: Callable[[], str],
+        ask: Ask,
+        clock: Clock,
+        wait: Callable[[float], None],
+        is_margin: bool = False,
+    ) -> None:
+        self.ledger = ledger
+        # Why the ledger cannot be used at the moment; empty while it can.
+        self.trouble = ""
+        self._new_id = new_id
+        self._ask = ask
+        self._clock = clock
+        self._wait = wait
+        self._is_margin = is_margin
+        self._tickets: dict[str, Ticket] = {}
+        self._by_order: dict[str, str] = {}
+        self._left_by_others: dict[str, Ticket] = {}
+        self._is_recovered = False
+
+    # Before the order leaves
+
+    def open_entry(self, terms: Terms, funds: Funds | None) -> Ticket | Denied:
+        """Promise the money for an entry. Only with a ticket may it leave.
+
+        :param funds: None: its money was promised before (a replacement)
+        """
+        reach("checked")
+        ticket = self._new_ticket(terms)
+        try:
+            refusal = self._reserve(ticket, funds)
+            if refusal is not None:
+                return refusal
+            reach("reserved")
+            moved = self.ledger.send(ticket.client_order_id)
+        except LedgerUnavailable as error:
+            return self.unavailable(error)
+        if not isinstance(moved, Moved):
+            return Denied(DenialCode.GUARD_ERROR, f"the ledger let the order not go out: {moved}")
+        self._tickets[ticket.client_order_id] = ticket
+        reach("sent")
+        return ticket
+
+    def open_exit(self, terms: Terms) -> Ticket:
+        """Book an exit; whatever happens here, it may leave."""
+        reach("checked")
+        ticket = self._new_ticket(terms)
+        self._tickets[ticket.client_order_id] = ticket
+        ticket.is_told = False
+        self._tell(ticket)
+        reach("sent")
+        return ticket
+
+    def _new_ticket(self, terms: Terms) -> Ticket:
+        return Ticket(self._new_id(), terms, self._clock.wall(), self._clock.monotonic())
+
+    @exact
+    def _reserve(self, ticket: Ticket, funds: Funds | None) -> Denied | None:
+        """:raises LedgerUnavailable: nothing is known to be reserved"""
+        terms = ticket.terms
+        amount = terms.locks.amount
+        if funds is not None:
+            room = funds.spendable - funds.floor
+            # A market order may lock less than its bound; and what is exactly enough may, after
+            # freqtrade's floats, be a hair too much.
+            least = min(terms.at_least, max(room, terms.at_least / FLOAT_HAIR))
+            amount = max(least, min(amount, room))
+        result = self.ledger.reserve(self._request(ticket, funds, amount), why_of(terms))
+        if isinstance(result, Refused):
+            return Denied(DenialCode(result.code.value), result.sentence, result.numbers)
+        if isinstance(result, Conflict):
+            return Denied(DenialCode.GUARD_ERROR, f"{result.sentence} ({result.client_order_id})")
+        ticket.is_booked = True
+        return None
+
+    def _request(self, ticket: Ticket, funds: Funds | None, amount: Any) -> Request:
+        terms = ticket.terms
+        return Request(
+            ticket.client_order_id,
+            self.ledger.account,
+            terms.pair,
+            terms.side,
+            terms.locks.currency,
+            amount,
+            funds,
+        )
+
+    def unavailable(self, error: LedgerUnavailable) -> Denied:
+        """The refusal while the ledger cannot be used; the first one of an outage is logged."""
+        if not self.trouble:
+            logger.warning(
+                "The ledger cannot be used (%s). No new entry until it can; exits go on.", error
+            )
+        self.trouble = str(error)
+        return Denied(
+            DenialCode.LEDGER_UNAVAILABLE, f"the ledger cannot be used: {self.trouble.rstrip('.')}"
+        )
+
+    # What became of it
+
+    def report(self, ticket: Ticket, order: Mapping[str, Any]) -> None:
+        """The exchange has it, and says this of it (ccxt's shape)."""
+        report = read_report(order, ticket.terms)
+        if ticket.learn(report):
+            self._by_order[report.order_id] = ticket.client_order_id
+            self._tickets[ticket.client_order_id] = ticket
+            self._tell(ticket)
+
+    def refused(self, ticket: Ticket, why: str) -> None:
+        """The exchange said no: it was never there."""
+        reach("refused")
+        ticket.refuse(why)
+        self._tell(ticket)
+
+    def observe(self, order_id: str, order: Mapping[str, Any]) -> None:
+        """An answer about any order; those that are not ours are none of our business."""
+        client_order_id = self._by_order.get(order_id)
+        if client_order_id is None:
+            return
+        ticket = self._tickets[client_order_id]
+        ticket.asked_at = self._clock.monotonic()
+        report = read_report({**order, "id": order_id}, ticket.terms)
+        if ticket.learn(report):
+            reach("filled")
+            self._tell(ticket)
+            reach("booked")
+
+    def resolve(self, ticket: Ticket) -> Mapping[str, Any] | None:
+        """Ask for an order whose reply was lost, for as long as its kind allows.
+
+        :return: the order; None if it is not there, or nobody could say
+        """
+        patience = ENTRY_PATIENCE_SECONDS if ticket.is_entry else EXIT_PATIENCE_SECONDS
+        ends = self._clock.monotonic() + patience
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            order = self.ask(ticket, max(ends - self._clock.monotonic(), FIRST_PAUSE_SECONDS))
+            now = self._clock.monotonic()
+            if order is not None or ticket.is_refused or now + pause >= ends:
+                return order
+            if ticket.absent_since is not None and now - ticket.absent_since > TWICE_WITHIN_SECONDS:
+                return None  # it may still arrive; the pair waits, but not the whole bot
+            self._wait(pause)
+            pause *= 2
+
+    def ask(self, ticket: Ticket, seconds: float) -> Mapping[str, Any] | None:
+        """Ask once. What was never there, and will not come any more, is released.
+
+        :return: the order, if it is there
+        """
+        answer = self._ask(ticket, seconds)
+        now = ticket.asked_at = self._clock.monotonic()
+        if isinstance(answer, Found):
+            reach("found")
+            return answer.order
+        if not isinstance(answer, Absent):
+            ticket.absent_since = None
+            return None
+        if ticket.absent_since is None:
+            ticket.absent_since = now
+        is_old = now - ticket.sent_at >= GONE_AFTER_SECONDS
+        if is_old and now - ticket.absent_since >= TWICE_WITHIN_SECONDS:
+            self.refused(ticket, "the exchange does not know it")
+        return None
+
+    def give_up(self, ticket: Ticket) -> None:
+        """Do not wait any more for an exit that the exchange did not know when it was asked."""
+        if ticket.absent_since is not None:
+            self.refused(ticket, "the exchange did not know it when the next one was sent")
+
+    # Once per loop
+
+    def unresolved(self, pair: str | None = None) -> list[Ticket]:
+        """Orders of which nobody knows whether they exist."""
+        return [
+            ticket
+            for ticket in list(self._tickets.values())
+            if not ticket.is_resolved and pair in (None, ticket.pair)
+        ]
+
+    def unwatched(self) -> list[Ticket]:
+        """Orders that went on when they were last seen, and were not seen for a while."""
+        oldest = self._clock.monotonic() - UNWATCHED_SECONDS
+        return [
+            ticket
+            for ticket in list(self._tickets.values())
+            if ticket.order_id is not None and not ticket.is_over and ticket.asked_at < oldest
+        ]
+
+    def catch_up(self) -> None:
+        """Tell the ledger what it could not be told, and take up what an earlier run has left.
+
+        :raises LedgerUnavailable: it still cannot be told
+        """
+        if not self._is_recovered:
+            self.take_up(self.ledger.unfinished(account=self.ledger.account, bot=self.ledger.bot))
+            self._is_recovered = True
+        was_down, self.trouble = self.trouble, ""
+        for ticket in list(self._tickets.values()):
+            if not ticket.is_told:
+                self._tell(ticket)
+        if was_down and not self.trouble:
+            logger.info("The ledger can be used again.")
+        self.ledger.expire_unsent()
+
+    def take_up(self, rows: Iterable[Reservation]) -> list[Ticket]:
+        """Follow from now on what another run of this bot has left without an end."""
+        taken = []
+        for row in rows:
+            if row.process != self.ledger.process and row.client_order_id not in self._tickets:
+                ticket = self._ticket_of(row)
+                self._tickets[row.client_order_id] = ticket
+                if row.order_id is not None:
+                    self._by_order[row.order_id] = row.client_order_id
+                taken.append(ticket)
+        return taken
+
+    def left_by_dead_bots(self) -> list[Ticket]:
+        """What dead bots of the account have left; whoever is alive settles it.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        rows = [row for row in self.ledger.abandoned() if row.bot != self.ledger.bot]
+        known = self._left_by_others
+        self._left_by_others = {
+            row.client_order_id: known.get(row.client_order_id) or self._ticket_of(row)
+            for row in rows
+        }
+        return list(self._left_by_others.values())
+
+    def settle(self, ticket: Ticket, order: Mapping[str, Any]) -> None:
+        """Book what the exchange says of an order of a dead bot."""
+        if ticket.learn(read_report(order, ticket.terms)):
+            self._tell(ticket)
+
+    def _ticket_of(self, row: Reservation) -> Ticket:
+        age = (self._clock.wall() - row.created_at).total_seconds()
+        history = self.ledger.history(row.client_order_id)
+        why = history[0].why if history else ""
+        sent_at = self._clock.monotonic() - max(age, 0)
+        return ticket_of(row, why, sent_at, is_margin=self._is_margin)
+
+    # The ledger
+
+    def _tell(self, ticket: Ticket) -> None:
+        """Write what is new of ``ticket``; what cannot be written is kept for later."""
+        if self.trouble:
+            return
+        try:
+            if not ticket.is_booked:
+                self._reserve(ticket, None)
+                reach("reserved")
+                if ticket.is_resolved:
+                    self.ledger.send(ticket.client_order_id)
+            step = ticket.step()
+            if step is not None:
+                self._take(ticket, step)
+        except LedgerUnavailable as error:
+            self.unavailable(error)
+            return
+        except Exception:
+            # An order is on its way or on the exchange; failing here would hide it from freqtrade.
+            logger.exception("The ledger could not be told of an order of %s.", ticket.pair)
+        ticket.is_told = True
+        if ticket.report is not None and not ticket.is_over:
+            reach("bound")
+        if ticket.is_over:
+            self._forget(ticket)
+
+    def _take(self, ticket: Ticket, step: Step) -> None:
+        result = self.ledger.settle(step)[0]
+        if isinstance(result, Moved) or step.move is LedgerMove.SEND:
+            return
+        logger.debug("The ledger on %s: %s", ticket.client_order_id, result)
+
+    def _forget(self, ticket: Ticket) -> None:
+        self._tickets.pop(ticket.client_order_id, None)
+        if ticket.order_id is not None:
+            self._by_order.pop(ticket.order_id, None)
+
+
+__all__ = ["OrderDesk", "Purpose"]

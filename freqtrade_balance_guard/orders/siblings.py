@@ -1,0 +1,60 @@
+"""The other bots of the account: what they promised, spent and received, as our own book sees it.
+
+They are read from the ledger, where each writes what its orders do. To our balance book that is
+own money under way: a balance that lacks a sibling's purchase lags, it has not changed by itself.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.own_orders import Shared
+from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
+
+
+class _Brought(NamedTuple):
+    currency: str
+    amount: Decimal
+
+
+class Siblings:
+    """Looks at the ledger and tells the book.
+
+    :param currency: what this bot spends
+    """
+
+    def __init__(self, ledger: ReservationLedger, currency: str) -> None:
+        self._ledger = ledger
+        self._currency = currency
+        self._after: int | None = None
+        self._brought: dict[str, _Brought] = {}
+
+    def look(self, book: BalanceBook, now: float) -> int:
+        """Tell ``book`` what is new.
+
+        :param now: monotonic seconds
+        :return: ``Funds.since``: up to which reservation the book knows everything
+        :raises LedgerUnavailable: it cannot be read; the book may lack something
+        """
+        after, rows = self._after, []
+        if after is None:
+            after = self._ledger.mark()
+            rows = self._ledger.unfinished(account=self._ledger.account)
+        outlook = self._ledger.outlook(self._currency, after)
+        newest = {row.client_order_id: row for row in rows}
+        for entry, row in outlook.changes:
+            newest[row.client_order_id] = row
+            if entry.received is not None and entry.received_currency is not None:
+                brought = _Brought(entry.received_currency, entry.received)
+                self._brought[row.client_order_id] = brought
+        for client_order_id, row in newest.items():
+            if row.bot != self._ledger.bot:
+                book.share(client_order_id, self._shared(row), now)
+            if not row.unfinished:
+                self._brought.pop(client_order_id, None)
+        self._after = outlook.after
+        return outlook.since
+
+    def _shared(self, row: Reservation) -> Shared:
+        currency, amount = self._brought.get(row.client_order_id, (None, None))
+        return Shared(row.currency, row.held, row.committed, currency, amount, row.unfinished)
