@@ -9,6 +9,7 @@ from freqtrade_balance_guard.ledger.errors import (
     InvariantBroken,
     LedgerError,
     LedgerUnavailable,
+    NothingStored,
     SchemaTooNew,
 )
 from freqtrade_balance_guard.ledger.ledger import ReservationLedger
@@ -45,6 +46,7 @@ __all__ = [
     "Moved",
     "NotAllowed",
     "NotFound",
+    "NothingStored",
     "RefusalCode",
     "Refused",
     "Request",

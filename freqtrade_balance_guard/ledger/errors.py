@@ -3,7 +3,8 @@
 BalanceGuardError
 └── LedgerError
     ├── LedgerUnavailable   it cannot be read or written now: no entry; exits go out
-    │   └── SchemaTooNew    its tables were made by a newer version than this one
+    │   ├── SchemaTooNew    its tables were made by a newer version than this one
+    │   └── NothingStored   opened for a look only, and no bot has stored anything there yet
     └── InvariantBroken     the audit found a rule broken (debug_validation)
 """
 
@@ -24,6 +25,10 @@ class LedgerUnavailable(LedgerError):
 
 class SchemaTooNew(LedgerUnavailable):
     """The tables were made by a newer version of this package."""
+
+
+class NothingStored(LedgerUnavailable):
+    """Opened for a look only, and there is nothing: no file, no tables."""
 
 
 class InvariantBroken(LedgerError):

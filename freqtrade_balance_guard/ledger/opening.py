@@ -50,9 +50,11 @@ def open_ledger(
     )
 
 
-def open_store(db_url: str) -> Store:
+def open_store(db_url: str, *, read_only: bool = False) -> Store:
     """The store for an address as ``ledger.db_url`` has it.
 
+    :param read_only: for a look from outside: nothing is made, migrated, locked or written, and
+        where no bot has stored anything yet the first question raises ``NothingStored``
     :raises SettingsError: no such kind of database, or psycopg is missing
     """
     if db_url == MEMORY:
@@ -62,7 +64,7 @@ def open_store(db_url: str) -> Store:
         # Imported on use, like psycopg: a backtest needs none of them.
         from freqtrade_balance_guard.ledger.sqlite import SqliteStore
 
-        return SqliteStore(Path(rest.removeprefix("/").split("?")[0]))
+        return SqliteStore(Path(rest.removeprefix("/").split("?")[0]), read_only=read_only)
     if kind in ("postgresql", "postgresql+psycopg"):
         try:
             from freqtrade_balance_guard.ledger.postgres import PostgresStore
@@ -71,5 +73,5 @@ def open_store(db_url: str) -> Store:
                 "ledger.db_url names PostgreSQL, which needs one more package: "
                 'pip install "freqtrade-balance-guard[postgres]".'
             ) from error
-        return PostgresStore(f"postgresql://{rest}")
+        return PostgresStore(f"postgresql://{rest}", read_only=read_only)
     raise SettingsError(f'ledger.db_url is of the kind "{kind}"; allowed are sqlite, postgresql.')

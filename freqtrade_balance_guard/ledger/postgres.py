@@ -87,11 +87,12 @@ class PostgresStore:
     """All bots that reach the same database use the same books.
 
     :param schema: another history of versions, for tests of migrations
+    :param read_only: for a look: nothing is made, migrated or written
     :raises SchemaTooNew: at first use, tables of a newer version
     """
 
-    def __init__(self, url: str, schema: Schema = POSTGRES) -> None:
-        self._link = PostgresLink(url, schema)
+    def __init__(self, url: str, schema: Schema = POSTGRES, *, read_only: bool = False) -> None:
+        self._link = PostgresLink(url, schema, read_only=read_only)
 
     # Writing
 

@@ -12,8 +12,12 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 from psycopg import errors
 
-from freqtrade_balance_guard.ledger.errors import InvariantBroken, LedgerUnavailable
-from freqtrade_balance_guard.ledger.schema import Schema, too_new
+from freqtrade_balance_guard.ledger.errors import (
+    InvariantBroken,
+    LedgerUnavailable,
+    NothingStored,
+)
+from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
 from freqtrade_balance_guard.settings.redaction import redact_address
 
 
@@ -48,11 +52,13 @@ class IdTaken(Exception):
 class PostgresLink:
     """One connection of one process; its threads take turns.
 
+    :param read_only: for a look: nothing is made, migrated or written
     :raises SchemaTooNew: at first use, tables of a newer version
     """
 
-    def __init__(self, url: str, schema: Schema) -> None:
+    def __init__(self, url: str, schema: Schema, *, read_only: bool = False) -> None:
         self._url = url
+        self._read_only = read_only
         self._shown = redact_address(url)
         self._schema = schema
         self._guard = threading.RLock()
@@ -103,12 +109,24 @@ class PostgresLink:
         )
         try:
             link.execute(SETTINGS, [str(STATEMENT_MILLISECONDS), str(LOCK_MILLISECONDS)])
-            self._migrate(link)
+            if self._read_only:
+                self._check_for_a_look(link)
+            else:
+                self._migrate(link)
         except BaseException:
             link.close()
             raise
         self._link = link
         return link
+
+    def _check_for_a_look(self, link: Link) -> None:
+        """:raises NothingStored: there are no tables of ours"""
+        link.execute("SET default_transaction_read_only = on")
+        found, known = self._version(link), self._schema.version
+        if found == 0:
+            raise NothingStored(f"Nothing is stored yet: {self._shown} has no ledger in it.")
+        if found < known:
+            raise too_old(found, known, self._shown)
 
     def _migrate(self, link: Link) -> None:
         if self._version(link) == self._schema.version:

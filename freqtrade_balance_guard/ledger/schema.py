@@ -16,7 +16,7 @@ so that a repeated question can never become a "yes".
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from freqtrade_balance_guard.ledger.errors import SchemaTooNew
+from freqtrade_balance_guard.ledger.errors import LedgerUnavailable, SchemaTooNew
 
 
 class Schema(NamedTuple):
@@ -33,6 +33,14 @@ def too_new(found: int, known: int, place: str) -> SchemaTooNew:
     return SchemaTooNew(
         f"The ledger in {place} has schema {found}, made by a newer freqtrade-balance-guard; this "
         f"one knows up to {known}: install the newer one again."
+    )
+
+
+def too_old(found: int, known: int, place: str) -> LedgerUnavailable:
+    """For who only looks: to migrate under a bot that runs would stop its entries."""
+    return LedgerUnavailable(
+        f"The ledger in {place} has schema {found}, made by an older freqtrade-balance-guard; this "
+        f"one reads {known}: the bot brings it up to date when it is started again."
     )
 
 

@@ -107,11 +107,12 @@ class SqliteStore:
     """All bots of one host use the same file.
 
     :param schema: another history of versions, for tests of migrations
+    :param read_only: for a look: nothing is made, migrated or written
     :raises SchemaTooNew: at first use, a file of a newer version
     """
 
-    def __init__(self, path: Path, schema: Schema = SQLITE) -> None:
-        self._file = SqliteFile(path, schema)
+    def __init__(self, path: Path, schema: Schema = SQLITE, *, read_only: bool = False) -> None:
+        self._file = SqliteFile(path, schema, read_only=read_only)
 
     # Writing
 

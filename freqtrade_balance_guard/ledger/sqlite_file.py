@@ -17,9 +17,14 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from freqtrade_balance_guard.ledger import rescue
-from freqtrade_balance_guard.ledger.errors import InvariantBroken, LedgerUnavailable
+from freqtrade_balance_guard.ledger.errors import (
+    InvariantBroken,
+    LedgerUnavailable,
+    NothingStored,
+)
 from freqtrade_balance_guard.ledger.file_lock import FairLock
-from freqtrade_balance_guard.ledger.schema import Schema, too_new
+from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
 Cursor = sqlite3.Cursor
@@ -35,12 +40,14 @@ _flush = getattr(os, "fdatasync", os.fsync)
 class SqliteFile:
     """One connection of one process; its threads take turns.
 
+    :param read_only: for a look: the file is not made, not migrated and not locked
     :raises SchemaTooNew: at first use, a file of a newer version
     """
 
-    def __init__(self, path: Path, schema: Schema) -> None:
+    def __init__(self, path: Path, schema: Schema, *, read_only: bool = False) -> None:
         self.path = path
         self._schema = schema
+        self._read_only = read_only
         self._guard = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
@@ -98,6 +105,8 @@ class SqliteFile:
         if self._cursor is not None and not self._lost:
             return self._cursor
         self._cursor = None
+        if self._read_only:
+            return self._opened_for_a_look()
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()  # its files may have been deleted together with the ledger
@@ -116,6 +125,32 @@ class SqliteFile:
         finally:
             if locked:
                 self._lock.release()
+        self._db = db
+        self._cursor = db.cursor()
+        return self._cursor
+
+    def _opened_for_a_look(self) -> Cursor:
+        """:raises NothingStored: no file, or one without a ledger in it"""
+        self._close_connection()
+        if not self.path.exists():
+            raise NothingStored(f"Nothing is stored yet: there is no file {self._name}.")
+        db = sqlite3.connect(
+            read_only_address(self.path),
+            uri=True,
+            timeout=WAIT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            found, known = self._version(db), self._schema.version
+            if found == 0:
+                raise NothingStored(f"Nothing is stored yet: {self._name} has no ledger in it.")
+            if found < known:
+                raise too_old(found, known, self._name)
+        except BaseException:
+            db.close()
+            raise
+        self._identity = rescue.identity(self._name)
         self._db = db
         self._cursor = db.cursor()
         return self._cursor
