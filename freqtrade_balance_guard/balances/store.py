@@ -2,17 +2,21 @@
 
 One row per account and currency in the guard's SQLite file. A lost row costs nothing but a
 comparison, so writes are not flushed, and a file that cannot be written is no reason to stop.
+(They are not flushed because the file has a log that checkpoints flush, as the ledger's has, not
+because flushing is switched off: the ledger relies on what a checkpoint has brought to the disk.)
 """
 
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from freqtrade_balance_guard.balances.snapshot import Holding
+from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,25 @@ CREATE TABLE IF NOT EXISTS believed_balances (
 )
 """
 
+# How old `as_of` may be in the file while nothing else changes.
+REFRESH_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class BelievedBalance:
+    """One currency as a bot believed it last: ``total``, what orders hold of it, and since when."""
+
+    account: str
+    currency: str
+    total: Decimal
+    used: Decimal
+    verdict: str
+    as_of: datetime
+
+    @property
+    def free(self) -> Decimal:
+        return Holding(self.total, self.used).free
+
 
 class BelievedBalances:
     """The rows of one account."""
@@ -37,6 +60,7 @@ class BelievedBalances:
         self._path = path
         self._account = account
         self._saved: dict[str, tuple[str, str, str]] = {}
+        self._saved_at: dict[str, datetime] = {}
         self._has_told = False
 
     def load(self) -> dict[str, Decimal]:
@@ -55,12 +79,13 @@ class BelievedBalances:
     def save(
         self, holdings: Mapping[str, Holding], verdicts: Mapping[str, str], as_of: datetime
     ) -> None:
-        """Write what changed."""
+        """Write what changed, and now and then that nothing did."""
         changed = {
             currency: row
             for currency, holding in holdings.items()
             if (row := (str(holding.total), str(holding.used), str(verdicts[currency])))
             != self._saved.get(currency)
+            or as_of - self._saved_at[currency] >= REFRESH_AFTER
         }
         if not changed:
             return
@@ -77,12 +102,14 @@ class BelievedBalances:
             self._tell(error)
             return
         self._saved.update(changed)
+        self._saved_at.update(dict.fromkeys(changed, as_of))
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
-            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(TABLE)
             with connection:
                 yield connection
@@ -96,3 +123,26 @@ class BelievedBalances:
                 self._path,
                 error,
             )
+
+
+def read_believed(path: Path) -> list[BelievedBalance]:
+    """What is kept in a file, of all accounts, without changing it; empty where nothing is.
+
+    :raises OSError: the file is there and cannot be read
+    """
+    if not path.exists():
+        return []
+    sql = "SELECT account, currency, total, used, verdict, as_of FROM believed_balances"
+    try:
+        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as db:
+            rows = db.execute(f"{sql} ORDER BY account, currency").fetchall()
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            return []
+        raise OSError(f"{path} cannot be read: {error}") from error
+    return [
+        BelievedBalance(
+            account, currency, Decimal(total), Decimal(used), verdict, datetime.fromisoformat(as_of)
+        )
+        for account, currency, total, used, verdict, as_of in rows
+    ]
