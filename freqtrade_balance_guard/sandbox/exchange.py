@@ -70,7 +70,7 @@ class Exchange:
         if request.cl_ord_id is not None:
             for order in self.matching.open_orders(account):
                 if order.request.cl_ord_id == request.cl_ord_id:
-                    raise Refused("EOrder:Duplicate order")
+                    raise Refused("EGeneral:Invalid arguments:cl_ord_id not unique")
 
     def place_order(self, account: str, key: str, request: OrderRequest) -> Order:
         """Raises Refused with Kraken's error string."""

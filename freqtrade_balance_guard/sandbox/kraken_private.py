@@ -63,7 +63,10 @@ def cancel_all(exchange: Exchange, caller: Caller, params: Params) -> object:
 
 
 def query_orders(exchange: Exchange, caller: Caller, params: Params) -> object:
-    found = _by_reference(exchange, caller, params)
+    """By order id; a client order id stands in the answer only (Kraken's QueryOrders)."""
+    if not params.get("txid"):
+        raise Refused("EGeneral:Invalid arguments")
+    found = _by_txid(exchange, caller, params)
     if not found:
         raise Refused("EOrder:Unknown order")
     return _entries(exchange, found, params)
@@ -159,11 +162,17 @@ def _orders_of(exchange: Exchange, caller: Caller) -> list[Order]:
 
 
 def _by_reference(exchange: Exchange, caller: Caller, params: Params) -> list[Order]:
-    """Orders by client order id, or by txid: order ids and userrefs, separated by commas."""
-    mine = _orders_of(exchange, caller)
+    """Orders by client order id, or by txid."""
     cl_ord_id = params.get("cl_ord_id")
     if cl_ord_id:
+        mine = _orders_of(exchange, caller)
         return [order for order in mine if order.request.cl_ord_id == cl_ord_id]
+    return _by_txid(exchange, caller, params)
+
+
+def _by_txid(exchange: Exchange, caller: Caller, params: Params) -> list[Order]:
+    """Orders by order ids and userrefs, separated by commas."""
+    mine = _orders_of(exchange, caller)
     wanted = list(filter(None, params.get("txid", "").split(",")))
     return _filtered(
         [o for o in mine if o.order_id in wanted or str(o.request.userref) in wanted], params

@@ -189,7 +189,7 @@ def test_an_order_is_found_by_its_client_order_id_open_and_closed(sandbox, clien
     client.create_order("ETH/USDT", "limit", "buy", 0.01, 2300)
     (found,) = client.fetch_open_orders(None, None, None, params)
     assert (found["id"], found["clientOrderId"]) == (placed["id"], params["clientOrderId"])
-    with pytest.raises(ccxt.ExchangeError, match="EOrder:Duplicate order"):
+    with pytest.raises(ccxt.ExchangeError, match="cl_ord_id not unique"):
         client.create_order("ETH/USDT", "limit", "buy", 0.01, 2400, params)
 
     sandbox.control.price("ETH/USDT", 2350)

@@ -287,7 +287,7 @@ def test_a_buy_by_quote_amount_buys_what_the_amount_pays_for(bench):
 
 def test_a_client_order_id_is_unique_among_open_orders_only(bench):
     first = bench.place("buy", "limit", "0.1", "2400", cl_ord_id="once")
-    with pytest.raises(Refused, match="EOrder:Duplicate order"):
+    with pytest.raises(Refused, match="cl_ord_id not unique"):
         bench.place("buy", "limit", "0.1", "2300", cl_ord_id="once")
     bench.exchange.cancel_order(first)
 

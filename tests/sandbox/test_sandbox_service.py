@@ -131,7 +131,9 @@ def test_orders_are_found_and_cancelled_by_client_id_and_by_userref(bench):
     bench.ask("AddOrder", **BUY, cl_ord_id="mine")
     bench.ask("AddOrder", **{**BUY, "price": "2300"}, userref="77")
     first, second = bench.exchange.matching.orders
-    assert list(told(bench, "QueryOrders", cl_ord_id="mine")) == [first]
+    assert list(told(bench, "OpenOrders", cl_ord_id="mine")["open"]) == [first]
+    assert error(bench.ask("QueryOrders", cl_ord_id="mine")) == ["EGeneral:Invalid arguments"]
+    assert told(bench, "QueryOrders", txid=first)[first]["cl_ord_id"] == "mine"
     assert list(told(bench, "OpenOrders", userref="77")["open"]) == [second]
     assert told(bench, "CancelOrder", cl_ord_id="mine") == {"count": 1}
     assert told(bench, "CancelOrder", txid="77") == {"count": 1}
