@@ -1,1 +1,1 @@
-"""Every order on its way: promised money, client order id, outcome. Knows no exchange."""
+"""Every order on its way: what it is called, what was promised to it, and what became of it."""

@@ -27,6 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sqlite_address": set(),
     "events": set(),
     "money": {"errors"},
+    # Names of orders: everyone may read them, they read nothing.
+    "orders": set(),
     "settings": {"errors", "money"},
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
@@ -36,11 +38,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "guard": BASE | FEATURES | {"settings"},
     # Told, never asked.
     "monitoring": BASE | {"settings"},
-    "integration": BASE | FEATURES | {"settings", "guard", "monitoring"},
+    "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},
-    "cli": BASE | FEATURES | {"settings", "guard", "monitoring", "integration", "sandbox", "demo"},
+    "cli": BASE
+    | FEATURES
+    | {"settings", "guard", "monitoring", "orders", "integration", "sandbox", "demo"},
     "__main__": {"cli"},
     "__init__": {"version"},
 }
@@ -320,7 +324,9 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
     assert loaded_by("import pydantic", heavy) == "['pydantic']"
 
 
-@pytest.mark.parametrize("part", ["limits.sizing", "limits.last_look", "monitoring.listeners"])
+@pytest.mark.parametrize(
+    "part", ["limits.sizing", "limits.last_look", "orders.client_ids", "monitoring.listeners"]
+)
 def test_pure_parts_load_no_library(part: str) -> None:
     heavy = ("freqtrade", "ccxt", "pandas", "pydantic", "sqlalchemy", "aiohttp")
     assert loaded_by(f"import {PACKAGE}.{part}", heavy) == "[]"
