@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from freqtrade_balance_guard.balances.own_orders import Flow, OwnOrders
+from freqtrade_balance_guard.balances.flow import Flow
+from freqtrade_balance_guard.balances.own_orders import OwnOrders
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.verdict import Comparison, Verdict, judge
 from freqtrade_balance_guard.money import ZERO

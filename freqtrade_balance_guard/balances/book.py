@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
+from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.money import ZERO, exact
@@ -95,6 +96,16 @@ class BalanceBook:
         for flow in flows:
             self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
         if flows or was_open != self.orders.is_open(order_id):
+            self.touch(now)
+
+    @exact
+    def share(self, key: str, order: Shared, now: float, *, is_old: bool) -> None:
+        """What another bot of the account does, as the ledger has it (``SharedOrders.share``)."""
+        held = self.orders.shared.held(order.currency)
+        flows = self.orders.shared.share(key, order, now, is_old=is_old)
+        for flow in flows:
+            self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
+        if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
 
     def touch(self, now: float) -> None:

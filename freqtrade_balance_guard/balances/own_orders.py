@@ -5,29 +5,15 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from freqtrade_balance_guard.balances.flow import KEPT_SECONDS, Flow
+from freqtrade_balance_guard.balances.shared import SharedOrders
 from freqtrade_balance_guard.money import ONE, ZERO
 
 
 Side = Literal["buy", "sell"]
 
-# An order that is over may still be corrected for so long: a fill that was faster than the cancel,
-# a fee that was told late.
-KEPT_SECONDS = 600.0
 # Where the exchange does not say what was paid, the order's price is a guess as good as this.
 GUESSED_COST_DOUBT = Decimal("0.02")
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A change of a total by an own order, seen by us ``at`` (monotonic seconds).
-
-    ``amount`` is the worst case; up to ``doubt`` more may be there (a fee that nobody told).
-    """
-
-    currency: str
-    amount: Decimal
-    at: float
-    doubt: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +70,13 @@ class OwnOrder:
 
 
 class OwnOrders:
-    """The orders of this bot, the coins they pay fees in, and the holds they gave back."""
+    """The orders of this bot, the coins they pay fees in, and the holds they gave back.
+
+    ``shared`` are those of the account's other bots: what they hold counts with ours.
+    """
 
     def __init__(self) -> None:
+        self.shared = SharedOrders()
         self._orders: dict[str, OwnOrder] = {}
         self._releases: list[Flow] = []
         self._fee_coins: set[str] = set()
@@ -166,13 +156,14 @@ class OwnOrders:
                 for held, amount, placed_at in self._holds()
                 if held == currency and (since is None or placed_at > since)
             ),
-            ZERO,
+            self.shared.held(currency, since=since),
         )
 
     def released(self, currency: str, *, since: float) -> Decimal:
         """What our orders kept of ``currency`` and gave back after ``since``."""
         return sum(
-            (r.amount for r in self._releases if r.currency == currency and r.at > since), ZERO
+            (r.amount for r in self._releases if r.currency == currency and r.at > since),
+            self.shared.released(currency, since=since),
         )
 
     def may_cost_fees(self, currency: str) -> bool:

@@ -7,8 +7,8 @@ from freqtrade_balance_guard.balances.flow import KEPT_SECONDS, Flow
 from freqtrade_balance_guard.money import ZERO
 
 
-# Another bot books a fee that it was not told at the market's rate; so much of what its orders moved
-# may be wrong.
+# Another bot books a fee that it was not told at the market's rate; so much of what its orders
+# moved may be wrong.
 DOUBT = Decimal("0.005")
 
 

@@ -22,6 +22,9 @@ class DenialCode(StrEnum):
     BALANCE_UNREADABLE = "balance_unreadable"
     MINIMUM_REJECTED = "minimum_rejected"
     FUNDS_REJECTED = "funds_rejected"
+    RESERVED_BY_OTHERS = "reserved_by_others"
+    ORDER_UNRESOLVED = "order_unresolved"
+    LEDGER_UNAVAILABLE = "ledger_unavailable"
     SELF_CHECK_FAILED = "self_check_failed"
     GUARD_ERROR = "guard_error"
 

@@ -25,9 +25,9 @@ from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
 from freqtrade_balance_guard.money import exact
-from freqtrade_balance_guard.orders.answers import Absent, Ask, Found
+from freqtrade_balance_guard.orders.answers import Absent, Answer, Found
 from freqtrade_balance_guard.orders.milestones import reach
-from freqtrade_balance_guard.orders.terms import Purpose, Terms, read_report
+from freqtrade_balance_guard.orders.terms import Terms, read_report
 from freqtrade_balance_guard.orders.ticket import Ticket, ticket_of, why_of
 
 
@@ -44,6 +44,10 @@ GONE_AFTER_SECONDS = 10.0
 TWICE_WITHIN_SECONDS = 1.0
 # An order that nobody has asked for so long is asked for by us.
 UNWATCHED_SECONDS = 60.0
+
+
+# Asks the exchange for one order, for at most so many seconds.
+Ask = Callable[[Ticket, float], Answer]
 
 
 class OrderDesk:
@@ -336,6 +340,3 @@ class OrderDesk:
         self._tickets.pop(ticket.client_order_id, None)
         if ticket.order_id is not None:
             self._by_order.pop(ticket.order_id, None)
-
-
-__all__ = ["OrderDesk", "Purpose"]

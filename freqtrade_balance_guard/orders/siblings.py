@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from freqtrade_balance_guard.balances.book import BalanceBook
-from freqtrade_balance_guard.balances.own_orders import Shared
+from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 
 
@@ -36,12 +36,13 @@ class Siblings:
         :return: ``Funds.since``: up to which reservation the book knows everything
         :raises LedgerUnavailable: it cannot be read; the book may lack something
         """
-        after, rows = self._after, []
+        after, rows = self._after, list[Reservation]()
         if after is None:
             after = self._ledger.mark()
             rows = self._ledger.unfinished(account=self._ledger.account)
         outlook = self._ledger.outlook(self._currency, after)
         newest = {row.client_order_id: row for row in rows}
+        old = set(newest)
         for entry, row in outlook.changes:
             newest[row.client_order_id] = row
             if entry.received is not None and entry.received_currency is not None:
@@ -49,12 +50,13 @@ class Siblings:
                 self._brought[row.client_order_id] = brought
         for client_order_id, row in newest.items():
             if row.bot != self._ledger.bot:
-                book.share(client_order_id, self._shared(row), now)
+                is_old = client_order_id in old
+                book.share(client_order_id, self._shared(row), now, is_old=is_old)
             if not row.unfinished:
                 self._brought.pop(client_order_id, None)
         self._after = outlook.after
         return outlook.since
 
     def _shared(self, row: Reservation) -> Shared:
-        currency, amount = self._brought.get(row.client_order_id, (None, None))
+        currency, amount = self._brought.get(row.client_order_id) or (None, None)
         return Shared(row.currency, row.held, row.committed, currency, amount, row.unfinished)

@@ -13,9 +13,9 @@ from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, c
 class Ticket:
     """An order from its intent to its end.
 
-    ``client_order_id`` is ours; ``sent_id`` says whether the exchange gets to see it. ``sent_at`` is
-    monotonic, ``made_at`` wall time. ``is_booked``: the ledger has a reservation for it;
-    ``is_told``: the ledger knows the newest report. ``is_refused``: it will never be on the exchange.
+    ``sent_at`` is monotonic, ``made_at`` wall time. ``is_booked``: the ledger has a reservation for
+    it; ``is_told``: the ledger knows the newest of it. ``is_refused``: it will never be on the
+    exchange.
     """
 
     client_order_id: str
