@@ -1,0 +1,203 @@
+"""What a guarded bot does once per loop besides trading, before freqtrade looks at anything."""
+
+import json
+import logging
+import os
+import platform
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from freqtrade import __version__ as freqtrade_version
+from freqtrade.persistence import Trade
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.orphans import Orphans
+from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
+from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.orders.ticket import Ticket
+from freqtrade_balance_guard.version import __version__
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 5.0
+# How often what dead bots have left is looked at.
+DEAD_BOTS_SECONDS = 15.0
+# One question about an order takes at most so long; after one without an answer no more are asked
+# in this loop: exits are waiting.
+ASK_SECONDS = 1.0
+# A process that died may have had its last orders so long before its last sign of life.
+LAST_MOMENTS_SECONDS = 15.0
+
+
+class Duties:
+    """Of one live or dry-run bot."""
+
+    def __init__(
+        self,
+        wallets: "GuardedWallets",
+        desk: OrderDesk,
+        orphans: Orphans,
+        commands: CommandBox,
+        clock: Clock,
+        config: dict[str, Any],
+        api_key: str,
+    ) -> None:
+        self._wallets = wallets
+        self._desk = desk
+        self._orphans = orphans
+        self._commands = commands
+        self._clock = clock
+        self._config = config
+        self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
+        self._beat_at = self._dead_bots_at = float("-inf")
+        self._is_started = False
+        self._failed: set[str] = set()
+
+    def begin(self, bot: Any) -> None:
+        """Everything that is due now. Never raises: freqtrade's loop goes on.
+
+        :param bot: freqtrade's ``FreqtradeBot``
+        """
+        self._safely(self._commands_of_the_console, bot)
+        for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
+            if not self._safely(duty, bot):
+                return
+
+    def end(self) -> None:
+        """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        ledger = self._desk.ledger
+        self._desk.quietly(
+            lambda: [
+                ledger.forget(beat) for beat in ledger.heartbeats() if beat.process == ledger.process
+            ]
+        )
+
+    def _safely(self, duty: Callable[[Any], None], bot: Any) -> bool:
+        try:
+            duty(bot)
+        except LedgerUnavailable as error:
+            self._desk.unavailable(error)
+            return False
+        except Exception:
+            name = duty.__name__
+            level = logging.DEBUG if name in self._failed else logging.ERROR
+            self._failed.add(name)
+            logger.log(level, "A duty of the guard failed (%s).", name, exc_info=True)
+        return True
+
+    # One by one
+
+    def _beat(self, bot: Any) -> None:
+        now = self._clock.monotonic()
+        if now - self._beat_at >= BEAT_SECONDS:
+            self._desk.ledger.heartbeat(self._about(bot))
+            self._beat_at = now
+
+    def _catch_up(self, bot: Any) -> None:
+        self._desk.catch_up()
+        if not self._is_started:
+            self._last_moments_of_the_dead(bot)
+            self._is_started = True
+        if self._wallets.live is not None and self._wallets.funding is not None:
+            self._wallets.funding.look_at_siblings()
+
+    def _look_up(self, bot: Any) -> None:
+        for ticket in [*self._desk.unresolved(), *self._desk.unwatched()]:
+            order = self._desk.ask(ticket, ASK_SECONDS)
+            if order is not None:
+                self._desk.report(ticket, order)
+                self._orphans.care_for(bot, ticket, order)
+            elif not ticket.is_refused and ticket.absent_since is None:
+                return
+
+    def _settle_for_the_dead(self, bot: Any) -> None:
+        now = self._clock.monotonic()
+        if now - self._dead_bots_at < DEAD_BOTS_SECONDS:
+            return
+        self._dead_bots_at = now
+        for ticket in self._desk.left_by_dead_bots():
+            order = self._desk.ask(ticket, ASK_SECONDS)
+            if order is not None:
+                self._desk.report(ticket, order)
+            elif not ticket.is_refused and ticket.absent_since is None:
+                return
+
+    def _last_moments_of_the_dead(self, bot: Any) -> None:
+        """An order that ended just before this bot was killed, and that freqtrade did not store.
+
+        It is no reservation without an end any more, so nothing else would find it.
+        """
+        ledger = self._desk.ledger
+        beats = [
+            beat
+            for beat in ledger.heartbeats(ledger.account)
+            if beat.bot == ledger.bot and beat.process != ledger.process
+        ]
+        if beats and not self._config["dry_run"]:
+            last = max(beats, key=lambda beat: beat.at)
+            for row in ledger.reservations(account=ledger.account, bot=ledger.bot, limit=5):
+                silence = (last.at - row.created_at).total_seconds()
+                if row.process == last.process and row.order_id and row.committed:
+                    if silence <= LAST_MOMENTS_SECONDS:
+                        self._look_again(bot, self._desk.ticket_of(row))
+        for beat in beats:
+            ledger.forget(beat)
+
+    def _look_again(self, bot: Any, ticket: Ticket) -> None:
+        order = self._desk.ask(ticket, ASK_SECONDS)
+        if order is not None:
+            self._orphans.care_for(bot, ticket, order)
+
+    def _about(self, bot: Any) -> str:
+        config, wallets = self._config, self._wallets
+        return json.dumps(
+            {
+                "bot_name": config.get("bot_name", "freqtrade"),
+                "pairs": list(getattr(bot, "active_pair_whitelist", None) or []),
+                "open_pairs": sorted({trade.pair for trade in Trade.get_open_trades()}),
+                "key": self._key,
+                "trading_mode": str(config.get("trading_mode", "spot")),
+                "dry_run": bool(config["dry_run"]),
+                "stake_currency": config["stake_currency"],
+                "version": __version__,
+                "freqtrade_version": freqtrade_version,
+                "floor": {config["stake_currency"]: str(wallets.floor())},
+                "pid": os.getpid(),
+                "host": platform.node(),
+            }
+        )
+
+    # Commands
+
+    def _commands_of_the_console(self, bot: Any) -> None:
+        for command in self._commands.take(self._desk.ledger.bot):
+            if command.kind == "release":
+                done, text = self._release(bot, command)
+            else:
+                done, text = False, f"This bot does not know the command {command.kind}."
+            self._commands.answer(command.id, text, done=done)
+
+    def _release(self, bot: Any, command: Command) -> tuple[bool, str]:
+        client_order_id = str(command.payload.get("client_order_id"))
+        row = self._desk.ledger.find(client_order_id)
+        if row is None:
+            return False, f"No reservation has the client order id {client_order_id}."
+        self._desk.forgive(row.pair)
+        if not row.unfinished:
+            return True, f"It had ended ({row.state}); entries on {row.pair} are allowed again."
+        ticket = self._desk.ticket_of(row)
+        order = self._desk.ask(ticket, ASK_SECONDS)
+        if order is not None:
+            self._desk.report(ticket, order)
+            return False, f"The exchange has it as order {order['id']}; it is not released."
+        if ticket.absent_since is None:
+            return False, "The exchange did not answer; it is not released."
+        self._desk.refused(ticket, str(command.payload.get("why") or "released by the user"))
+        return True, "The exchange does not know it; it is released."

@@ -1,0 +1,82 @@
+"""What an entry is checked against in the ledger: what this bot may spend, and as of when."""
+
+from typing import TYPE_CHECKING
+
+from freqtrade_balance_guard.ledger import Funds
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.money import exact, to_decimal
+from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.orders.siblings import Siblings
+from freqtrade_balance_guard.orders.terms import Terms
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+
+class Funding:
+    """One bot's view of the stake currency, in the ledger's terms.
+
+    Live on a spot market the balance book follows every order of the account, so what it has left
+    is complete up to a reservation. Elsewhere freqtrade's own table is the truth: a snapshot with a
+    mark.
+    """
+
+    def __init__(self, wallets: "GuardedWallets", desk: OrderDesk, stake_currency: str) -> None:
+        self._wallets = wallets
+        self._desk = desk
+        self._siblings = Siblings(desk.ledger, stake_currency)
+        self._stake_currency = stake_currency
+        self._mark: int | None = None
+
+    def for_entry(self, terms: Terms, kind: EntryKind) -> Funds | None:
+        """What the money for an entry is taken from; None: it was promised to this order before.
+
+        :raises LedgerUnavailable: it cannot be said
+        """
+        wallets = self._wallets
+        if wallets.live is not None:
+            since = self.look_at_siblings()
+            return Funds(wallets.live.spendable(), wallets.floor(), since=since)
+        if kind is EntryKind.REPLACEMENT or terms.locks.currency != self._stake_currency:
+            # What the replaced order held is not in freqtrade's table before its next refresh.
+            return None
+        mark = self._desk.ledger.mark() if self._mark is None else self._mark
+        return Funds(to_decimal(wallets.get_free(self._stake_currency)), wallets.floor(), mark)
+
+    def look_at_siblings(self) -> int:
+        """Tell the book what the account's other bots did.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        live = self._wallets.live
+        assert live is not None  # noqa: S101  the callers have looked
+        return self._siblings.look(live.book, live.now())
+
+    # Snapshots
+
+    def mark(self) -> int | None:
+        """Take this before a balance is asked for; None while the ledger cannot be used."""
+        return None if self._desk.trouble else self._desk.quietly(self._desk.ledger.mark)
+
+    def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
+        """The balance that was asked for after ``mark`` is believed."""
+        self._mark = mark
+        if mark is not None and currencies != [] and not self._desk.trouble:
+            self._desk.quietly(lambda: self._desk.ledger.seen(mark, currencies=currencies))
+
+    # Words
+
+    @exact
+    def explained(self, denied: Denied, terms: Terms) -> Denied:
+        """A refusal for funds that are only under way is called that."""
+        live = self._wallets.live
+        if live is None or denied.code is not DenialCode.INSUFFICIENT_AVAILABLE:
+            return denied
+        spendable = live.spendable()
+        expected = live.book.expected(self._stake_currency).free
+        if not spendable < terms.at_least + self._wallets.floor() <= expected:
+            return denied
+        return Denied(DenialCode.BALANCE_LAGGING, f"{denied.sentence}; the rest is under way",
+                      denied.numbers)  # fmt: skip

@@ -1,0 +1,274 @@
+"""Takes freqtrade's orders to the desk: before one leaves, and when its answer is there or lost."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.exceptions import InvalidOrderException, TemporaryError
+from freqtrade.persistence import Order as FreqtradeOrder
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.order_lookup import find_order
+from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
+from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.orders.answers import Absent, Answer, Found, Order, Unknown
+from freqtrade_balance_guard.orders.client_ids import ClientIds
+from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.milestones import reach
+from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
+from freqtrade_balance_guard.orders.ticket import Ticket
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.exchange import GuardedExchange
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+
+logger = logging.getLogger(__name__)
+
+# The client order id of the order that is being sent; read where freqtrade makes its parameters.
+current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
+# An order that exists and that freqtrade is to book now, instead of sending one.
+handed_over: ContextVar[tuple[Ticket, Order] | None] = ContextVar("handed_over", default=None)
+
+# An exit is not held up longer than this by an earlier one of which nobody knows.
+EXIT_WAITS_SECONDS = 3.0
+# A reply that was lost so long ago is not taken for the answer to a new signal.
+SAME_SIGNAL_SECONDS = 60.0
+
+
+class Ordering:
+    """The way of each order of one live or dry-run bot."""
+
+    def __init__(
+        self, exchange: "GuardedExchange", wallets: "GuardedWallets", desk: OrderDesk, clock: Clock
+    ) -> None:
+        self.desk = desk
+        self.ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+        self._exchange = exchange
+        self._wallets = wallets
+        self._clock = clock
+        self._is_dry_run = bool(exchange._config["dry_run"])
+
+    # An order
+
+    def send(
+        self, order: Mapping[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Order]
+    ) -> Order:
+        """Send an order, or hand over the one that was sent before and is only known now.
+
+        :param order: freqtrade's arguments of ``create_order``
+        :param go: sends it
+        :raises EntryDenied: an entry may not go now
+        :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
+        """
+        if (handed := handed_over.get()) is not None:
+            ticket, found = handed
+            return self._book(ticket, found)
+        is_entry = purpose is Purpose.ENTRY
+        if (found := self._settle_earlier(order["pair"], order["side"], is_entry)) is not None:
+            return found
+        ticket = self._entry(order, kind) if is_entry else self._exit(order, purpose)
+        token = current_id.set(ticket.client_order_id)
+        try:
+            accepted = go()
+        except Exception as error:
+            reach("answered")
+            return self._after_error(ticket, error)
+        finally:
+            current_id.reset(token)
+        reach("answered")
+        return self._book(ticket, accepted)
+
+    def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> Ticket:
+        """:raises EntryDenied: its money could not be reserved"""
+        wallets = self._wallets
+        pair = order["pair"]
+        try:
+            terms = self._terms(order, Purpose.ENTRY)
+            funds = wallets.funds_for(terms, kind)
+            ticket = self.desk.open_entry(terms, funds)
+            if isinstance(ticket, Denied):
+                ticket = wallets.explained(ticket, terms)
+        except LedgerUnavailable as error:
+            ticket = self.desk.unavailable(error)
+        except Exception as error:
+            raise EntryDenied(wallets.fail_closed(pair, error)) from error
+        if isinstance(ticket, Denied):
+            raise EntryDenied(wallets.refuse(pair, ticket))
+        return ticket
+
+    def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket:
+        return self.desk.open_exit(self._terms(order, purpose))
+
+    def _terms(self, order: Mapping[str, Any], purpose: Purpose) -> Terms:
+        exchange, pair = self._exchange, order["pair"]
+        contracts = exchange._amount_to_contracts(pair, order["amount"])
+        amount = exchange._contracts_to_amount(pair, exchange.amount_to_precision(pair, contracts))
+        price = order["rate"]
+        if order["ordertype"] != "market":
+            price = exchange.price_to_precision(pair, price)
+        fee = self._wallets.market_rules(pair).fee
+        side: Side = "buy" if order["side"] == "buy" else "sell"
+        what = (pair, side, purpose, _positive(amount, order["amount"]), to_decimal(price))
+        tag = order.get("tag") or ""
+        if exchange._config.get("trading_mode", "spot") != "spot":
+            leverage = to_decimal(order.get("leverage") or 1)
+            return margin_terms(*what, fee_rate=fee, leverage=leverage, tag=tag)
+        is_market = order["ordertype"] == "market"
+        # freqtrade's own simulation takes no fee from what is free; nor do neutral settings.
+        fee_rate = ZERO if self._wallets.ignores_fees else fee
+        return spot_terms(*what, is_market=is_market, fee_rate=fee_rate, tag=tag)
+
+    # Its outcome
+
+    def _book(self, ticket: Ticket, order: Order) -> Order:
+        try:
+            self.desk.report(ticket, order)
+        except Exception:
+            # The order is out; freqtrade must get it whatever happens to our books.
+            logger.exception("An order of %s could not be booked in the ledger.", ticket.pair)
+        return order
+
+    def _after_error(self, ticket: Ticket, error: Exception) -> Order:
+        """:raises Exception: ``error``, unless the order is found"""
+        if classify(error) is Outcome.REFUSED:
+            self.desk.refused(ticket, str(error)[:200])
+            raise error
+        found = self.desk.resolve(ticket)
+        if found is not None:
+            self._tell_found(ticket, found)
+            return self._book(ticket, dict(found))
+        if not ticket.is_refused:
+            self.desk.ledger_hub.publish(OrderUnresolved(ticket.pair, ticket.client_order_id))
+            logger.error(
+                "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
+                "say what became of it. No new entry on %s until it can.",
+                ticket.terms.side,
+                ticket.client_order_id,
+                ticket.pair,
+                str(error)[:200],
+                ticket.pair,
+            )
+        raise error
+
+    def _tell_found(self, ticket: Ticket, found: Mapping[str, Any]) -> None:
+        self.desk.ledger_hub.publish(LostReplyFound(ticket.pair, str(found["id"])))
+        logger.warning(
+            "The reply to the %s order for %s was lost; it was found by its client order id %s "
+            "as order %s and is handed to freqtrade.",
+            ticket.terms.side,
+            ticket.pair,
+            ticket.client_order_id,
+            found["id"],
+        )
+
+    def _settle_earlier(self, pair: str, side: str, is_entry: bool) -> Order | None:
+        """What must be known of earlier orders of ``pair`` before this one may go.
+
+        :return: the earlier order, where it is what this one would be
+        :raises EntryDenied: nobody knows yet
+        :raises TemporaryError: an earlier exit may be on the exchange, and it was sent just now
+        """
+        for ticket in self.desk.unresolved(pair):
+            is_same = ticket.is_entry is is_entry and ticket.terms.side == side
+            if not is_entry and ticket.is_entry:
+                continue  # nothing of an entry may hold up an exit
+            found = self.desk.ask(ticket, 1.0)
+            if found is not None:
+                is_recent = self._clock.monotonic() - ticket.sent_at < SAME_SIGNAL_SECONDS
+                if is_same and ticket.is_of_this_run and is_recent:
+                    self._tell_found(ticket, found)
+                    return self._book(ticket, dict(found))
+                self._book(ticket, dict(found))
+            elif not ticket.is_refused and is_entry:
+                raise EntryDenied(self._wallets.refuse(pair, _unresolved(ticket)))
+            elif not ticket.is_refused:
+                self._hold_up_exit(ticket)
+        if is_entry and (stranger := self.desk.stranger_on(pair)) is not None:
+            raise EntryDenied(self._wallets.refuse(pair, _unresolved(stranger)))
+        return None
+
+    def _hold_up_exit(self, ticket: Ticket) -> None:
+        """:raises TemporaryError: freqtrade tries again in its next loop"""
+        if ticket.absent_since is not None:
+            self.desk.give_up(ticket)
+        elif self._clock.monotonic() - ticket.sent_at < EXIT_WAITS_SECONDS:
+            raise TemporaryError(
+                f"The reply to the last exit of {ticket.pair} was lost; asking what became of it."
+            )
+
+    # Questions to the exchange
+
+    def ask(self, ticket: Ticket, seconds: float) -> Answer:
+        """What the exchange says of an order."""
+        if ticket.order_id is not None:
+            return self._fetch(ticket)
+        if self._is_dry_run:
+            # A simulated order exists once freqtrade has it; before that nothing was simulated.
+            return Absent()
+        terms = ticket.terms
+        return find_order(
+            self._exchange,
+            ticket.client_order_id,
+            terms.pair,
+            terms.side,
+            terms.amount,
+            ticket.made_at,
+            timeout_seconds=seconds,
+            clock=self._clock,
+            known_order_ids=frozenset(_known_order_ids(terms.pair)),
+            is_stop=terms.purpose is Purpose.STOP,
+        )
+
+    def _fetch(self, ticket: Ticket) -> Answer:
+        order_id, pair = str(ticket.order_id), ticket.pair
+        is_stop = ticket.terms.purpose is Purpose.STOP
+        try:
+            return Found(
+                dict(self._exchange.fetch_order_or_stoploss_order(order_id, pair, is_stop))
+            )
+        except InvalidOrderException:
+            return self._stored(order_id, pair)
+        except Exception as error:
+            return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+
+    def _stored(self, order_id: str, pair: str) -> Answer:
+        """What freqtrade has of an order that the exchange does not know (any more)."""
+        order = FreqtradeOrder.order_by_id(order_id, pair)
+        if order is None:
+            return Absent()
+        known = order.to_ccxt_object()
+        return Found({**known, "status": "canceled" if order.ft_is_open else known["status"]})
+
+
+def _positive(rounded: float, asked: float) -> Decimal:
+    """An exit is booked even when nothing of it is left after rounding; the exchange refuses it."""
+    amount = to_decimal(rounded)
+    return amount if amount > 0 else to_decimal(asked)
+
+
+def _known_order_ids(pair: str) -> list[str]:
+    orders = FreqtradeOrder.session.query(FreqtradeOrder.order_id).filter(
+        FreqtradeOrder.ft_pair == pair
+    )
+    return [str(row[0]) for row in orders.all()]
+
+
+def _unresolved(ticket: Ticket) -> Denied:
+    known = (
+        f"order {ticket.order_id} is on the exchange, and freqtrade has no trade for it"
+        if ticket.order_id is not None
+        else "nobody knows yet whether the exchange has it"
+    )
+    return Denied(
+        DenialCode.ORDER_UNRESOLVED,
+        f"the reply to an earlier order ({ticket.client_order_id}) was lost, and {known}",
+    )
