@@ -131,9 +131,9 @@ EXPLANATIONS = {
     DenialCode.MINIMUM_REJECTED: Explanation(
         "The exchange rejected an entry on this pair as too small, although the market data allow "
         "it. The same order is not sent again until the market data change.",
-        "Nothing: the guard asks for fresh market data in the next loop. If it stays, the "
-        "exchange's minimum is not what it announces; take the pair out, or use a larger stake "
-        "and restart.",
+        "Nothing: the guard loads market data anew in the next loop, and again with growing "
+        "pauses of up to ten minutes. If it stays, the exchange's minimum is not what it "
+        "announces; take the pair out, or use a larger stake and restart.",
     ),
     DenialCode.FUNDS_REJECTED: Explanation(
         "The exchange rejected an entry on this pair for lack of funds although the balance "

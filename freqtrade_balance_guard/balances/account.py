@@ -122,7 +122,7 @@ class Account:
         tolerance = DUST + moved * ROUNDING + max(seen, expected) * FLOAT_NOISE
         doubt = sum((flow.doubt for flow in inexact), ZERO)
         unheard = orders.held(self.currency)
-        if orders.may_cost_fees(self.currency):
+        if orders.may_cost_fees(self.currency, since=self.seen_as_of - window):
             unheard = max(unheard, expected)
         return Comparison(
             seen=seen,

@@ -12,9 +12,12 @@ within the window. Where that fails an external change may be announced that was
 announced back; what is spendable stays right.
 """
 
-from collections.abc import Mapping
+import functools
+import threading
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Concatenate, ParamSpec, TypeVar
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
@@ -25,6 +28,9 @@ from freqtrade_balance_guard.money import ZERO, exact
 
 
 __all__ = ["BalanceBook", "ExternalChange", "Need"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Need(StrEnum):
@@ -42,8 +48,21 @@ class Need(StrEnum):
     FAILED = "failed"
 
 
+def _alone(
+    method: Callable[Concatenate["BalanceBook", P], R],
+) -> Callable[Concatenate["BalanceBook", P], R]:
+    """The bot's loop and its RPC threads use one book. Nothing in here waits for anything."""
+
+    @functools.wraps(method)
+    def locked(self: "BalanceBook", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
 class BalanceBook:
-    """One account at one exchange, as one bot sees it.
+    """One account at one exchange, as one bot sees it. Several threads may use it.
 
     :param window: seconds after an own event during which the exchange may lag; 0 switches the
         comparison off: what is seen is believed
@@ -51,6 +70,7 @@ class BalanceBook:
 
     def __init__(self, window: float) -> None:
         self.orders = OwnOrders()
+        self._lock = threading.RLock()
         self._window = window
         self._accounts: dict[str, Account] = {}
         self._failure: Unreadable | None = None
@@ -58,6 +78,7 @@ class BalanceBook:
         self._remembers = False
         self._last_event: float | None = None
 
+    @_alone
     def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
         """Take up what was believed before a restart; the first answer is compared with it.
 
@@ -71,12 +92,19 @@ class BalanceBook:
 
     # Own events
 
+    @_alone
+    def follow(self, order_id: str, order: OwnOrder) -> None:
+        """Follow an order of before; what is filled of it already is in the balance."""
+        self.orders.place(order_id, order)
+
+    @_alone
     @exact
     def place(self, order_id: str, order: OwnOrder) -> None:
         """An order of ours was accepted. Nothing of it counts as filled before ``observe``."""
         self.orders.place(order_id, order)
         self.touch(order.placed_at)
 
+    @_alone
     @exact
     def observe(
         self,
@@ -98,6 +126,7 @@ class BalanceBook:
         if flows or was_open != self.orders.is_open(order_id):
             self.touch(now)
 
+    @_alone
     @exact
     def share(self, key: str, order: Shared, now: float, *, is_old: bool) -> None:
         """What another bot of the account does, as the ledger has it (``SharedOrders.share``)."""
@@ -108,16 +137,19 @@ class BalanceBook:
         if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
 
+    @_alone
     def touch(self, now: float) -> None:
         """Something of ours happened: what was seen before is older than that."""
         self._last_event = now if self._last_event is None else max(now, self._last_event)
 
     # Answers
 
+    @_alone
     def fail(self, failure: Unreadable) -> None:
         """There was no answer, or one that is none. What is expected stays as it is."""
         self._failure = failure
 
+    @_alone
     @exact
     def accept(self, snapshot: Snapshot) -> list[ExternalChange]:
         """Compare an answer with what is expected. Older answers than the last one are dropped."""
@@ -154,10 +186,12 @@ class BalanceBook:
         """When the last accepted answer was asked for; None before the first."""
         return self._as_of
 
+    @_alone
     def currencies(self) -> list[str]:
         """Every currency that was ever seen or moved."""
         return list(self._accounts)
 
+    @_alone
     def verdict(self, currency: str) -> Verdict:
         """How far the last answer about ``currency`` is believed."""
         if self._failure is not None or self._as_of is None:
@@ -168,6 +202,7 @@ class BalanceBook:
         # Bought since, and never seen before.
         return account.verdict if account.was_seen else Verdict.LAGGING
 
+    @_alone
     @exact
     def expected(self, currency: str) -> Holding:
         """Believed total plus own flows, and what is held of it by orders, ours and others'."""
@@ -175,6 +210,7 @@ class BalanceBook:
         used = self.orders.held(currency) + max(account.foreign, account.foreign_seen)
         return Holding(max(account.expected, ZERO), used)
 
+    @_alone
     @exact
     def shown(self, currency: str) -> Holding:
         """What freqtrade is told of a coin: nothing may stand between a trader and an exit.
@@ -189,6 +225,7 @@ class BalanceBook:
             used = min(used, account.seen.used + young)
         return Holding(max(account.shown_total(), ZERO), used)
 
+    @_alone
     @exact
     def spendable(self, currency: str) -> Decimal:
         """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""
@@ -200,6 +237,7 @@ class BalanceBook:
 
     # Whether to ask again
 
+    @_alone
     def need(self, now: float, time_to_live: float) -> Need:
         """Why an entry needs a new answer before it may be sized."""
         if self._as_of is None:

@@ -166,9 +166,17 @@ class OwnOrders:
             self.shared.released(currency, since=since),
         )
 
-    def may_cost_fees(self, currency: str) -> bool:
-        """Does an order rest whose fees may be taken from ``currency`` without our knowledge?"""
-        return currency in self._fee_coins and any(o.is_open for o in self._orders.values())
+    def may_cost_fees(self, currency: str, *, since: float) -> bool:
+        """May a fee be taken from ``currency`` without our knowledge, or have been since then?
+
+        By an order whose fee was not told yet. Its own two currencies count that fee themselves,
+        unless they are known to be fee coins.
+        """
+        return any(
+            (o.is_open or (o.told_filled < o.filled and o.changed_at > since))
+            and (currency in self._fee_coins or currency not in (o.base, o.quote))
+            for o in self._orders.values()
+        )
 
     def _holds(self) -> Iterator[tuple[str, Decimal, float]]:
         for order in self._orders.values():

@@ -20,6 +20,8 @@ from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
 logger = logging.getLogger(__name__)
+# Another process may be writing; the bot's next loop waits for us meanwhile.
+BUSY_SECONDS = 0.1
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS believed_balances (
@@ -107,7 +109,7 @@ class BelievedBalances:
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=1.0)) as connection:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(TABLE)

@@ -112,6 +112,7 @@ LIVE = (
             ("fetch_stoploss_order", "self, order_id, pair, params"),
             ("cancel_order_with_result", "self, order_id, pair, amount"),
             ("cancel_stoploss_order_with_result", "self, order_id, pair, amount"),
+            ("get_trades_for_order", "self, order_id, pair, since, params"),
         )
     ),
     Relied(

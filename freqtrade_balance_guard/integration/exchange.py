@@ -40,23 +40,27 @@ class GuardedExchange(Exchange):
             denied = self._last_look(wallets, order)
             if denied is not None:
                 raise EntryDenied(denied)
-        try:
-            accepted = super().create_order(**order)
-        except Exception as error:
-            wallets.order_rejected(order, error, is_entry=is_entry)
-            raise
-        wallets.order_accepted(accepted, order)
+        with wallets.sending():
+            try:
+                accepted = super().create_order(**order)
+            except Exception as error:
+                wallets.order_rejected(order, error, is_entry=is_entry)
+                raise
+            wallets.order_accepted(accepted, order)
         return accepted
 
     def create_stoploss(
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        accepted = super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
-        if self._guarded_wallets is not None:
-            side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
-            order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
-            self._guarded_wallets.order_accepted(accepted, order)
+        wallets = self._guarded_wallets
+        if wallets is None:
+            return super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
+        side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+        order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
+        with wallets.sending():
+            accepted = super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
+            wallets.order_accepted(accepted, order)
         return accepted
 
     # Every answer about one of our orders tells the book what became of it.
@@ -72,6 +76,13 @@ class GuardedExchange(Exchange):
 
     def cancel_stoploss_order_with_result(self, *args: Any, **kwargs: Any) -> Any:
         return self._seen(super().cancel_stoploss_order_with_result(*args, **kwargs))
+
+    def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
+        trades = super().get_trades_for_order(order_id, *args, **kwargs)
+        wallets = self._guarded_wallets
+        if wallets is not None and wallets.live is not None:
+            wallets.live.trades_seen(order_id, trades)
+        return trades
 
     def _seen(self, order: Any) -> Any:
         wallets = self._guarded_wallets

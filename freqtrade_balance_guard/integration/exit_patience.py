@@ -57,15 +57,17 @@ class ExitPatience:
 
     def waits(self) -> bool:
         """Whether the exchange would only refuse it again."""
-        return self.rejections.exit_waits(self.pair, self.value, self.minimum, self.reason)
+        if not self.rejections.exit_waits(self.pair, self.value, self.minimum, self.reason):
+            return False
+        self._look_for_a_lower_minimum()
+        return True
 
     def learns_from(self, error: Exception) -> bool:
         """Whether the exchange refused the exit for its size; said once, then tried with pauses."""
         if not is_minimum_rejection(str(error)):
             return False
         is_news = self.rejections.exit_rejected(self.pair, self.value, self.reason)
-        if is_news and self.value >= self.minimum:
-            reload_markets_soon(self.exchange)
+        self._look_for_a_lower_minimum()
         if is_news:
             logger.warning(
                 "%s cannot be sold now: its position is worth %s, %s (%s). It is tried again with "
@@ -77,6 +79,10 @@ class ExitPatience:
                 str(error)[:200],
             )
         return True
+
+    def _look_for_a_lower_minimum(self) -> None:
+        if self.rejections.wants_markets(self.pair):
+            reload_markets_soon(self.exchange)
 
     def _what_the_market_says(self) -> str:
         if self.value < self.minimum:

@@ -86,6 +86,8 @@ def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self)
         finally:
             current_loop.reset(token)
+            if isinstance(self.wallets, GuardedWallets):
+                self.wallets.keep_believed()
 
     return process
 

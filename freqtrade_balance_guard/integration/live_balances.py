@@ -7,7 +7,10 @@ order, and the book knows of it.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +18,7 @@ from freqtrade.wallets import Wallet
 
 from freqtrade_balance_guard.balances.book import BalanceBook, ExternalChange, Need
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, Side
-from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
+from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import Clock
@@ -37,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 # freqtrade's own patience with refreshes that it may skip.
 SKIPPABLE_SECONDS = 3600.0
+# An exit waits for us no longer than that in all, also if another read kept the loop just before.
+# With less of it left than a healthy exchange may take, a read is not begun.
+EXIT_WAITS_SECONDS = 2.8
+SHORTEST_READ_SECONDS = 1.4
 
 
 class LiveBalances:
@@ -62,6 +69,10 @@ class LiveBalances:
         self._time_to_live = time_to_live
         self._clock = clock
         self._was_unreadable = False
+        self._reads: deque[tuple[float, float]] = deque(maxlen=16)  # ended at, took
+        self._sending = self._sent = 0
+        self._wall: datetime | None = None
+        self._is_kept = True
         if store is not None:
             book.remember(store.load(), clock.monotonic())
 
@@ -76,49 +87,73 @@ class LiveBalances:
             return
         if loop is not None:
             loop.has_read_for_entry = True
-        self._read(need, hurry=hurry)
+        self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
 
     def refresh_for_exit(self, *, hurry: bool) -> None:
-        """In front of an exit: always read, unless the exchange already failed in this loop."""
-        self._read("exit", hurry=hurry)
+        """In front of an exit: read, unless the exchange already failed in this loop.
+
+        After slow reads the exit goes out on what is believed: own orders are known, and waiting
+        costs more than a stranger's trade could.
+        """
+        left = self._exit_waits()
+        if not hurry or left >= SHORTEST_READ_SECONDS:
+            self._read("exit", at_most=left if hurry else None)
 
     def refresh_if_changed(self, *, hurry: bool) -> None:
         """Where freqtrade would do with an answer of an hour ago: read if anything happened.
 
         It comes here in every loop, whether there is something to buy or not: an answer that is
-        believed is not asked for a second time, as it is before an entry.
+        believed is not asked for a second time, as it is before an entry. It comes here from
+        threads of its own, too (/balance): they get what is believed, since two requests at once
+        with one key are in each other's way (nonce).
         """
         loop = current_loop.get()
+        if loop is None:
+            if self.age() >= SKIPPABLE_SECONDS:
+                # At leisure: ccxt's time-out is not one thread's alone.
+                self._read(Need.EXPIRED, at_most=None)
+            return
         need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
         if need is Need.UNCONFIRMED and self.verdict() is Verdict.CONFIRMED:
             return
-        if need and not (loop is not None and loop.has_read_for_entry):
-            if loop is not None:
-                loop.has_read_for_entry = True
-            self._read(need, hurry=hurry)
+        if need and not loop.has_read_for_entry:
+            loop.has_read_for_entry = True
+            self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
 
-    def _read(self, reason: Need | str, *, hurry: bool) -> None:
+    def _read(self, reason: Need | str, *, at_most: float | None) -> None:
         loop = current_loop.get()
         if loop is not None and loop.has_failed:
             return
+        sent = self._sent
         began = self._clock.monotonic()
-        answer = self._reader.read(hurry=hurry)
+        answer = self._reader.read(at_most=at_most)
+        took = self._clock.monotonic() - began
+        self._reads.append((began + took, took))
         if isinstance(answer, Unreadable):
             if loop is not None:
                 loop.has_failed = True
             self._failed(answer)
             return
-        self.hub.publish(BalanceRead(str(reason), self._clock.monotonic() - began))
+        self.hub.publish(BalanceRead(str(reason), took))
+        if self._sending or self._sent != sent:
+            # Of another thread: it may know of an order that the book does not know yet.
+            return
         for change in self.book.accept(answer):
             self._announce(change)
+        self._wall, self._is_kept = answer.wall, False
         if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
             self._was_unreadable = False
             self.hub.publish(BalanceRecovered())
             logger.info("Balances are readable again.")
-        self._keep(answer)
+
+    def _exit_waits(self) -> float:
+        """How long an exit can still wait, after the reads that may have kept it waiting."""
+        oldest = self._clock.monotonic() - EXIT_WAITS_SECONDS
+        return EXIT_WAITS_SECONDS - sum(took for ended, took in self._reads if ended > oldest)
 
     def _failed(self, failure: Unreadable) -> None:
         self.book.fail(failure)
+        self._is_kept = False
         self.hub.publish(BalanceUnreadable(failure.reason))
         if not self._was_unreadable:
             self._was_unreadable = True
@@ -130,13 +165,14 @@ class LiveBalances:
     def _announce(self, change: ExternalChange) -> None:
         self.hub.publish(BalanceChangedExternally(change.currency, change.amount, change.total))
 
-    def _keep(self, snapshot: Snapshot) -> None:
-        if self._store is not None:
-            believed = {
-                currency: self.book.expected(currency) for currency in self.book.currencies()
-            }
-            verdicts = {currency: self.book.verdict(currency) for currency in believed}
-            self._store.save(believed, verdicts, snapshot.wall)
+    def keep(self) -> None:
+        """Write down what is believed, for a restart; at the end of a loop, where no exit waits."""
+        if self._store is None or self._wall is None or self._is_kept:
+            return
+        self._is_kept = True
+        believed = {currency: self.book.expected(currency) for currency in self.book.currencies()}
+        verdicts = {currency: self.book.verdict(currency) for currency in believed}
+        self._store.save(believed, verdicts, self._wall)
 
     # What freqtrade is told
 
@@ -183,6 +219,16 @@ class LiveBalances:
 
     # What our orders did
 
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """While an order is on its way and not ``placed`` yet."""
+        self._sending += 1
+        try:
+            yield
+        finally:
+            self._sent += 1
+            self._sending -= 1
+
     def placed(self, order: Mapping[str, Any], **details: Any) -> None:
         """The exchange took an order of ours (``details``: see ``follow``)."""
         self.follow({"id": order["id"]}, **details)
@@ -214,7 +260,7 @@ class LiveBalances:
             filled=to_decimal(order.get("filled") or 0),
             cost=to_decimal(order.get("cost") or 0),
         )
-        self.book.orders.place(str(order["id"]), own)
+        self.book.follow(str(order["id"]), own)
 
     def touched(self) -> None:
         """Something of ours happened that the book cannot follow: the next entry reads first."""
@@ -234,10 +280,25 @@ class LiveBalances:
                 is_open=order.get("status") in (None, "open"),
                 now=self._clock.monotonic(),
             )
+            self._is_kept = False
         except MoneyError as error:
             # What cannot be read cannot be booked: the exchange's balance decides.
             logger.warning("Order %s has an unreadable number: %s", order_id, error)
             self.touched()
+
+    def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
+        """The trades of one of our orders, in ccxt's shape: some exchanges tell fees only there."""
+        if not trades or order_id not in self.book.orders:
+            return
+        try:
+            filled = sum((to_decimal(trade.get("amount") or 0) for trade in trades), ZERO)
+            cost = sum((to_decimal(trade.get("cost") or 0) for trade in trades), ZERO)
+        except MoneyError as error:
+            logger.warning("Order %s has an unreadable number: %s", order_id, error)
+            return
+        status = "open" if self.book.orders.is_open(order_id) else "closed"
+        fees = [fee for trade in trades for fee in _told_fees(trade)]
+        self.seen({"id": order_id, "filled": filled, "cost": cost, "fees": fees, "status": status})
 
 
 def _wallet(currency: str, holding: Holding) -> Wallet:
@@ -256,9 +317,12 @@ def _optional(value: object) -> Decimal | None:
 
 def _fees(order: Mapping[str, Any]) -> dict[str, Decimal] | None:
     """All fees of an order by currency; None where the exchange told none."""
-    told = order.get("fees") or ([order["fee"]] if order.get("fee") else [])
     fees: dict[str, Decimal] = {}
-    for fee in told:
+    for fee in _told_fees(order):
         if fee.get("cost") is not None and fee.get("currency"):
             fees[fee["currency"]] = fees.get(fee["currency"], ZERO) + to_decimal(fee["cost"])
     return fees or None
+
+
+def _told_fees(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return told.get("fees") or ([told["fee"]] if told.get("fee") else [])

@@ -14,9 +14,8 @@ from freqtrade_balance_guard.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-# Of each request, while trades are open: freqtrade waits for us in front of an exit, and Kraken
-# needs two requests. Together they stay below the three seconds that an exit may be delayed.
-EXIT_TIMEOUT_SECONDS = 1.4
+# Kraken needs two requests for one balance.
+REQUESTS = 2
 # After "rate limit exceeded" the exchange wants fewer requests, not the same again: with loops of
 # one second every other loop asks. Longer, and the bot would not trade when all is well again.
 RATE_LIMIT_PAUSE_SECONDS = 1.5
@@ -33,16 +32,16 @@ class BalanceReader:
         is_retried = hasattr(type(exchange).get_balances, "__wrapped__")
         self._options: dict[str, Any] = {"count": 0} if is_retried else {}
 
-    def read(self, *, hurry: bool) -> Snapshot | Unreadable:
+    def read(self, *, at_most: float | None) -> Snapshot | Unreadable:
         """One try.
 
-        :param hurry: a trade is open, so an exit may be waiting
+        :param at_most: seconds that an exit can wait for it; None leaves ccxt's own time-out
         """
         as_of, wall = self._clock.monotonic(), self._clock.wall()
         if as_of < self._paused_until:
             return Unreadable("the exchange asked for fewer requests")
         try:
-            with _timeout(self._exchange, EXIT_TIMEOUT_SECONDS if hurry else None):
+            with _timeout(self._exchange, at_most):
                 answer = self._exchange.get_balances(**self._options)
         except Exception as error:
             # ccxt's errors, and others: a garbage number in the answer is a ValueError.
@@ -63,13 +62,13 @@ def _is_rate_limit(error: Exception) -> bool:
 
 @contextmanager
 def _timeout(exchange: Exchange, seconds: float | None) -> Iterator[None]:
-    """Let ccxt wait at most ``seconds`` for each answer; None leaves its own time-out."""
+    """Let ccxt wait at most ``seconds`` for a balance; None leaves its own time-out."""
     api: Any = getattr(exchange, "_api", None)
     before = getattr(api, "timeout", None)
     if seconds is None or not isinstance(before, int | float):
         yield
         return
-    api.timeout = min(before, int(seconds * 1000))
+    api.timeout = min(before, int(seconds * 1000 / REQUESTS))
     try:
         yield
     finally:

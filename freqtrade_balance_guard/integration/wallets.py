@@ -7,6 +7,7 @@ Without a guard, each method is freqtrade's own.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,6 +104,11 @@ class GuardedWallets(Wallets):
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 
+    def keep_believed(self) -> None:
+        """Write down what is believed, for a restart."""
+        if self.live is not None:
+            self.live.keep()
+
     def record_wallet_state(self) -> None:
         """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
         if self.live is None or self.live.book.as_of is not None:
@@ -192,11 +198,11 @@ class GuardedWallets(Wallets):
             failure = self.live.book.failure
             reason = failure.reason if failure else "the answer is not believed yet"
             return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
-        if self.rejections is not None:
-            return self.rejections.entry_refusal(
-                pair, self.market_rules(pair), self.spendable_stake()
-            )
-        return None
+        if self.rejections is None:
+            return None
+        if self.rejections.wants_markets(pair):
+            reload_markets_soon(self._exchange)
+        return self.rejections.entry_refusal(pair, self.market_rules(pair), self.spendable_stake())
 
     def validate_stake_amount(
         self,
@@ -276,6 +282,10 @@ class GuardedWallets(Wallets):
 
     # What became of orders
 
+    def sending(self) -> AbstractContextManager[None]:
+        """Around an order, from before it leaves until its outcome is booked."""
+        return nullcontext() if self.live is None else self.live.sending()
+
     def order_accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
         """The exchange took an order (freqtrade's arguments of ``create_order``)."""
         if self.rejections is not None:
@@ -323,7 +333,8 @@ class GuardedWallets(Wallets):
         else:
             rules = self.market_rules(order["pair"])
             self.rejections.entry_rejected(order["pair"], rules, str(error))
-            reload_markets_soon(self._exchange)
+            if self.rejections.wants_markets(order["pair"]):
+                reload_markets_soon(self._exchange)
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""

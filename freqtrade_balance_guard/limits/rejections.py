@@ -24,6 +24,10 @@ MINUTE = 60.0
 CLEARLY_MORE = Decimal("1.01")
 # A funds rejection that no balance explains is tried again after a while.
 FUNDS_SILENCE_SECONDS = 600.0
+# While an order waits for a minimum to fall again, the market data are loaded anew at once, and
+# then with pauses that double: soon at first, and never for long more often than freqtrade would.
+RELOAD_FIRST_PAUSE_SECONDS = 15.0
+RELOAD_LONGEST_PAUSE_SECONDS = 600.0
 
 # How exchanges say "too small": Kraken's volume and cost minimum, Binance's NOTIONAL and LOT_SIZE
 # filters, and the plain words of others.
@@ -56,11 +60,20 @@ class _TooSmall:
     reasons: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Reload:
+    """When the market data of a pair are due again."""
+
+    due_at: float
+    pause: float = RELOAD_FIRST_PAUSE_SECONDS
+
+
 class Rejections:
     """What the exchange refused, by pair."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._reloads: dict[str, _Reload] = {}
         self._minimums: dict[str, MarketRules] = {}
         self._funds: dict[str, _Funds] = {}
         self._exits: dict[str, _TooSmall] = {}
@@ -75,6 +88,7 @@ class Rejections:
     def minimum_rejected(self, pair: str, rules: MarketRules) -> None:
         """The exchange found an entry too small under rules that we thought it kept."""
         self._minimums[pair] = rules
+        self._reloads.setdefault(pair, _Reload(self._clock.monotonic()))
 
     def funds_rejected(self, pair: str, spendable: Decimal) -> None:
         """The exchange did not have the funds that we thought were there."""
@@ -103,6 +117,19 @@ class Rejections:
             del self._funds[pair]
         return None
 
+    def wants_markets(self, pair: str) -> bool:
+        """Whether the market data should be loaded anew now, for an order on ``pair`` that waits.
+
+        Ask whenever it is wanted and does not go. An order that goes through ends it.
+        """
+        reload = self._reloads.get(pair)
+        now = self._clock.monotonic()
+        if reload is None or now < reload.due_at:
+            return False
+        reload.due_at = now + reload.pause
+        reload.pause = min(reload.pause * 2, RELOAD_LONGEST_PAUSE_SECONDS)
+        return True
+
     # Exits
 
     def exit_rejected(self, pair: str, value: Decimal, reason: str) -> bool:
@@ -114,6 +141,7 @@ class Rejections:
         else:
             rejected.pause = min(rejected.pause * 2, EXIT_LONGEST_PAUSE_SECONDS)
         now = self._clock.monotonic()
+        self._reloads.setdefault(pair, _Reload(now))
         rejected.value = max(rejected.value, value)
         rejected.reasons.add(reason)
         rejected.tried_at = [at for at in rejected.tried_at if now - at < MINUTE] + [now]
@@ -143,3 +171,4 @@ class Rejections:
     def position_changed(self, pair: str) -> None:
         """An order went through: what was too small is sold, or no longer as small."""
         self._exits.pop(pair, None)
+        self._reloads.pop(pair, None)

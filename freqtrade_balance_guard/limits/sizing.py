@@ -169,12 +169,18 @@ def size_entry(
         )
     wanted = max(request.stake, minimum)
     granted = min(wanted, cap)
-    if request.spendable is not None and granted > request.spendable:
+    payable = granted * (ONE + rules.fee * request.leverage)
+    if request.spendable is not None and payable > request.spendable:
         # Own money is under way. Waiting is better than entering smaller.
         return Denied(
             DenialCode.BALANCE_LAGGING,
-            f"the entry needs {format_amount(granted)} {currency}, the exchange shows "
-            f"{format_amount(request.spendable)} {currency} so far; the rest is under way",
-            {"stake": granted, "spendable": request.spendable, "available": request.available},
+            f"the entry needs {format_amount(payable)} {currency} with its fee, the exchange "
+            f"shows {format_amount(request.spendable)} {currency} so far; the rest is under way",
+            {
+                "stake": granted,
+                "payable": payable,
+                "spendable": request.spendable,
+                "available": request.available,
+            },
         )
     return Approved(granted, reduced_by=limit) if wanted > cap else Approved(granted)

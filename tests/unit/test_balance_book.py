@@ -1,5 +1,6 @@
 """What the bot may spend and is told, answer by answer. The window is 30 seconds."""
 
+import threading
 from decimal import Decimal, localcontext
 
 import pytest
@@ -191,6 +192,26 @@ def test_a_fee_in_a_third_coin_that_is_heard_of_late_is_nobody_elses_doing() -> 
     assert bot.expected("BNB") == Decimal("4.8")
 
 
+@pytest.mark.parametrize("is_told_at_all", [True, False])
+def test_the_first_fee_in_a_third_coin_is_not_announced_before_it_could_be_told(
+    is_told_at_all: bool,
+) -> None:
+    bot = Bot(USDT="100", BNB="5")
+    bot.place("buy", "40", at=5)
+    # It is filled and paid, and the order says nothing of its fee.
+    assert bot.answer(6, USDT="60", COIN="40", BNB="4.9") == []
+    assert bot.spendable("BNB") == Decimal("4.9")
+    bot.book.observe("1", filled=Decimal(40), cost=Decimal(40), fees=None, is_open=False, now=7)
+    assert bot.answer(8, USDT="60", COIN="40", BNB="4.9") == []
+    if is_told_at_all:
+        bot.hear("40", at=9, bnb="0.1")
+    later = []
+    for at in (10, 38, 70):
+        later += bot.answer(at, USDT="60", COIN="40", BNB="4.9")
+    assert later == ([] if is_told_at_all else [("BNB", Decimal("-0.1"))])
+    assert bot.expected("BNB") == bot.spendable("BNB") == Decimal("4.9")
+
+
 def test_equal_fills_that_are_heard_of_late_are_not_taken_for_two_answers_that_agree() -> None:
     bot = Bot(USDT="100", COIN="100")
     bot.place("sell", "100", at=5)
@@ -299,3 +320,29 @@ def test_nothing_piles_up_while_answers_come() -> None:
     assert len(account.flows) + len(account._aged) < 10
     assert len(bot.book.orders._orders) < 130
     assert len(bot.book.orders._releases) < 130
+
+
+def test_two_threads_may_use_one_book() -> None:
+    bot = Bot(USDT="1000")
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            while not stop.is_set():
+                bot.book.shown("COIN")
+                bot.spendable()
+                bot.answer(1, USDT="1000")
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(300):
+        bot.trade("buy", "1", at=2, order_id=str(number))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert bot.expected() == 700

@@ -232,18 +232,33 @@ def test_balance_lagging_names_what_the_entry_needs_and_what_is_there_so_far() -
     refusal = denied(size(asked(stake=D(900), spendable=D("799.99"))))
     assert refusal.code == "balance_lagging"
     assert refusal.sentence == (
-        "the entry needs 800 USDT, the exchange shows 799.99 USDT so far; the rest is under way"
+        "the entry needs 800.8 USDT with its fee, the exchange shows 799.99 USDT so far; the rest "
+        "is under way"
     )
     assert refusal.numbers == {
         "stake": D(800),
+        "payable": D("800.8"),
         "spendable": D("799.99"),
         "available": D(1000),
     }
 
 
 def test_an_entry_that_fits_into_what_is_there_so_far_does_not_wait() -> None:
-    assert size(asked(spendable=D(100))) == Approved(D(100))
-    assert size(asked(stake=D(900), spendable=D(800))) == Approved(D(800), "position_size_percent")
+    fitting = D("100.1")  # 100 and the fee
+    assert size(asked(spendable=fitting)) == Approved(D(100))
+    cut = size(asked(stake=D(900), spendable=D("800.8")))
+    assert cut == Approved(D(800), "position_size_percent")
+
+
+def test_an_entry_that_fits_without_its_fee_only_waits() -> None:
+    assert denied(size(asked(spendable=D("100.09")))).code is DenialCode.BALANCE_LAGGING
+
+
+def test_all_that_is_there_and_seen_does_not_wait() -> None:
+    whole = asked(stake=D(1000), funds=D(1000), spendable=D(1000))
+    decision = size(whole, limited(position_size_percent=D(100)))
+    assert isinstance(decision, Approved)
+    assert decision.stake == pytest.approx(D(1000) / D("1.001"))
 
 
 def test_a_refusal_reads_as_one_line_with_code_and_numbers() -> None:

@@ -177,9 +177,25 @@ def test_an_unknown_order_is_not_ours(orders: OwnOrders) -> None:
     assert see(orders, "somebody's", "10", "99") == {}
 
 
-def test_a_coin_that_paid_a_fee_once_may_pay_one_while_an_order_rests(orders: OwnOrders) -> None:
-    assert not orders.may_cost_fees("BNB")
-    see(orders, "b", "10", "99", {"BNB": "0.1"})
-    assert orders.may_cost_fees("BNB")
-    see(orders, "s", "10", "99", {"BNB": "0.1"})
-    assert not orders.may_cost_fees("BNB")
+def test_a_resting_order_may_pay_its_fee_in_any_third_coin(orders: OwnOrders) -> None:
+    assert orders.may_cost_fees("BNB", since=0)
+    # Its own two currencies count the fee themselves: as a hold, and as a doubt.
+    assert not orders.may_cost_fees("COIN", since=0)
+    assert not orders.may_cost_fees("USDT", since=0)
+
+
+def test_an_order_that_is_over_may_have_paid_a_fee_until_it_was_told() -> None:
+    orders = OwnOrders()
+    orders.place("b", order("buy"))
+    see(orders, "b", "10", "99", None, now=5.0)
+    assert orders.may_cost_fees("BNB", since=4)
+    assert not orders.may_cost_fees("BNB", since=5), "every answer since then has it"
+    see(orders, "b", "10", "99", {"BNB": "0.1"}, now=6.0)
+    assert not orders.may_cost_fees("BNB", since=4)
+
+
+def test_a_coin_that_paid_a_fee_once_may_pay_one_where_it_is_traded_too(orders: OwnOrders) -> None:
+    see(orders, "b", "10", "99", {"COIN": "0.1"})
+    assert orders.may_cost_fees("COIN", since=0)
+    see(orders, "s", "10", "99", {"COIN": "0.1"})
+    assert not orders.may_cost_fees("COIN", since=0)

@@ -83,6 +83,42 @@ def test_after_a_minimum_rejection_the_pair_waits_for_market_data_that_differ(re
     assert rejections.entry_refusal(PAIR, RULES, FREE) is None, "what differed once is over"
 
 
+def reloads(rejections, clock, *, seconds):
+    """The seconds at which market data are loaded anew for a pair that signals in every loop."""
+    found = []
+    for second in range(seconds):
+        if rejections.wants_markets(PAIR):
+            found.append(second)
+        clock.advance(1)
+    return found
+
+
+def test_market_data_are_loaded_at_once_and_then_with_growing_pauses(rejections, clock):
+    assert not rejections.wants_markets(PAIR)
+    rejections.minimum_rejected(PAIR, RULES)
+
+    assert reloads(rejections, clock, seconds=300) == [0, 15, 45, 105, 225]
+    assert len(reloads(rejections, clock, seconds=6000)) == 10, "never rarer than ten minutes"
+    assert not rejections.wants_markets(OTHER)
+
+
+def test_market_data_are_loaded_on_while_they_say_the_new_minimum(rejections, clock):
+    rejections.minimum_rejected(PAIR, RULES)
+    assert rejections.wants_markets(PAIR)
+    assert rejections.entry_refusal(PAIR, replace(RULES, cost_min=Decimal(20)), FREE) is None
+
+    clock.advance(15)
+    assert rejections.wants_markets(PAIR), "it may fall again"
+
+
+def test_an_order_that_goes_through_ends_the_loading_of_market_data(rejections, clock):
+    rejections.exit_rejected(PAIR, Decimal(10), "exit_signal")
+    assert rejections.wants_markets(PAIR)
+    rejections.position_changed(PAIR)
+
+    assert reloads(rejections, clock, seconds=60) == []
+
+
 def test_after_a_funds_rejection_the_pair_waits_for_a_balance_that_differs(rejections):
     rejections.funds_rejected(PAIR, FREE)
 

@@ -1,0 +1,207 @@
+"""When a live bot asks for its balance, how long it waits, and what its threads may do."""
+
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.store import BelievedBalances
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead
+from freqtrade_balance_guard.integration.context import Loop, current_loop
+from freqtrade_balance_guard.integration.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.reading import BalanceReader
+
+
+class Api:
+    timeout = 10_000
+
+
+class SlowExchange:
+    """Two requests for a balance, each as long as it is told, or as ccxt waits for it."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._api = Api()
+        self.free, self.seconds_per_request = 1000.0, 0.0
+        self.reads = 0
+
+    def get_balances(self):
+        self.reads += 1
+        for _ in range(2):
+            allowed = self._api.timeout / 1000
+            self._clock.advance(min(self.seconds_per_request, allowed))
+            if self.seconds_per_request > allowed:
+                raise TimeoutError("no answer")
+        self.while_it_answers()
+        return {"USDT": {"free": self.free, "used": 0.0, "total": self.free}}
+
+    def while_it_answers(self):
+        """What happens meanwhile."""
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def exchange(clock):
+    return SlowExchange(clock)
+
+
+@pytest.fixture
+def live(clock, exchange):
+    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), None, "USDT", 60, clock)
+    live.refresh_for_entry(hurry=False)
+    clock.advance(100)
+    return live
+
+
+@contextmanager
+def loop():
+    token = current_loop.set(Loop())
+    try:
+        yield
+    finally:
+        current_loop.reset(token)
+
+
+def events(live):
+    seen = []
+    live.hub.subscribe(seen.append)
+    return seen
+
+
+@pytest.mark.parametrize("seconds_per_request", [0.5, 0.69, 0.71, 1.0, 1.3, 1.5, 15.0])
+def test_reads_keep_an_exit_waiting_for_three_seconds_at_most(
+    live, clock, exchange, seconds_per_request
+):
+    exchange.seconds_per_request = seconds_per_request
+    live.touched()
+    with loop():
+        # The exit becomes due just when the loop has begun to read for an entry.
+        due = clock.monotonic()
+        live.refresh_for_entry(hurry=True)
+    with loop():
+        live.refresh_for_exit(hurry=True)
+        live.refresh_for_exit(hurry=True)
+        live.refresh_for_exit(hurry=True)
+    assert clock.monotonic() - due <= 3.0
+
+
+def test_a_quick_exchange_is_asked_in_front_of_every_exit(live, exchange):
+    exchange.seconds_per_request = 0.1
+    before = exchange.reads
+    with loop():
+        for _ in range(5):
+            live.refresh_for_exit(hurry=True)
+    assert exchange.reads - before == 5
+
+
+def test_a_thread_of_the_api_is_shown_what_is_believed_and_asks_at_most_hourly(
+    live, clock, exchange
+):
+    live.touched()
+    before = exchange.reads
+    live.refresh_if_changed(hurry=True)
+    assert exchange.reads == before
+    clock.advance(3600)
+    live.refresh_if_changed(hurry=True)
+    live.refresh_if_changed(hurry=True)
+    assert exchange.reads == before + 1
+
+
+def order_of(cost):
+    return {
+        "pair": "ADA/USDT", "side": "buy", "amount": cost, "rate": 1.0, "fee": Decimal(0),
+    }  # fmt: skip
+
+
+def test_an_answer_that_knew_of_an_order_before_the_book_did_is_not_taken_for_a_theft(
+    live, clock, exchange
+):
+    seen = events(live)
+    # Another thread's read: the order is filled, and its reply is still on the way to us.
+    with live.sending():
+        exchange.free = 600.0
+        live.refresh_for_exit(hurry=False)
+        live.placed({"id": "1"}, **order_of(400))
+    assert [type(event) for event in seen] == [BalanceRead]
+    assert live.spendable() == 600
+    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+    clock.advance(1)
+    live.refresh_for_exit(hurry=False)
+    assert live.verdict() is Verdict.CONFIRMED
+    assert live.spendable() == 600
+    assert not [event for event in seen if isinstance(event, BalanceChangedExternally)]
+
+
+def test_an_answer_that_was_asked_for_before_an_order_and_came_after_it_is_dropped(live, exchange):
+    def meanwhile():
+        with live.sending():
+            live.placed({"id": "1"}, **order_of(400))
+
+    exchange.while_it_answers = meanwhile
+    live.refresh_for_exit(hurry=False)
+    assert live.spendable() == 600
+
+
+def test_the_fee_of_an_order_that_only_its_trades_tell_is_known(live, exchange):
+    live.placed({"id": "1"}, **order_of(400))
+    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+    fees = [{"currency": "BNB", "cost": 0.1}]
+    half = {"amount": 200.0, "cost": 200.0}
+    live.trades_seen("1", [{**half, "fee": fees[0]}, {**half, "fees": fees}])
+    live.trades_seen("somebody's", [{**half, "fee": fees[0]}])
+    assert live.book.orders.may_cost_fees("USDT", since=0) is False
+    assert live.book.expected("ADA").total == 400
+    assert [flow.amount for flow in live.book._accounts["BNB"].flows] == [Decimal("-0.2")]
+
+
+def test_trades_with_unreadable_numbers_stand_in_nobodys_way(live, caplog):
+    live.placed({"id": "1"}, **order_of(400))
+    live.trades_seen("1", [{"amount": "rubbish", "cost": 1}])
+    live.trades_seen("1", [])
+    assert "Order 1 has an unreadable number" in caplog.text
+
+
+# On disk
+
+
+def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
+    tmp_path, clock, exchange
+):
+    path = tmp_path / "guard.sqlite"
+    store = BelievedBalances(path, "main")
+    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live.keep()
+    assert not path.exists() or store.load() == {}
+    with loop():
+        live.refresh_for_exit(hurry=True)
+        assert store.load() == {}
+    live.keep()
+    assert BelievedBalances(path, "main").load() == {"USDT": Decimal(1000)}
+    # An own order counts before anybody read the balance again.
+    live.placed({"id": "1"}, **order_of(400))
+    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+    live.keep()
+    assert BelievedBalances(path, "main").load()["USDT"] == 600
+
+
+def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, clock, exchange):
+    path = tmp_path / "guard.sqlite"
+    store = BelievedBalances(path, "main")
+    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live.refresh_for_exit(hurry=True)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        live.keep()
+        live.keep()
+        assert time.monotonic() - began < 0.5
+        other.rollback()
