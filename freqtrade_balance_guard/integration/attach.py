@@ -9,7 +9,6 @@ import logging
 from freqtrade.enums import TRADE_MODES
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
@@ -18,7 +17,6 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import DollarRate, Guard
 from freqtrade_balance_guard.integration import runtime
 from freqtrade_balance_guard.integration.contract import differences
-from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarded_class
 from freqtrade_balance_guard.integration.hooks import install_bot_hooks
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
@@ -97,35 +95,33 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
-        _follow_orders(wallets, settings, hub, clock)
-        exchange.__class__ = guarded_class(type(exchange))
-        assert isinstance(exchange, GuardedExchange)  # noqa: S101
-        exchange._guarded_wallets = wallets
+        _follow_orders(wallets, exchange, settings, hub, clock)
     runtime.remember(wallets, counts)
     logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
 
 
 def _follow_orders(
-    wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: SystemClock
+    wallets: GuardedWallets,
+    exchange: Exchange,
+    settings: GuardSettings,
+    hub: EventHub,
+    clock: SystemClock,
 ) -> None:
     # Imported here: a backtest needs none of it.
+    from freqtrade_balance_guard.integration.live_orders import put_under_the_ledger
     from freqtrade_balance_guard.integration.live_start import live_balances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
     if settings.is_neutral:
         wallets.live = wallets.rejections = None
-        return
-    wallets.rejections = Rejections(clock)
-    if wallets.live is None:
-        # Promoted late: somebody built the wallets before we were asked.
-        wallets.live = live_balances(wallets._config, wallets._exchange, settings)
-    if wallets.live is None:
-        return
-    wallets.live.hub = hub
-    for trade in Trade.get_open_trades():
-        for order in trade.open_orders:
-            wallets.follow_known(order)
-    wallets.show_believed()
+    else:
+        wallets.rejections = Rejections(clock)
+        if wallets.live is None:
+            # Promoted late: somebody built the wallets before we were asked.
+            wallets.live = live_balances(wallets._config, wallets._exchange, settings)
+        if wallets.live is not None:
+            wallets.live.hub = hub
+    put_under_the_ledger(wallets, exchange, settings, hub, clock)
 
 
 def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:

@@ -25,6 +25,7 @@ class Entry(NamedTuple):
     pair: str
     kind: EntryKind
     is_short: bool
+    tag: str = ""
 
 
 last_minimum_query: ContextVar[MinimumQuery | None] = ContextVar("last_minimum_query", default=None)
@@ -40,6 +41,8 @@ class Loop:
 
 
 current_loop: ContextVar[Loop | None] = ContextVar("current_loop", default=None)
+# The stake of an order that exists already and is only to be booked.
+handed_stake: ContextVar[float | None] = ContextVar("handed_stake", default=None)
 # Set where freqtrade must see the exchange's own answer: in front of an exit, and where a fee is
 # compared with what is in the wallet.
 must_be_fresh: ContextVar[bool] = ContextVar("must_be_fresh", default=False)

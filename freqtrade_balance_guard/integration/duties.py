@@ -72,12 +72,14 @@ class Duties:
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        self._desk.quietly(self._forget_this_run)
+        self._desk.ledger.close()
+
+    def _forget_this_run(self) -> None:
         ledger = self._desk.ledger
-        self._desk.quietly(
-            lambda: [
-                ledger.forget(beat) for beat in ledger.heartbeats() if beat.process == ledger.process
-            ]
-        )
+        for beat in ledger.heartbeats(ledger.account):
+            if beat.process == ledger.process:
+                ledger.forget(beat)
 
     def _safely(self, duty: Callable[[Any], None], bot: Any) -> bool:
         try:

@@ -4,18 +4,23 @@ freqtrade rounds an order after all its checks; ``create_order`` is the last pla
 that the exchange will see can be looked at. The object is promoted in place, like the wallets.
 """
 
+import functools
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.integration.context import current_entry
 from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.order_watch import OrderWatch
+from freqtrade_balance_guard.integration.ordering import Ordering, current_id, handed_over
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.last_look import RoundedOrder
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.orders.terms import Purpose
 
 
 logger = logging.getLogger(__name__)
@@ -25,69 +30,108 @@ class GuardedExchange(Exchange):
     """Mixed in front of the exchange's own class by ``guarded_class``."""
 
     _guarded_wallets: GuardedWallets | None = None
+    _order_watch: OrderWatch
+    _ordering: Ordering
+
+    def put_guard(self, wallets: GuardedWallets, watch: OrderWatch, ordering: Ordering) -> None:
+        """From now on every order passes these."""
+        self._order_watch = watch
+        self._ordering = ordering
+        self._guarded_wallets = wallets
 
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
-        :raises EntryDenied: the rounded entry would be refused, or could not be closed again.
-            Exits are never refused here.
+        :raises EntryDenied: the rounded entry would be refused, could not be closed again, or its
+            money could not be reserved. Exits are never refused here.
         """
         wallets = self._guarded_wallets
+        go = functools.partial(super().create_order, **order)
         if wallets is None:
-            return super().create_order(**order)
+            return go()
         is_entry = self._is_entry(order)
-        if is_entry:
-            denied = self._last_look(wallets, order)
+        entry = current_entry.get()
+        kind = EntryKind.NEW
+        if entry is not None and entry.pair == order["pair"]:
+            kind, order["tag"] = entry.kind, entry.tag
+        elif not order.get("initial_order", True):
+            kind = EntryKind.ADJUSTMENT
+        if is_entry and handed_over.get() is None:
+            denied = self._last_look(wallets, order, kind)
             if denied is not None:
                 raise EntryDenied(denied)
-        with wallets.sending():
-            try:
-                accepted = super().create_order(**order)
-            except Exception as error:
-                wallets.order_rejected(order, error, is_entry=is_entry)
-                raise
-            wallets.order_accepted(accepted, order)
-        return accepted
+        return self._send(order, Purpose.ENTRY if is_entry else Purpose.EXIT, kind, go)
 
     def create_stoploss(
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        wallets = self._guarded_wallets
-        if wallets is None:
-            return super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
+        go = functools.partial(super().create_stoploss, pair, amount, stop_price, *args, **kwargs)
+        if self._guarded_wallets is None:
+            return go()
         side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
-        with wallets.sending():
-            accepted = super().create_stoploss(pair, amount, stop_price, *args, **kwargs)
-            wallets.order_accepted(accepted, order)
+        return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
+
+    def _send(
+        self, order: dict[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Any]
+    ) -> Any:
+        with self._order_watch.sending():
+            try:
+                accepted = self._ordering.send(order, purpose, kind, go)
+            except EntryDenied:
+                raise
+            except Exception as error:
+                self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
+                raise
+            self._order_watch.accepted(accepted, order)
         return accepted
 
-    # Every answer about one of our orders tells the book what became of it.
+    # The order that is being sent carries our id, where the exchange takes one.
 
-    def fetch_order(self, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(super().fetch_order(*args, **kwargs))
+    def _get_params(self, *args: Any, **kwargs: Any) -> Any:
+        return self._with_id(super()._get_params(*args, **kwargs), is_stop=False)
 
-    def fetch_stoploss_order(self, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(super().fetch_stoploss_order(*args, **kwargs))
+    def _get_stop_params(self, *args: Any, **kwargs: Any) -> Any:
+        return self._with_id(super()._get_stop_params(*args, **kwargs), is_stop=True)
 
-    def cancel_order_with_result(self, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(super().cancel_order_with_result(*args, **kwargs))
+    def _with_id(self, params: dict[str, Any], *, is_stop: bool) -> dict[str, Any]:
+        client_order_id = current_id.get()
+        if client_order_id is not None:
+            params.update(self._ordering.ids.order_params(client_order_id, stop=is_stop))
+        return params
 
-    def cancel_stoploss_order_with_result(self, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(super().cancel_stoploss_order_with_result(*args, **kwargs))
+    # Every answer about one of our orders tells what became of it.
+
+    def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
+
+    def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
+
+    def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
+        return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
+
+    def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
+        cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
+        return self._seen(order_id, cancelled)
 
     def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         trades = super().get_trades_for_order(order_id, *args, **kwargs)
-        wallets = self._guarded_wallets
-        if wallets is not None and wallets.live is not None:
-            wallets.live.trades_seen(order_id, trades)
+        if self._guarded_wallets is not None:
+            self._order_watch.trades_seen(order_id, trades)
         return trades
 
-    def _seen(self, order: Any) -> Any:
-        wallets = self._guarded_wallets
-        if wallets is not None and wallets.live is not None:
-            wallets.live.seen(order)
+    def fetch_orders(self, *args: Any, **kwargs: Any) -> Any:
+        """For freqtrade's search for unknown orders of a trade: without those of other bots."""
+        orders = super().fetch_orders(*args, **kwargs)
+        if self._guarded_wallets is None:
+            return orders
+        return self._ordering.without_other_bots(orders)
+
+    def _seen(self, order_id: str, order: Any) -> Any:
+        if self._guarded_wallets is not None and isinstance(order, Mapping):
+            self._order_watch.seen(str(order_id), order)
         return order
 
     def _is_entry(self, order: dict[str, Any]) -> bool:
@@ -95,16 +139,14 @@ class GuardedExchange(Exchange):
             return bool(order["side"] == "buy")
         return not order.get("reduceOnly", False)
 
-    def _last_look(self, wallets: GuardedWallets, order: dict[str, Any]) -> Denied | None:
+    def _last_look(
+        self, wallets: GuardedWallets, order: dict[str, Any], kind: EntryKind
+    ) -> Denied | None:
         guard = wallets.guard
         if guard is None or guard.settings.is_neutral:
             return None
         pair = order["pair"]
         try:
-            entry = current_entry.get()
-            kind = entry.kind if entry is not None and entry.pair == pair else EntryKind.NEW
-            if entry is None and not order.get("initial_order", True):
-                kind = EntryKind.ADJUSTMENT
             amount = self._contracts_to_amount(
                 pair,
                 self.amount_to_precision(pair, self._amount_to_contracts(pair, order["amount"])),

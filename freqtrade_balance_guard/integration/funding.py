@@ -6,7 +6,7 @@ from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import exact, to_decimal
-from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.orders.desk import OrderDesk, ledger_refusal
 from freqtrade_balance_guard.orders.siblings import Siblings
 from freqtrade_balance_guard.orders.terms import Terms
 
@@ -53,6 +53,11 @@ class Funding:
         live = self._wallets.live
         assert live is not None  # noqa: S101  the callers have looked
         return self._siblings.look(live.book, live.now())
+
+    def refusal(self) -> Denied | None:
+        """Why no entry is made at all while the ledger cannot be used; None while it can."""
+        trouble = self._desk.trouble
+        return None if not trouble else ledger_refusal(trouble)
 
     # Snapshots
 

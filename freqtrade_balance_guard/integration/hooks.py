@@ -71,6 +71,7 @@ def install_bot_hooks() -> None:
     wrap(module.FreqtradeBot, "create_trade", _quiet_denial)
     wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
     wrap(module.FreqtradeBot, "process", _one_loop)
+    wrap(module.FreqtradeBot, "cleanup", _said_goodbye)
     wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
     wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
     wrap(module.FreqtradeBot, "execute_trade_exit", _patient_exit)
@@ -83,6 +84,8 @@ def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
     def process(self: Any) -> Any:
         token = current_loop.set(Loop())
         try:
+            if isinstance(self.wallets, GuardedWallets) and self.wallets.duties is not None:
+                self.wallets.duties.begin(self)
             return original(self)
         finally:
             current_loop.reset(token)
@@ -90,6 +93,18 @@ def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
                 self.wallets.keep_believed()
 
     return process
+
+
+def _said_goodbye(original: Callable[..., Any]) -> Callable[..., Any]:
+    def cleanup(self: Any) -> Any:
+        try:
+            return original(self)
+        finally:
+            wallets = getattr(self, "wallets", None)
+            if isinstance(wallets, GuardedWallets) and wallets.duties is not None:
+                wallets.duties.end()
+
+    return cleanup
 
 
 def _fresh_balance(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,7 +181,8 @@ def _noted_minimum_query(original: Callable[..., Any]) -> Callable[..., Any]:
 def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute_entry(self: Any, pair: str, *args: Any, **kwargs: Any) -> Any:
         kind = ENTRY_KINDS.get(kwargs.get("mode", "initial"), EntryKind.NEW)
-        token = current_entry.set(Entry(pair, kind, bool(kwargs.get("is_short", False))))
+        tag = str(kwargs.get("enter_tag") or "")
+        token = current_entry.set(Entry(pair, kind, bool(kwargs.get("is_short", False)), tag))
         try:
             return original(self, pair, *args, **kwargs)
         finally:

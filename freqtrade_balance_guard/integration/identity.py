@@ -15,8 +15,8 @@ def bot_identity(bot_name: str) -> str:
     a bot that is given a new ``bot_name`` is still the same bot. With a new database it is another
     bot; what the old one left without an end is looked up as a dead bot's.
     """
-    known = KeyValueStore.get_string_value(KEY)  # type: ignore[arg-type]
+    known = KeyValueStore.get_string_value(KEY)
     if known is None:
         known = f"{bot_name[:40]}-{secrets.token_hex(2)}"
-        KeyValueStore.store_value(KEY, known)  # type: ignore[arg-type]
+        KeyValueStore.store_value(KEY, known)
     return known

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqtrade.wallets import Wallet
 
@@ -34,6 +34,10 @@ from freqtrade_balance_guard.events import (
 from freqtrade_balance_guard.integration.context import current_loop
 from freqtrade_balance_guard.integration.reading import BalanceReader
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.funding import Funding
 
 
 logger = logging.getLogger(__name__)
@@ -62,6 +66,8 @@ class LiveBalances:
         clock: Clock,
     ) -> None:
         self.book = book
+        # Of a bot whose orders are under the ledger.
+        self.funding: Funding | None = None
         self.hub = EventHub()
         self._reader = reader
         self._store = store
@@ -75,6 +81,10 @@ class LiveBalances:
         self._is_kept = True
         if store is not None:
             book.remember(store.load(), clock.monotonic())
+
+    def now(self) -> float:
+        """Monotonic seconds, as the book counts them."""
+        return self._clock.monotonic()
 
     # Refreshes, by what freqtrade needs them for
 
@@ -124,7 +134,7 @@ class LiveBalances:
         loop = current_loop.get()
         if loop is not None and loop.has_failed:
             return
-        sent = self._sent
+        sent, mark = self._sent, None if self.funding is None else self.funding.mark()
         began = self._clock.monotonic()
         answer = self._reader.read(at_most=at_most)
         took = self._clock.monotonic() - began
@@ -141,10 +151,16 @@ class LiveBalances:
         for change in self.book.accept(answer):
             self._announce(change)
         self._wall, self._is_kept = answer.wall, False
+        if self.funding is not None:
+            self.funding.seen(mark, self._confirmed())
         if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
             self._was_unreadable = False
             self.hub.publish(BalanceRecovered())
             logger.info("Balances are readable again.")
+
+    def _confirmed(self) -> list[str]:
+        book = self.book
+        return [one for one in book.currencies() if book.verdict(one) is Verdict.CONFIRMED]
 
     def _exit_waits(self) -> float:
         """How long an exit can still wait, after the reads that may have kept it waiting."""

@@ -34,6 +34,8 @@ CLOCK_MARGIN = timedelta(seconds=10)
 # A list this long may be the first of several pages (Bybit's default is the shortest).
 SHORTEST_PAGE = 20
 _SAME_AMOUNT = Decimal("1e-9")
+# freqtrade's word for exchanges that keep stop orders apart.
+STOP_FLAG = "stoploss_query_requires_stop_flag"
 # What a stop order has and another has not, in ccxt's words.
 _TRIGGERS = ("stopLossPrice", "triggerPrice", "stopPrice")
 
@@ -288,3 +290,31 @@ def _settings_kept(exchange: Exchange) -> Iterator[None]:
         yield
     finally:
         api.timeout, api.enableRateLimit = before
+
+
+def fetch_known(
+    exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float, is_stop: bool = False
+) -> Answer:
+    """The order with the exchange's own id, asked for once.
+
+    freqtrade's own function would try six times with growing pauses when the order is not there.
+
+    :return: never raises for anything that the exchange does
+    """
+    params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
+    kinds = ["fetch_order"]
+    if not exchange.exchange_has("fetchOrder"):
+        kinds = ["fetch_open_order", "fetch_closed_order"]
+    try:
+        with _settings_kept(exchange):
+            exchange._api.timeout = max(1, int(timeout_seconds * 1000 / len(kinds)))
+            exchange._api.enableRateLimit = False
+            for kind in kinds:
+                try:
+                    order = getattr(exchange._api, kind)(order_id, pair, params=dict(params))
+                    return Found(dict(exchange._order_contracts_to_amount(order)))
+                except ccxt.OrderNotFound:
+                    continue
+    except Exception as error:
+        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+    return Absent()

@@ -1,24 +1,25 @@
 """Takes freqtrade's orders to the desk: before one leaves, and when its answer is there or lost."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.exceptions import InvalidOrderException, TemporaryError
-from freqtrade.persistence import Order as FreqtradeOrder
+from freqtrade.exceptions import TemporaryError
+from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.asking import is_known_order
 from freqtrade_balance_guard.integration.denial import EntryDenied
-from freqtrade_balance_guard.integration.order_lookup import find_order
+from freqtrade_balance_guard.integration.funding import Funding
 from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.orders.answers import Absent, Answer, Found, Order, Unknown
-from freqtrade_balance_guard.orders.client_ids import ClientIds
+from freqtrade_balance_guard.orders.answers import Order
+from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
 from freqtrade_balance_guard.orders.desk import OrderDesk
 from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
 from freqtrade_balance_guard.orders.milestones import reach
@@ -27,7 +28,6 @@ from freqtrade_balance_guard.orders.ticket import Ticket
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.exchange import GuardedExchange
     from freqtrade_balance_guard.integration.wallets import GuardedWallets
 
 
@@ -48,14 +48,20 @@ class Ordering:
     """The way of each order of one live or dry-run bot."""
 
     def __init__(
-        self, exchange: "GuardedExchange", wallets: "GuardedWallets", desk: OrderDesk, clock: Clock
+        self,
+        exchange: Exchange,
+        wallets: "GuardedWallets",
+        desk: OrderDesk,
+        funding: Funding,
+        ids: ClientIds,
+        clock: Clock,
     ) -> None:
         self.desk = desk
-        self.ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+        self.ids = ids
         self._exchange = exchange
         self._wallets = wallets
+        self._funding = funding
         self._clock = clock
-        self._is_dry_run = bool(exchange._config["dry_run"])
 
     # An order
 
@@ -70,8 +76,7 @@ class Ordering:
         :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
         """
         if (handed := handed_over.get()) is not None:
-            ticket, found = handed
-            return self._book(ticket, found)
+            return self._book(*handed)
         is_entry = purpose is Purpose.ENTRY
         if (found := self._settle_earlier(order["pair"], order["side"], is_entry)) is not None:
             return found
@@ -93,16 +98,15 @@ class Ordering:
         pair = order["pair"]
         try:
             terms = self._terms(order, Purpose.ENTRY)
-            funds = wallets.funds_for(terms, kind)
-            ticket = self.desk.open_entry(terms, funds)
+            ticket = self.desk.open_entry(terms, self._funding.for_entry(terms, kind))
             if isinstance(ticket, Denied):
-                ticket = wallets.explained(ticket, terms)
+                ticket = self._funding.explained(ticket, terms)
         except LedgerUnavailable as error:
             ticket = self.desk.unavailable(error)
         except Exception as error:
             raise EntryDenied(wallets.fail_closed(pair, error)) from error
         if isinstance(ticket, Denied):
-            raise EntryDenied(wallets.refuse(pair, ticket))
+            raise EntryDenied(wallets.denied(pair, ticket))
         return ticket
 
     def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket:
@@ -123,8 +127,8 @@ class Ordering:
             leverage = to_decimal(order.get("leverage") or 1)
             return margin_terms(*what, fee_rate=fee, leverage=leverage, tag=tag)
         is_market = order["ordertype"] == "market"
-        # freqtrade's own simulation takes no fee from what is free; nor do neutral settings.
-        fee_rate = ZERO if self._wallets.ignores_fees else fee
+        # With neutral settings a stake may be all that is free, as it may without us.
+        fee_rate = ZERO if self._wallets.is_neutral else fee
         return spot_terms(*what, is_market=is_market, fee_rate=fee_rate, tag=tag)
 
     # Its outcome
@@ -147,7 +151,7 @@ class Ordering:
             self._tell_found(ticket, found)
             return self._book(ticket, dict(found))
         if not ticket.is_refused:
-            self.desk.ledger_hub.publish(OrderUnresolved(ticket.pair, ticket.client_order_id))
+            self.desk.hub.publish(OrderUnresolved(ticket.pair, ticket.client_order_id))
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
                 "say what became of it. No new entry on %s until it can.",
@@ -160,7 +164,7 @@ class Ordering:
         raise error
 
     def _tell_found(self, ticket: Ticket, found: Mapping[str, Any]) -> None:
-        self.desk.ledger_hub.publish(LostReplyFound(ticket.pair, str(found["id"])))
+        self.desk.hub.publish(LostReplyFound(ticket.pair, str(found["id"])))
         logger.warning(
             "The reply to the %s order for %s was lost; it was found by its client order id %s "
             "as order %s and is handed to freqtrade.",
@@ -189,11 +193,11 @@ class Ordering:
                     return self._book(ticket, dict(found))
                 self._book(ticket, dict(found))
             elif not ticket.is_refused and is_entry:
-                raise EntryDenied(self._wallets.refuse(pair, _unresolved(ticket)))
+                raise EntryDenied(self._wallets.denied(pair, _unresolved(ticket)))
             elif not ticket.is_refused:
                 self._hold_up_exit(ticket)
         if is_entry and (stranger := self.desk.stranger_on(pair)) is not None:
-            raise EntryDenied(self._wallets.refuse(pair, _unresolved(stranger)))
+            raise EntryDenied(self._wallets.denied(pair, _unresolved(stranger)))
         return None
 
     def _hold_up_exit(self, ticket: Ticket) -> None:
@@ -205,61 +209,34 @@ class Ordering:
                 f"The reply to the last exit of {ticket.pair} was lost; asking what became of it."
             )
 
-    # Questions to the exchange
+    # freqtrade's search for unknown orders
 
-    def ask(self, ticket: Ticket, seconds: float) -> Answer:
-        """What the exchange says of an order."""
-        if ticket.order_id is not None:
-            return self._fetch(ticket)
-        if self._is_dry_run:
-            # A simulated order exists once freqtrade has it; before that nothing was simulated.
-            return Absent()
-        terms = ticket.terms
-        return find_order(
-            self._exchange,
-            ticket.client_order_id,
-            terms.pair,
-            terms.side,
-            terms.amount,
-            ticket.made_at,
-            timeout_seconds=seconds,
-            clock=self._clock,
-            known_order_ids=frozenset(_known_order_ids(terms.pair)),
-            is_stop=terms.purpose is Purpose.STOP,
-        )
+    def without_other_bots(self, orders: Sequence[Order]) -> list[Order]:
+        """Only what may be this bot's: freqtrade would take any order of the pair for its own."""
+        own = tag_of(self.desk.ledger.bot)
+        tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
+        strangers = set[str]()
+        if not self.ids.sends():
+            strangers = self._bound_to_others({one for one, tag in tags.items() if tag is None})
+        return [
+            order
+            for order in orders
+            if tags[str(order.get("id"))] in (None, own) and str(order.get("id")) not in strangers
+        ]
 
-    def _fetch(self, ticket: Ticket) -> Answer:
-        order_id, pair = str(ticket.order_id), ticket.pair
-        is_stop = ticket.terms.purpose is Purpose.STOP
-        try:
-            return Found(
-                dict(self._exchange.fetch_order_or_stoploss_order(order_id, pair, is_stop))
-            )
-        except InvalidOrderException:
-            return self._stored(order_id, pair)
-        except Exception as error:
-            return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
-
-    def _stored(self, order_id: str, pair: str) -> Answer:
-        """What freqtrade has of an order that the exchange does not know (any more)."""
-        order = FreqtradeOrder.order_by_id(order_id, pair)
-        if order is None:
-            return Absent()
-        known = order.to_ccxt_object()
-        return Found({**known, "status": "canceled" if order.ft_is_open else known["status"]})
+    def _bound_to_others(self, order_ids: set[str]) -> set[str]:
+        """Which of these belong to other bots; in doubt all that freqtrade does not know."""
+        ledger = self.desk.ledger
+        rows = self.desk.quietly(lambda: ledger.reservations(account=ledger.account, limit=5000))
+        if rows is None:
+            return {one for one in order_ids if not is_known_order(one)}
+        return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}
 
 
 def _positive(rounded: float, asked: float) -> Decimal:
     """An exit is booked even when nothing of it is left after rounding; the exchange refuses it."""
     amount = to_decimal(rounded)
     return amount if amount > 0 else to_decimal(asked)
-
-
-def _known_order_ids(pair: str) -> list[str]:
-    orders = FreqtradeOrder.session.query(FreqtradeOrder.order_id).filter(
-        FreqtradeOrder.ft_pair == pair
-    )
-    return [str(row[0]) for row in orders.all()]
 
 
 def _unresolved(ticket: Ticket) -> Denied:

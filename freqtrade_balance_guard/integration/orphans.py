@@ -11,6 +11,7 @@ from typing import Any
 from freqtrade.persistence import Order as FreqtradeOrder
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.integration.context import handed_stake
 from freqtrade_balance_guard.integration.ordering import handed_over
 from freqtrade_balance_guard.orders.desk import OrderDesk
 from freqtrade_balance_guard.orders.events import OrphanFound
@@ -65,11 +66,10 @@ class Orphans:
     def _adopt(self, bot: Any, ticket: Ticket, order: Mapping[str, Any]) -> bool:
         """Let freqtrade book an entry as if its reply had just come."""
         price = order.get("average") or order.get("price") or float(ticket.terms.price)
-        trade = Trade.get_trades(
-            [Trade.pair == ticket.pair, Trade.is_open.is_(True)]
-        ).first()
+        trade = Trade.get_trades([Trade.pair == ticket.pair, Trade.is_open.is_(True)]).first()
         amount = order.get("filled") or order["amount"]
         token = handed_over.set((ticket, dict(order)))
+        stake = handed_stake.set(amount * price)
         try:
             # "replace" asks neither for a price nor for a confirmation: the order is there.
             adopted = bot.execute_entry(
@@ -85,6 +85,7 @@ class Orphans:
             logger.exception("Order %s of %s could not be adopted.", order["id"], ticket.pair)
             return False
         finally:
+            handed_stake.reset(stake)
             handed_over.reset(token)
         if adopted:
             self._say(bot, f"Order {order['id']} for {ticket.pair}, unknown to freqtrade, "

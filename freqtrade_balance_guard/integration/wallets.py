@@ -6,13 +6,12 @@ Without a guard, each method is freqtrade's own.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from freqtrade.exceptions import DependencyException, ExchangeError, InsufficientFundsError
-from freqtrade.persistence import Order, Trade
+from freqtrade.exceptions import DependencyException, ExchangeError
+from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now
 from freqtrade.wallets import Wallet, Wallets
@@ -22,6 +21,7 @@ from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.context import (
     current_entry,
     current_loop,
+    handed_stake,
     last_minimum_query,
     must_be_fresh,
 )
@@ -35,6 +35,8 @@ from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
+    from freqtrade_balance_guard.integration.duties import Duties
+    from freqtrade_balance_guard.integration.funding import Funding
     from freqtrade_balance_guard.integration.live_balances import LiveBalances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
@@ -50,6 +52,9 @@ class GuardedWallets(Wallets):
     # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
     rejections: "Rejections | None" = None
+    # Live and in dry-run: what the ledger is told and asked.
+    funding: "Funding | None" = None
+    duties: "Duties | None" = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -87,7 +92,7 @@ class GuardedWallets(Wallets):
         """freqtrade's refresh. Live, the book decides whether the exchange has to be asked."""
         live = self.live
         if live is None:
-            super().update(require_update)
+            self._update_as_freqtrade_does(require_update)
             return
         hurry = self._has_open_trades()
         if must_be_fresh.get() or (require_update and current_loop.get() is None):
@@ -96,6 +101,16 @@ class GuardedWallets(Wallets):
             live.refresh_if_changed(hurry=hurry)
         # Else freqtrade only wants wallets that know of the order it just sent or saw filled.
         self.show_believed()
+
+    def _update_as_freqtrade_does(self, require_update: bool) -> None:
+        funding = self.funding
+        if funding is None:
+            super().update(require_update)
+            return
+        before, mark = self._last_wallet_refresh, funding.mark()
+        super().update(require_update)
+        if self._last_wallet_refresh != before:
+            funding.seen(mark)
 
     def show_believed(self) -> None:
         """Put what is believed into freqtrade's own table."""
@@ -139,12 +154,13 @@ class GuardedWallets(Wallets):
     @exact
     def spendable_stake(self) -> Decimal:
         """Free stake currency above the floor, whatever share of it freqtrade may trade with."""
-        return self._free(self._stake_currency) - self._floor()
+        return self._free(self._stake_currency) - self.floor()
 
     def _freqtrade_available(self) -> Decimal:
         return to_decimal(super().get_available_stake_amount())
 
-    def _floor(self) -> Decimal:
+    def floor(self) -> Decimal:
+        """Stake currency that is never spent."""
         if self.guard is None:
             return ZERO
         return self.guard.floor(self._stake_currency, self.equity)
@@ -194,6 +210,8 @@ class GuardedWallets(Wallets):
 
     def _certain_refusal(self, pair: str) -> Denied | None:
         """What makes any entry on ``pair`` vain at the moment, whatever its size."""
+        if self.funding is not None and (refused := self.funding.refusal()) is not None:
+            return refused
         if self.live is not None and self.live.is_unreadable:
             failure = self.live.book.failure
             reason = failure.reason if failure else "the answer is not believed yet"
@@ -213,6 +231,8 @@ class GuardedWallets(Wallets):
         trade_amount: float | None,
     ) -> float:
         """The size of an entry, or 0. Every entry passes here, in every mode."""
+        if (handed := handed_stake.get()) is not None:
+            return handed  # the order exists; freqtrade only has to book it
         guard = self.guard
         if guard is None or guard.settings.is_neutral:
             return super().validate_stake_amount(
@@ -270,7 +290,7 @@ class GuardedWallets(Wallets):
 
     @exact
     def _vouched_for(self) -> Decimal | None:
-        return None if self.live is None else self.live.spendable() - self._floor()
+        return None if self.live is None else self.live.spendable() - self.floor()
 
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
@@ -280,62 +300,6 @@ class GuardedWallets(Wallets):
         finally:
             must_be_fresh.reset(token)
 
-    # What became of orders
-
-    def sending(self) -> AbstractContextManager[None]:
-        """Around an order, from before it leaves until its outcome is booked."""
-        return nullcontext() if self.live is None else self.live.sending()
-
-    def order_accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
-        """The exchange took an order (freqtrade's arguments of ``create_order``)."""
-        if self.rejections is not None:
-            # Also an entry makes a position that was too small another one.
-            self.rejections.position_changed(order["pair"])
-        if self.live is None:
-            return
-        try:
-            self.live.placed(
-                accepted,
-                pair=order["pair"],
-                side=order["side"],
-                amount=order["amount"],
-                rate=order["rate"],
-                fee=self.market_rules(order["pair"]).fee,
-            )
-        except Exception:
-            # The order is out; losing it now would be worse than not following its fills.
-            logger.exception("Could not follow an order of %s.", order["pair"])
-            self.live.touched()
-
-    def follow_known(self, order: Order) -> None:
-        """Follow an order of before the start, as far as freqtrade has it filled."""
-        if self.live is None or not order.order_id:
-            return
-        known = {"id": order.order_id, "filled": order.safe_filled, "status": "open",
-                 "cost": order.safe_cost}  # fmt: skip
-        self.live.follow(
-            known,
-            pair=order.ft_pair,
-            side=order.ft_order_side if order.ft_order_side != "stoploss" else "sell",
-            amount=order.safe_amount,
-            rate=order.safe_price or 0,
-            fee=self.market_rules(order.ft_pair).fee,
-        )
-
-    def order_rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
-        """The exchange refused an order, or nobody knows."""
-        if self.live is not None:
-            self.live.touched()
-        if self.rejections is None or not is_entry:
-            return
-        if isinstance(error, InsufficientFundsError):
-            self.rejections.funds_rejected(order["pair"], self.spendable_stake())
-        else:
-            rules = self.market_rules(order["pair"])
-            self.rejections.entry_rejected(order["pair"], rules, str(error))
-            if self.rejections.wants_markets(order["pair"]):
-                reload_markets_soon(self._exchange)
-
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""
         return to_decimal(self._guarded_strategy.stoploss if self._guarded_strategy else 0)
@@ -344,6 +308,15 @@ class GuardedWallets(Wallets):
         """freqtrade's own minimum for ``pair`` with the strategy's stop-loss, in stake currency."""
         stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
         return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
+
+    def denied(self, pair: str, refusal: Denied) -> Denied:
+        """State a refusal and hand it back."""
+        return refusal if self.guard is None else self.guard.deny(pair, refusal)
+
+    @property
+    def is_neutral(self) -> bool:
+        """Does freqtrade's own behaviour pass unchanged?"""
+        return self.guard is None or self.guard.settings.is_neutral
 
     def fail_closed(self, pair: str, error: Exception) -> Denied:
         """The refusal when we failed ourselves. The first traceback of a run is logged.

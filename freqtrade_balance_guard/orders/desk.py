@@ -7,9 +7,10 @@ back.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Conflict,
     Funds,
@@ -46,6 +47,8 @@ TWICE_WITHIN_SECONDS = 1.0
 UNWATCHED_SECONDS = 60.0
 
 
+R = TypeVar("R")
+
 # Asks the exchange for one order, for at most so many seconds.
 Ask = Callable[[Ticket, float], Answer]
 
@@ -62,6 +65,7 @@ class OrderDesk:
         self,
         ledger: ReservationLedger,
         *,
+        hub: EventHub,
         new_id: Callable[[], str],
         ask: Ask,
         clock: Clock,
@@ -69,6 +73,7 @@ class OrderDesk:
         is_margin: bool = False,
     ) -> None:
         self.ledger = ledger
+        self.hub = hub
         # Why the ledger cannot be used at the moment; empty while it can.
         self.trouble = ""
         self._new_id = new_id
@@ -78,6 +83,7 @@ class OrderDesk:
         self._is_margin = is_margin
         self._tickets: dict[str, Ticket] = {}
         self._by_order: dict[str, str] = {}
+        self._strangers: dict[str, Ticket] = {}
         self._left_by_others: dict[str, Ticket] = {}
         self._is_recovered = False
 
@@ -155,9 +161,15 @@ class OrderDesk:
                 "The ledger cannot be used (%s). No new entry until it can; exits go on.", error
             )
         self.trouble = str(error)
-        return Denied(
-            DenialCode.LEDGER_UNAVAILABLE, f"the ledger cannot be used: {self.trouble.rstrip('.')}"
-        )
+        return ledger_refusal(self.trouble)
+
+    def quietly(self, question: Callable[[], R]) -> R | None:
+        """Ask the ledger something that may stay unanswered; None if it cannot be used."""
+        try:
+            return question()
+        except LedgerUnavailable as error:
+            self.unavailable(error)
+            return None
 
     # What became of it
 
@@ -231,6 +243,20 @@ class OrderDesk:
         if ticket.absent_since is not None:
             self.refused(ticket, "the exchange did not know it when the next one was sent")
 
+    # Orders that freqtrade has no trade for
+
+    def stranger(self, ticket: Ticket) -> None:
+        """No new entry on this pair: a position is there that freqtrade does not know."""
+        self._strangers[ticket.pair] = ticket
+
+    def stranger_on(self, pair: str) -> Ticket | None:
+        """The order because of which ``pair`` waits."""
+        return self._strangers.get(pair)
+
+    def forgive(self, pair: str) -> None:
+        """Entries on this pair are allowed again: the user has taken care of it."""
+        self._strangers.pop(pair, None)
+
     # Once per loop
 
     def unresolved(self, pair: str | None = None) -> list[Ticket]:
@@ -271,7 +297,7 @@ class OrderDesk:
         taken = []
         for row in rows:
             if row.process != self.ledger.process and row.client_order_id not in self._tickets:
-                ticket = self._ticket_of(row)
+                ticket = self.ticket_of(row)
                 self._tickets[row.client_order_id] = ticket
                 if row.order_id is not None:
                     self._by_order[row.order_id] = row.client_order_id
@@ -286,17 +312,12 @@ class OrderDesk:
         rows = [row for row in self.ledger.abandoned() if row.bot != self.ledger.bot]
         known = self._left_by_others
         self._left_by_others = {
-            row.client_order_id: known.get(row.client_order_id) or self._ticket_of(row)
+            row.client_order_id: known.get(row.client_order_id) or self.ticket_of(row)
             for row in rows
         }
         return list(self._left_by_others.values())
 
-    def settle(self, ticket: Ticket, order: Mapping[str, Any]) -> None:
-        """Book what the exchange says of an order of a dead bot."""
-        if ticket.learn(read_report(order, ticket.terms)):
-            self._tell(ticket)
-
-    def _ticket_of(self, row: Reservation) -> Ticket:
+    def ticket_of(self, row: Reservation) -> Ticket:
         age = (self._clock.wall() - row.created_at).total_seconds()
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
@@ -340,3 +361,10 @@ class OrderDesk:
         self._tickets.pop(ticket.client_order_id, None)
         if ticket.order_id is not None:
             self._by_order.pop(ticket.order_id, None)
+
+
+def ledger_refusal(trouble: str) -> Denied:
+    """The refusal of every entry while the ledger cannot be used."""
+    return Denied(
+        DenialCode.LEDGER_UNAVAILABLE, f"the ledger cannot be used: {trouble.rstrip('.')}"
+    )

@@ -1,0 +1,98 @@
+"""What became of orders: the balance book, the rejections and the ledger's desk are told."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.exceptions import InsufficientFundsError
+from freqtrade.persistence import Order
+
+from freqtrade_balance_guard.integration.market import reload_markets_soon
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+    from freqtrade_balance_guard.orders.desk import OrderDesk
+
+
+logger = logging.getLogger(__name__)
+
+
+class OrderWatch:
+    """Of one live or dry-run bot. Never raises: the order is out, and freqtrade must hear of it."""
+
+    def __init__(self, wallets: "GuardedWallets", desk: "OrderDesk") -> None:
+        self._wallets = wallets
+        self._desk = desk
+
+    def sending(self) -> AbstractContextManager[None]:
+        """Around an order, from before it leaves until its outcome is booked."""
+        live = self._wallets.live
+        return nullcontext() if live is None else live.sending()
+
+    def accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+        """The exchange took an order (freqtrade's arguments of ``create_order``)."""
+        wallets = self._wallets
+        if wallets.rejections is not None:
+            # Also an entry makes a position that was too small another one.
+            wallets.rejections.position_changed(order["pair"])
+        if wallets.live is None:
+            return
+        try:
+            wallets.live.placed(
+                accepted,
+                pair=order["pair"],
+                side=order["side"],
+                amount=order["amount"],
+                rate=order["rate"],
+                fee=wallets.market_rules(order["pair"]).fee,
+            )
+        except Exception:
+            # Losing it now would be worse than not following its fills.
+            logger.exception("Could not follow an order of %s.", order["pair"])
+            wallets.live.touched()
+
+    def rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
+        """The exchange refused an order, or nobody knows."""
+        wallets, pair = self._wallets, order["pair"]
+        if wallets.live is not None:
+            wallets.live.touched()
+        if wallets.rejections is None or not is_entry:
+            return
+        if isinstance(error, InsufficientFundsError):
+            wallets.rejections.funds_rejected(pair, wallets.spendable_stake())
+            return
+        wallets.rejections.entry_rejected(pair, wallets.market_rules(pair), str(error))
+        if wallets.rejections.wants_markets(pair):
+            reload_markets_soon(wallets._exchange)
+
+    def seen(self, order_id: str, order: Mapping[str, Any]) -> None:
+        """An answer about an order that was asked for as ``order_id``."""
+        try:
+            if self._wallets.live is not None:
+                self._wallets.live.seen(order)
+            self._desk.observe(order_id, order)
+        except Exception:
+            logger.exception("An answer about order %s could not be booked.", order_id)
+
+    def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
+        """The trades of an order: some exchanges tell fees only there."""
+        if self._wallets.live is not None:
+            self._wallets.live.trades_seen(order_id, trades)
+
+    def follow_known(self, order: Order) -> None:
+        """Follow an order of before the start, as far as freqtrade has it filled."""
+        live = self._wallets.live
+        if live is None or not order.order_id:
+            return
+        known = {"id": order.order_id, "filled": order.safe_filled, "status": "open",
+                 "cost": order.safe_cost}  # fmt: skip
+        live.follow(
+            known,
+            pair=order.ft_pair,
+            side=order.ft_order_side if order.ft_order_side != "stoploss" else "sell",
+            amount=order.safe_amount,
+            rate=order.safe_price or 0,
+            fee=self._wallets.market_rules(order.ft_pair).fee,
+        )
