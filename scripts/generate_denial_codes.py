@@ -17,6 +17,8 @@ from typing import NamedTuple
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
+from freqtrade_balance_guard.ledger import Funds, Refused, Request, ReservationLedger
+from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.last_look import (
     PartialExit,
@@ -33,6 +35,7 @@ from freqtrade_balance_guard.limits.sizing import (
     size_entry,
 )
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.orders.desk import REFUSALS, ledger_refusal
 from freqtrade_balance_guard.settings import load_settings
 
 
@@ -140,6 +143,24 @@ EXPLANATIONS = {
         "promised them. Tried again when the balance changes, at the latest after ten minutes.",
         "Check whether another bot, or you, spends the same money.",
     ),
+    DenialCode.RESERVED_BY_OTHERS: Explanation(
+        "The money is there, but another bot of the same account has promised it to an order of "
+        "its own. The ledger that they share says so.",
+        "Nothing; it is free again when that order ends. The ledger knows who holds what.",
+    ),
+    DenialCode.ORDER_UNRESOLVED: Explanation(
+        "The reply to an earlier order on this pair was lost, and the exchange could not say yet "
+        "whether it has it; or it has it, and freqtrade has no trade for it. A second order could "
+        "be one too many. Other pairs go on, exits too.",
+        "Nothing while it is asked for. For an order that freqtrade does not know see "
+        "[the ledger's page](../ledger.md#orders-that-freqtrade-does-not-know).",
+    ),
+    DenialCode.LEDGER_UNAVAILABLE: Explanation(
+        "The ledger can be neither read nor written: its file is read-only, locked, damaged or on "
+        "a full disk, or PostgreSQL is away. Without it nobody knows what other bots promised. "
+        "Exits go on and are booked when it is back.",
+        "See the reason in the line. No restart is needed.",
+    ),
     DenialCode.SELF_CHECK_FAILED: Explanation(
         "freqtrade differs from the releases that the guard was checked with: a function that it "
         "relies on is missing or has other parameters. The bot runs, exits work, entries are "
@@ -195,6 +216,15 @@ def examples() -> dict[DenialCode, Denied]:
         Denied(DenialCode.BALANCE_UNREADABLE, "the balance is unreadable: the answer is empty"),
         too_small.entry_refusal(PAIR, rules, D(100)),
         no_funds.entry_refusal(PAIR, rules, D(100)),
+        ledger_refusal(
+            "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
+        ),
+        reserved_by_others(),
+        Denied(
+            DenialCode.ORDER_UNRESOLVED,
+            "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and nobody knows yet "
+            "whether the exchange has it",
+        ),
         Guard(load_settings({}), "USDT", lambda: D(1), EventHub()).deny_for_error(
             PAIR, KeyError(PAIR)
         ),
@@ -205,6 +235,20 @@ def examples() -> dict[DenialCode, Denied]:
         ),
     )
     return {answer.code: answer for answer in answers if isinstance(answer, Denied)}
+
+
+def reserved_by_others() -> Denied:
+    """What a ledger says to the second of two bots."""
+    store, answers = MemoryStore(), []
+    for number, bot in enumerate(("one", "two")):
+        ledger = ReservationLedger(store, bot=bot, account="kraken", process=bot,
+                                   clock=ManualClock())  # fmt: skip
+        funds = Funds(D(100), D(0), since=0)
+        request = Request(f"id-{number}", "kraken", PAIR, "buy", "USDT", D(60), funds)
+        answers.append(ledger.reserve(request))
+    refused = answers[1]
+    assert isinstance(refused, Refused)
+    return Denied(REFUSALS[refused.code], refused.sentence, refused.numbers)
 
 
 def codes_in_use() -> set[str]:

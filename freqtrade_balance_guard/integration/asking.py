@@ -61,7 +61,7 @@ class Asker:
 
 def _stored(order_id: str, pair: str) -> Answer:
     """What freqtrade has of an order that the exchange does not know (any more)."""
-    order = FreqtradeOrder.order_by_id(order_id, pair)
+    order = stored_order(order_id, pair)
     if order is None:
         return Absent()
     known = dict(order.to_ccxt_object())
@@ -74,7 +74,11 @@ def known_order_ids(pair: str) -> frozenset[str]:
     return frozenset(str(order.order_id) for order in orders.all())
 
 
-def is_known_order(order_id: str) -> bool:
-    """Has freqtrade stored this order?"""
+def stored_order(order_id: str, pair: str | None = None) -> FreqtradeOrder | None:
+    """The order as freqtrade has stored it; None if it has not.
+
+    (Its own ``Order.order_by_id`` has other parameters in each release.)
+    """
     orders = FreqtradeOrder.session.query(FreqtradeOrder)
-    return orders.filter(FreqtradeOrder.order_id == order_id).first() is not None
+    orders = orders.filter(FreqtradeOrder.order_id == order_id)
+    return (orders if pair is None else orders.filter(FreqtradeOrder.ft_pair == pair)).first()

@@ -22,6 +22,7 @@ from freqtrade_balance_guard.integration.orphans import Orphans
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
+from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.desk import OrderDesk
 from freqtrade_balance_guard.settings import GuardSettings
@@ -43,6 +44,8 @@ def put_under_the_ledger(
         ledger = _ledger(wallets, settings, hub, clock)
     except SettingsError as error:
         raise OperationalException(f"balance_guard.{error}") from error
+    account = ledger.account
+    hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     desk = OrderDesk(
         ledger,

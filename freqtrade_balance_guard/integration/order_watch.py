@@ -69,6 +69,8 @@ class OrderWatch:
 
     def seen(self, order_id: str, order: Mapping[str, Any]) -> None:
         """An answer about an order that was asked for as ``order_id``."""
+        if _is_made_up(order):
+            return
         try:
             if self._wallets.live is not None:
                 self._wallets.live.seen(order)
@@ -96,3 +98,11 @@ class OrderWatch:
             rate=order.safe_price or 0,
             fee=self._wallets.market_rules(order.ft_pair).fee,
         )
+
+
+def _is_made_up(order: Mapping[str, Any]) -> bool:
+    """Is this what freqtrade puts in place of an answer about a cancelled order that it has not?
+
+    Whether it was filled before the cancel is not known then; it will be asked for.
+    """
+    return order.get("info") == {} and order.get("fee") == {} and order.get("status") == "canceled"

@@ -10,7 +10,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.asking import is_known_order
+from freqtrade_balance_guard.integration.asking import stored_order
 from freqtrade_balance_guard.integration.denial import EntryDenied
 from freqtrade_balance_guard.integration.funding import Funding
 from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
@@ -40,8 +40,10 @@ handed_over: ContextVar[tuple[Ticket, Order] | None] = ContextVar("handed_over",
 
 # An exit is not held up longer than this by an earlier one of which nobody knows.
 EXIT_WAITS_SECONDS = 3.0
-# A reply that was lost so long ago is not taken for the answer to a new signal.
-SAME_SIGNAL_SECONDS = 60.0
+# How long it may take to ask for it once.
+ASK_SECONDS = 1.0
+# Two exits of the same amount are the same exit, up to rounding.
+SAME_AMOUNT = Decimal("0.01")
 
 
 class Ordering:
@@ -77,10 +79,16 @@ class Ordering:
         """
         if (handed := handed_over.get()) is not None:
             return self._book(*handed)
-        is_entry = purpose is Purpose.ENTRY
-        if (found := self._settle_earlier(order["pair"], order["side"], is_entry)) is not None:
-            return found
-        ticket = self._entry(order, kind) if is_entry else self._exit(order, purpose)
+        if purpose is Purpose.ENTRY:
+            ticket = self._entry(order, kind)
+        else:
+            earlier = self._earlier_exit(order, purpose)
+            if earlier is not None:
+                return earlier
+            booked = self._exit(order, purpose)
+            if booked is None:
+                return go()
+            ticket = booked
         token = current_id.set(ticket.client_order_id)
         try:
             accepted = go()
@@ -96,6 +104,8 @@ class Ordering:
         """:raises EntryDenied: its money could not be reserved"""
         wallets = self._wallets
         pair = order["pair"]
+        if (waits_for := self._waits_for(pair)) is not None:
+            raise EntryDenied(wallets.denied(pair, waits_for))
         try:
             terms = self._terms(order, Purpose.ENTRY)
             ticket = self.desk.open_entry(terms, self._funding.for_entry(terms, kind))
@@ -109,8 +119,19 @@ class Ordering:
             raise EntryDenied(wallets.denied(pair, ticket))
         return ticket
 
-    def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket:
-        return self.desk.open_exit(self._terms(order, purpose))
+    def _waits_for(self, pair: str) -> Denied | None:
+        """Why no entry may go on ``pair``: an order of it may exist, or is nobody's trade."""
+        for ticket in self.desk.unresolved(pair):
+            return _unresolved(ticket)
+        stranger = self.desk.stranger_on(pair)
+        return None if stranger is None else _unresolved(stranger)
+
+    def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket | None:
+        try:
+            return self.desk.open_exit(self._terms(order, purpose))
+        except Exception:
+            logger.exception("An exit of %s could not be booked; it goes out.", order["pair"])
+            return None
 
     def _terms(self, order: Mapping[str, Any], purpose: Purpose) -> Terms:
         exchange, pair = self._exchange, order["pair"]
@@ -149,7 +170,7 @@ class Ordering:
         found = self.desk.resolve(ticket)
         if found is not None:
             self._tell_found(ticket, found)
-            return self._book(ticket, dict(found))
+            return self._book(ticket, found)
         if not ticket.is_refused:
             self.desk.hub.publish(OrderUnresolved(ticket.pair, ticket.client_order_id))
             logger.error(
@@ -174,40 +195,36 @@ class Ordering:
             found["id"],
         )
 
-    def _settle_earlier(self, pair: str, side: str, is_entry: bool) -> Order | None:
-        """What must be known of earlier orders of ``pair`` before this one may go.
+    # An exit whose reply was lost in an earlier loop
 
-        :return: the earlier order, where it is what this one would be
-        :raises EntryDenied: nobody knows yet
-        :raises TemporaryError: an earlier exit may be on the exchange, and it was sent just now
+    def _earlier_exit(self, order: Mapping[str, Any], purpose: Purpose) -> Order | None:
+        """The order that was sent before, if it is what this one would be.
+
+        :raises TemporaryError: it was sent just now, and nobody knows yet; freqtrade tries again in
+            its next loop
         """
-        for ticket in self.desk.unresolved(pair):
-            is_same = ticket.is_entry is is_entry and ticket.terms.side == side
-            if not is_entry and ticket.is_entry:
+        for ticket in self.desk.unresolved(order["pair"]):
+            if ticket.is_entry:
                 continue  # nothing of an entry may hold up an exit
-            found = self.desk.ask(ticket, 1.0)
+            try:
+                found = self.desk.ask(ticket, ASK_SECONDS)
+            except Exception:
+                logger.exception("An earlier exit of %s could not be asked for.", ticket.pair)
+                continue
             if found is not None:
-                is_recent = self._clock.monotonic() - ticket.sent_at < SAME_SIGNAL_SECONDS
-                if is_same and ticket.is_of_this_run and is_recent:
+                booked = self._book(ticket, found)
+                if _is_same(ticket, order, purpose):
                     self._tell_found(ticket, found)
-                    return self._book(ticket, dict(found))
-                self._book(ticket, dict(found))
-            elif not ticket.is_refused and is_entry:
-                raise EntryDenied(self._wallets.denied(pair, _unresolved(ticket)))
-            elif not ticket.is_refused:
-                self._hold_up_exit(ticket)
-        if is_entry and (stranger := self.desk.stranger_on(pair)) is not None:
-            raise EntryDenied(self._wallets.denied(pair, _unresolved(stranger)))
+                    return booked
+                self.desk.unclaimed.append((ticket, booked))
+            elif ticket.absent_since is not None:
+                self.desk.give_up(ticket)
+            elif self._clock.monotonic() - ticket.sent_at < EXIT_WAITS_SECONDS:
+                raise TemporaryError(
+                    f"The reply to the last exit of {ticket.pair} was lost; asking what became "
+                    "of it."
+                )
         return None
-
-    def _hold_up_exit(self, ticket: Ticket) -> None:
-        """:raises TemporaryError: freqtrade tries again in its next loop"""
-        if ticket.absent_since is not None:
-            self.desk.give_up(ticket)
-        elif self._clock.monotonic() - ticket.sent_at < EXIT_WAITS_SECONDS:
-            raise TemporaryError(
-                f"The reply to the last exit of {ticket.pair} was lost; asking what became of it."
-            )
 
     # freqtrade's search for unknown orders
 
@@ -229,7 +246,7 @@ class Ordering:
         ledger = self.desk.ledger
         rows = self.desk.quietly(lambda: ledger.reservations(account=ledger.account, limit=5000))
         if rows is None:
-            return {one for one in order_ids if not is_known_order(one)}
+            return {one for one in order_ids if stored_order(one) is None}
         return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}
 
 
@@ -237,6 +254,13 @@ def _positive(rounded: float, asked: float) -> Decimal:
     """An exit is booked even when nothing of it is left after rounding; the exchange refuses it."""
     amount = to_decimal(rounded)
     return amount if amount > 0 else to_decimal(asked)
+
+
+def _is_same(ticket: Ticket, order: Mapping[str, Any], purpose: Purpose) -> bool:
+    terms = ticket.terms
+    asked = to_decimal(order["amount"])
+    is_like = terms.purpose is purpose and terms.side == order["side"]
+    return is_like and abs(terms.amount - asked) <= asked * SAME_AMOUNT
 
 
 def _unresolved(ticket: Ticket) -> Denied:

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from freqtrade.persistence import Order as FreqtradeOrder
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.integration.asking import stored_order
 from freqtrade_balance_guard.integration.context import handed_stake
 from freqtrade_balance_guard.integration.ordering import handed_over
 from freqtrade_balance_guard.orders.desk import OrderDesk
@@ -36,7 +36,7 @@ class Orphans:
         :param bot: freqtrade's ``FreqtradeBot``
         """
         order_id = str(order["id"])
-        if FreqtradeOrder.order_by_id(order_id, ticket.pair) is not None:
+        if stored_order(order_id, ticket.pair) is not None:
             return
         is_open, filled = order.get("status") in OPEN_STATUSES, order.get("filled") or 0
         if not is_open and not filled:
@@ -44,6 +44,8 @@ class Orphans:
         if not ticket.is_entry:
             self._let_freqtrade_find(bot, ticket, order_id)
             return
+        if self._desk.stranger_on(ticket.pair) is ticket:
+            return  # it was said
         self._desk.hub.publish(OrphanFound(ticket.pair, order_id, self._policy))
         if self._policy == "adopt" and self._adopt(bot, ticket, order):
             return

@@ -16,6 +16,7 @@ from freqtrade_balance_guard.ledger import (
     Funds,
     LedgerUnavailable,
     Moved,
+    RefusalCode,
     Refused,
     Request,
     Reservation,
@@ -26,7 +27,7 @@ from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
 from freqtrade_balance_guard.money import exact
-from freqtrade_balance_guard.orders.answers import Absent, Answer, Found
+from freqtrade_balance_guard.orders.answers import Absent, Answer, Found, Order
 from freqtrade_balance_guard.orders.milestones import reach
 from freqtrade_balance_guard.orders.terms import Terms, read_report
 from freqtrade_balance_guard.orders.ticket import Ticket, ticket_of, why_of
@@ -48,6 +49,11 @@ UNWATCHED_SECONDS = 60.0
 
 
 R = TypeVar("R")
+
+REFUSALS = {
+    RefusalCode.INSUFFICIENT_AVAILABLE: DenialCode.INSUFFICIENT_AVAILABLE,
+    RefusalCode.RESERVED_BY_OTHERS: DenialCode.RESERVED_BY_OTHERS,
+}
 
 # Asks the exchange for one order, for at most so many seconds.
 Ask = Callable[[Ticket, float], Answer]
@@ -83,6 +89,8 @@ class OrderDesk:
         self._is_margin = is_margin
         self._tickets: dict[str, Ticket] = {}
         self._by_order: dict[str, str] = {}
+        # Found, and not what freqtrade asked for: somebody has to tell freqtrade.
+        self.unclaimed: list[tuple[Ticket, Order]] = []
         self._strangers: dict[str, Ticket] = {}
         self._left_by_others: dict[str, Ticket] = {}
         self._is_recovered = False
@@ -136,7 +144,7 @@ class OrderDesk:
             amount = max(least, min(amount, room))
         result = self.ledger.reserve(self._request(ticket, funds, amount), why_of(terms))
         if isinstance(result, Refused):
-            return Denied(DenialCode(result.code.value), result.sentence, result.numbers)
+            return Denied(REFUSALS[result.code], result.sentence, result.numbers)
         if isinstance(result, Conflict):
             return Denied(DenialCode.GUARD_ERROR, f"{result.sentence} ({result.client_order_id})")
         ticket.is_booked = True
@@ -200,7 +208,7 @@ class OrderDesk:
             self._tell(ticket)
             reach("booked")
 
-    def resolve(self, ticket: Ticket) -> Mapping[str, Any] | None:
+    def resolve(self, ticket: Ticket) -> Order | None:
         """Ask for an order whose reply was lost, for as long as its kind allows.
 
         :return: the order; None if it is not there, or nobody could say
@@ -218,7 +226,7 @@ class OrderDesk:
             self._wait(pause)
             pause *= 2
 
-    def ask(self, ticket: Ticket, seconds: float) -> Mapping[str, Any] | None:
+    def ask(self, ticket: Ticket, seconds: float) -> Order | None:
         """Ask once. What was never there, and will not come any more, is released.
 
         :return: the order, if it is there

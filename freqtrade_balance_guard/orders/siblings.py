@@ -1,7 +1,8 @@
-"""The other bots of the account: what they promised, spent and received, as our own book sees it.
+"""What our own book does not follow: orders of the account's other bots, and lost ones of ours.
 
-They are read from the ledger, where each writes what its orders do. To our balance book that is
+They are read from the ledger, where each bot writes what its orders do. To our balance book that is
 own money under way: a balance that lacks a sibling's purchase lags, it has not changed by itself.
+An order of ours of which nobody knows whether it exists keeps its money the same way.
 """
 
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
+from freqtrade_balance_guard.money import ZERO
 
 
 class _Brought(NamedTuple):
@@ -28,6 +30,8 @@ class Siblings:
         self._currency = currency
         self._after: int | None = None
         self._brought: dict[str, _Brought] = {}
+        # Own orders that the book did not know when we looked.
+        self._lost: set[str] = set()
 
     def look(self, book: BalanceBook, now: float) -> int:
         """Tell ``book`` what is new.
@@ -49,14 +53,30 @@ class Siblings:
                 brought = _Brought(entry.received_currency, entry.received)
                 self._brought[row.client_order_id] = brought
         for client_order_id, row in newest.items():
-            if row.bot != self._ledger.bot:
-                is_old = client_order_id in old
-                book.share(client_order_id, self._shared(row), now, is_old=is_old)
+            if self._is_ours_to_tell(row, book):
+                shared = self._shared(row, book)
+                book.share(client_order_id, shared, now, is_old=client_order_id in old)
             if not row.unfinished:
                 self._brought.pop(client_order_id, None)
+                self._lost.discard(client_order_id)
         self._after = outlook.after
         return outlook.since
 
-    def _shared(self, row: Reservation) -> Shared:
+    def _is_ours_to_tell(self, row: Reservation, book: BalanceBook) -> bool:
+        if row.bot != self._ledger.bot or row.client_order_id in self._lost:
+            return True
+        if _is_followed(row, book) or not (row.unfinished or row.order_id):
+            return False
+        self._lost.add(row.client_order_id)
+        return True
+
+    def _shared(self, row: Reservation, book: BalanceBook) -> Shared:
+        if _is_followed(row, book):
+            # Found at last: the book follows it by itself from now on.
+            return Shared(row.currency, ZERO, ZERO, is_open=False)
         currency, amount = self._brought.get(row.client_order_id) or (None, None)
         return Shared(row.currency, row.held, row.committed, currency, amount, row.unfinished)
+
+
+def _is_followed(row: Reservation, book: BalanceBook) -> bool:
+    return row.order_id is not None and row.order_id in book.orders

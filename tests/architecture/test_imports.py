@@ -27,14 +27,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sqlite_address": set(),
     "events": set(),
     "money": {"errors"},
-    # Names of orders: everyone may read them, they read nothing.
-    "orders": set(),
     "settings": {"errors", "money"},
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
     "limits": BASE,
     "ledger": BASE | {"settings"},
     "arbitrage": BASE | {"settings", "ledger"},
+    # Every order meets what was promised, what is believed, and the limits.
+    "orders": BASE | {"balances", "limits", "ledger"},
     "guard": BASE | FEATURES | {"settings"},
     # Told, never asked.
     "monitoring": BASE | {"settings"},
