@@ -62,8 +62,10 @@ def find_order(
     :param known_order_ids: the exchange's ids of other orders; never an answer without an id
     :param is_stop: it was sent by ``create_stoploss``
     :param order_type: freqtrade's, for exchanges that do not tell it
-    :return: never raises for anything that the exchange does
+    :raises ValueError: ``since`` has no zone. Whatever the exchange does is an answer.
     """
+    if since.tzinfo is None:
+        raise ValueError(f"{since} has no zone.")
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     by_id = client_order_id is not None and ids.sends(stop=is_stop) and ids.ask is not Ask.NOT
     look = _Look(
@@ -95,6 +97,36 @@ def find_order(
         # ccxt's errors, and others: a garbage number in the answer is a ValueError.
         logger.debug("Order not looked up.", exc_info=error)
         return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+
+
+def fetch_known(
+    exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float, is_stop: bool = False
+) -> Answer:
+    """The order with the exchange's own id, asked for once.
+
+    freqtrade's own function would try six times with growing pauses when the order is not there.
+
+    :return: never raises for anything that the exchange does
+    """
+    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+    params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
+    kinds = ["fetch_order"]
+    if not exchange.exchange_has("fetchOrder"):
+        kinds = ["fetch_open_order", "fetch_closed_order"]
+    try:
+        with _settings_kept(exchange):
+            exchange._api.timeout = max(1, int(timeout_seconds * 1000 / len(kinds)))
+            exchange._api.enableRateLimit = False
+            exchange._api.enableLastHttpResponse = True
+            for kind in kinds:
+                try:
+                    order = getattr(exchange._api, kind)(order_id, pair, params=dict(params))
+                    return Found(dict(exchange._order_contracts_to_amount(order)))
+                except ccxt.OrderNotFound:
+                    _check_answer(exchange, ids, kind)
+    except Exception as error:
+        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+    return Absent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +248,7 @@ class _Look:
         if not self.is_stop:
             return ({},)
         if self.ids.ask is Ask.NOT:
-            flag = self.exchange.get_option("stoploss_query_requires_stop_flag")
+            flag = self.exchange.get_option(STOP_FLAG)
             return ({"stop": True},) if flag else ({},)
         return self.ids.stop_lists
 
@@ -231,6 +263,7 @@ class _Look:
             since = int((self.since - CLOCK_MARGIN).timestamp() * 1000)
         pair = self.pair if self.ids.lists_by_pair else None
         orders = self._request(method, pair, since, params=params)
+        _check_answer(self.exchange, self.ids, method)
         # If the exchange filtered by the id, all that it has of it is there.
         filtered = (
             self.ids.ask is Ask.FILTERED
@@ -246,7 +279,23 @@ class _Look:
         self._api.timeout = max(1, int(left * 1000))
         # Waiting for its turn would take seconds on Kraken; a look-up is rare, four requests.
         self._api.enableRateLimit = False
+        self._api.enableLastHttpResponse = True
         return getattr(self._api, method)(*args, params=dict(params))
+
+
+def _check_answer(exchange: Exchange, ids: ClientIds, method: str) -> None:
+    """ccxt reads a web page with status 200, and null, as "no orders", or as "not found".
+
+    :raises BadResponse: the raw answer has no orders, not even none, where they should be
+    """
+    api: Any = exchange._api
+    part: Any = api.parse_json(api.last_http_response)
+    where = ids.orders_in.get(method, ())
+    for name in where:
+        part = part.get(name) if isinstance(part, dict) else None
+    # No exchange says "nothing" with an object that has nothing in it, but for the orders' own.
+    if not (isinstance(part, list) or (isinstance(part, dict) and (part or where))):
+        raise ccxt.BadResponse(f"{exchange.id} {method} answered with no orders")
 
 
 def _carries(order: Mapping[str, Any], client_order_id: str) -> bool:
@@ -283,38 +332,10 @@ def _as_created(
 
 @contextmanager
 def _settings_kept(exchange: Exchange) -> Iterator[None]:
-    """Give ccxt its time-out and its own rate limit back afterwards."""
+    """Give ccxt its time-out, its own rate limit and what it remembers back afterwards."""
     api: Any = exchange._api
-    before = api.timeout, api.enableRateLimit
+    before = api.timeout, api.enableRateLimit, api.enableLastHttpResponse
     try:
         yield
     finally:
-        api.timeout, api.enableRateLimit = before
-
-
-def fetch_known(
-    exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float, is_stop: bool = False
-) -> Answer:
-    """The order with the exchange's own id, asked for once.
-
-    freqtrade's own function would try six times with growing pauses when the order is not there.
-
-    :return: never raises for anything that the exchange does
-    """
-    params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
-    kinds = ["fetch_order"]
-    if not exchange.exchange_has("fetchOrder"):
-        kinds = ["fetch_open_order", "fetch_closed_order"]
-    try:
-        with _settings_kept(exchange):
-            exchange._api.timeout = max(1, int(timeout_seconds * 1000 / len(kinds)))
-            exchange._api.enableRateLimit = False
-            for kind in kinds:
-                try:
-                    order = getattr(exchange._api, kind)(order_id, pair, params=dict(params))
-                    return Found(dict(exchange._order_contracts_to_amount(order)))
-                except ccxt.OrderNotFound:
-                    continue
-    except Exception as error:
-        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
-    return Absent()
+        api.timeout, api.enableRateLimit, api.enableLastHttpResponse = before

@@ -8,6 +8,7 @@ import re
 from enum import StrEnum
 
 import ccxt
+import requests
 from freqtrade.exceptions import (
     DependencyException,
     OperationalException,
@@ -35,6 +36,9 @@ _DOUBT = re.compile(
     r"|status unknown|internal|system (is )?(busy|error)|EService:|deadline",
     re.IGNORECASE,
 )
+# ccxt's plainest error means that it has no row for the exchange's words. Of Kraken's, the part in
+# front of the colon tells (its cost minimum, for one, is not in ccxt's table).
+_PLAIN_REFUSAL = re.compile(r"E(Order|Query|API|Funding|Trade|General:Invalid|General:Permission)")
 
 
 def classify(error: BaseException) -> Outcome:
@@ -51,8 +55,15 @@ def classify(error: BaseException) -> Outcome:
         if isinstance(error, TemporaryError | RetryableOrderError):
             return Outcome.UNKNOWN
         return Outcome.REFUSED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
+    if isinstance(cause.__cause__, requests.RequestException):
+        # ccxt files a broken connection, and a status that it does not know (524: the gate gave
+        # up waiting), as ExchangeError.
+        return Outcome.UNKNOWN
     if isinstance(cause, ccxt.DuplicateOrderId) or _DOUBT.search(str(cause)):
         return Outcome.UNKNOWN
+    if type(cause) is ccxt.ExchangeError:
+        known = _PLAIN_REFUSAL.search(str(cause)) is not None
+        return Outcome.REFUSED if known else Outcome.UNKNOWN
     if isinstance(cause, (ccxt.ExchangeError, *_TURNED_AWAY)):
         return Outcome.REFUSED
     return Outcome.UNKNOWN

@@ -79,6 +79,9 @@ class ClientIds:
     # Lists of stop orders: the parameters of each that is to be searched.
     stop_lists: tuple[Mapping[str, Any], ...] = (_NOTHING,)
     lists_by_pair: bool = True
+    # Where in the exchange's raw answer orders must be, by ccxt's method. A web page, or null,
+    # would read as "none", and the order as absent.
+    orders_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # How long after an order was sent "not found" still proves that it does not exist.
     memory: timedelta | None = None
     form: Form = Form.TEXT
@@ -173,6 +176,11 @@ _BYBIT = _row(
     "orderLinkId",
     # Orders that ended without a fill are kept for a day.
     memory=_A_DAY,
+    orders_in={
+        "fetch_order": ("result", "list"),
+        "fetch_open_orders": ("result", "list"),
+        "fetch_canceled_and_closed_orders": ("result", "list"),
+    },
 )
 _OKX = _row(
     "okx spot",
@@ -212,7 +220,6 @@ _BITGET = _row(
     memory=_A_DAY,
     stop_lists=(_A_STOP,),
 )
-_BINGX = _row("bingx spot", r"[A-Za-z0-9_]{1,40}", "newClientOrderId", Ask.LISTS, memory=_A_DAY)
 
 _ROWS = (
     _row(
@@ -224,6 +231,11 @@ _ROWS = (
         "clientOrderId",
         # ClosedOrders knows no pairs: a page of it is full or not before ccxt picks out a pair.
         lists_by_pair=False,
+        orders_in={
+            "fetch_order": ("result",),
+            "fetch_open_orders": ("result", "open"),
+            "fetch_closed_orders": ("result", "closed"),
+        },
         tested=True,
     ),
     # orders/status forgets an order five seconds after its end, hence the lists.
@@ -257,8 +269,7 @@ _ROWS = (
         trading_mode="futures",
         stop_lists=(MappingProxyType({"planType": "profit_loss"}), _A_STOP),
     ),
-    _BINGX,
-    replace(_BINGX, trading_mode="futures", wire="clientOrderID", stop_wire="clientOrderID"),
+    _row("bingx spot", r"[A-Za-z0-9_]{1,40}", "newClientOrderId", Ask.LISTS, memory=_A_DAY),
 )
 TABLE: Mapping[tuple[str, str], ClientIds] = MappingProxyType(
     {(row.exchange, row.trading_mode): row for row in _ROWS}

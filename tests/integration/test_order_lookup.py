@@ -1,0 +1,397 @@
+"""Orders on a sandbox are found again through freqtrade's own exchange, or truly not there."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from freqtrade.exceptions import TemporaryError
+
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.integration.order_lookup import (
+    SHORTEST_PAGE,
+    Absent,
+    Found,
+    Unknown,
+    fetch_known,
+    find_order,
+)
+from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
+from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to
+from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+from tests.support.exchange import exchange_on
+
+
+PAIR = "ETH/USDT"
+IDS = ClientIds.of("kraken")
+
+
+class Desk:
+    """freqtrade's exchange object, and whoever sends and looks for orders through it."""
+
+    def __init__(self, sandbox: Sandbox, account: str) -> None:
+        self.sandbox = sandbox.control
+        self.exchange = exchange_on(sandbox, account)
+        self.clock = SystemClock()
+        self.began = self.clock.wall()
+
+    def send(self, *, side="buy", amount=0.1, rate=2400.0, named=True, stop=None):
+        """An order as freqtrade's create_order sends it: (our id, its answer)."""
+        made = IDS.make("beef")
+        self.exchange._params = IDS.order_params(made) if named else {}
+        try:
+            if stop is not None:
+                return made, self.exchange.create_stoploss(
+                    PAIR, amount, stop, {"stoploss": "market"}, side, 1.0
+                )
+            return made, self.exchange.create_order(
+                pair=PAIR, ordertype="limit", side=side, amount=amount, rate=rate, leverage=1.0
+            )
+        finally:
+            self.exchange._params = {}
+
+    def find(self, client_order_id=None, *, side="buy", amount="0.1", seconds=2.0, **more):
+        return find_order(
+            self.exchange,
+            client_order_id,
+            PAIR,
+            side,
+            Decimal(amount),
+            more.pop("since", self.began),
+            timeout_seconds=seconds,
+            clock=more.pop("clock", self.clock),
+            **more,
+        )
+
+    def found(self, *args, **more):
+        answer = self.find(*args, **more)
+        assert isinstance(answer, Found), answer
+        return answer.order
+
+    def requests(self):
+        """Lists that were asked for since the last call."""
+        counted = self.sandbox.counters()["endpoints"]
+        self.sandbox.reset_counters()
+        return {name: number for name, number in counted.items() if name.endswith("Orders")}
+
+
+@pytest.fixture(scope="module")
+def market():
+    accounts = [{"name": f"a{n}", "balances": {"USDT": "100000"}} for n in range(100)]
+    with Sandbox.start(Scenario.model_validate({"accounts": accounts})) as sandbox:
+        yield sandbox, (account["name"] for account in accounts)
+
+
+@pytest.fixture
+def desk(market):
+    """A desk with an account of its own: no orders yet."""
+    sandbox, accounts = market
+    sandbox.control.reset_counters()
+    desk = Desk(sandbox, next(accounts))
+    yield desk
+    sandbox.control.clear_faults()
+    desk.exchange.close()
+
+
+# By our id
+
+
+def test_a_resting_order_is_found_with_one_request(desk):
+    made, sent = desk.send()
+    desk.requests()
+    order = desk.found(made)
+    assert (order["id"], order["status"], order["filled"]) == (sent["id"], "open", 0)
+    assert belongs_to(order["clientOrderId"]) == "beef"
+    assert desk.requests() == {"OpenOrders": 1}
+
+
+def test_what_is_found_has_all_that_create_order_returns(desk):
+    made, sent = desk.send()
+    order = desk.found(made)
+    same = ("id", "symbol", "side", "type", "price", "amount", "stopPrice", "trades")
+    assert {name: order[name] for name in same} == {name: sent[name] for name in same}
+    assert set(order) == set(sent)
+
+
+def test_a_filled_order_is_found_with_its_price_cost_and_fee(desk):
+    made, _ = desk.send(rate=2600.0)
+    order = desk.found(made)
+    assert (order["status"], order["filled"], order["remaining"]) == ("closed", 0.1, 0)
+    assert order["average"] == pytest.approx(2500.25)
+    assert order["cost"] == pytest.approx(250.025)
+    assert order["fee"]["currency"] == "USDT"
+    assert desk.exchange.order_has_fee(order)
+
+
+def test_a_partly_filled_order_is_found_as_far_as_it_got(desk):
+    made, sent = desk.send()
+    desk.sandbox.fill(sent["id"], "0.04")
+    order = desk.found(made)
+    assert (order["status"], order["filled"], order["remaining"]) == ("open", 0.04, 0.06)
+
+
+@pytest.mark.parametrize("filled", [None, "0.04"])
+def test_a_cancelled_order_is_found_with_what_it_had_filled(desk, filled):
+    made, sent = desk.send()
+    if filled:
+        desk.sandbox.fill(sent["id"], filled)
+    desk.sandbox.cancel(sent["id"])
+    order = desk.found(made)
+    assert (order["status"], order["filled"]) == ("canceled", float(filled or 0))
+
+
+def test_an_order_that_does_not_exist_is_absent_after_two_looks(desk):
+    desk.send()
+    desk.send(rate=2600.0)
+    desk.requests()
+    assert desk.find(IDS.make("beef")) == Absent()
+    assert desk.requests() == {"OpenOrders": 2, "ClosedOrders": 2}
+
+
+def test_a_refused_order_is_absent(desk):
+    desk.sandbox.fault("refuse", message="EOrder:Insufficient funds", times=1)
+    made = IDS.make("beef")
+    desk.exchange._params = IDS.order_params(made)
+    with pytest.raises(Exception) as refused:
+        desk.exchange.create_order(
+            pair=PAIR, ordertype="limit", side="buy", amount=0.1, rate=2400.0, leverage=1.0
+        )
+    desk.exchange._params = {}
+    assert classify(refused.value) is Outcome.REFUSED
+    assert desk.find(made) == Absent()
+
+
+@pytest.mark.parametrize("status", [500, 502, 520, 524, 530])
+def test_a_status_of_the_gate_in_front_of_the_exchange_says_nothing_about_the_order(desk, status):
+    desk.sandbox.fault("http_status", status=status, endpoint="AddOrder", times=1)
+    with pytest.raises(TemporaryError) as raised:
+        desk.send()
+    assert classify(raised.value) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("how", ["error", "502", "timeout", "drop"])
+@pytest.mark.parametrize("rate", [2400.0, 2600.0], ids=["resting", "filled"])
+def test_an_order_whose_reply_was_lost_is_found(desk, how, rate):
+    parameters = {"message": "EService:Unavailable"} if how == "error" else {}
+    desk.sandbox.fault("lost_reply", how=how, seconds=1, times=1, **parameters)
+    made = IDS.make("beef")
+    desk.exchange._params, desk.exchange._api.timeout = IDS.order_params(made), 500
+    with pytest.raises(TemporaryError) as lost:
+        desk.exchange.create_order(
+            pair=PAIR, ordertype="limit", side="buy", amount=0.1, rate=rate, leverage=1.0
+        )
+    desk.exchange._params, desk.exchange._api.timeout = {}, 10_000
+    assert classify(lost.value) is Outcome.UNKNOWN
+    assert desk.found(made)["status"] == ("open" if rate == 2400.0 else "closed")
+
+
+def test_an_order_that_ends_between_the_two_lists_is_not_missed(desk, monkeypatch):
+    made, sent = desk.send()
+    api = desk.exchange._api
+    ask = api.fetch_open_orders
+
+    def and_then_it_fills(*args, **kwargs):
+        # Asked before the order is accepted: it is in neither list at first.
+        answer = [order for order in ask(*args, **kwargs) if order["id"] != sent["id"]]
+        if desk.sandbox.state()["open_orders"]:
+            desk.sandbox.fill(sent["id"])
+        return answer
+
+    monkeypatch.setattr(api, "fetch_open_orders", and_then_it_fills)
+    assert desk.found(made)["status"] == "closed"
+
+
+def test_an_order_that_is_accepted_after_the_first_look_is_found_by_the_second(desk, monkeypatch):
+    made = IDS.make("beef")
+    api = desk.exchange._api
+    ask, late = api.fetch_closed_orders, []
+
+    def after_it_arrived(*args, **kwargs):
+        if not late:
+            order = api.create_order(PAIR, "limit", "buy", 0.1, 2400, IDS.order_params(made))
+            late.append(order["id"])
+        return ask(*args, **kwargs)
+
+    monkeypatch.setattr(api, "fetch_closed_orders", after_it_arrived)
+    assert desk.found(made)["id"] == late[0]
+
+
+def test_a_stop_on_the_exchange_is_found_as_create_stoploss_returns_it(desk):
+    desk.send(rate=2600.0)
+    made, sent = desk.send(side="sell", stop=2000.0)
+    order = desk.found(made, side="sell", is_stop=True)
+    same = ("id", "symbol", "side", "type", "amount", "stopLossPrice")
+    assert {name: order[name] for name in same} == {name: sent[name] for name in same}
+    assert order["status"] == "open"
+
+
+def test_a_stop_that_has_fired_already_is_told_as_open_so_that_freqtrade_asks_for_it(desk):
+    desk.send(rate=2600.0)
+    made, sent = desk.send(side="sell", stop=2000.0)
+    desk.sandbox.fill(sent["id"])
+    order = desk.found(made, side="sell", is_stop=True)
+    assert (order["id"], order["status"], order["filled"]) == (sent["id"], "open", 0.1)
+    assert desk.exchange.fetch_stoploss_order(sent["id"], PAIR)["status"] == "closed"
+
+
+# No answer is no answer
+
+
+@pytest.mark.parametrize("endpoint", ["OpenOrders", "ClosedOrders"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error", "message": "EService:Unavailable"},
+        {"kind": "error", "message": "EAPI:Rate limit exceeded"},
+        {"kind": "error", "message": "EGeneral:Permission denied"},
+        {"kind": "http_status", "status": 502},
+        {"kind": "drop"},
+        {"kind": "html"},
+    ],
+    ids=lambda fault: str(fault.get("message", fault["kind"])),
+)
+def test_while_a_list_cannot_be_read_nothing_is_concluded(desk, endpoint, fault):
+    desk.sandbox.fault(endpoint=endpoint, **fault)
+    answer = desk.find(IDS.make("beef"))
+    assert isinstance(answer, Unknown)
+    assert answer.reason
+
+
+def test_the_second_look_must_be_answered_too(desk):
+    desk.sandbox.fault("http_status", status=502, endpoint="OpenOrders", after_calls=1)
+    assert isinstance(desk.find(IDS.make("beef")), Unknown)
+
+
+def test_the_time_for_all_requests_is_bounded(desk):
+    desk.sandbox.fault("timeout", seconds=5, endpoint="OpenOrders")
+    began = desk.clock.monotonic()
+    assert isinstance(desk.find(IDS.make("beef"), seconds=0.4), Unknown)
+    assert desk.clock.monotonic() - began < 1
+
+
+def test_without_time_left_nothing_is_asked_any_more(desk):
+    made, _ = desk.send()
+    desk.requests()
+    answer = desk.find(made, seconds=0)
+    assert answer == Unknown("TimeoutError: no time left to ask")
+    assert desk.requests() == {}
+
+
+def test_ccxts_own_settings_are_as_before_and_its_turn_taking_does_not_delay_a_look(desk):
+    api = desk.exchange._api
+    api.enableRateLimit, api.timeout = True, 7000
+    began = desk.clock.monotonic()
+    assert desk.find(IDS.make("beef")) == Absent()
+    # Kraken's four private requests would wait three seconds each.
+    assert desk.clock.monotonic() - began < 1
+    assert (api.enableRateLimit, api.timeout) == (True, 7000)
+
+
+# Without an id: by what was ordered
+
+
+def test_without_an_id_the_one_order_that_matches_is_found(desk):
+    _, other = desk.send(named=False, amount=0.2)
+    _, sent = desk.send(named=False)
+    desk.send(named=False, rate=2600.0, amount=0.3)
+    assert desk.found()["id"] == sent["id"]
+    assert desk.found(amount="0.2")["id"] == other["id"]
+    assert desk.found(amount="0.3")["status"] == "closed"
+
+
+def test_amounts_are_compared_as_the_exchange_rounds_them(desk):
+    _, sent = desk.send(named=False, amount=0.123456789123)
+    assert desk.found(amount="0.123456789123")["id"] == sent["id"]
+
+
+def test_two_that_match_are_no_answer(desk):
+    _, first = desk.send(named=False)
+    _, second = desk.send(named=False, rate=2600.0)
+    answer = desk.find()
+    assert isinstance(answer, Unknown)
+    assert answer.reason.startswith("ambiguous")
+    assert first["id"] in answer.reason
+    assert second["id"] in answer.reason
+
+
+def test_an_order_that_is_known_to_be_another_does_not_count(desk):
+    _, first = desk.send(named=False)
+    _, second = desk.send(named=False)
+    assert desk.found(known_order_ids=frozenset({first["id"]}))["id"] == second["id"]
+    assert desk.find(known_order_ids=frozenset({first["id"], second["id"]})) == Absent()
+
+
+def test_an_order_with_a_guards_id_is_somebody_elses(desk):
+    desk.send()
+    assert desk.find() == Absent()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"side": "sell"}, {"amount": "0.11"}, {"is_stop": True}],
+    ids=["side", "amount", "stop"],
+)
+def test_an_order_that_differs_is_not_the_one(desk, other):
+    desk.send(named=False)
+    assert desk.find(**other) == Absent()
+
+
+def test_an_order_from_before_does_not_count(desk):
+    desk.send(named=False)
+    assert desk.find(since=datetime.now(UTC) + timedelta(minutes=1)) == Absent()
+
+
+def test_an_exit_and_a_stop_of_the_same_size_are_not_mistaken_for_one_another(desk):
+    desk.send(rate=2600.0)
+    desk.send(rate=2600.0)
+    _, stop = desk.send(side="sell", named=False, stop=2000.0)
+    _, leave = desk.send(side="sell", named=False, rate=3000.0)
+    assert desk.found(side="sell", is_stop=True)["id"] == stop["id"]
+    assert desk.found(side="sell")["id"] == leave["id"]
+
+
+def test_a_list_that_may_go_on_proves_nothing(desk):
+    for _ in range(SHORTEST_PAGE):
+        desk.send(named=False, amount=0.2)
+    answer = desk.find()
+    assert isinstance(answer, Unknown)
+    assert "more orders than it lists" in answer.reason
+    # With an id the exchange filters, and the list is short.
+    assert desk.find(IDS.make("beef")) == Absent()
+
+
+def test_an_exchange_without_a_list_of_ended_orders_cannot_say_absent(desk, monkeypatch):
+    has = {**desk.exchange._api.has, "fetchClosedOrders": False, "fetchCanceledOrders": None}
+    monkeypatch.setattr(desk.exchange._api, "has", has)
+    assert isinstance(desk.find(IDS.make("beef")), Unknown)
+
+
+def test_an_order_whose_amount_is_not_told_might_be_the_one(desk, monkeypatch):
+    desk.send(named=False)
+    api = desk.exchange._api
+    ask = api.fetch_open_orders
+    monkeypatch.setattr(
+        api, "fetch_open_orders", lambda *a, **k: [{**o, "amount": None} for o in ask(*a, **k)]
+    )
+    assert isinstance(desk.find(), Unknown)
+
+
+def test_a_time_without_a_zone_is_a_mistake_of_the_caller(desk):
+    with pytest.raises(ValueError, match="zone"):
+        desk.find(since=datetime(2026, 1, 1))
+
+
+def test_a_ccxt_object_that_lacks_something_is_an_unknown_and_no_crash(desk):
+    broken = SimpleNamespace(
+        id="kraken",
+        trading_mode=desk.exchange.trading_mode,
+        _api=SimpleNamespace(timeout=1, enableRateLimit=False, enableLastHttpResponse=True),
+    )
+    answer = find_order(
+        broken,
+        IDS.make("beef"),
+        *(PAIR, "buy", Decimal("0.1"), desk.began),
+        timeout_seconds=1,
+        clock=desk.clock,
+    )
+    assert isinstance(answer, Unknown)

@@ -1,0 +1,137 @@
+"""Refused for sure, or unknown: what an error out of create_order says about the order."""
+
+import ccxt
+import pytest
+from freqtrade.exceptions import (
+    ConfigurationError,
+    DDosProtection,
+    DependencyException,
+    ExchangeError,
+    InsufficientFundsError,
+    InvalidOrderException,
+    OperationalException,
+    RetryableOrderError,
+    TemporaryError,
+)
+
+from freqtrade_balance_guard.integration.denial import EntryDenied
+from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+
+
+def mapped(cause, as_=TemporaryError):
+    """What freqtrade raises of a ccxt error."""
+    try:
+        raise as_(f"Could not place buy order due to {type(cause).__name__}.") from cause
+    except as_ as error:
+        return error
+
+
+REFUSED = [
+    (
+        ccxt.InsufficientFunds('kraken {"error":["EOrder:Insufficient funds"]}'),
+        InvalidOrderException,
+    ),
+    (ccxt.InvalidOrder('kraken {"error":["EOrder:Order minimum not met"]}'), InvalidOrderException),
+    (ccxt.ExchangeError('kraken {"error":["EOrder:Cost minimum not met"]}'), TemporaryError),
+    (ccxt.BadRequest('binance {"code":-1013,"msg":"Filter failure: NOTIONAL"}'), TemporaryError),
+    (ccxt.AuthenticationError('kraken {"error":["EAPI:Invalid key"]}'), TemporaryError),
+    (ccxt.InvalidNonce('kraken {"error":["EAPI:Invalid nonce"]}'), TemporaryError),
+    (ccxt.DDoSProtection('kraken {"error":["EOrder:Rate limit exceeded"]}'), DDosProtection),
+    (ccxt.RateLimitExceeded("kraken POST https://api 429 Too Many Requests"), TemporaryError),
+    (ccxt.ArgumentsRequired("gate createOrder() requires a price argument"), TemporaryError),
+]
+UNKNOWN = [
+    (ccxt.RequestTimeout("kraken POST https://api.kraken.com/0/private/AddOrder"), TemporaryError),
+    (ccxt.NetworkError("kraken POST https://api.kraken.com/0/private/AddOrder"), TemporaryError),
+    (ccxt.ExchangeNotAvailable("kraken POST 502 Bad Gateway"), TemporaryError),
+    (ccxt.OnMaintenance("EService:Market in post_only mode"), TemporaryError),
+    (ccxt.BadResponse("binance -1006 execution status unknown"), TemporaryError),
+    (ccxt.NullResponse("binance parseOrder() returned empty response"), TemporaryError),
+    (ccxt.OperationFailed("binance -1001 DISCONNECTED"), TemporaryError),
+    (ccxt.CancelPending("x"), TemporaryError),
+    # Filed as definite, but an order with our id is there: the request came twice.
+    (ccxt.DuplicateOrderId("krakenfutures clientOrderIdAlreadyExist"), InvalidOrderException),
+    (ccxt.BadRequest("kraken EGeneral:Invalid arguments:cl_ord_id not unique"), TemporaryError),
+    (ccxt.InvalidOrder("binance -2010 Duplicate order sent."), InvalidOrderException),
+    # Filed as definite or turned away because ccxt has no better row for them.
+    (ccxt.ExchangeError("kraken EService:Deadline elapsed"), TemporaryError),
+    (ccxt.ExchangeError("nowhere 999 system busy"), TemporaryError),
+    (ccxt.ExchangeError("okx {}"), TemporaryError),
+    (ccxt.RateLimitExceeded("binance -5041 Time out for too many requests"), TemporaryError),
+    # Of no family at all.
+    (ccxt.BaseError("what"), OperationalException),
+]
+
+
+@pytest.mark.parametrize(("cause", "as_"), REFUSED, ids=lambda value: str(value)[:60])
+def test_the_exchange_said_no(cause, as_):
+    assert classify(mapped(cause, as_)) is Outcome.REFUSED
+    assert classify(cause) is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(("cause", "as_"), UNKNOWN, ids=lambda value: str(value)[:60])
+def test_nobody_knows(cause, as_):
+    assert classify(mapped(cause, as_)) is Outcome.UNKNOWN
+    assert classify(cause) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidOrderException(
+            "In stoploss limit order, stop price should be more than limit price."
+        ),
+        InsufficientFundsError("not enough"),
+        OperationalException("stoploss is not implemented for Bybit."),
+        ConfigurationError("wrong"),
+        DependencyException("no"),
+        EntryDenied(Denied(DenialCode.CAP_BELOW_MINIMUM, "too small")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_freqtrade_or_the_guard_refused_before_anything_was_sent(error):
+    assert classify(error) is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("could not convert string to float: 'x'"),
+        KeyError("txid"),
+        TypeError("object of type 'NoneType' has no len()"),
+        AttributeError("'str' object has no attribute 'get'"),
+        TimeoutError(),
+        TemporaryError("no cause"),
+        DDosProtection("no cause"),
+        RetryableOrderError("no cause"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_out_of_reading_an_answer_says_nothing(error):
+    assert classify(error) is Outcome.UNKNOWN
+
+
+def test_an_error_after_freqtrade_had_the_order_in_hands_says_nothing():
+    def _order_contracts_to_amount():
+        raise mapped(ccxt.BadRequest("no trades"))
+
+    with pytest.raises(ExchangeError) as raised:
+        _order_contracts_to_amount()
+    assert classify(raised.value) is Outcome.UNKNOWN
+    assert classify(mapped(ccxt.BadRequest("no trades"))) is Outcome.REFUSED
+
+
+def kinds(root):
+    yield root
+    for kind in root.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_of_ccxts_temporary_errors_only_the_turned_away_ones_are_refusals():
+    refused = {
+        kind.__name__
+        for kind in kinds(ccxt.OperationFailed)
+        if classify(mapped(kind("x"))) is Outcome.REFUSED
+    }
+    assert refused == {"DDoSProtection", "RateLimitExceeded", "InvalidNonce", "ChecksumError"}
