@@ -207,6 +207,24 @@ LIVE = (
     ),
     Relied(
         "freqtrade.exchange",
+        "Exchange._order_contracts_to_amount",
+        "self, order",
+        "called: an order that was found again is handed on as create_order would",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange._log_exchange_response",
+        "self, endpoint, response, *, add_info",
+        "called: it is logged like other answers",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.get_option",
+        "self, param, default",
+        "called: whether stop orders are asked for apart from others",
+    ),
+    Relied(
+        "freqtrade.exchange",
         "Exchange._amount_to_contracts",
         "self, pair, amount",
         "called: futures are rounded in contracts",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.exceptions import TemporaryError
+from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration.order_lookup import (
@@ -29,9 +30,9 @@ IDS = ClientIds.of("kraken")
 class Desk:
     """freqtrade's exchange object, and whoever sends and looks for orders through it."""
 
-    def __init__(self, sandbox: Sandbox, account: str) -> None:
+    def __init__(self, sandbox: Sandbox, exchange: Exchange) -> None:
         self.sandbox = sandbox.control
-        self.exchange = exchange_on(sandbox, account)
+        self.exchange = exchange
         self.clock = SystemClock()
         self.began = self.clock.wall()
 
@@ -77,20 +78,23 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def market():
+    """A sandbox, freqtrade's exchange on it, and the keys of many accounts without orders."""
     accounts = [{"name": f"a{n}", "balances": {"USDT": "100000"}} for n in range(100)]
     with Sandbox.start(Scenario.model_validate({"accounts": accounts})) as sandbox:
-        yield sandbox, (account["name"] for account in accounts)
+        exchange = exchange_on(sandbox, "a0")
+        yield sandbox, exchange, (sandbox.freqtrade_exchange(a["name"]) for a in accounts)
+        exchange.close()
 
 
 @pytest.fixture
 def desk(market):
-    """A desk with an account of its own: no orders yet."""
-    sandbox, accounts = market
+    sandbox, exchange, keys = market
+    section = next(keys)
+    exchange._api.apiKey, exchange._api.secret = section["key"], section["secret"]
     sandbox.control.reset_counters()
-    desk = Desk(sandbox, next(accounts))
-    yield desk
+    yield Desk(sandbox, exchange)
     sandbox.control.clear_faults()
-    desk.exchange.close()
+    exchange._api.enableRateLimit, exchange._api.timeout = False, 10_000
 
 
 # By our id

@@ -1,6 +1,9 @@
 """Client order ids: legal everywhere, never the same twice, and they say whose they are."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from freqtrade.exchange.common import SUPPORTED_EXCHANGES
@@ -130,3 +133,11 @@ def test_a_row_that_can_be_asked_says_how(row):
     asked = row.ask_params("x")
     assert set(asked) == ({row.ask_as} if row.ask_as else set())
     assert row.memory is not None or row.tested
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code():
+    script = Path(__file__).parents[2] / "scripts" / "generate_client_order_ids.py"
+    answer = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout.strip()) == (0, "up to date")

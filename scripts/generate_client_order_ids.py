@@ -1,0 +1,80 @@
+"""Write the table of docs/client-order-ids.md from the code.
+
+python scripts/generate_client_order_ids.py           rewrite the table
+python scripts/generate_client_order_ids.py --check   exit code 1 if it is out of date
+"""
+
+import argparse
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
+
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "client-order-ids.md"
+BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
+HEADS = (
+    *("exchange (ccxt)", "mode", "name at the exchange", "of a stop order"),
+    *("our id", "how an order is asked for", "remembered", "tested"),
+)
+HOW = {
+    Ask.ONE: "the one order",
+    Ask.FILTERED: "open and ended orders, filtered by the id",
+    Ask.LISTS: "open and ended orders, searched by us",
+    Ask.NOT: "-",
+}
+
+
+def table() -> str:
+    """The rows, in markdown."""
+    lines = [f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
+    return "\n".join(lines + [_line(row) for row in TABLE.values()]) + "\n"
+
+
+def _line(row: ClientIds) -> str:
+    others = sorted(name for name, same in SAME_AS.items() if same == row.exchange)
+    names = ", ".join(f"`{name}`" for name in (row.exchange, *others))
+    cells = (
+        *(names, row.trading_mode, _code(row.wire), _code(row.stop_wire)),
+        *(_code(row.form.value), HOW[row.ask], _memory(row.memory)),
+        "**yes**" if row.tested else "untested",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str | None) -> str:
+    return "none" if text is None else f"`{text}`"
+
+
+def _memory(memory: timedelta | None) -> str:
+    if memory is None:
+        return "always"
+    hours = int(memory.total_seconds() // 3600)
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+
+
+def updated(page: str) -> str:
+    """``page`` with a fresh table."""
+    before, _, rest = page.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"{PAGE.name} has lost its markers.")
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
+    check = parser.parse_args().check
+    page = PAGE.read_text(encoding="utf-8")
+    fresh = updated(page)
+    if check:
+        print("up to date" if fresh == page else "out of date: run this script")
+        return int(fresh != page)
+    PAGE.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
