@@ -399,3 +399,32 @@ def test_a_ccxt_object_that_lacks_something_is_an_unknown_and_no_crash(desk):
         clock=desk.clock,
     )
     assert isinstance(answer, Unknown)
+
+
+# By the exchange's own id
+
+
+def fetch(desk, order_id):
+    return fetch_known(desk.exchange, order_id, PAIR, timeout_seconds=1)
+
+
+def test_an_order_whose_own_id_is_known_is_asked_for_once(desk):
+    _, sent = desk.send(rate=2600.0)
+    desk.requests()
+    answer = fetch(desk, sent["id"])
+    assert isinstance(answer, Found)
+    assert (answer.order["id"], answer.order["status"]) == (sent["id"], "closed")
+    assert desk.requests() == {"QueryOrders": 1}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "html"}, {"kind": "http_status", "status": 502}, {"kind": "drop"}],
+    ids=lambda fault: fault["kind"],
+)
+def test_an_order_is_not_gone_because_its_look_up_failed(desk, fault):
+    _, sent = desk.send()
+    desk.sandbox.fault(endpoint="QueryOrders", **fault)
+    assert isinstance(fetch(desk, sent["id"]), Unknown)
+    desk.sandbox.clear_faults()
+    assert isinstance(fetch(desk, sent["id"]), Found)
