@@ -112,8 +112,8 @@ class Duties:
 
     def _look_up(self, bot: Any) -> None:
         unclaimed, self._desk.unclaimed = self._desk.unclaimed, []
-        for ticket, order in unclaimed:
-            self._orphans.care_for(bot, ticket, order)
+        for ticket, found in unclaimed:
+            self._orphans.care_for(bot, ticket, found)
         for ticket in [*self._desk.unresolved(), *self._desk.unwatched()]:
             order = self._desk.ask(ticket, ASK_SECONDS)
             if order is not None:
