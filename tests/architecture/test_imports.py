@@ -17,7 +17,7 @@ PACKAGE = "freqtrade_balance_guard"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
 BASE = {"clock", "errors", "events", "money", "sqlite_address", "version"}
-FEATURES = {"balances", "limits", "ledger", "arbitrage"}
+FEATURES = {"balances", "limits", "ledger", "arbitrage", "rebalance"}
 
 # Each part of the package and the parts that it may import; arrows point downward only.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -35,6 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arbitrage": BASE | {"settings", "ledger"},
     # Every order meets what was promised, what is believed, and the limits.
     "orders": BASE | {"balances", "limits", "ledger"},
+    # What can be sold is a question of the market's minimums.
+    "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
     # Told, never asked.
     "monitoring": BASE | {"settings"},
@@ -325,7 +327,14 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["limits.sizing", "limits.last_look", "orders.client_ids", "monitoring.listeners"]
+    "part",
+    [
+        "limits.sizing",
+        "limits.last_look",
+        "orders.client_ids",
+        "rebalance.policy",
+        "monitoring.listeners",
+    ],
 )
 def test_pure_parts_load_no_library(part: str) -> None:
     heavy = ("freqtrade", "ccxt", "pandas", "pydantic", "sqlalchemy", "aiohttp")

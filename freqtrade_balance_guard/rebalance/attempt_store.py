@@ -1,0 +1,223 @@
+"""Attempts as rows of the guard's local SQLite file. The only file here that imports sqlite3."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, Reason, SaleRecord
+from freqtrade_balance_guard.rebalance.waiting import Progress
+
+
+TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS rebalance_attempts (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    account    TEXT NOT NULL,
+    bot        TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at   TEXT,
+    reason     TEXT NOT NULL,
+    currency   TEXT NOT NULL,
+    available  TEXT NOT NULL,
+    target     TEXT NOT NULL,
+    expected   TEXT NOT NULL,
+    sales      TEXT NOT NULL,
+    waited     REAL NOT NULL,
+    seen_at    TEXT NOT NULL
+)
+""",
+    """
+CREATE TABLE IF NOT EXISTS rebalance_first_starts (
+    account    TEXT NOT NULL,
+    bot        TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    PRIMARY KEY (account, bot)
+)
+""",
+)
+SELECT = """
+SELECT id, account, bot, started_at, ended_at, reason, currency, available, target, expected, sales,
+    waited, seen_at
+FROM rebalance_attempts WHERE account = ? AND bot = coalesce(?, bot) ORDER BY id DESC LIMIT ?
+"""
+INSERT = """
+INSERT INTO rebalance_attempts (account, bot, started_at, ended_at, reason, currency, available,
+    target, expected, sales, waited, seen_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+NEWEST = "SELECT max(id) FROM rebalance_attempts WHERE account = ? AND bot = ?"
+
+
+class AttemptsUnavailable(BalanceGuardError):
+    """Attempts cannot be read or written; then there is no rebalance."""
+
+
+class AttemptUnderWay(BalanceGuardError):
+    """Another attempt of this bot was begun since the decision was made."""
+
+
+class AttemptStore:
+    """The rows of one account. A connection lasts for one call: attempts are rare.
+
+    Every method raises AttemptsUnavailable where the file cannot be used.
+    """
+
+    def __init__(self, path: Path, account: str) -> None:
+        self._path = path
+        self._account = account
+
+    def read(self, bot: str | None = None, *, limit: int = 20) -> list[Attempt]:
+        """The newest attempts of one bot, or of all bots of the account; newest first.
+
+        Takes no lock and makes no file: `status` may ask while a bot runs.
+        """
+        with self._trouble_told():
+            if not self._path.exists():
+                return []
+            with self._connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
+                found = "SELECT 1 FROM sqlite_master WHERE name = 'rebalance_attempts'"
+                if connection.execute(found).fetchone() is None:
+                    return []
+                rows = connection.execute(SELECT, (self._account, bot, limit)).fetchall()
+            return [_attempt(row) for row in rows]
+
+    def insert(self, attempt: Attempt, newest: int | None) -> int:
+        """Write a new attempt and flush it to the disk.
+
+        :param newest: id of the last attempt that the decision knew of; None: there was none
+        :return: its id
+        :raises AttemptUnderWay: there is a newer one; nothing was written
+        """
+        with self._transaction(flush=True) as connection:
+            key = (self._account, attempt.bot)
+            (found,) = connection.execute(NEWEST, key).fetchone()
+            if found != newest:
+                raise AttemptUnderWay(f"Attempt {found} was begun by another process.")
+            cursor = connection.execute(
+                INSERT,
+                (
+                    *key,
+                    attempt.started_at.isoformat(),
+                    None,
+                    str(attempt.reason),
+                    attempt.currency,
+                    *map(str, (attempt.available, attempt.target, attempt.expected)),
+                    _sales_text(attempt.sales),
+                    attempt.progress.waited,
+                    attempt.progress.seen_at.isoformat(),
+                ),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def update(self, attempt: Attempt) -> None:
+        """Write what became of an attempt."""
+        ended_at = attempt.ended_at.isoformat() if attempt.ended_at is not None else None
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE rebalance_attempts SET ended_at = ?, sales = ? WHERE id = ?",
+                (ended_at, _sales_text(attempt.sales), attempt.id),
+            )
+
+    def keep(self, attempt_id: int, progress: Progress) -> None:
+        """Write how much of the wait is over."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE rebalance_attempts SET waited = ?, seen_at = ? WHERE id = ?",
+                (progress.waited, progress.seen_at.isoformat(), attempt_id),
+            )
+
+    def first_start(self, bot: str, now: datetime) -> datetime:
+        """The first moment that this was ever asked with."""
+        key = (self._account, bot)
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO rebalance_first_starts VALUES (?, ?, ?)",
+                (*key, now.isoformat()),
+            )
+            (started_at,) = connection.execute(
+                "SELECT started_at FROM rebalance_first_starts WHERE account = ? AND bot = ?", key
+            ).fetchone()
+            return datetime.fromisoformat(started_at)
+
+    @contextmanager
+    def _transaction(self, *, flush: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction; with ``flush`` it survives a power cut, else a kill."""
+        with self._trouble_told():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connected(self._path.absolute().as_uri()) as connection:
+                connection.execute(f"PRAGMA synchronous = {'EXTRA' if flush else 'NORMAL'}")
+                connection.execute("BEGIN IMMEDIATE")
+                for table in TABLES:
+                    connection.execute(table)
+                yield connection
+                connection.execute("COMMIT")
+
+    @contextmanager
+    def _connected(self, uri: str) -> Iterator[sqlite3.Connection]:
+        # Closing takes back what was not committed.
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None)
+        ) as connection:
+            yield connection
+
+    @contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError) as e:
+            raise AttemptsUnavailable(f"{self._path.name} cannot be used ({e})") from e
+
+
+def _sales_text(sales: tuple[SaleRecord, ...]) -> str:
+    return json.dumps(
+        [
+            {
+                "trade_id": sale.trade_id,
+                "pair": sale.pair,
+                "amount": str(sale.amount),
+                "is_whole": sale.is_whole,
+                "freed": str(sale.freed),
+                "outcome": str(sale.outcome),
+                "order_id": sale.order_id,
+                "detail": sale.detail,
+            }
+            for sale in sales
+        ]
+    )
+
+
+def _sale(plain: dict[str, Any]) -> SaleRecord:
+    return SaleRecord(
+        trade_id=int(plain["trade_id"]),
+        pair=plain["pair"],
+        amount=Decimal(plain["amount"]),
+        is_whole=bool(plain["is_whole"]),
+        freed=Decimal(plain["freed"]),
+        outcome=Outcome(plain["outcome"]),
+        order_id=plain["order_id"],
+        detail=plain["detail"],
+    )
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    started_at = datetime.fromisoformat(row[3])
+    return Attempt(
+        id=row[0],
+        account=row[1],
+        bot=row[2],
+        started_at=started_at,
+        ended_at=datetime.fromisoformat(row[4]) if row[4] is not None else None,
+        reason=Reason(row[5]),
+        currency=row[6],
+        available=Decimal(row[7]),
+        target=Decimal(row[8]),
+        expected=Decimal(row[9]),
+        sales=tuple(_sale(plain) for plain in json.loads(row[10])),
+        progress=Progress(started_at, row[11], datetime.fromisoformat(row[12])),
+    )
