@@ -6,26 +6,29 @@
     time     (left - threshold) / rate
 
 It blocks nothing and starts nothing. One message per episode: an episode begins when ``time`` is
-within the horizon, and ends when it is well beyond it again (half as far once more), or when no
-stake is used any more. Below the threshold there is nothing left to foresee.
+within the horizon. It ends when ``time`` has been far beyond it again (1.5 horizons, or no stake is
+used any more) for half a horizon. Below the threshold there is nothing left to foresee.
 
 How wrong it is can be measured on any record of samples: ``measure``.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from freqtrade_balance_guard.money import ZERO, exact, format_amount, to_decimal
 
 
-WINDOW_SECONDS = 3600.0
-HORIZON_SECONDS = 1800.0
+# Measured on random bots (docs/rebalance.md): shorter windows cry wolf more often, longer ones come
+# too late.
+WINDOW_SECONDS = 7200.0
+HORIZON_SECONDS = 3600.0
 # With less than this share of a window seen, one entry would look like a rate.
 NEEDED_SHARE = 0.25
-# An episode ends when the time is so many horizons away.
+# An episode ends when the time is so many horizons away, for so many horizons.
 ENDS_BEYOND = 1.5
+ENDS_AFTER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,11 @@ class Outlook:
             return f"{left} available, below {format_amount(self.threshold)} {currency}."
         if self.seconds is None:
             return f"{left} available, and no stake is being used up."
+        minutes = round(self.seconds / 60)
         return (
             f"{left} available; at {format_amount(round(self.per_hour, 2))} {currency} per hour it "
             f"is below {format_amount(self.threshold)} {currency} in about "
-            f"{max(round(self.seconds / 60), 1)} minutes."
+            f"{f'{minutes} minutes' if minutes > 1 else 'a minute'}."
         )
 
 
@@ -79,6 +83,7 @@ class EarlyWarning:
         self._horizon = horizon
         self._samples: deque[Sample] = deque()
         self._is_told = False
+        self._clear_since: float | None = None
 
     def observe(self, sample: Sample, threshold: Decimal) -> Outlook | None:
         """Take up a sample, once per loop; the outlook if it is time to tell, once per episode."""
@@ -86,15 +91,22 @@ class EarlyWarning:
         outlook = self.outlook(threshold)
         if outlook.left < threshold:
             # Below it refusals speak. It is the same episode until there is room again.
-            self._is_told = True
+            self._is_told, self._clear_since = True, None
             return None
         if outlook.seconds is None or outlook.seconds > self._horizon * ENDS_BEYOND:
-            self._is_told = False
+            self._clear(sample.at)
             return None
+        self._clear_since = None
         if self._is_told or outlook.seconds > self._horizon:
             return None
         self._is_told = True
         return outlook
+
+    def _clear(self, now: float) -> None:
+        if self._clear_since is None:
+            self._clear_since = now
+        if now - self._clear_since >= self._horizon * ENDS_AFTER:
+            self._is_told = False
 
     def _take_up(self, sample: Sample) -> None:
         samples = self._samples
@@ -126,26 +138,20 @@ class EarlyWarning:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How good the warnings of a record were. ``fell``: times that stake went below the threshold.
+    """How good the warnings of a record were.
 
-    ``hits``: of these, the ones told before; ``false_alarms``: warnings after which it did not fall
-    within twice the horizon. ``errors``: for each hit, foretold minus real seconds.
+    ``falls``: times that stake went below the threshold after a horizon above it (a bot that swings
+    around it needs no forecast). ``foretold``: of these, the ones with a warning in the two
+    horizons before. ``warnings``: all; ``false_alarms``: of these, the ones after which stake did
+    not go below in two horizons. ``errors``: for the other ones, foretold minus real seconds.
     """
 
-    fell: int
-    hits: int
+    falls: int
+    foretold: int
+    warnings: int
     false_alarms: int
     leads: tuple[float, ...]
     errors: tuple[float, ...]
-
-    @property
-    def median_lead(self) -> float | None:
-        return _median(self.leads)
-
-    @property
-    def median_error(self) -> float | None:
-        """Half of the forecasts were closer than that (seconds)."""
-        return _median([abs(error) for error in self.errors])
 
 
 def measure(
@@ -161,34 +167,28 @@ def measure(
         for sample in record
         if (outlook := warning.observe(sample, threshold)) is not None
     ]
-    falls = list(_falls(record, threshold))
-    leads, errors, foretold, false_alarms = [], [], set(), 0
-    for at, seconds in told:
-        fall = next((f for f in falls if f >= at), None)
-        if fall is None or fall - at > 2 * horizon:
-            false_alarms += 1
-            continue
-        foretold.add(fall)
-        leads.append(fall - at)
-        errors.append(seconds - (fall - at))
-    return Measured(len(falls), len(foretold), false_alarms, tuple(leads), tuple(errors))
+    every = list(_falls(record, threshold, 0.0))
+    real = list(_falls(record, threshold, horizon))
+    coming = [next((fall for fall in every if fall >= at), float("inf")) for at, _ in told]
+    leads = [fall - at for (at, _), fall in zip(told, coming, strict=True)]
+    good = [(s, lead) for (_, s), lead in zip(told, leads, strict=True) if lead <= 2 * horizon]
+    return Measured(
+        falls=len(real),
+        foretold=sum(any(0 <= fall - at <= 2 * horizon for at, _ in told) for fall in real),
+        warnings=len(told),
+        false_alarms=len(told) - len(good),
+        leads=tuple(lead for _, lead in good),
+        errors=tuple(seconds - lead for seconds, lead in good),
+    )
 
 
-def _falls(record: Iterable[Sample], threshold: Decimal) -> Iterable[float]:
-    """The moments at which stake went below the threshold."""
-    was_below = True  # what begins below did not fall
+def _falls(record: Iterable[Sample], threshold: Decimal, after: float) -> Iterator[float]:
+    """The moments at which stake went below, having been above for ``after`` seconds."""
+    above_since: float | None = None
     for sample in record:
-        is_below = sample.left < threshold
-        if is_below and not was_below:
+        if sample.left >= threshold:
+            above_since = sample.at if above_since is None else above_since
+            continue
+        if above_since is not None and sample.at - above_since >= after:
             yield sample.at
-        was_below = is_below
-
-
-def _median(numbers: Sequence[float]) -> float | None:
-    if not numbers:
-        return None
-    ordered = sorted(numbers)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2
+        above_since = None

@@ -116,12 +116,12 @@ class Day:
         return self.sold + self.refused
 
 
-def live(books: Account, rebalance: Callable[[float, bool], None], may_buy: Callable[[str], bool],
+def live(books: Account, rebalance: Callable[[float], None], may_buy: Callable[[str], bool],
          clock: ManualClock, on_entry: Callable[[float], None]) -> None:  # fmt: skip
     """All loops of the day: first the rebalance, then the strategy."""
     for loop in range(LOOPS):
         now = float(loop * LOOP_SECONDS)
-        rebalance(now, loop == 0)
+        rebalance(now)
         if loop * LOOP_SECONDS % SIGNAL_SECONDS == 0 and loop:
             coin = f"COIN{loop * LOOP_SECONDS // SIGNAL_SECONDS % 4 + 1}/USDT"
             stake = books.free * D("0.8")
@@ -152,7 +152,7 @@ def plain_day(books: Account) -> Day:
     before, clock = books.worth, ManualClock(START)
     last_entry, cached, cached_at, attempts = -3600.0, books.free, 0.0, 0
 
-    def rebalance(now: float, _first: bool) -> None:
+    def rebalance(now: float) -> None:
         nonlocal cached, cached_at, attempts
         if now - cached_at >= 60:
             cached, cached_at = books.free, now
@@ -200,7 +200,7 @@ def guarded_day(books: Account) -> Day:
             since_attempt=log.seconds_since_last(),
         )
 
-    def rebalance(now: float, _first: bool) -> None:
+    def rebalance(now: float) -> None:
         nonlocal attempts, last_trade
         answer = decide(picture())
         if not isinstance(answer, Plan):
