@@ -9,12 +9,15 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.ledger import open_ledger
 from freqtrade_balance_guard.rebalance.attempt import MAY_FOLLOW, Attempt, Outcome, SaleRecord
 from freqtrade_balance_guard.rebalance.attempt_store import (
+    INSERT,
     AttemptStore,
     AttemptsUnavailable,
     AttemptUnderWay,
@@ -75,6 +78,28 @@ def test_an_attempt_is_in_the_file_with_its_plan_before_anything_is_sold(path: P
     assert [(s.trade_id, s.amount, s.outcome) for s in begun.sales] == [
         (sale.trade_id, sale.amount, Outcome.PLANNED) for sale in PLAN.sales
     ]
+
+
+def test_a_new_attempt_is_flushed_to_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    class Telling(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            told.append(sql)
+            if sql == "COMMIT":
+                level = super().execute("PRAGMA synchronous").fetchone()[0]
+                told.append(f"flushed: {level}")
+            return super().execute(sql, *values)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **more: connect(*a, factory=Telling, **more))
+    log = open_log(path)
+    log.begin(PLAN, "USDT")
+    # SQLite's 3 is EXTRA: the rows, and the folder's entry of a new file.
+    assert told.index(INSERT) < told.index("COMMIT") < told.index("flushed: 3")
+    told.clear()
+    log.record(1, Outcome.SENDING)
+    assert "flushed: 1" in told
 
 
 def test_a_plan_without_sales_is_no_attempt(path: Path) -> None:
@@ -219,6 +244,14 @@ def test_time_is_kept_every_ten_seconds_and_not_after_the_cooldown(path: Path) -
         kept.add(stored(path)[0].progress.waited)
     assert len(kept) == 361
     assert max(kept) == COOLDOWN
+
+
+def test_the_time_that_the_bot_was_down_is_kept_in_the_first_loop(path: Path) -> None:
+    clock = ManualClock()
+    open_log(path, clock).begin(PLAN, "USDT")
+    clock.advance(500)
+    open_log(path, clock).keep_time(COOLDOWN)
+    assert stored(path)[0].progress.waited == 500
 
 
 def test_an_attempt_that_was_interrupted_is_ended_with_what_can_be_found(path: Path) -> None:
@@ -366,6 +399,18 @@ def test_a_second_process_of_the_same_bot_does_not_begin_on_an_old_decision(path
         second.begin(PLAN, "USDT")
     assert len(stored(path)) == 1
     assert second.seconds_since_last() == 0
+
+
+def test_it_shares_the_ledgers_file(path: Path) -> None:
+    """Which keeps a log of its own beside it."""
+    path.parent.mkdir()
+    ledger = open_ledger(f"sqlite:///{path}", bot="one", account="kraken")
+    ledger.heartbeat()
+    begun = open_log(path).begin(PLAN, "USDT")
+    ledger.heartbeat()
+    assert stored(path) == [begun]
+    ledger.close()
+    assert stored(path) == [begun]
 
 
 def test_attempts_may_be_read_while_a_bot_writes_them(path: Path) -> None:

@@ -90,6 +90,12 @@ def test_use_of_before_the_window_is_forgotten() -> None:
     assert warning.outlook(THRESHOLD).seconds is None
 
 
+def test_what_was_used_within_the_window_is_a_rate_of_the_whole_window() -> None:
+    warning = EarlyWarning()
+    feed(warning, (0, "100"), (240, "90"))
+    assert warning.outlook(THRESHOLD).per_hour == 5
+
+
 def test_before_anything_was_observed_there_is_no_outlook() -> None:
     with pytest.raises(ValueError, match="Nothing was observed"):
         EarlyWarning().outlook(THRESHOLD)

@@ -76,6 +76,22 @@ def test_less_than_a_minimum_is_raised_to_it() -> None:
     assert made.expected == D("11.01")
 
 
+def test_a_part_and_its_rest_are_still_enough_when_the_sale_fills_worse() -> None:
+    # 5 % worse: 2 USDT are 2.11 coins.
+    assert sales(plan("9.5", coin(1, "40", slippage=D("0.05")))) == [(1, D("2.11"), False)]
+    assert sales(plan("8.1", coin(1, "4.05", slippage=D("0.05")))) == [(1, D("4.05"), True)]
+    assert sales(plan("8.1", coin(1, "4.25", slippage=D("0.05")))) == [(1, D("2.11"), False)]
+
+
+def test_the_plan_says_what_the_sold_part_had_cost() -> None:
+    part, whole = plan("2", coin(1, "40", "80")).sales[0], plan("2", coin(2, "6", "9")).sales[0]
+    assert (part.amount, part.released) == (8, 16)
+    assert (whole.amount, whole.released) == (6, 9)
+    # What it cost goes as a whole, also what is too little to be sent.
+    odd = plan("2", coin(1, "6.005", "12.01")).sales[0]
+    assert (odd.freed, odd.released) == (6, D("12.01"))
+
+
 def test_the_next_position_gives_what_the_first_cannot() -> None:
     made = plan("2", coin(1, "5"), coin(2, "40"), coin(3, "40"))
     assert sales(made) == [(1, D(5), True), (2, D("3.00"), False)]
