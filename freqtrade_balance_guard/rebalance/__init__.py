@@ -17,5 +17,6 @@ in between, ``early_warning`` looks ahead. Nobody calls them yet. Once per loop 
         log.end()
     lock(log.locked_pairs(cooldown), log.left(cooldown)) # also after a restart
 
-and once per start, before the first loop: ``log.complete_interrupted(find)``.
+and once per start, before the first loop: ``log.complete_interrupted(find)``. Where the log raises
+AttemptsUnavailable, its sentence goes into ``Picture.attempts_problem`` and nothing is sold.
 """

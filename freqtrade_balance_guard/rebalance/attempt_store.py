@@ -12,6 +12,7 @@ from typing import Any
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, Reason, SaleRecord
 from freqtrade_balance_guard.rebalance.waiting import Progress
+from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
 TABLES = (
@@ -51,6 +52,8 @@ INSERT INTO rebalance_attempts (account, bot, started_at, ended_at, reason, curr
     target, expected, sales, waited, seen_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+# An exit must not wait for us.
+WAIT_SECONDS = 0.3
 NEWEST = "SELECT max(id) FROM rebalance_attempts WHERE account = ? AND bot = ?"
 
 
@@ -65,27 +68,24 @@ class AttemptUnderWay(BalanceGuardError):
 class AttemptStore:
     """The rows of one account. A connection lasts for one call: attempts are rare.
 
+    By default the ledger is in the same file. So a file that was deleted while the bot runs is not
+    made anew here: the ledger puts its own back.
+
     Every method raises AttemptsUnavailable where the file cannot be used.
     """
 
     def __init__(self, path: Path, account: str) -> None:
         self._path = path
         self._account = account
+        self._was_there = False
 
-    def read(self, bot: str | None = None, *, limit: int = 20) -> list[Attempt]:
-        """The newest attempts of one bot, or of all bots of the account; newest first.
-
-        Takes no lock and makes no file: `status` may ask while a bot runs.
-        """
-        with self._trouble_told():
-            if not self._path.exists():
-                return []
-            with self._connected(f"{self._path.absolute().as_uri()}?mode=ro") as connection:
-                found = "SELECT 1 FROM sqlite_master WHERE name = 'rebalance_attempts'"
-                if connection.execute(found).fetchone() is None:
-                    return []
-                rows = connection.execute(SELECT, (self._account, bot, limit)).fetchall()
-            return [_attempt(row) for row in rows]
+    def last(self, bot: str) -> Attempt | None:
+        """The newest attempt of a bot; None if there was none."""
+        if not self._was_there and not self._path.exists():
+            return None
+        with self._transaction() as connection:
+            row = connection.execute(SELECT, (self._account, bot, 1)).fetchone()
+            return None if row is None else _attempt(row)
 
     def insert(self, attempt: Attempt, newest: int | None) -> int:
         """Write a new attempt and flush it to the disk.
@@ -148,30 +148,55 @@ class AttemptStore:
     @contextmanager
     def _transaction(self, *, flush: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction; with ``flush`` it survives a power cut, else a kill."""
-        with self._trouble_told():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connected(self._path.absolute().as_uri()) as connection:
+        with _trouble_told(self._path):
+            if not self._was_there:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "rw" if self._was_there else "rwc"
+            # Closing takes back what was not committed.
+            with closing(
+                sqlite3.connect(
+                    f"{self._path.absolute().as_uri()}?mode={mode}",
+                    uri=True,
+                    timeout=WAIT_SECONDS,
+                    isolation_level=None,
+                )
+            ) as connection:
                 connection.execute(f"PRAGMA synchronous = {'EXTRA' if flush else 'NORMAL'}")
+                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
                 for table in TABLES:
                     connection.execute(table)
                 yield connection
                 connection.execute("COMMIT")
+            self._was_there = True
 
-    @contextmanager
-    def _connected(self, uri: str) -> Iterator[sqlite3.Connection]:
-        # Closing takes back what was not committed.
-        with closing(
-            sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None)
-        ) as connection:
-            yield connection
 
-    @contextmanager
-    def _trouble_told(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError) as e:
-            raise AttemptsUnavailable(f"{self._path.name} cannot be used ({e})") from e
+def read_attempts(
+    path: Path, account: str, bot: str | None = None, *, limit: int = 20
+) -> list[Attempt]:
+    """The newest attempts of one bot, or of all bots of an account; newest first.
+
+    For the console: it leaves no trace and needs no turn, also while a bot writes.
+
+    :raises AttemptsUnavailable: the file cannot be read
+    """
+    with _trouble_told(path):
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as connection:
+            found = "SELECT 1 FROM sqlite_master WHERE name = 'rebalance_attempts'"
+            if connection.execute(found).fetchone() is None:
+                return []
+            rows = connection.execute(SELECT, (account, bot, limit)).fetchall()
+        return [_attempt(row) for row in rows]
+
+
+@contextmanager
+def _trouble_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise AttemptsUnavailable(f"{path.name} cannot be used ({error})") from error
 
 
 def _sales_text(sales: tuple[SaleRecord, ...]) -> str:

@@ -9,6 +9,7 @@
 A plan that was not started is no attempt. If the row cannot be written, nothing may be sold.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -22,10 +23,16 @@ from freqtrade_balance_guard.rebalance.attempt import (
     Reason,
     SaleRecord,
 )
-from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore, AttemptUnderWay
+from freqtrade_balance_guard.rebalance.attempt_store import (
+    AttemptStore,
+    AttemptsUnavailable,
+    AttemptUnderWay,
+)
 from freqtrade_balance_guard.rebalance.plan import Plan
 from freqtrade_balance_guard.rebalance.waiting import Wait
 
+
+logger = logging.getLogger(__name__)
 
 # A kill costs at most that much of what was counted.
 KEEP_SECONDS = 10.0
@@ -38,7 +45,7 @@ Find = Callable[[Attempt, SaleRecord], tuple[Outcome, str] | None]
 class AttemptLog:
     """The attempts of one bot, and how long ago the last one was.
 
-    Every method raises AttemptsUnavailable if the file cannot be used.
+    Every method but ``keep_time`` raises AttemptsUnavailable if the file cannot be used.
 
     :param store: None keeps nothing (backtesting, which has no restart)
     :param bot: the same after a restart, another one for each bot of an account
@@ -60,9 +67,8 @@ class AttemptLog:
     def last(self) -> Attempt | None:
         """The newest attempt; None if there was none."""
         if not self._has_loaded and self._store is not None:
-            newest = self._store.read(self._bot, limit=1)
-            if newest:
-                self._last = newest[0]
+            self._last = self._store.last(self._bot)
+            if self._last is not None:
                 self._wait = Wait(self._last.progress, self._clock)
             self._has_loaded = True
         return self._last
@@ -87,18 +93,23 @@ class AttemptLog:
     def keep_time(self, cooldown: float) -> None:
         """Once per loop: keep how much of the cooldown is over, so that no restart begins it anew.
 
-        Writes when the process comes up, then every ten seconds until the cooldown is over.
+        Writes when the process comes up, then every ten seconds until the cooldown is over. Never
+        raises: what cannot be written is tried again in ten seconds.
         """
-        now, last = self._clock.monotonic(), self.last()
-        if self._store is None or last is None or self._wait is None:
-            return
+        now = self._clock.monotonic()
         is_kept = self._kept_at is not None and now - self._kept_at < KEEP_SECONDS
-        if is_kept or last.progress.waited >= cooldown:
+        if self._store is None or is_kept:
             return
-        progress = self._wait.progress()
-        self._store.keep(last.id, progress)
-        self._last = replace(last, progress=progress)
-        self._kept_at = now
+        try:
+            last = self.last()
+            if last is None or self._wait is None or last.progress.waited >= cooldown:
+                return
+            self._kept_at = now
+            progress = self._wait.progress()
+            self._store.keep(last.id, progress)
+            self._last = replace(last, progress=progress)
+        except AttemptsUnavailable as error:
+            logger.debug("How much of the cooldown is over was not kept: %s", error)
 
     # An attempt
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard.balances.verdict import Verdict
@@ -171,16 +171,6 @@ def test_during_the_cooldown_no_shortage_is_large_enough(
     answer = decide(stuck(limits=limits, capital=capital, positions=positions, since_attempt=since))
     assert isinstance(answer, NotNow)
     assert answer.code is NotNowCode.COOLDOWN
-
-
-@FOUND
-@given(capitals(), portfolios(), TARGETS, ORDERS)
-def test_what_is_sold_is_what_is_locked(
-    capital: Capital, positions: tuple[Position, ...], target: Decimal, order: SaleOrder
-) -> None:
-    plan = make_plan(capital, positions, target, order)
-    assume(plan.sales)
-    assert set(plan.pairs_to_lock) == {sale.pair for sale in plan.sales}
 
 
 def test_the_verdict_that_counts_is_called_as_the_balances_call_it() -> None:
