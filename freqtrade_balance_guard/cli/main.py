@@ -25,6 +25,26 @@ COMMANDS = {
         "freqtrade_balance_guard.sandbox.command",
         "Start the local exchange to rehearse a strategy live without an account.",
     ),
+    "status": Command(
+        "freqtrade_balance_guard.cli.status",
+        "Show balances, what of them is promised, and which bots are alive.",
+    ),
+    "reservations": Command(
+        "freqtrade_balance_guard.cli.reservations",
+        "List reservations, show one with its history, or release one by hand.",
+    ),
+    "explain": Command(
+        "freqtrade_balance_guard.cli.explain",
+        "Say why the bot did, or did not, buy a pair.",
+    ),
+    "reconcile": Command(
+        "freqtrade_balance_guard.cli.reconcile",
+        "Compare reservations with what is stored, and with the exchange.",
+    ),
+    "doctor": Command(
+        "freqtrade_balance_guard.cli.doctor",
+        "Say what is wrong around the bots, and what to do about it.",
+    ),
     "show-schema": Command(
         "freqtrade_balance_guard.cli.show_schema",
         "Print the JSON schema of the balance_guard section, for editors.",

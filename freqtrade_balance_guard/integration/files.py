@@ -4,6 +4,7 @@ One place, so that a running bot and the console that looks at it can never disa
 freqtrade; the config is what freqtrade has merged.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,13 @@ def ledger_account(config: dict[str, Any], settings: GuardSettings) -> str:
     """The account that the bot's reservations belong to: in dry-run never the real one."""
     account = settings.ledger.account or str(config["exchange"]["name"]).lower()
     return f"{account}{DRY_RUN_ACCOUNT}" if is_dry_run(config) else account
+
+
+def key_fingerprint(config: dict[str, Any]) -> str:
+    """12 hex digits by which two bots notice that they use one API key; empty without a key.
+
+    From it the key cannot be had back: keys are random and far longer.
+    """
+    section = config["exchange"]
+    key = section.get("api_key") or section.get("apiKey") or section.get("key")
+    return hashlib.sha256(str(key).encode()).hexdigest()[:12] if key else ""

@@ -40,13 +40,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "guard": BASE | FEATURES | {"settings"},
     # Told, never asked.
     "monitoring": BASE | {"settings"},
-    "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders"},
+    # Reports on what bots have stored.
+    "console": BASE | {"settings", "balances", "ledger", "monitoring"},
+    "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},
     "cli": BASE
     | FEATURES
-    | {"settings", "guard", "monitoring", "orders", "integration", "sandbox", "demo"},
+    | {"settings", "guard", "monitoring", "orders", "integration", "console", "sandbox", "demo"},
     "__main__": {"cli"},
     "__init__": {"version"},
 }

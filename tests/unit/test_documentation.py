@@ -96,13 +96,30 @@ def test_every_command_line_is_accepted_by_its_parser(page: str) -> None:
             Arguments(words).get_parsed_arg()
 
 
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """All options and arguments, those of subcommands too."""
+    found = []
+    for action in parser._actions:
+        found.append(action)
+        if isinstance(action, argparse._SubParsersAction):
+            found += [one for inner in action.choices.values() for one in actions_of(inner)]
+    return found
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_ours_stands_in_the_reference(name: str) -> None:
     section = TEXTS["docs/reference/cli.md"].partition(f"## `balance-guard {name}`")[2]
     section = section.partition("\n## ")[0]
-    for action in own_parser(name)._actions:
-        if action.help != argparse.SUPPRESS and "--help" not in action.option_strings:
-            assert f"`{action.option_strings[-1]}" in section
+    for action in actions_of(own_parser(name)):
+        if isinstance(action, argparse._SubParsersAction):
+            names = list(action.choices)
+        elif action.option_strings:
+            names = [action.option_strings[-1]]
+        else:
+            names = [str(action.metavar)]
+        if action.help != argparse.SUPPRESS and names != ["--help"]:
+            for one in names:
+                assert re.search(rf"`([^`]* )?{re.escape(one)}\b", section), one
 
 
 @pytest.mark.parametrize("page", TEXTS)

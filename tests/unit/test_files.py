@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from freqtrade_balance_guard.integration.files import ledger_account, ledger_url, local_file
+from freqtrade_balance_guard.integration.files import (
+    key_fingerprint,
+    ledger_account,
+    ledger_url,
+    local_file,
+)
 from freqtrade_balance_guard.settings import load_settings
 
 
@@ -50,3 +55,12 @@ def test_a_relative_user_data_directory_is_made_absolute(
     found = config(False, "user_data")
     assert local_file(found) == tmp_path / "user_data" / "balance_guard.sqlite"
     assert ledger_url(found, load_settings({})) == f"sqlite:///{local_file(found)}"
+
+
+def test_one_key_has_one_fingerprint_that_does_not_show_it() -> None:
+    key = "Xq81kkPpTr5oooWm"
+    prints = {key_fingerprint({"exchange": {name: key}}) for name in ("key", "apiKey", "api_key")}
+    (fingerprint,) = prints
+    assert len(fingerprint) == 12 and int(fingerprint, 16) and key not in fingerprint
+    assert key_fingerprint({"exchange": {"key": key + "x"}}) != fingerprint
+    assert key_fingerprint({"exchange": {"key": ""}}) == key_fingerprint({"exchange": {}}) == ""

@@ -1,0 +1,163 @@
+"""Reports for people: tables and sentences. JSON is made by the reports themselves."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from freqtrade_balance_guard.console.doctor import Diagnosis, Level
+from freqtrade_balance_guard.console.explain import Explanation, ago
+from freqtrade_balance_guard.console.reconcile import Difference
+from freqtrade_balance_guard.console.status import Status
+from freqtrade_balance_guard.ledger import Reservation
+from freqtrade_balance_guard.ledger.store import Entry
+from freqtrade_balance_guard.money import format_amount
+
+
+# Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
+WIDTH = 160
+STYLES = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: ""}
+
+
+def paper() -> Console:
+    """Standard output, as wide as it is, or wide enough."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=WIDTH, highlight=False)
+
+
+def show_reservations(console: Console, rows: Sequence[Reservation], more: int = 0) -> None:
+    """One line each; ``more`` have ended and are not shown."""
+    if not rows:
+        console.print("No reservations.")
+    else:
+        table = _table("id", "created (UTC)", "account", "bot", "pair", "side")
+        for heading in ("held", "used"):
+            table.add_column(heading, justify="right")
+        for heading in ("currency", "state", "order", "client order id"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(
+                *(str(row.id), f"{row.created_at:%Y-%m-%d %H:%M:%S}", row.account, row.bot),
+                *(row.pair, row.side, format_amount(row.held), format_amount(row.committed)),
+                *(row.currency, row.state.value, row.order_id or "-", row.client_order_id),
+                style="" if row.unfinished else "dim",
+            )
+        console.print(table)
+    if more:
+        _say(console, f"{more} more have ended: --limit shows more of them.")
+
+
+def show_reservation(
+    console: Console, row: Reservation, history: Sequence[Entry], *, owner_alive: bool
+) -> None:
+    """One reservation with its history."""
+    show_reservations(console, [row])
+    _say(
+        console,
+        f"Requested were {format_amount(row.requested)} {row.currency}. The bot {row.bot} "
+        f"{'is running' if owner_alive else 'is not running'}.",
+    )
+    table = _table("at (UTC)", "who", "what", "state")
+    for heading in ("held", "used"):
+        table.add_column(heading, justify="right")
+    for heading in ("order", "why"):
+        table.add_column(heading, overflow="fold")
+    for line in history:
+        table.add_row(
+            *(f"{line.at:%Y-%m-%d %H:%M:%S}", line.bot, line.what, line.state),
+            *(format_amount(line.held), format_amount(line.committed)),
+            *(line.order_id or "-", line.why),
+        )
+    console.print(table)
+
+
+def show_status(console: Console, status: Status) -> None:
+    """Balances and bots of one account."""
+    shown = [one for one in status.balances if one.holds and any(one.holds)]
+    shown += [
+        one
+        for one in status.balances
+        if one not in shown and ((one.believed and one.believed.total) or one.floor)
+    ]
+    if shown:
+        table = _table("account", "currency")
+        for heading in ("total", "free", "used", "reserved", "by others", "floor", "available"):
+            table.add_column(heading, justify="right")
+        for heading in ("verdict", "asked"):
+            table.add_column(heading)
+        for one in sorted(shown, key=lambda one: (one.account, one.currency)):
+            believed, holds = one.believed, one.holds
+            table.add_row(
+                *(one.account, one.currency),
+                *(_amount(believed.total if believed else None),),
+                *(_amount(believed.free if believed else None),),
+                *(_amount(believed.used if believed else None),),
+                *(_amount(holds.own if holds else None),),
+                *(_amount(holds.others if holds else None),),
+                *(format_amount(one.floor), _amount(one.available)),
+                believed.verdict if believed else "-",
+                ago((status.at - believed.as_of).total_seconds()) if believed else "-",
+            )
+        console.print(table)
+    elif not status.trouble:
+        _say(console, f"No balance of {status.account} is stored yet.")
+    if status.bots:
+        table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
+        for bot in status.bots:
+            table.add_row(
+                *(bot.bot, str(bot.about.get("bot_name", "-"))),
+                *("yes" if bot.alive else "no", ago(bot.age), str(len(bot.pairs))),
+                str(bot.about.get("version", "-")),
+                f"{bot.about.get('host', '-')}, {bot.about.get('pid', '-')}",
+                style="" if bot.alive else "dim",
+            )
+        console.print(table)
+    for note in status.notes:
+        _say(console, note)
+
+
+def show_differences(console: Console, found: Sequence[Difference], compared: str) -> None:
+    """Each difference with what heals it."""
+    for one in found:
+        _say(console, f"{one.kind} ({one.account}): {one.sentence}.", style="yellow")
+        _say(console, f"    What heals it: {one.healed_by}.")
+    many = "No difference" if not found else f"{len(found)} difference{'s' * (len(found) > 1)}"
+    _say(console, f"{many} found between {compared}.", style="" if found else "green")
+
+
+def show_explanation(console: Console, explanation: Explanation) -> None:
+    """Sentence by sentence."""
+    _say(console, f"{explanation.pair} on {explanation.status.account}", style="bold")
+    for sentence in explanation.sentences:
+        _say(console, sentence)
+    _say(console, "Limits on an entry", style="bold")
+    for sentence in explanation.limits:
+        _say(console, sentence)
+
+
+def show_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    """The worst first."""
+    for finding in diagnosis.findings:
+        style = STYLES[finding.level]
+        _say(console, f"{finding.level}: {finding.sentence} [{finding.code}]", style=style)
+        _say(console, f"    What to do: {finding.remedy}.")
+    if diagnosis.is_healthy:
+        _say(console, f"Healthy. Looked at: {', '.join(diagnosis.checked)}.", style="green")
+
+
+def _say(console: Console, sentence: str, style: str = "") -> None:
+    # What bots have stored is text, not rich's markup.
+    console.print(sentence, style=style or None, markup=False, soft_wrap=True)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "-" if amount is None else format_amount(amount)

@@ -1,0 +1,195 @@
+"""``balance-guard reconcile``: reservations against what is stored, and against the exchange."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, ExchangeView
+from freqtrade_balance_guard.console.source import Books
+from freqtrade_balance_guard.ledger import Reservation, ReservationLedger, State
+from freqtrade_balance_guard.ledger.reservation import NEVER
+from freqtrade_balance_guard.money import ZERO, format_amount
+
+
+# Fees, rounding and the room that a market order gets: less than this is no difference.
+TOLERANCE = Decimal("0.02")
+# How long an outcome may stay unknown while a bot is at work on it.
+PATIENCE_SECONDS = 60.0
+
+RESTART = "start the bot again: it looks up every order of its own before it trades"
+WAITS = "nothing to do: the bot asks the exchange until it knows"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two sources that disagree. ``subject``: a client order id, an order id or a currency."""
+
+    kind: str
+    account: str
+    subject: str
+    sentence: str
+    healed_by: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "account": self.account,
+            "subject": self.subject,
+            "sentence": self.sentence,
+            "healed_by": self.healed_by,
+        }
+
+
+def stored_differences(books: Books) -> list[Difference]:
+    """What the books alone tell: rules that are broken, and reservations that nobody ends.
+
+    :raises LedgerUnavailable: it cannot be read
+    """
+    unfinished = books.unfinished()
+    accounts = [books.source.account]
+    accounts += sorted({row.account for row in unfinished} - set(accounts))
+    found = [violation for account in accounts for violation in _audit(books, account)]
+    for row in unfinished:
+        found += _of_one(books, row)
+    believed = [one for one in read_believed(books.source.local) if one.account in accounts]
+    return [*found, *_against_believed(unfinished, believed)]
+
+
+def _audit(books: Books, account: str) -> Iterable[Difference]:
+    ledger = ReservationLedger(
+        books.store, bot="console", account=account, process="console", clock=books.clock
+    )
+    for violation in ledger.audit():
+        yield Difference(
+            kind="rule_broken",
+            account=account,
+            subject=violation.client_order_id,
+            sentence=f"a rule of the ledger is broken ({violation})",
+            healed_by="stop the bots on this account and report it, with a copy of the ledger",
+        )
+
+
+def describe(row: Reservation) -> str:
+    """A reservation in half a sentence."""
+    held = f"{format_amount(row.held)} {row.currency}"
+    return f"{held} for a {row.side} of {row.pair} ({row.state}, by {row.bot})"
+
+
+def _of_one(books: Books, row: Reservation) -> Iterable[Difference]:
+    def difference(kind: str, sentence: str, healed_by: str) -> Difference:
+        told = f"{describe(row)}: {sentence}"
+        return Difference(kind, row.account, row.client_order_id, told, healed_by)
+
+    age = (books.clock.wall() - row.created_at).total_seconds()
+    if not books.is_owner_alive(row):
+        owner = books.owner_of(row)
+        since = f"silent for {owner.age:.0f} s" if owner else "without any sign of life"
+        yield difference(
+            "owner_gone",
+            f"its bot is {since}",
+            f"{RESTART}; or, by hand: balance-guard reservations release {row.id}",
+        )
+    elif row.state is State.RESERVED:
+        timeout = books.source.settings.ledger.reservation_timeout
+        if age > timeout + PATIENCE_SECONDS:
+            yield difference(
+                "never_sent",
+                f"not sent for {age:.0f} s, and it should have expired after {timeout:.0f} s",
+                "the bot lets it expire in its next loop; if it was restarted meanwhile, it asks "
+                "the exchange first",
+            )
+    elif row.state is State.IN_FLIGHT and age > PATIENCE_SECONDS:
+        yield difference(
+            "outcome_unknown", f"sent {age:.0f} s ago, and its outcome is unknown", WAITS
+        )
+
+
+def _against_believed(
+    unfinished: Iterable[Reservation], believed: Iterable[BelievedBalance]
+) -> Iterable[Difference]:
+    """Resting orders that a confirmed balance should show as used."""
+    open_: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for row in unfinished:
+        if row.state is State.OPEN and row.visible_from != NEVER:
+            open_[row.account, row.currency] += row.held
+    for one in believed:
+        held = open_[one.account, one.currency]
+        if one.verdict == Verdict.CONFIRMED and held > one.used + held * TOLERANCE:
+            yield Difference(
+                kind="used_below_reserved",
+                account=one.account,
+                subject=one.currency,
+                sentence=f"open orders should hold {format_amount(held)} {one.currency}, but the "
+                f"balance of {one.as_of:%H:%M:%S} has only {format_amount(one.used)} in use",
+                healed_by="the bot's next order update, if an order ended a moment ago; else "
+                "compare with the exchange: balance-guard reconcile --exchange",
+            )
+
+
+def exchange_differences(books: Books, view: ExchangeView) -> list[Difference]:
+    """Reservations of the config's account against open orders, and those against ``used``."""
+    account = books.source.account
+    unfinished = [row for row in books.unfinished() if row.account == account]
+    orders = list(view.orders)
+    found: list[Difference] = []
+    for row in unfinished:
+        mine = next((order for order in orders if order.is_of(row)), None)
+        found += _against_order(row, mine)
+    for order in orders:
+        if not any(order.is_of(row) for row in unfinished):
+            found.append(
+                Difference(
+                    kind="order_without_reservation",
+                    account=account,
+                    subject=order.order_id,
+                    sentence=f"{order} is open, and nobody has reserved for it: placed by hand, by "
+                    "another program, or before the guard",
+                    healed_by="nothing to do: what it holds is not free; if no program of yours "
+                    "wants it, cancel it on the exchange",
+                )
+            )
+    return [*found, *_against_used(account, view)]
+
+
+def _against_order(row: Reservation, order: ExchangeOrder | None) -> Iterable[Difference]:
+    def difference(kind: str, sentence: str, healed_by: str = RESTART) -> Difference:
+        told = f"{describe(row)}: {sentence}"
+        return Difference(kind, row.account, row.client_order_id, told, healed_by)
+
+    if order is None:
+        if row.state is State.OPEN:
+            yield difference("order_gone", "its order is not open any more on the exchange")
+        elif row.state is State.IN_FLIGHT:
+            yield difference("no_open_order", "the exchange has no open order for it")
+        return
+    if row.state is not State.OPEN:
+        yield difference("order_unnoticed", f"the exchange has it as order {order.order_id}")
+    elif abs(order.locked - row.held) > max(order.locked, row.held) * TOLERANCE:
+        yield difference(
+            "amount_differs",
+            f"its order locks {format_amount(order.locked)} {row.currency} now, "
+            f"{format_amount(order.filled)} of {format_amount(order.amount)} are filled",
+        )
+
+
+def _against_used(account: str, view: ExchangeView) -> Iterable[Difference]:
+    locked: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for order in view.orders:
+        locked[order.currency] += order.locked
+    for currency in sorted({*locked, *view.holdings}):
+        holding = view.holdings.get(currency)
+        used = holding.used if holding else ZERO
+        if abs(used - locked[currency]) > max(used, locked[currency]) * TOLERANCE:
+            yield Difference(
+                kind="used_differs",
+                account=account,
+                subject=currency,
+                sentence=f"the exchange has {format_amount(used)} {currency} in use, its open "
+                f"orders lock {format_amount(locked[currency])}",
+                healed_by="nothing to do if the rest is staked, lent or margin; if it is a moment "
+                "old, ask again",
+            )

@@ -1,0 +1,185 @@
+"""``balance-guard status``: what is there, what of it is promised, and who is alive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.reservations import text
+from freqtrade_balance_guard.console.source import Books, BotView
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored
+from freqtrade_balance_guard.money import ZERO, to_decimal
+
+
+@dataclass(frozen=True)
+class CurrencyStatus:
+    """One currency of one account. None: nobody has stored it.
+
+    Reserved is what the balance does not show yet, so that
+    available = free - floor - reserved_own - reserved_others (never below 0).
+    """
+
+    account: str
+    currency: str
+    floor: Decimal
+    believed: BelievedBalance | None
+    holds: Holds | None
+
+    @property
+    def available(self) -> Decimal | None:
+        if self.believed is None or self.holds is None:
+            return None
+        if self.believed.verdict == Verdict.UNREADABLE:
+            return ZERO
+        promised = self.floor + self.holds.own + self.holds.others
+        return max(self.believed.free - promised, ZERO)
+
+    def as_json(self) -> dict[str, Any]:
+        believed, holds = self.believed, self.holds
+        return {
+            "total": text(believed.total) if believed else None,
+            "free": text(believed.free) if believed else None,
+            "used": text(believed.used) if believed else None,
+            "reserved_own": text(holds.own) if holds else None,
+            "reserved_others": text(holds.others) if holds else None,
+            "floor": text(self.floor),
+            "available": None if self.available is None else text(self.available),
+            "verdict": believed.verdict if believed else None,
+            "as_of": believed.as_of.isoformat() if believed else None,
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """All of it. ``notes`` are sentences for people; ``trouble`` is set if a part is missing."""
+
+    account: str
+    bot: str | None
+    at: datetime
+    balances: tuple[CurrencyStatus, ...]
+    bots: tuple[BotView, ...]
+    notes: tuple[str, ...]
+    trouble: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.balances and not self.bots
+
+    def as_json(self) -> dict[str, Any]:
+        balances: dict[str, dict[str, Any]] = {}
+        for one in self.balances:
+            balances.setdefault(one.account, {})[one.currency] = one.as_json()
+        return {
+            "account": self.account,
+            "bot": self.bot,
+            "balances": balances,
+            "unhedged": [],
+            "last_rebalance": None,
+            "bots": [bot_as_json(bot) for bot in self.bots],
+            "notes": list(self.notes),
+        }
+
+
+def status_of(books: Books, *, bot: str | None = None) -> Status:
+    """What is stored about the config's account, and about others on which its bot holds money.
+
+    :param bot: whose reservations are the own ones; None: found by the heartbeats
+    :raises OSError: the file with the believed balances cannot be read
+    """
+    source = books.source
+    believed = {(b.account, b.currency): b for b in read_believed(source.local)}
+    notes: list[str] = []
+    trouble = None
+    bots: tuple[BotView, ...] = ()
+    places = {place for place in believed if place[0] == source.account}
+    own = bot
+    is_readable = True
+    try:
+        own = books.own_bot(bot)
+        bots = tuple(b for b in books.bots if b.account == source.account)
+        unfinished = books.unfinished()
+    except NothingStored as nothing:
+        notes.append(str(nothing))
+        unfinished = []
+        own = bot or source.bot
+    except LedgerUnavailable as error:
+        trouble = str(error)
+        is_readable, unfinished = False, []
+    for row in unfinished:
+        if row.account == source.account or row.bot == own:
+            places.add((row.account, row.currency))
+    floors = floors_of(books, own if is_readable else None)
+    if places:
+        places |= {(source.account, currency) for currency in floors}
+    if own is None and len({b.bot for b in bots}) > 1:
+        names = ", ".join(sorted({b.bot for b in bots}))
+        notes.append(f"Several bots use this account ({names}): say which one is meant with --bot.")
+    balances = tuple(
+        CurrencyStatus(
+            account=account,
+            currency=currency,
+            floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
+            believed=believed.get((account, currency)),
+            holds=_holds(books, account, currency, own) if is_readable else None,
+        )
+        for account, currency in sorted(places)
+    )
+    return Status(
+        source.account, own, books.clock.wall(), balances, bots, tuple(notes), trouble=trouble
+    )
+
+
+def floors_of(books: Books, bot: str | None) -> dict[str, Decimal]:
+    """What is never spent, by currency: the settings', and what the bot said last of its tier.
+
+    The stores are not asked where no bot is named.
+    """
+    written = dict(books.source.settings.reserve_balance)
+    if bot is not None:
+        try:
+            for view in books.bots:
+                if (view.account, view.bot) == (books.source.account, bot):
+                    return {**written, **_amounts(view.about.get("floor"))}
+        except LedgerUnavailable:
+            pass  # the caller says so
+    return written
+
+
+def _amounts(told: object) -> dict[str, Decimal]:
+    if not isinstance(told, Mapping):
+        return {}
+    try:
+        return {str(currency).upper(): to_decimal(amount) for currency, amount in told.items()}
+    except MoneyError:
+        return {}
+
+
+def _holds(books: Books, account: str, currency: str, own: str | None) -> Holds:
+    try:
+        return books.store.holds(account, currency, None, own or "")
+    except NothingStored:
+        return Holds(ZERO, ZERO)
+
+
+def bot_as_json(bot: BotView) -> dict[str, Any]:
+    """One run of a bot. Nothing in its heartbeat is secret."""
+    return {
+        "account": bot.account,
+        "bot": bot.bot,
+        "bot_name": bot.about.get("bot_name"),
+        "alive": bot.alive,
+        "heartbeat_age": round(bot.age, 3),
+        "heartbeat_at": bot.at.isoformat(),
+        "pairs": sorted(bot.pairs),
+        "open_pairs": sorted(str(pair) for pair in bot.about.get("open_pairs") or ()),
+        "dry_run": bot.about.get("dry_run"),
+        "trading_mode": bot.about.get("trading_mode"),
+        "version": bot.about.get("version"),
+        "freqtrade_version": bot.about.get("freqtrade_version"),
+        "host": bot.about.get("host"),
+        "pid": bot.about.get("pid"),
+    }

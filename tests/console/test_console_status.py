@@ -1,0 +1,131 @@
+"""Status: the numbers add up, and nobody is said to be alive who is not."""
+
+import json
+from decimal import Decimal
+
+from freqtrade_balance_guard.console.status import status_of
+from tests.support.console import SECRET
+from tests.support.ledger import made, order
+
+
+D = Decimal
+
+
+def usdt(status):
+    return status.as_json()["balances"]["main"]["USDT"]
+
+
+def test_available_is_free_less_floor_less_what_all_bots_have_reserved(desk):
+    own, other = desk.bot("one-aaaa", bot_name="one"), desk.bot("two-bbbb", bot_name="two")
+    desk.believe(USDT="100.50", used="10")
+    made(own.reserve(order(own, "20.10")))
+    made(other.reserve(order(other, "7")))
+    status = status_of(desk.books(bot_name="one"))
+    assert status.bot == "one-aaaa"
+    shown = usdt(status)
+    assert shown == {
+        "total": "100.50",
+        "free": "90.50",
+        "used": "10",
+        "reserved_own": "20.10",
+        "reserved_others": "7",
+        "floor": "5",
+        "available": "58.40",
+        "verdict": "confirmed",
+        "as_of": shown["as_of"],
+    }
+
+
+def test_the_same_books_in_postgres_tell_the_same(desk, postgres):
+    desk.url = postgres
+    own, other = desk.bot("one-aaaa", bot_name="one"), desk.bot("two-bbbb", bot_name="two")
+    desk.believe(USDT="100")
+    made(own.reserve(order(own, "20")))
+    made(other.reserve(order(other, "7")))
+    shown = usdt(status_of(desk.books(bot_name="one")))
+    assert [D(shown[key]) for key in ("reserved_own", "reserved_others", "available")] == [
+        20,
+        7,
+        68,
+    ]
+
+
+def test_what_the_balance_shows_already_is_not_subtracted_twice(desk):
+    bot = desk.bot()
+    row = made(bot.reserve(order(bot, "20")))
+    bot.send(row.client_order_id)
+    bot.bind(row.client_order_id, "X1")
+    bot.seen(bot.mark())
+    desk.believe(USDT="100", used="20")
+    shown = usdt(status_of(desk.books()))
+    assert (shown["used"], shown["reserved_own"], shown["available"]) == ("20", "0", "75")
+
+
+def test_available_is_never_negative_and_nothing_while_unreadable(desk):
+    bot = desk.bot(floor={"USDT": "30"})
+    desk.believe(USDT="20")
+    assert usdt(status_of(desk.books()))["available"] == "0"
+    desk.believe(USDT="200", verdict="unreadable")
+    assert usdt(status_of(desk.books()))["available"] == "0"
+    assert bot.bot == "freqtrade-aaaa"
+
+
+def test_a_currency_that_is_promised_and_was_never_read_has_no_balance(desk):
+    bot = desk.bot()
+    made(bot.reserve(order(bot, "3", currency="BTC", pair="BTC/USDT", side="sell")))
+    (shown,) = [b for b in status_of(desk.books()).balances if b.currency == "BTC"]
+    assert shown.as_json()["reserved_own"] == "3"
+    assert shown.as_json()["total"] is shown.as_json()["available"] is None
+
+
+def test_alive_is_who_spoke_within_the_heartbeat_timeout(desk):
+    desk.bot("one-aaaa", silent_for=119)
+    desk.bot("two-bbbb", silent_for=121)
+    bots = {b["bot"]: b for b in status_of(desk.books()).as_json()["bots"]}
+    assert (bots["one-aaaa"]["alive"], bots["two-bbbb"]["alive"]) == (True, False)
+    assert bots["two-bbbb"]["heartbeat_age"] == 121
+
+
+def test_two_bots_of_one_name_are_not_guessed_between(desk):
+    one = desk.bot("freqtrade-aaaa")
+    desk.bot("freqtrade-bbbb")
+    desk.believe(USDT="100")
+    made(one.reserve(order(one, "20")))
+    status = status_of(desk.books())
+    assert status.bot is None
+    assert usdt(status)["reserved_others"] == "20"
+    assert "say which one is meant with --bot" in status.notes[0]
+    assert usdt(status_of(desk.books(), bot="freqtrade-aaaa"))["reserved_own"] == "20"
+
+
+def test_a_dead_namesake_does_not_hide_the_living_bot(desk):
+    desk.bot("freqtrade-aaaa", silent_for=9000)
+    desk.bot("freqtrade-bbbb")
+    assert status_of(desk.books()).bot == "freqtrade-bbbb"
+
+
+def test_other_accounts_and_the_dry_run_are_not_mixed_in(desk):
+    desk.bot("one-aaaa")
+    dry = desk.bot("dry-bbbb", account="main-dry")
+    made(dry.reserve(order(dry, "20")))
+    desk.believe(USDT="100")
+    status = status_of(desk.books())
+    assert [b.bot for b in status.bots] == ["one-aaaa"]
+    assert set(status.as_json()["balances"]) == {"main"}
+    assert usdt(status)["reserved_others"] == "0"
+
+
+def test_a_ledger_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(desk):
+    desk.believe(USDT="100")
+    desk.url = "postgresql://guard:hidden@127.0.0.1:1/none"
+    status = status_of(desk.books())
+    assert "cannot be used" in status.trouble and "hidden" not in status.trouble
+    assert usdt(status)["reserved_own"] is usdt(status)["available"] is None
+    assert usdt(status)["total"] == "100"
+
+
+def test_nothing_secret_is_in_it(desk):
+    desk.bot()
+    desk.believe(USDT="1")
+    books = desk.books()
+    assert SECRET not in json.dumps(status_of(books).as_json()) + repr(books.source)
