@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS believed_balances (
     used     TEXT NOT NULL,
     verdict  TEXT NOT NULL,
     as_of    TEXT NOT NULL,
+    mark     INTEGER,
     PRIMARY KEY (account, currency)
 )
 """
@@ -41,7 +42,11 @@ REFRESH_AFTER = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class BelievedBalance:
-    """One currency as a bot believed it last: ``total``, what orders hold of it, and since when."""
+    """One currency as a bot believed it last: ``total``, what orders hold of it, and since when.
+
+    Own events since the answer of ``as_of`` are in it, those of the ledger up to ``mark``; None:
+    written without a ledger.
+    """
 
     account: str
     currency: str
@@ -49,6 +54,7 @@ class BelievedBalance:
     used: Decimal
     verdict: str
     as_of: datetime
+    mark: int | None = None
 
     @property
     def free(self) -> Decimal:
@@ -79,9 +85,16 @@ class BelievedBalances:
             return {}
 
     def save(
-        self, holdings: Mapping[str, Holding], verdicts: Mapping[str, str], as_of: datetime
+        self,
+        holdings: Mapping[str, Holding],
+        verdicts: Mapping[str, str],
+        as_of: datetime,
+        mark: int | None = None,
     ) -> None:
-        """Write what changed, and now and then that nothing did."""
+        """Write what changed, and now and then that nothing did.
+
+        :param mark: up to which event of the ledger the amounts know everything
+        """
         changed = {
             currency: row
             for currency, holding in holdings.items()
@@ -94,9 +107,9 @@ class BelievedBalances:
         try:
             with self._connect() as connection:
                 connection.executemany(
-                    "INSERT OR REPLACE INTO believed_balances VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO believed_balances VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (self._account, currency, *row, as_of.isoformat())
+                        (self._account, currency, *row, as_of.isoformat(), mark)
                         for currency, row in changed.items()
                     ],
                 )
@@ -113,6 +126,9 @@ class BelievedBalances:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(TABLE)
+            names = [row[1] for row in connection.execute("PRAGMA table_info(believed_balances)")]
+            if "mark" not in names:  # made by an earlier version
+                connection.execute("ALTER TABLE believed_balances ADD COLUMN mark INTEGER")
             with connection:
                 yield connection
 
@@ -134,17 +150,18 @@ def read_believed(path: Path) -> list[BelievedBalance]:
     """
     if not path.exists():
         return []
-    sql = "SELECT account, currency, total, used, verdict, as_of FROM believed_balances"
+    sql = "SELECT * FROM believed_balances ORDER BY account, currency"
     try:
         with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as db:
-            rows = db.execute(f"{sql} ORDER BY account, currency").fetchall()
+            rows = db.execute(sql).fetchall()
     except sqlite3.Error as error:
         if "no such table" in str(error):
             return []
         raise OSError(f"{path} cannot be read: {error}") from error
     return [
         BelievedBalance(
-            account, currency, Decimal(total), Decimal(used), verdict, datetime.fromisoformat(as_of)
+            *(account, currency, Decimal(total), Decimal(used), verdict),
+            *(datetime.fromisoformat(as_of), *mark),  # an earlier version had no mark
         )
-        for account, currency, total, used, verdict, as_of in rows
+        for account, currency, total, used, verdict, as_of, *mark in rows
     ]

@@ -11,7 +11,6 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, ExchangeView
 from freqtrade_balance_guard.console.source import Books
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger, State
-from freqtrade_balance_guard.ledger.reservation import NEVER
 from freqtrade_balance_guard.money import ZERO, format_amount
 
 
@@ -112,12 +111,15 @@ def _against_believed(
     unfinished: Iterable[Reservation], believed: Iterable[BelievedBalance]
 ) -> Iterable[Difference]:
     """Resting orders that a confirmed balance should show as used."""
-    open_: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
-    for row in unfinished:
-        if row.state is State.OPEN and row.visible_from != NEVER:
-            open_[row.account, row.currency] += row.held
+    rows = [row for row in unfinished if row.state is State.OPEN]
     for one in believed:
-        held = open_[one.account, one.currency]
+        known = [
+            row.held
+            for row in rows
+            if (row.account, row.currency) == (one.account, one.currency)
+            and row.id <= (one.mark or 0)
+        ]
+        held = sum(known, ZERO)
         if one.verdict == Verdict.CONFIRMED and held > one.used + held * TOLERANCE:
             yield Difference(
                 kind="used_below_reserved",

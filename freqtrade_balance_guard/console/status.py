@@ -11,7 +11,8 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.console.reservations import text
 from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.errors import MoneyError
-from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored
+from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
+from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
 from freqtrade_balance_guard.money import ZERO, to_decimal
 
 
@@ -19,8 +20,9 @@ from freqtrade_balance_guard.money import ZERO, to_decimal
 class CurrencyStatus:
     """One currency of one account. None: nobody has stored it.
 
-    Reserved is what the balance does not show yet, so that
-    available = free - floor - reserved_own - reserved_others (never below 0).
+    Reserved is what is promised and not in that balance, so that
+    available = free - floor - reserved_own - reserved_others (never below 0). Without a balance it
+    is all that is promised.
     """
 
     account: str
@@ -124,7 +126,9 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
             currency=currency,
             floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
             believed=believed.get((account, currency)),
-            holds=_holds(books, account, currency, own) if is_readable else None,
+            holds=_holds(books, account, currency, believed.get((account, currency)), own)
+            if is_readable
+            else None,
         )
         for account, currency in sorted(places)
     )
@@ -158,11 +162,42 @@ def _amounts(told: object) -> dict[str, Decimal]:
         return {}
 
 
-def _holds(books: Books, account: str, currency: str, own: str | None) -> Holds:
+def _holds(
+    books: Books, account: str, currency: str, believed: BelievedBalance | None, own: str | None
+) -> Holds:
+    """What is promised beyond a believed balance.
+
+    A bot writes its balance with all that its own accepted orders and those of the other bots have
+    done up to the mark. So beyond it is what was reserved later, spent meanwhile or not, and what
+    this bot is about to send.
+    """
     try:
-        return books.store.holds(account, currency, None, own or "")
+        rows = {row.client_order_id: row for row in books.unfinished() if row.account == account}
+        mark = None if believed is None else believed.mark
+        if mark is not None:
+            later = books.store.changes(account, mark)
+            rows |= {row.client_order_id: row for _, row in later}
     except NothingStored:
         return Holds(ZERO, ZERO)
+    mine = others = ZERO
+    for row in rows.values():
+        is_own = row.bot == own
+        if row.currency != currency or _is_in(believed, row, is_own=is_own):
+            continue
+        if is_own:
+            mine = EXACT.add(mine, row.promised)
+        else:
+            others = EXACT.add(others, row.promised)
+    return Holds(mine, others)
+
+
+def _is_in(believed: BelievedBalance | None, row: Reservation, *, is_own: bool) -> bool:
+    if believed is None:
+        return not row.unfinished
+    mark = NEVER if believed.mark is None else believed.mark
+    # The bot's own book follows an order of its own from its acceptance on.
+    begins = row.known_at if is_own else row.id
+    return begins is not None and begins <= mark
 
 
 def bot_as_json(bot: BotView) -> dict[str, Any]:

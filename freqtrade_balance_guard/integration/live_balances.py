@@ -186,9 +186,10 @@ class LiveBalances:
         if self._store is None or self._wall is None or self._is_kept:
             return
         self._is_kept = True
+        mark = None if self.funding is None else self.funding.mark()
         believed = {currency: self.book.expected(currency) for currency in self.book.currencies()}
         verdicts = {currency: self.book.verdict(currency) for currency in believed}
-        self._store.save(believed, verdicts, self._wall)
+        self._store.save(believed, verdicts, self._wall, mark)
 
     # What freqtrade is told
 

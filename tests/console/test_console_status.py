@@ -50,15 +50,59 @@ def test_the_same_books_in_postgres_tell_the_same(desk, postgres):
     ]
 
 
-def test_what_the_balance_shows_already_is_not_subtracted_twice(desk):
-    bot = desk.bot()
+def free_and_promised(desk, **more):
+    shown = usdt(status_of(desk.books(), bot="one-aaaa", **more))
+    names = ("free", "reserved_own", "reserved_others", "available")
+    return [int(D(shown[name])) for name in names]
+
+
+def test_an_order_is_subtracted_once_at_every_step_of_its_life(desk):
+    bot = desk.bot("one-aaaa")
+    desk.believe(USDT="100", mark=bot.mark())
+    row = made(bot.reserve(order(bot, "20")))
+    assert free_and_promised(desk) == [100, 20, 0, 75]
+    bot.send(row.client_order_id)
+    assert free_and_promised(desk) == [100, 20, 0, 75]
+    desk.believe(USDT="100", mark=bot.mark())
+    assert free_and_promised(desk) == [100, 20, 0, 75], "the book follows it from its acceptance on"
+    bot.bind(row.client_order_id, "X1")
+    assert free_and_promised(desk) == [100, 20, 0, 75]
+    desk.believe(USDT="100", used="20", mark=bot.mark())
+    assert free_and_promised(desk) == [80, 0, 0, 75]
+    bot.commit(row.client_order_id, D(20))
+    assert free_and_promised(desk) == [80, 0, 0, 75]
+    desk.believe(USDT="80", mark=bot.mark())
+    assert free_and_promised(desk) == [80, 0, 0, 75]
+
+
+def test_what_was_spent_since_the_balance_was_written_is_still_subtracted(desk):
+    bot = desk.bot("one-aaaa")
+    desk.believe(USDT="100", mark=bot.mark())
     row = made(bot.reserve(order(bot, "20")))
     bot.send(row.client_order_id)
-    bot.bind(row.client_order_id, "X1")
-    bot.seen(bot.mark())
-    desk.believe(USDT="100", used="20")
-    shown = usdt(status_of(desk.books()))
-    assert (shown["used"], shown["reserved_own"], shown["available"]) == ("20", "0", "75")
+    bot.commit(row.client_order_id, D(18), order_id="X1")
+    assert free_and_promised(desk) == [100, 18, 0, 77]
+    gone = made(bot.reserve(order(bot, "9")))
+    bot.release(gone.client_order_id, "refused")
+    assert free_and_promised(desk) == [100, 18, 0, 77]
+
+
+def test_what_other_bots_reserved_before_is_in_the_balance_and_what_came_later_is_not(desk):
+    bot, other = desk.bot("one-aaaa"), desk.bot("two-bbbb")
+    made(other.reserve(order(other, "7")))
+    # The bot's book holds back what its siblings have reserved.
+    desk.believe(USDT="100", used="7", mark=bot.mark())
+    made(other.reserve(order(other, "3")))
+    assert free_and_promised(desk) == [93, 0, 3, 85]
+
+
+def test_a_balance_of_an_earlier_version_has_no_mark(desk):
+    bot = desk.bot("one-aaaa")
+    bot.send(made(bot.reserve(order(bot, "20"))).client_order_id)
+    opened = made(bot.reserve(order(bot, "10")))
+    bot.bind(opened.client_order_id, "X1")
+    desk.believe(USDT="100", used="10", mark=None)
+    assert free_and_promised(desk) == [90, 20, 0, 65]
 
 
 def test_available_is_never_negative_and_nothing_while_unreadable(desk):

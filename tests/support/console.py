@@ -104,13 +104,18 @@ class Desk:
         return ledger
 
     def believe(
-        self, used: str = "0", verdict: str = "confirmed", age: float = 3, **totals: str
+        self,
+        used: str = "0",
+        verdict: str = "confirmed",
+        age: float = 3,
+        mark: int | None = 0,
+        **totals: str,
     ) -> None:
         """A balance that a bot believed ``age`` seconds ago."""
         holdings = {currency: Holding(D(total), D(used)) for currency, total in totals.items()}
         verdicts = dict.fromkeys(holdings, verdict)
         at = self.clock.wall() - timedelta(seconds=age)
-        BelievedBalances(self.file, "main").save(holdings, verdicts, at)
+        BelievedBalances(self.file, "main").save(holdings, verdicts, at, mark)
 
     def close(self) -> None:
         for one in self.opened:
