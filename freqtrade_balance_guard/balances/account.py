@@ -201,6 +201,18 @@ class Account:
             (f.amount for f in self.flows if f.amount < 0 and f.at >= self.seen_as_of), ZERO
         )
 
+    def paid_unheard(self, orders: OwnOrders) -> Decimal:
+        """What the answer lacks because orders took it of which we did not hear yet.
+
+        The exchange no longer holds it for them, and it is gone from the total; to subtract it as
+        their hold as well would count it twice.
+        """
+        if not self.seen.tells_used:
+            return ZERO
+        own = orders.held(self.currency) - orders.held(self.currency, since=self.seen_as_of)
+        no_longer_held = max(own - self.seen.used, ZERO)
+        return min(no_longer_held, max(self.expected - self.seen.total, ZERO))
+
     def asks_again(self, now: float, window: float) -> bool:
         """Is there a question that one more answer could settle now?"""
         if self.verdict in (Verdict.LAGGING, Verdict.UNREADABLE):

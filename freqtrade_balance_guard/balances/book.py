@@ -232,7 +232,7 @@ class BalanceBook:
         account = self._accounts.get(currency)
         if account is None or self._as_of is None or self._failure is not None:
             return ZERO
-        total = min(account.seen_since(), account.expected)
+        total = min(account.seen_since() + account.paid_unheard(self.orders), account.expected)
         return max(total - self.expected(currency).used, ZERO)
 
     # Whether to ask again

@@ -5,7 +5,7 @@ finite is no answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,11 +25,13 @@ NO_CURRENCIES = frozenset({"info", "free", "used", "total", "debt", "timestamp",
 class Holding:
     """One currency: ``total`` = free + ``used`` (held by resting orders).
 
-    ``used`` may be above ``total`` while the exchange's answer lacks what a resting order spends.
+    ``used`` may be above ``total`` while the exchange's answer lacks what a resting order spends;
+    it is 0 where the exchange does not tell it (``tells_used``).
     """
 
     total: Decimal
     used: Decimal = ZERO
+    tells_used: bool = field(default=True, compare=False)
 
     @property
     def free(self) -> Decimal:
@@ -93,6 +95,7 @@ def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unr
     total, free, used = numbers.get("total"), numbers.get("free"), numbers.get("used")
     if total is None and free is None:
         return None
+    tells_used = used is not None or (total is not None and free is not None)
     if total is None:
         total = (free or ZERO) + (used or ZERO)
     if used is None:
@@ -104,4 +107,4 @@ def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unr
             return Unreadable(f"{currency} {name} is negative ({number})")
     if free is not None and abs(free + used - total) > total * SUM_TOLERANCE + SUM_TOLERANCE:
         return Unreadable(f"{currency} free {free} and used {used} are not its total {total}")
-    return Holding(max(total, ZERO), max(used, ZERO))
+    return Holding(max(total, ZERO), max(used, ZERO), tells_used)

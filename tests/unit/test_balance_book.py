@@ -182,6 +182,39 @@ def test_a_drop_within_the_hold_of_an_order_waits_for_news_of_it_but_counts_at_o
     assert bot.spendable() == 40
 
 
+def test_orders_that_filled_before_we_heard_of_it_are_not_counted_twice() -> None:
+    """Several entries of one loop: the answer between them has the first one already."""
+    bot = Bot(USDT="1000")
+    bot.place("buy", "180", at=5)
+    bot.answer(6, USDT="820", COIN="180")
+    for order in (2, 3, 4):
+        bot.place("buy", "180", at=5 + order, order_id=str(order))
+    assert bot.spendable() == 280
+    for order in (1, 2, 3, 4):
+        bot.hear("180", at=10, order_id=str(order))
+    assert bot.answer(11, USDT="280", COIN="720") == []
+    assert bot.spendable() == 280
+
+
+def test_what_is_gone_while_an_order_still_rests_was_not_taken_by_it() -> None:
+    bot = Bot(USDT="1000")
+    bot.place("buy", "400", at=5)
+    bot.answer(6, {"USDT": "400"}, USDT="900")
+    assert bot.spendable() == 500
+    # Half of it was filled, and a hundred more is gone.
+    bot.answer(7, {"USDT": "200"}, USDT="700")
+    assert bot.spendable() == 500
+
+
+def test_where_the_exchange_tells_no_hold_what_is_gone_counts() -> None:
+    bot = Bot(USDT="1000")
+    bot.place("buy", "400", at=5)
+    read = read_answer({"USDT": {"total": 900.0}})
+    assert not isinstance(read, Unreadable)
+    bot.book.accept(Snapshot(read, 6.0, WALL))
+    assert bot.spendable() == 500
+
+
 def test_a_fee_in_a_third_coin_that_is_heard_of_late_is_nobody_elses_doing() -> None:
     bot = Bot(USDT="100", BNB="5")
     bot.place("buy", "40", at=5)
