@@ -17,6 +17,7 @@ class Shared:
     """An order of another bot: what it still holds and has used so far of ``currency``.
 
     ``brought`` is what it received so far, in ``brought_currency``; None where nobody said.
+    ``is_exact``: none of it was assumed.
     """
 
     currency: str
@@ -25,6 +26,7 @@ class Shared:
     brought_currency: str | None = None
     brought: Decimal | None = None
     is_open: bool = True
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,13 @@ class SharedOrders:
         if before.held > order.held:
             self._releases.append(Flow(order.currency, before.held - order.held, now))
         flows = []
+        doubtful = ZERO if order.is_exact else DOUBT
         if (used := order.used - before.used) > 0:
-            flows.append(Flow(order.currency, -used, now, used * DOUBT))
+            flows.append(Flow(order.currency, -used, now, used * doubtful))
         if order.brought is not None and order.brought_currency is not None:
             brought = order.brought - (before.brought or ZERO)
             if brought > 0:
-                doubt = brought * DOUBT
+                doubt = brought * doubtful
                 flows.append(Flow(order.brought_currency, brought - doubt, now, 2 * doubt))
         self._forget(now)
         return flows

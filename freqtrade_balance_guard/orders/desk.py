@@ -7,6 +7,8 @@ back.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
@@ -26,10 +28,10 @@ from freqtrade_balance_guard.ledger import (
 from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
-from freqtrade_balance_guard.money import exact
+from freqtrade_balance_guard.money import Money, exact
 from freqtrade_balance_guard.orders.answers import Absent, Answer, Found, Order
 from freqtrade_balance_guard.orders.milestones import reach
-from freqtrade_balance_guard.orders.terms import Terms, read_report
+from freqtrade_balance_guard.orders.terms import Terms, as_stored, read_report
 from freqtrade_balance_guard.orders.ticket import Ticket, ticket_of, why_of
 
 
@@ -142,15 +144,17 @@ class OrderDesk:
             # freqtrade's floats, be a hair too much.
             least = min(terms.at_least, max(room, terms.at_least / FLOAT_HAIR))
             amount = max(least, min(amount, room))
+        amount = as_stored(amount)
         result = self.ledger.reserve(self._request(ticket, funds, amount), why_of(terms))
         if isinstance(result, Refused):
             return Denied(REFUSALS[result.code], result.sentence, result.numbers)
         if isinstance(result, Conflict):
             return Denied(DenialCode.GUARD_ERROR, f"{result.sentence} ({result.client_order_id})")
         ticket.is_booked = True
+        ticket.terms = replace(terms, locks=Money(amount, terms.locks.currency))
         return None
 
-    def _request(self, ticket: Ticket, funds: Funds | None, amount: Any) -> Request:
+    def _request(self, ticket: Ticket, funds: Funds | None, amount: Decimal) -> Request:
         terms = ticket.terms
         return Request(
             ticket.client_order_id,

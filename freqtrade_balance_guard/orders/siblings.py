@@ -12,6 +12,7 @@ from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.orders.ticket import FEE_ASSUMED
 
 
 class _Brought(NamedTuple):
@@ -30,6 +31,8 @@ class Siblings:
         self._currency = currency
         self._after: int | None = None
         self._brought: dict[str, _Brought] = {}
+        # What was booked of them was assumed in part.
+        self._inexact: set[str] = set()
         # Own orders that the book did not know when we looked.
         self._lost: set[str] = set()
 
@@ -49,6 +52,8 @@ class Siblings:
         old = set(newest)
         for entry, row in outlook.changes:
             newest[row.client_order_id] = row
+            if entry.why == FEE_ASSUMED:
+                self._inexact.add(row.client_order_id)
             if entry.received is not None and entry.received_currency is not None:
                 brought = _Brought(entry.received_currency, entry.received)
                 self._brought[row.client_order_id] = brought
@@ -57,6 +62,7 @@ class Siblings:
                 shared = self._shared(row, book)
                 book.share(client_order_id, shared, now, is_old=client_order_id in old)
             if not row.unfinished:
+                self._inexact.discard(client_order_id)
                 self._brought.pop(client_order_id, None)
                 self._lost.discard(client_order_id)
         self._after = outlook.after
@@ -75,7 +81,15 @@ class Siblings:
             # Found at last: the book follows it by itself from now on.
             return Shared(row.currency, ZERO, ZERO, is_open=False)
         currency, amount = self._brought.get(row.client_order_id) or (None, None)
-        return Shared(row.currency, row.held, row.committed, currency, amount, row.unfinished)
+        return Shared(
+            row.currency,
+            row.held,
+            row.committed,
+            currency,
+            amount,
+            is_open=row.unfinished,
+            is_exact=row.client_order_id not in self._inexact,
+        )
 
 
 def _is_followed(row: Reservation, book: BalanceBook) -> bool:

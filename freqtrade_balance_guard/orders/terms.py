@@ -10,13 +10,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from freqtrade_balance_guard.money import ONE, ZERO, Money, exact, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, Money, exact, round_down, to_decimal
 
 
 Side = Literal["buy", "sell"]
 
 # A market order may cost more than its last price said.
 MARKET_SLIPPAGE = Decimal("0.01")
+# The ledger keeps amounts up to here (ether's smallest unit); a quotient has more digits.
+SMALLEST = Decimal("1e-18")
 # ccxt's words for an order that goes on; an order without a status has just been accepted.
 OPEN_STATUSES = (None, "", "open")
 
@@ -110,7 +112,8 @@ def margin_terms(
 class Report:
     """What the exchange says of an order: all its fills so far.
 
-    ``used`` is what they took of the locked currency, ``received`` what they brought.
+    ``used`` is what they took of the locked currency, ``received`` what they brought;
+    ``is_fee_told``: not with a fee that was assumed.
     """
 
     order_id: str
@@ -118,6 +121,12 @@ class Report:
     filled: Decimal
     used: Decimal
     received: Money | None
+    is_fee_told: bool = True
+
+
+def as_stored(amount: Decimal) -> Decimal:
+    """``amount`` as the ledger can keep it."""
+    return round_down(amount, SMALLEST)
 
 
 @exact
@@ -133,8 +142,12 @@ def read_report(order: Mapping[str, Any], terms: Terms) -> Report:
     is_open = order.get("status") in OPEN_STATUSES
     cost = to_decimal(order["cost"]) if order.get("cost") else filled * _price(order, terms)
     fees = fees_of(order)
-    used, received = _flows(terms, filled, cost, fees)
-    return Report(str(order["id"]), is_open, filled, used, received if filled else None)
+    used, brought = _flows(terms, filled, cost, fees)
+    received = None
+    if filled and brought is not None:
+        received = Money(as_stored(brought.amount), brought.currency)
+    is_told = not filled or fees is not None
+    return Report(str(order["id"]), is_open, filled, as_stored(used), received, is_told)
 
 
 def _flows(

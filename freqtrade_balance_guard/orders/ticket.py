@@ -8,6 +8,9 @@ from freqtrade_balance_guard.ledger import Move, Reservation, Step
 from freqtrade_balance_guard.money import ZERO, Money, to_decimal
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, currencies
 
+# Why a step's amount may be a little too high; the account's other bots read it.
+FEE_ASSUMED = "fee not told, assumed"
+
 
 @dataclass(slots=True)
 class Ticket:
@@ -93,6 +96,7 @@ class Ticket:
             received=received.amount if received else None,
             received_currency=received.currency if received else None,
             excess=not report.is_open,
+            why="" if report.is_fee_told else FEE_ASSUMED,
         )
 
 
