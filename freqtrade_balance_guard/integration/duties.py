@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
-# How often what dead bots have left is looked at.
-DEAD_BOTS_SECONDS = 15.0
+# So many signs of life within the time after which a silent bot counts as dead.
+BEATS_IN_TIMEOUT = 4
+# After a question about a dead bot's order that was not answered.
+DEAD_BOTS_PAUSE_SECONDS = 5.0
 # One question about an order takes at most so long; after one without an answer no more are asked
 # in this loop: exits are waiting.
 ASK_SECONDS = 1.0
@@ -56,7 +58,8 @@ class Duties:
         self._clock = clock
         self._config = config
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
-        self._beat_at = self._dead_bots_at = float("-inf")
+        self._beat_every = min(BEAT_SECONDS, desk.ledger.heartbeat_timeout / BEATS_IN_TIMEOUT)
+        self._beat_at = self._dead_bots_from = float("-inf")
         self._is_started = False
         self._failed: set[str] = set()
 
@@ -98,7 +101,7 @@ class Duties:
 
     def _beat(self, bot: Any) -> None:
         now = self._clock.monotonic()
-        if now - self._beat_at >= BEAT_SECONDS:
+        if now - self._beat_at >= self._beat_every:
             self._desk.ledger.heartbeat(self._about(bot))
             self._beat_at = now
 
@@ -123,15 +126,16 @@ class Duties:
                 return
 
     def _settle_for_the_dead(self, bot: Any) -> None:
-        now = self._clock.monotonic()
-        if now - self._dead_bots_at < DEAD_BOTS_SECONDS:
+        # In every loop: who is dead shows only to those who watch.
+        left = self._desk.left_by_dead_bots()
+        if self._clock.monotonic() < self._dead_bots_from:
             return
-        self._dead_bots_at = now
-        for ticket in self._desk.left_by_dead_bots():
+        for ticket in left:
             order = self._desk.ask(ticket, ASK_SECONDS)
             if order is not None:
                 self._desk.report(ticket, order)
             elif not ticket.is_refused and ticket.absent_since is None:
+                self._dead_bots_from = self._clock.monotonic() + DEAD_BOTS_PAUSE_SECONDS
                 return
 
     def _last_moments_of_the_dead(self, bot: Any) -> None:
@@ -145,11 +149,11 @@ class Duties:
             for beat in ledger.heartbeats(ledger.account)
             if beat.bot == ledger.bot and beat.process != ledger.process
         ]
-        if beats and not self._config["dry_run"]:
-            last = max(beats, key=lambda beat: beat.at)
-            for row in ledger.reservations(account=ledger.account, bot=ledger.bot, limit=5):
-                silence = (last.at - row.created_at).total_seconds()
-                if row.process == last.process and row.order_id and row.committed:
+        last = {beat.process: beat.at for beat in beats}
+        if last and not self._config["dry_run"]:
+            for row in ledger.reservations(account=ledger.account, bot=ledger.bot, limit=10):
+                if row.process in last and row.order_id and row.committed:
+                    silence = (last[row.process] - row.created_at).total_seconds()
                     if silence <= LAST_MOMENTS_SECONDS:
                         self._look_again(bot, self._desk.ticket_of(row))
         for beat in beats:

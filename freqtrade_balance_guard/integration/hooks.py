@@ -29,6 +29,7 @@ from freqtrade_balance_guard.integration.denial import EntryDenied
 from freqtrade_balance_guard.integration.partial_exit import shape_adjustment
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.orders.milestones import reach
 
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def install_bot_hooks() -> None:
     wrap(module.FreqtradeBot, "cleanup", _said_goodbye)
     wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
     wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
-    wrap(module.FreqtradeBot, "execute_trade_exit", _patient_exit)
+    wrap(module.FreqtradeBot, "execute_trade_exit", _noted_exit)
     if module.Wallets is Wallets:
         # The first balance is read when the bot is built, long before its strategy starts.
         module.Wallets = first_wallets
@@ -116,6 +117,18 @@ def _fresh_balance(original: Callable[..., Any]) -> Callable[..., Any]:
             must_be_fresh.reset(token)
 
     return look
+
+
+def _noted_exit(original: Callable[..., Any]) -> Callable[..., Any]:
+    patient = _patient_exit(original)
+
+    def execute_trade_exit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        has_left = patient(self, *args, **kwargs)
+        if has_left:
+            reach("stored")
+        return has_left
+
+    return execute_trade_exit
 
 
 def _patient_exit(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,7 +197,10 @@ def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
         tag = str(kwargs.get("enter_tag") or "")
         token = current_entry.set(Entry(pair, kind, bool(kwargs.get("is_short", False)), tag))
         try:
-            return original(self, pair, *args, **kwargs)
+            has_entered = original(self, pair, *args, **kwargs)
+            if has_entered:
+                reach("stored")
+            return has_entered
         finally:
             current_entry.reset(token)
 

@@ -81,6 +81,7 @@ class ReservationLedger:
         self.bot = bot
         self.account = account
         self.process = process
+        self.heartbeat_timeout = heartbeat_timeout
         self.store = store
         self._clock = clock
         self._reservation_timeout = reservation_timeout

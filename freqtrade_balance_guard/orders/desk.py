@@ -188,10 +188,12 @@ class OrderDesk:
     def report(self, ticket: Ticket, order: Mapping[str, Any]) -> None:
         """The exchange has it, and says this of it (ccxt's shape)."""
         report = read_report(order, ticket.terms)
-        if ticket.learn(report):
+        if not ticket.learn(report) and ticket.is_told:
+            return
+        if ticket.is_own:
             self._by_order[report.order_id] = ticket.client_order_id
             self._tickets[ticket.client_order_id] = ticket
-            self._tell(ticket)
+        self._tell(ticket)
 
     def refused(self, ticket: Ticket, why: str) -> None:
         """The exchange said no: it was never there."""
@@ -317,17 +319,29 @@ class OrderDesk:
         return taken
 
     def left_by_dead_bots(self) -> list[Ticket]:
-        """What dead bots of the account have left; whoever is alive settles it.
+        """What dead bots of the account have left and is to be asked for; whoever is alive does it.
+
+        What rests on the exchange is asked for again after a while, as our own would be.
 
         :raises LedgerUnavailable: it cannot be read
         """
         rows = [row for row in self.ledger.abandoned() if row.bot != self.ledger.bot]
         known = self._left_by_others
         self._left_by_others = {
-            row.client_order_id: known.get(row.client_order_id) or self.ticket_of(row)
+            row.client_order_id: known.get(row.client_order_id) or self._ticket_of_other(row)
             for row in rows
         }
-        return list(self._left_by_others.values())
+        oldest = self._clock.monotonic() - UNWATCHED_SECONDS
+        return [
+            ticket
+            for ticket in self._left_by_others.values()
+            if ticket.report is None or not ticket.is_told or ticket.asked_at < oldest
+        ]
+
+    def _ticket_of_other(self, row: Reservation) -> Ticket:
+        ticket = self.ticket_of(row)
+        ticket.is_own = False
+        return ticket
 
     def ticket_of(self, row: Reservation) -> Ticket:
         age = (self._clock.wall() - row.created_at).total_seconds()

@@ -29,6 +29,8 @@ class Ticket:
     is_told: bool = True
     is_refused: bool = False
     is_of_this_run: bool = True
+    # False: of another bot, which is dead; nothing but its books is our business.
+    is_own: bool = True
     order_id: str | None = None
     report: Report | None = None
     why_released: str = ""
