@@ -8,6 +8,7 @@ from freqtrade_balance_guard.ledger import Move, Reservation, Step
 from freqtrade_balance_guard.money import ZERO, Money, to_decimal
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, currencies
 
+
 # Why a step's amount may be a little too high; the account's other bots read it.
 FEE_ASSUMED = "fee not told, assumed"
 
