@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 
-def rows(path: Path, table: Literal["trades", "orders"]) -> list[dict[str, Any]]:
+def rows(path: Path, table: Literal["trades", "orders", "KeyValueStore"]) -> list[dict[str, Any]]:
     """A table's rows by id; none while there is no database or no table yet."""
     if not path.exists():
         return []
@@ -18,6 +18,6 @@ def rows(path: Path, table: Literal["trades", "orders"]) -> list[dict[str, Any]]
         ).fetchone()
         if known is None:
             return []
-        # The name is one of two literals, and a table cannot be a parameter.
+        # The name is one of these literals, and a table cannot be a parameter.
         found = connection.execute(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608
         return [dict(row) for row in found]

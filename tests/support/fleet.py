@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.demo import database
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
-from freqtrade_balance_guard.demo.strategy import StrategyPlan
+from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
+from freqtrade_balance_guard.integration.identity import KEY
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
@@ -61,6 +64,65 @@ class Fleet:
     def reservations(self) -> list[Reservation]:
         with self.ledger() as ledger:
             return ledger.reservations(account=ACCOUNT)
+
+    def name_of(self, number: int) -> str:
+        """What the ledger calls bot ``number``."""
+        return bot_name(self.bots[number])
+
+    def come_to_rest(self, timeout: float = 60) -> None:
+        """No more entries; until all is sold and the books have no reservation without an end."""
+        for bot in self.bots:
+            bot.control(Control(signals={}, exits=list(PAIRS)))
+
+        def rests() -> bool:
+            is_open = any(bot.open_trades() for bot in self.bots if bot.exit_code() is None)
+            return not is_open and not any(row.unfinished for row in self.reservations())
+
+        self.bots[-1].wait_until(rests, timeout, "an end of all trades and reservations")
+
+    def unknown(self) -> list[str]:
+        """Orders on the exchange that neither a bot nor the books know."""
+        known = {order["order_id"] for bot in self.bots for order in bot.orders()}
+        booked = {row.client_order_id for row in self.reservations()}
+        return [
+            order["id"]
+            for order in self.exchange.orders()
+            if order["id"] not in known and order["cl_ord_id"] not in booked
+        ]
+
+    def wrong_books(self) -> list[str]:
+        """Where the books, at rest, say something else than the exchange; audits included."""
+        with self.ledger() as ledger:
+            found = [str(violation) for violation in ledger.audit()]
+        found += self.exchange.audit()["findings"]
+        rows = {row.client_order_id: row for row in self.reservations()}
+        for order in self.exchange.orders():
+            row = rows.pop(order["cl_ord_id"], None)
+            found += differences(order, row)
+        found += [f"{row.client_order_id} used something, the exchange has no such order"
+                  for row in rows.values() if row.committed]  # fmt: skip
+        return found
+
+
+def bot_name(bot: Bot) -> str:
+    """The name that a bot has in the ledger."""
+    (row,) = [r for r in database.rows(bot.database, "KeyValueStore") if r["key"] == KEY]
+    return str(row["string_value"])
+
+
+def differences(order: Mapping[str, Any], row: Reservation | None) -> list[str]:
+    """What the ledger says else about an order than the exchange does."""
+    if row is None:
+        return [f"the ledger does not know {order['side']} {order['pair']} {order['id']}"]
+    used, fee = Decimal(order["filled"]), Decimal(order["fee"])
+    if order["side"] == "buy":
+        used = Decimal(order["cost"]) + fee
+    if abs(row.committed - used) > used * Decimal("1e-6"):
+        return [f"{order['side']} {order['pair']} used {used}, the ledger says {row.committed}"]
+    held = Decimal(0) if order["status"] != "open" else None
+    if held is not None and row.held != held:
+        return [f"{order['id']} is over, and {row.held} is still held for it"]
+    return []
 
 
 @contextmanager
