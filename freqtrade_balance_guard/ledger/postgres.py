@@ -26,7 +26,6 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     BEAT,
     CHANGES,
     FIND,
-    FROM,
     HISTORY_COLUMNS,
     INSERT,
     LAST_EVENT,
@@ -36,6 +35,7 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     NEXT_EVENT,
     RELAX,
     RESERVE,
+    RESERVE_OLDER,
     ROWS,
     SEEN,
     STEPS,
@@ -93,6 +93,8 @@ class PostgresStore:
 
     def __init__(self, url: str, schema: Schema = POSTGRES, *, read_only: bool = False) -> None:
         self._link = PostgresLink(url, schema, read_only=read_only)
+        # Per account and currency the last mark that was not the newest any more.
+        self._older: dict[tuple[str, str], int] = {}
 
     # Writing
 
@@ -100,7 +102,7 @@ class PostgresStore:
         request = batch[0]
         try:
             if len(batch) == 1 and request.funds is not None and request.funds.since is None:
-                usual = partial(_reserve_usual, request=request, stamp=stamp, why=why)
+                usual = partial(self._reserve_usual, request=request, stamp=stamp, why=why)
                 made = self._link.run(usual, again=True)
                 if made is not None:
                     return Reserved((made,))
@@ -109,6 +111,35 @@ class PostgresStore:
         except IdTaken:
             ids = [one.client_order_id for one in batch]
             return replay(batch, [self._asked(one) for one in ids])
+
+    def _reserve_usual(
+        self, link: Link, request: Request, stamp: Stamp, why: str
+    ) -> Reservation | None:
+        client_order_id, account, pair, side, currency, amount, funds = request
+        assert funds is not None  # noqa: S101  the caller has looked
+        values = {
+            "client_order_id": client_order_id,
+            "account": account,
+            "pair": pair,
+            "side": side,
+            "currency": currency,
+            "amount": amount,
+            "mark": funds.mark,
+            "room": EXACT.subtract(funds.spendable, funds.floor),
+            "bot": stamp.bot,
+            "process": stamp.process,
+            "at": stamp.at,
+            "why": why,
+        }
+        book = account, currency
+        row = None
+        if funds.mark > self._older.get(book, -1):
+            row = link.say(RESERVE, values)
+        if row is None:
+            row = link.say(RESERVE_OLDER, values)
+            if row is not None:
+                self._older[book] = funds.mark
+        return _made(row[0], request, None, stamp) if row else None
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         if len(steps) == 1 and not steps[0].unsent:
@@ -215,31 +246,9 @@ class PostgresStore:
 # The usual ways
 
 
-def _reserve_usual(link: Link, request: Request, stamp: Stamp, why: str) -> Reservation | None:
-    client_order_id, account, pair, side, currency, amount, funds = request
-    assert funds is not None  # noqa: S101  the caller has looked
-    values = {
-        "client_order_id": client_order_id,
-        "account": account,
-        "pair": pair,
-        "side": side,
-        "currency": currency,
-        "amount": amount,
-        "mark": funds.mark,
-        "room": EXACT.subtract(funds.spendable, funds.floor),
-        "bot": stamp.bot,
-        "process": stamp.process,
-        "at": stamp.at,
-        "why": why,
-    }
-    row = link.execute(RESERVE, values).fetchone()
-    return _made(row[0], request, None, stamp) if row else None
-
-
 def _move_usual(link: Link, step: Step, stamp: Stamp) -> Moved | None:
     values = {
         "client_order_id": step.client_order_id,
-        "from": FROM[step.move],
         "move": step.move.value,
         "total": step.total,
         "order_id": step.order_id,
@@ -250,7 +259,7 @@ def _move_usual(link: Link, step: Step, stamp: Stamp) -> Moved | None:
         "bot": stamp.bot,
         "process": stamp.process,
     }
-    row = link.execute(STEPS[step.move], values).fetchone()
+    row = link.say(STEPS[step.move], values)
     return Moved(_reservation(row[:-1])) if row else None
 
 

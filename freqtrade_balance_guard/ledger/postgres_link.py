@@ -5,12 +5,17 @@ The only file that imports psycopg. What it raises is ``LedgerUnavailable`` what
 password.
 """
 
+import re
+import selectors
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 from freqtrade_balance_guard.ledger.errors import (
     InvariantBroken,
@@ -21,13 +26,15 @@ from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
 from freqtrade_balance_guard.settings.redaction import redact_address
 
 
-Link = psycopg.Connection[tuple[Any, ...]]
 R = TypeVar("R")
+Row = tuple[Any, ...]
 
 # An exit waits for the ledger, and must not be delayed by more than 3 s in all.
 CONNECT_SECONDS = 2
 STATEMENT_MILLISECONDS = 2000
 LOCK_MILLISECONDS = 1500
+# The server ends a statement itself; one that is frozen or cut off does not.
+SILENT_SECONDS = 2.5
 
 # Each of the few statements is planned once: to plan it anew takes as long as to run it.
 SETTINGS = """
@@ -47,6 +54,94 @@ MIGRATION_LOCK = 7_306_112_954
 
 class IdTaken(Exception):
     """A client order id has a row already. Internal to the store."""
+
+
+class Statement:
+    """A statement that is said all the time: prepared once per connection, then sent by name.
+
+    :param text: with ``%(name)s`` for what travels beside it
+    """
+
+    TYPES: Mapping[str, str] = {
+        "amount": "numeric",
+        "room": "numeric",
+        "total": "numeric",
+        "received": "numeric",
+        "mark": "bigint",
+        "at": "timestamptz",
+    }
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = f"guard_{name}".encode()
+        self.names = tuple(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+        for number, one in enumerate(self.names, 1):
+            text = text.replace(f"%({one})s", f"${number}::{self.TYPES.get(one, 'text')}")
+        self.text = text.encode()
+
+
+class Link(psycopg.Connection[Row]):
+    """A connection with a short way for a ``Statement``.
+
+    A cursor of psycopg takes as long for its part as the server does for a reservation, and waits
+    for ever for a server that is frozen.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._known: set[bytes] = set()
+        self._reader = Transformer(self)
+        # (What epoll needs a descriptor for, and Windows does not have.)
+        self._selector = getattr(selectors, "PollSelector", selectors.SelectSelector)()
+        self._selector.register(self.fileno(), selectors.EVENT_READ)
+
+    def say(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
+        """The first row of the answer.
+
+        :raises psycopg.Error: as a cursor would
+        """
+        if statement.name not in self._known:
+            self.pgconn.send_prepare(statement.name, statement.text)
+            self._answer()
+            self._known.add(statement.name)
+        told = [values[name] for name in statement.names]
+        # Texts go as they are, with their length, and everything else as text.
+        formats = [1 if isinstance(one, str) else 0 for one in told]
+        sent = [None if one is None else str(one).encode() for one in told]
+        self.pgconn.send_query_prepared(statement.name, sent, formats)
+        answer = self._answer()
+        if not answer.ntuples:
+            return None
+        self._reader.set_pgresult(answer)
+        return self._reader.load_row(0, tuple)
+
+    def _answer(self) -> PGresult:
+        link = self.pgconn
+        answer = None
+        try:
+            while link.flush():
+                self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            while True:
+                while link.is_busy():
+                    self._wait(selectors.EVENT_READ)
+                part = link.get_result()
+                if part is None:
+                    break
+                answer = part
+        except BaseException:
+            self.close()  # half an answer must not become the next one's
+            raise
+        if answer is None:
+            raise psycopg.OperationalError("the server has not answered")
+        if answer.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise errors.error_from_result(answer, self.info.encoding)
+        return answer
+
+    def _wait(self, events: int) -> None:
+        if self._selector.get_key(self.fileno()).events != events:
+            self._selector.modify(self.fileno(), events)
+        if not self._selector.select(SILENT_SECONDS):
+            raise psycopg.OperationalError(f"no answer for {SILENT_SECONDS:g} s")
+        self.pgconn.consume_input()
 
 
 class PostgresLink:
@@ -98,7 +193,7 @@ class PostgresLink:
         if self._link is not None and not self._link.closed:
             return self._link
         self._link = None
-        link = psycopg.connect(
+        link = Link.connect(
             self._url,
             autocommit=True,
             prepare_threshold=0,

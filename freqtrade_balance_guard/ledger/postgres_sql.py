@@ -6,6 +6,7 @@ travels as parameters.
 
 # ruff: noqa: S608
 
+from freqtrade_balance_guard.ledger.postgres_link import Statement
 from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, TRANSITIONS, Move
 from freqtrade_balance_guard.ledger.rows import COLUMNS
 
@@ -19,26 +20,25 @@ HISTORY_COLUMNS = (
 RELAXED = "set_config('synchronous_commit', 'off', true)"
 RELAX = f"SELECT {RELAXED}"
 
-# The usual reservation. With the newest snapshot the book's sum is all; with an older one also what
-# newer ones have shown, unless one was believed between the moment that this statement looks at and
-# the moment that it had the book for itself: then it has no row, as when it is too much. (The two
-# small questions are only asked if they are needed.)
-OLDER = f"""(
+# The usual reservation. With the newest snapshot the book's sum is all that has to fit.
+NEWEST = "newest_mark <= %(mark)s AND unseen + %(amount)s <= %(room)s"
+# With an older one also what newer ones have shown, unless one was believed between the moment that
+# this statement looks at and the moment that it had the book for itself: then it has no row, as
+# when it is too much.
+OLDER = f"""
+seen_count = (
+    SELECT seen_count FROM balance_guard.books
+    WHERE account = %(account)s AND currency = %(currency)s
+) AND unseen + %(amount)s + (
     SELECT coalesce(sum(held + committed), 0) FROM {ROWS}
     WHERE account = %(account)s AND settled IN (0, 1) AND currency = %(currency)s
         AND visible_from > %(mark)s AND visible_from < {NEVER}
-)"""
-LOOKED = """(
-    SELECT seen_count FROM balance_guard.books
-    WHERE account = %(account)s AND currency = %(currency)s
-)"""
-RESERVE = f"""
+) <= %(room)s
+"""
+FITS = f"""
 WITH book AS (
     UPDATE balance_guard.books SET unseen = unseen + %(amount)s
-    WHERE account = %(account)s AND currency = %(currency)s
-        AND unseen + %(amount)s <= %(room)s
-        AND (newest_mark <= %(mark)s
-            OR (seen_count = {LOOKED} AND unseen + {OLDER} + %(amount)s <= %(room)s))
+    WHERE account = %(account)s AND currency = %(currency)s AND {{fits}}
     RETURNING nextval('balance_guard.events') AS event
 ), row AS (
     INSERT INTO {ROWS} (id, client_order_id, account, bot, process, pair, side, currency,
@@ -51,6 +51,8 @@ SELECT event, %(client_order_id)s, %(at)s, %(bot)s, %(process)s, 'reserve', 'res
     %(amount)s, 0, NULL, NULL, NULL, %(why)s FROM book
 RETURNING event
 """
+RESERVE = Statement("reserve", FITS.format(fits=NEWEST))
+RESERVE_OLDER = Statement("reserve_older", FITS.format(fits=OLDER))
 
 # The usual step of each kind: what it sets, and of which rows. Which states it may start from is
 # in the table of transitions. An ending also gives the rest back to the book, so it is for rows
@@ -58,12 +60,12 @@ RETURNING event
 STEP = """
 WITH new AS (SELECT nextval('balance_guard.events') AS event), row AS (
     UPDATE balance_guard.reservations r SET {sets} FROM new
-    WHERE client_order_id = %(client_order_id)s AND state = ANY(%(from)s) AND {only}
+    WHERE client_order_id = %(client_order_id)s AND state IN ({old}) AND {only}
     RETURNING r.*, event
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s, %(bot)s, %(process)s, %(move)s, state, held, committed,
-        order_id, %(received)s::numeric, %(received_currency)s::text, %(why)s FROM row
+        order_id, %(received)s, %(received_currency)s, %(why)s FROM row
 ){book}
 SELECT {columns}, {relax} FROM row
 """
@@ -72,24 +74,24 @@ GIVE_BACK = """, book AS (
     WHERE b.account = row.account AND b.currency = row.currency
         AND row.requested <> row.committed
 )"""
-USED = "greatest(committed, %(total)s::numeric)"
+USED = "greatest(committed, %(total)s)"
 KNOWN = "known_at = coalesce(known_at, event)"
 USUAL = {
     Move.SEND: ("state = 'in_flight'", "true", False),
     Move.BIND: (
-        f"state = 'open', order_id = %(order_id)s::text, {KNOWN}",
-        "order_id IS NULL AND %(order_id)s::text IS NOT NULL",
+        f"state = 'open', order_id = %(order_id)s, {KNOWN}",
+        "order_id IS NULL AND %(order_id)s IS NOT NULL",
         False,
     ),
     Move.USE: (
         "state = 'open', committed = %(total)s, held = requested - %(total)s, "
-        f"order_id = coalesce(order_id, %(order_id)s::text), {KNOWN}",
+        f"order_id = coalesce(order_id, %(order_id)s), {KNOWN}",
         "%(total)s > committed AND %(total)s <= requested",
         False,
     ),
     Move.COMMIT: (
         f"state = 'committed', committed = {USED}, held = 0, "
-        f"order_id = coalesce(order_id, %(order_id)s::text), {KNOWN}",
+        f"order_id = coalesce(order_id, %(order_id)s), {KNOWN}",
         f"{USED} > 0 AND {USED} <= requested AND visible_from = {NEVER}",
         True,
     ),
@@ -104,13 +106,21 @@ USUAL = {
         True,
     ),
 }
+OLD = {move: ", ".join(f"'{old}'" for old, by in TRANSITIONS if by is move) for move in Move}
 STEPS = {
-    move: STEP.format(
-        sets=sets, only=only, book=GIVE_BACK if ends else "", columns=COLUMNS, relax=RELAXED
+    move: Statement(
+        move.value,
+        STEP.format(
+            sets=sets,
+            old=OLD[move],
+            only=only,
+            book=GIVE_BACK if ends else "",
+            columns=COLUMNS,
+            relax=RELAXED,
+        ),
     )
     for move, (sets, only, ends) in USUAL.items()
 }
-FROM = {move: [old.value for old, by in TRANSITIONS if by is move] for move in Move}
 
 INSERT = f"""
 INSERT INTO {ROWS} (id, client_order_id, group_id, account, bot, process, pair, side, currency,

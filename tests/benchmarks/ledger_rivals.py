@@ -136,9 +136,9 @@ class Ours:
     def __init__(self, db_url, bot="bot", account="main", per_loop=ORDERS_PER_LOOP):
         self.ledger: ReservationLedger = open_ledger(db_url, bot=bot, account=account)
         self.account = account
-        self.funds = Funds(PLENTY, Decimal(0), 0)
         self.orders = 0
         self.per_loop = per_loop
+        self.believe()  # as a bot does before its first order
 
     def request(self, one):
         return Request(one, self.account, "COIN/USDT", "buy", "USDT", AMOUNT, self.funds)
