@@ -2,9 +2,9 @@
 
 The usual way of each call is one statement: what every check of a currency has to lock is one row
 (``books``) with the sum that it needs, and the lock is held while the disk works, so every round
-trip counts. What does not fit the usual way (a repeated question, an old snapshot, a refusal,
-several at once, a step that is not allowed) comes back from that statement without a row, and is
-decided by the same functions as in the other stores, with the rows locked.
+trip counts (``postgres_usual``). What does not fit (a repeated question, a refusal, several at
+once, a step that is not allowed) comes back from that statement without a row, and is decided by
+the same functions as in the other stores, with the rows locked.
 
 A reservation is flushed before the call returns; everything after it is not waited for
 (``synchronous_commit = off``): a crash of the server at worst brings back money as held that was
@@ -19,6 +19,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from freqtrade_balance_guard.ledger import postgres_usual
 from freqtrade_balance_guard.ledger.postgres_link import IdTaken, Link, PostgresLink
 from freqtrade_balance_guard.ledger.postgres_sql import (
     ADD_HISTORY,
@@ -33,16 +34,15 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     LOCK_ROWS,
     MAKE_BOOK,
     NEXT_EVENT,
+    PROMISE,
     RELAX,
-    RESERVE,
-    RESERVE_OLDER,
     ROWS,
     SEEN,
-    STEPS,
     UNSEEN,
     UPDATE,
     YOUNGER,
 )
+from freqtrade_balance_guard.ledger.postgres_usual import UsualWays, read_row, reserved
 from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import (
     ALWAYS,
@@ -66,7 +66,6 @@ from freqtrade_balance_guard.ledger.rows import (
     REFUSAL,
     REFUSED,
     STATE,
-    STATES,
     read_refusal,
     settled,
     write_refusal,
@@ -93,16 +92,15 @@ class PostgresStore:
 
     def __init__(self, url: str, schema: Schema = POSTGRES, *, read_only: bool = False) -> None:
         self._link = PostgresLink(url, schema, read_only=read_only)
-        # Per account and currency the last mark that was not the newest any more.
-        self._older: dict[tuple[str, str], int] = {}
+        self._usual = UsualWays()
 
     # Writing
 
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
         request = batch[0]
         try:
-            if len(batch) == 1 and request.funds is not None and request.funds.since is None:
-                usual = partial(self._reserve_usual, request=request, stamp=stamp, why=why)
+            if len(batch) == 1:
+                usual = partial(self._usual.reserve, request=request, stamp=stamp, why=why)
                 made = self._link.run(usual, again=True)
                 if made is not None:
                     return Reserved((made,))
@@ -112,38 +110,9 @@ class PostgresStore:
             ids = [one.client_order_id for one in batch]
             return replay(batch, [self._asked(one) for one in ids])
 
-    def _reserve_usual(
-        self, link: Link, request: Request, stamp: Stamp, why: str
-    ) -> Reservation | None:
-        client_order_id, account, pair, side, currency, amount, funds = request
-        assert funds is not None  # noqa: S101  the caller has looked
-        values = {
-            "client_order_id": client_order_id,
-            "account": account,
-            "pair": pair,
-            "side": side,
-            "currency": currency,
-            "amount": amount,
-            "mark": funds.mark,
-            "room": EXACT.subtract(funds.spendable, funds.floor),
-            "bot": stamp.bot,
-            "process": stamp.process,
-            "at": stamp.at,
-            "why": why,
-        }
-        book = account, currency
-        row = None
-        if funds.mark > self._older.get(book, -1):
-            row = link.say(RESERVE, values)
-        if row is None:
-            row = link.say(RESERVE_OLDER, values)
-            if row is not None:
-                self._older[book] = funds.mark
-        return _made(row[0], request, None, stamp) if row else None
-
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         if len(steps) == 1 and not steps[0].unsent:
-            usual = partial(_move_usual, step=steps[0], stamp=stamp)
+            usual = partial(postgres_usual.move, step=steps[0], stamp=stamp)
             moved = self._link.run(usual, again=False)
             if moved is not None:
                 return (moved,)
@@ -196,8 +165,7 @@ class PostgresStore:
             if set(states) <= set(UNFINISHED):
                 sql += " AND settled = 0"  # what the index is for
         return [
-            _reservation(row)
-            for row in self._ask(f"{sql} ORDER BY id DESC LIMIT %(limit)s", values)
+            read_row(row) for row in self._ask(f"{sql} ORDER BY id DESC LIMIT %(limit)s", values)
         ]
 
     def history(self, client_order_id: str) -> list[Entry]:
@@ -243,26 +211,6 @@ class PostgresStore:
         return self._link.run(lambda link: link.execute(text, values).fetchall(), again=True)
 
 
-# The usual ways
-
-
-def _move_usual(link: Link, step: Step, stamp: Stamp) -> Moved | None:
-    values = {
-        "client_order_id": step.client_order_id,
-        "move": step.move.value,
-        "total": step.total,
-        "order_id": step.order_id,
-        "received": step.received,
-        "received_currency": step.received_currency,
-        "why": step.why,
-        "at": stamp.at,
-        "bot": stamp.bot,
-        "process": stamp.process,
-    }
-    row = link.say(STEPS[step.move], values)
-    return Moved(_reservation(row[:-1])) if row else None
-
-
 # Everything else, with the rows locked
 
 
@@ -286,17 +234,17 @@ def _reserve_slowly(link: Link, batch: Sequence[Request], stamp: Stamp, why: str
 
 
 def _insert(link: Link, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
-    row = _made(_next_event(link), request, group, stamp)
+    row = reserved(_next_event(link), request, group, stamp)
     link.execute(INSERT, (*row[:11], "reserved", row.created_at, NEVER, 0, None))
     _add_line(link, row.id, row, "reserve", stamp, why)
-    _add_to_book(link, row, row.held)
+    link.execute(PROMISE, (row.held, row.id, row.account, row.currency))
     return row
 
 
 def _refuse(link: Link, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
     for one in batch:
         event = _next_event(link)
-        row = _made(event, one, None, stamp)
+        row = reserved(event, one, None, stamp)
         told = (REFUSED, stamp.at, ALWAYS, None, write_refusal(refusal))
         link.execute(INSERT, (*row[:10], ZERO, *told))
         who = (event, one.client_order_id, stamp.at, stamp.bot, stamp.process)
@@ -384,22 +332,11 @@ def _find(link: Link, client_order_id: str) -> Asked:
         return Asked(None, None)
     if row[STATE] == REFUSED:
         return Asked(None, read_refusal(row[REFUSAL]))
-    return Asked(_reservation(row[:REFUSAL]), None)
+    return Asked(read_row(row[:REFUSAL]), None)
 
 
 # Rows
 
 
-def _made(event: int, request: Request, group: str | None, stamp: Stamp) -> Reservation:
-    client_order_id, account, pair, side, currency, amount, _ = request
-    who = (event, client_order_id, group, account, stamp.bot, stamp.process, pair, side, currency)
-    amounts = (amount, amount, ZERO)
-    return Reservation(*who, *amounts, State.RESERVED, stamp.at, None, None, NEVER)
-
-
 def _change(row: tuple[Any, ...]) -> tuple[Entry, Reservation]:
-    return Entry._make(row[:13]), _reservation(row[13:])
-
-
-def _reservation(row: tuple[Any, ...]) -> Reservation:
-    return Reservation._make((*row[:STATE], STATES[row[STATE]], *row[STATE + 1 :]))
+    return Entry._make(row[:13]), read_row(row[13:])

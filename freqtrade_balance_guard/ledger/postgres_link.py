@@ -8,7 +8,7 @@ password.
 import re
 import selectors
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
@@ -36,11 +36,14 @@ LOCK_MILLISECONDS = 1500
 # The server ends a statement itself; one that is frozen or cut off does not.
 SILENT_SECONDS = 2.5
 
-# Each of the few statements is planned once: to plan it anew takes as long as to run it.
+# Each of the few statements is planned once: to plan it anew takes as long as to run it. Such a
+# plan does not know that "after this event" is not much, and would read whole tables: it may not.
 SETTINGS = """
 SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
     set_config('timezone', 'UTC', false), set_config('jit', 'off', false),
     set_config('plan_cache_mode', 'force_generic_plan', false),
+    set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+    set_config('enable_mergejoin', 'off', false),
     set_config('default_transaction_isolation', 'read committed', false)
 """
 # (to_regclass() would answer from a cache of before the wait for the migration's lock.)
@@ -56,6 +59,10 @@ class IdTaken(Exception):
     """A client order id has a row already. Internal to the store."""
 
 
+class Silence(psycopg.OperationalError):
+    """No answer in time. Not tried again at once: an exit has no time to wait for that too."""
+
+
 class Statement:
     """A statement that is said all the time: prepared once per connection, then sent by name.
 
@@ -68,6 +75,7 @@ class Statement:
         "total": "numeric",
         "received": "numeric",
         "mark": "bigint",
+        "since": "bigint",
         "at": "timestamptz",
     }
 
@@ -80,10 +88,9 @@ class Statement:
 
 
 class Link(psycopg.Connection[Row]):
-    """A connection with a short way for a ``Statement``.
+    """A connection that does not wait for ever, with a short way for a ``Statement``.
 
-    A cursor of psycopg takes as long for its part as the server does for a reservation, and waits
-    for ever for a server that is frozen.
+    (A cursor of psycopg takes as long for its part as the server does for a reservation.)
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -92,7 +99,23 @@ class Link(psycopg.Connection[Row]):
         self._reader = Transformer(self)
         # (What epoll needs a descriptor for, and Windows does not have.)
         self._selector = getattr(selectors, "PollSelector", selectors.SelectSelector)()
-        self._selector.register(self.fileno(), selectors.EVENT_READ)
+        self._socket = self.fileno()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+
+    def wait(self, gen: Generator[Any, Any, R], *_: Any, **_more: Any) -> R:
+        """What psycopg waits with, but with an end, also for a server that is frozen."""
+        try:
+            wanted = next(gen)
+            while True:
+                wanted = gen.send(self._ready(int(wanted)))
+        except StopIteration as end:
+            answer: R = end.value
+            return answer
+        except psycopg.Error:
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     def say(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
         """The first row of the answer.
@@ -137,11 +160,18 @@ class Link(psycopg.Connection[Row]):
         return answer
 
     def _wait(self, events: int) -> None:
-        if self._selector.get_key(self.fileno()).events != events:
-            self._selector.modify(self.fileno(), events)
-        if not self._selector.select(SILENT_SECONDS):
-            raise psycopg.OperationalError(f"no answer for {SILENT_SECONDS:g} s")
+        self._ready(events)
         self.pgconn.consume_input()
+
+    def _ready(self, events: int) -> int:
+        """:raises Silence: the connection is closed then"""
+        if self._selector.get_key(self._socket).events != events:
+            self._selector.modify(self._socket, events)
+        ready = self._selector.select(SILENT_SECONDS)
+        if not ready:
+            self.close()
+            raise Silence(f"no answer for {SILENT_SECONDS:g} s")
+        return ready[0][1]
 
 
 class PostgresLink:
@@ -173,7 +203,7 @@ class PostgresLink:
                 return self._once_more(work)
             except psycopg.Error as error:
                 broken = self._link is None or self._link.closed
-                if again and broken and not fresh:
+                if again and broken and not fresh and not isinstance(error, Silence):
                     return self._once_more(work)
                 self._fail(error)
 

@@ -20,7 +20,10 @@ HISTORY_COLUMNS = (
 RELAXED = "set_config('synchronous_commit', 'off', true)"
 RELAX = f"SELECT {RELAXED}"
 
-# The usual reservation. With the newest snapshot the book's sum is all that has to fit.
+# The usual reservation, one statement for each way to know what is left. A reservation gets its
+# number while its book is locked, so that a book's numbers grow.
+#
+# With the newest snapshot the book's sum is all that has to fit.
 NEWEST = "newest_mark <= %(mark)s AND unseen + %(amount)s <= %(room)s"
 # With an older one also what newer ones have shown, unless one was believed between the moment that
 # this statement looks at and the moment that it had the book for itself: then it has no row, as
@@ -35,11 +38,26 @@ seen_count = (
         AND visible_from > %(mark)s AND visible_from < {NEVER}
 ) <= %(room)s
 """
+# Who knows everything up to one reservation: nothing was reserved after it,
+SINCE = "newest_id <= %(since)s AND %(amount)s <= %(room)s"
+# or it fits beside that, if the book did not change meanwhile.
+YOUNGER_FITS = f"""
+xmin = (
+    SELECT xmin FROM balance_guard.books
+    WHERE account = %(account)s AND currency = %(currency)s
+) AND %(amount)s + (
+    SELECT coalesce(sum(r.held + r.committed), 0)
+    FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
+    WHERE h.event > %(since)s AND h.what = 'reserve'
+        AND r.account = %(account)s AND r.settled IN (0, 1) AND r.currency = %(currency)s
+) <= %(room)s
+"""
 FITS = f"""
 WITH book AS (
-    UPDATE balance_guard.books SET unseen = unseen + %(amount)s
+    UPDATE balance_guard.books
+    SET unseen = unseen + %(amount)s, newest_id = nextval('balance_guard.events')
     WHERE account = %(account)s AND currency = %(currency)s AND {{fits}}
-    RETURNING nextval('balance_guard.events') AS event
+    RETURNING newest_id AS event
 ), row AS (
     INSERT INTO {ROWS} (id, client_order_id, account, bot, process, pair, side, currency,
         requested, held, committed, state, created_at, visible_from, settled)
@@ -53,6 +71,9 @@ RETURNING event
 """
 RESERVE = Statement("reserve", FITS.format(fits=NEWEST))
 RESERVE_OLDER = Statement("reserve_older", FITS.format(fits=OLDER))
+RESERVE_SINCE = Statement("reserve_since", FITS.format(fits=SINCE))
+RESERVE_YOUNGER = Statement("reserve_younger", FITS.format(fits=YOUNGER_FITS))
+RESERVE_UNCHECKED = Statement("reserve_unchecked", FITS.format(fits="true"))
 
 # The usual step of each kind: what it sets, and of which rows. Which states it may start from is
 # in the table of transitions. An ending also gives the rest back to the book, so it is for rows
@@ -137,13 +158,19 @@ UPDATE {ROWS} SET state = %s, held = %s, committed = %s, order_id = %s, known_at
 ADD_TO_BOOK = """
 UPDATE balance_guard.books SET unseen = unseen + %s WHERE account = %s AND currency = %s
 """
-MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0, 0) ON CONFLICT DO NOTHING"
+PROMISE = """
+UPDATE balance_guard.books SET unseen = unseen + %s, newest_id = %s
+WHERE account = %s AND currency = %s
+"""
+MAKE_BOOK = "INSERT INTO balance_guard.books VALUES (%s, %s, 0, 0, 0, 0) ON CONFLICT DO NOTHING"
 LOCK_BOOK = "SELECT 1 FROM balance_guard.books WHERE account = %s AND currency = %s FOR UPDATE"
 NEXT_EVENT = "SELECT nextval('balance_guard.events')"
 # What was reserved after one of them, for who has everything before it in his numbers.
 YOUNGER = f"""
-SELECT bot, sum(held + committed) FROM {ROWS}
-WHERE account = %s AND settled IN (0, 1) AND currency = %s AND id > %s GROUP BY bot
+SELECT r.bot, sum(r.held + r.committed)
+FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
+WHERE r.account = %s AND r.settled IN (0, 1) AND r.currency = %s
+    AND h.event > %s AND h.what = 'reserve' GROUP BY r.bot
 """
 CHANGES = f"""
 SELECT {HISTORY_COLUMNS}, {", ".join(f"r.{name}" for name in COLUMNS.split(", "))}

@@ -256,6 +256,7 @@ POSTGRES = Schema(
                 -- The newest snapshot that showed some of it, and how often one did.
                 newest_mark bigint NOT NULL,
                 seen_count bigint NOT NULL,
+                newest_id bigint NOT NULL, -- of its reservations
                 PRIMARY KEY (account, currency)
             ) WITH (fillfactor = 10)
             """,

@@ -76,3 +76,21 @@ def test_the_next_outlook_begins_where_the_last_one_ended(place):
     assert told[-1][1].client_order_id == second.client_order_id
     if place.kind != "postgres":  # which may hand a line out again
         assert len(told) == 1
+
+
+def test_an_order_is_checked_against_what_was_reserved_meanwhile_in_this_currency_alone(place):
+    ledger, other = place.open("one"), place.open("two")
+    outlook = other.outlook("USDT", 0)
+    made(ledger.reserve(order(ledger, 60, currency="EUR")))
+    made(ledger.reserve(order(ledger, 60, account="elsewhere")))
+    assert isinstance(reserve(other, 100, 100, outlook), Reserved)
+
+
+def test_an_exit_between_outlook_and_order_is_subtracted_too(place):
+    ledger, other = place.open("one"), place.open("two")
+    outlook = other.outlook("USDT", 0)
+    for _ in range(2):  # the first one makes the book
+        made(ledger.reserve(order(ledger, 30, funds=None)))
+    assert isinstance(reserve(other, 41, 100, outlook), Refused)
+    assert isinstance(reserve(other, 40, 100, outlook), Reserved)
+    assert other.audit() == []

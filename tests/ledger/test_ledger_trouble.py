@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import time
@@ -298,4 +299,30 @@ def test_a_lock_that_somebody_holds_too_long_refuses_and_recovers(postgres):
         unavailable(lambda: ledger.release(one, "rejected"), "lock timeout")
     assert isinstance(ledger.release(one, "rejected"), Moved)
     assert ledger.audit("held-up") == []
+    place.close()
+
+
+@pytest.mark.parametrize("call", ["reserve", "mark"])
+def test_a_server_that_freezes_is_given_up_in_bounded_time_and_recovers(postgres, call):
+    place = Place(lambda: open_store(postgres))
+    ledger = place.open(account="frozen")
+    one = made(ledger.reserve(order(ledger, 30))).client_order_id
+    with psycopg.connect(postgres, autocommit=True) as db:
+        ((server,),) = db.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'freqtrade-balance-guard' "
+            "AND pid = (SELECT max(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'freqtrade-balance-guard')"
+        ).fetchall()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        asked = order(ledger, 20)
+        unavailable((lambda: ledger.reserve(asked)) if call == "reserve" else ledger.mark, "answer")
+        assert time.monotonic() - started < 3
+    finally:
+        os.kill(server, signal.SIGCONT)
+    # Whether the question arrived is not known; asked again, there is one answer.
+    assert made(ledger.reserve(asked)).held == 20
+    assert ledger.find(one).held == 30
+    assert ledger.audit("frozen") == []
     place.close()

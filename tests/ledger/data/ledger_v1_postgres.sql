@@ -9,37 +9,51 @@ CREATE TABLE balance_guard.reservations (
     bot text NOT NULL,
     process text NOT NULL,
     pair text NOT NULL,
-    side text NOT NULL CHECK (side IN ('buy', 'sell')),
+    side text NOT NULL,
     currency text NOT NULL,
-    requested numeric NOT NULL CHECK (requested > 0),
-    held numeric NOT NULL CHECK (held >= 0),
-    committed numeric NOT NULL CHECK (committed >= 0),
+    requested numeric NOT NULL,
+    held numeric NOT NULL,
+    committed numeric NOT NULL,
     state text NOT NULL,
     created_at timestamptz NOT NULL,
     order_id text,
     known_at bigint,
     visible_from bigint NOT NULL,
-    settled smallint CHECK (settled IN (0, 1)),
-    refusal text,
-    CHECK (CASE state
-        WHEN 'reserved' THEN committed = 0 AND settled IS NOT DISTINCT FROM 0
-        WHEN 'in_flight' THEN committed = 0 AND settled IS NOT DISTINCT FROM 0
-        WHEN 'open' THEN known_at IS NOT NULL AND settled IS NOT DISTINCT FROM 0
-        WHEN 'committed' THEN held = 0 AND committed > 0
-        WHEN 'released' THEN held = 0 AND committed = 0
-        WHEN 'expired' THEN held = 0 AND committed = 0
-        WHEN 'refused' THEN held = 0 AND committed = 0 AND refusal IS NOT NULL
-        ELSE false END)
+    settled smallint,
+    refusal text
 ) WITH (fillfactor = 60);
 CREATE INDEX live
 ON balance_guard.reservations (account, settled, currency, visible_from)
 WHERE settled IS NOT NULL;
 CREATE FUNCTION balance_guard.refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'check_violation'; END $$;
-CREATE TRIGGER what_has_ended_stays BEFORE UPDATE ON balance_guard.reservations
-FOR EACH ROW WHEN (OLD.state NOT IN ('reserved', 'in_flight', 'open') AND (
-    NEW.state <> OLD.state OR NEW.held <> OLD.held OR NEW.committed <> OLD.committed
-)) EXECUTE FUNCTION balance_guard.refuse('this reservation has ended');
+CREATE FUNCTION balance_guard.check_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.state NOT IN ('reserved', 'in_flight', 'open') AND (
+        NEW.state <> OLD.state OR NEW.held <> OLD.held OR NEW.committed <> OLD.committed
+    ) THEN
+        RAISE EXCEPTION 'this reservation has ended' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.requested > 0 AND NEW.held >= 0 AND NEW.committed >= 0
+        AND NEW.side IN ('buy', 'sell') AND coalesce(NEW.settled IN (0, 1), true)
+        AND (CASE NEW.state
+            WHEN 'reserved' THEN NEW.committed = 0 AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'in_flight' THEN NEW.committed = 0 AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'open' THEN NEW.known_at IS NOT NULL AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'committed' THEN NEW.held = 0 AND NEW.committed > 0
+            WHEN 'released' THEN NEW.held = 0 AND NEW.committed = 0
+            WHEN 'expired' THEN NEW.held = 0 AND NEW.committed = 0
+            WHEN 'refused' THEN
+                NEW.held = 0 AND NEW.committed = 0 AND NEW.refusal IS NOT NULL
+            ELSE false END)
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'this contradicts the check constraint of reservations'
+        USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER what_is_possible BEFORE INSERT OR UPDATE ON balance_guard.reservations
+FOR EACH ROW EXECUTE FUNCTION balance_guard.check_row();
 CREATE TRIGGER reservations_are_kept BEFORE DELETE ON balance_guard.reservations
 FOR EACH ROW EXECUTE FUNCTION balance_guard.refuse('reservations are not deleted');
 CREATE SEQUENCE balance_guard.events;
@@ -69,6 +83,7 @@ CREATE TABLE balance_guard.books (
     -- The newest snapshot that showed some of it, and how often one did.
     newest_mark bigint NOT NULL,
     seen_count bigint NOT NULL,
+    newest_id bigint NOT NULL, -- of its reservations
     PRIMARY KEY (account, currency)
 ) WITH (fillfactor = 10);
 CREATE TABLE balance_guard.beats (
@@ -105,7 +120,7 @@ INSERT INTO balance_guard.history VALUES (13, 'v1-seen', '2026-01-01 00:00:00+00
 INSERT INTO balance_guard.history VALUES (14, 'v1-seen', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'bind', 'open', 7, 0, 'EX-3', NULL, NULL, '');
 INSERT INTO balance_guard.history VALUES (15, 'v1-refused', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'refuse', 'refused', 0, 0, NULL, NULL, NULL, '5000 USDT needed on kraken, 892.51 USDT available [insufficient_available: needed=5000, spendable=1000, floor=0, reserved_own=107.49, reserved_others=0, available=892.51]');
 INSERT INTO balance_guard.history VALUES (16, 'v1-sell', '2026-01-01 00:00:00+00:00', 'old', 'old-1', 'reserve', 'reserved', 3, 0, NULL, NULL, NULL, 'entry');
-INSERT INTO balance_guard.books VALUES ('kraken', 'USDT', 30.50, 14, 1);
-INSERT INTO balance_guard.books VALUES ('kraken', 'COIN', 3, 0, 0);
+INSERT INTO balance_guard.books VALUES ('kraken', 'USDT', 30.50, 14, 1, 13);
+INSERT INTO balance_guard.books VALUES ('kraken', 'COIN', 3, 0, 0, 16);
 INSERT INTO balance_guard.beats VALUES ('kraken', 'old', 'old-1', 1, '2026-01-01 00:00:00+00:00', '{"pairs": ["COIN/USDT"]}');
 SELECT setval('balance_guard.events', 16);
