@@ -50,7 +50,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("", "The section `balance_guard`", GuardSettings, IN_EFFECT),
     ("tiers[].", "One tier", TierSettings, IN_EFFECT_IN_A_TIER),
     ("rebalance.", "`rebalance`", RebalanceSettings, frozenset()),
-    ("ledger.", "`ledger`", LedgerSettings, frozenset()),
+    ("ledger.", "`ledger`", LedgerSettings, frozenset(LedgerSettings.model_fields)),
     ("venues.*.", "One venue", VenueSettings, frozenset()),
     ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset()),
     ("alerts.", "`alerts`", AlertSettings, frozenset()),
