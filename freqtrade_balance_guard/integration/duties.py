@@ -117,7 +117,9 @@ class Duties:
         unclaimed, self._desk.unclaimed = self._desk.unclaimed, []
         for ticket, found in unclaimed:
             self._orphans.care_for(bot, ticket, found)
-        for ticket in [*self._desk.unresolved(), *self._desk.unwatched()]:
+        # One that gives no answer must not keep us from ever asking for the others.
+        unresolved = sorted(self._desk.unresolved(), key=lambda ticket: ticket.asked_at)
+        for ticket in [*unresolved, *self._desk.unwatched()]:
             order = self._desk.ask(ticket, ASK_SECONDS)
             if order is not None:
                 self._desk.report(ticket, order)
