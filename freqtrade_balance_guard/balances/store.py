@@ -70,6 +70,7 @@ class BelievedBalances:
         self._saved: dict[str, tuple[str, str, str]] = {}
         self._saved_at: dict[str, datetime] = {}
         self._has_told = False
+        self._was_there = False
 
     def load(self) -> dict[str, Decimal]:
         """Totals by currency as they were believed last; empty at the first start."""
@@ -121,14 +122,20 @@ class BelievedBalances:
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS)) as connection:
+        # A file that was deleted while the bot runs is put back by the ledger, with all that it
+        # held; one that we make anew would be in its way.
+        mode = "rw" if self._was_there else "rwc"
+        if not self._was_there:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        address = f"{self._path.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(TABLE)
             names = [row[1] for row in connection.execute("PRAGMA table_info(believed_balances)")]
             if "mark" not in names:  # made by an earlier version
                 connection.execute("ALTER TABLE believed_balances ADD COLUMN mark INTEGER")
+            self._was_there = True
             with connection:
                 yield connection
 

@@ -205,3 +205,19 @@ def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, cl
         live.keep()
         assert time.monotonic() - began < 0.5
         other.rollback()
+
+
+def test_a_file_that_was_deleted_is_not_made_anew_in_front_of_the_ledgers(
+    tmp_path, clock, exchange
+):
+    path = tmp_path / "guard.sqlite"
+    store = BelievedBalances(path, "main")
+    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live.refresh_for_exit(hurry=True)
+    live.keep()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    live.refresh_for_exit(hurry=True)
+    live.placed({"id": "1"}, **order_of(400))
+    live.keep()
+    assert not path.exists()
