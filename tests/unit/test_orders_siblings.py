@@ -1,0 +1,135 @@
+"""What other bots do, and what of ours is lost, counts in the balance book."""
+
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.own_orders import OwnOrder
+from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.ledger import Request, ReservationLedger
+from freqtrade_balance_guard.ledger.memory import MemoryStore
+from freqtrade_balance_guard.money import Money
+from freqtrade_balance_guard.orders.siblings import Siblings
+
+
+D = Decimal
+
+
+class Account:
+    """1000 USDT, a bot with its book, and another bot."""
+
+    def __init__(self):
+        store, self.clock = MemoryStore(), ManualClock()
+        self.mine, self.other = (
+            ReservationLedger(
+                store, bot=bot, account="kraken", process=f"{bot}-1", clock=self.clock
+            )
+            for bot in ("mine", "other")
+        )
+        self.book = BalanceBook(window=30.0)
+        self.siblings = Siblings(self.mine, "USDT")
+        self.see("1000")
+        self.look()
+
+    def see(self, total, used="0", **coins):
+        self.clock.advance(1)
+        holdings = {"USDT": Holding(D(total), D(used))}
+        holdings |= {coin: Holding(D(amount)) for coin, amount in coins.items()}
+        now = self.clock.monotonic()
+        changes = self.book.accept(Snapshot(holdings, now, self.clock.wall()))
+        self.clock.advance(1)
+        return changes
+
+    def look(self):
+        self.clock.advance(1)
+        return self.siblings.look(self.book, self.clock.monotonic())
+
+    def spendable(self):
+        return self.book.spendable("USDT")
+
+    def buy(self, ledger, name, amount):
+        ledger.reserve(Request(name, "kraken", "ETH/USDT", "buy", "USDT", D(amount), None))
+        ledger.send(name)
+
+
+@pytest.fixture
+def account():
+    return Account()
+
+
+def test_what_another_bot_has_reserved_is_not_spendable(account):
+    account.buy(account.other, "o-1", 300)
+    assert account.spendable() == 1000
+    account.look()
+    assert account.spendable() == 700
+
+
+def test_a_resting_order_of_another_bot_is_not_counted_twice_when_the_balance_shows_it(account):
+    account.buy(account.other, "o-1", 300)
+    account.other.bind("o-1", "EX-1")
+    account.look()
+    assert account.see("1000", used="300") == []
+    assert account.spendable() == 700
+
+
+def test_a_fill_of_another_bot_makes_an_old_balance_lag_and_is_no_change_from_outside(account):
+    account.buy(account.other, "o-1", 300)
+    account.look()
+    account.other.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+    account.look()
+    assert account.see("1000") == []
+    assert account.book.verdict("USDT") is Verdict.LAGGING
+    assert account.spendable() == pytest.approx(D(710), abs=D(2))
+    assert account.see("710", ETH="1") == []
+    assert account.book.verdict("USDT") is Verdict.CONFIRMED
+    assert account.spendable() == 710
+
+
+def test_what_another_bot_gave_back_is_spendable_again(account):
+    account.buy(account.other, "o-1", 300)
+    account.look()
+    account.other.release("o-1", "refused")
+    account.look()
+    assert account.spendable() == 1000
+
+
+def test_what_was_reserved_before_our_start_counts_too(account):
+    account.buy(account.other, "o-1", 300)
+    late = Siblings(account.mine, "USDT")
+    book = BalanceBook(window=30.0)
+    now = account.clock.monotonic()
+    book.accept(Snapshot({"USDT": Holding(D(1000))}, now, account.clock.wall()))
+    late.look(book, now + 1)
+    assert book.spendable("USDT") == 700
+
+
+def test_our_own_order_that_the_book_follows_is_not_counted_twice(account):
+    account.buy(account.mine, "m-1", 300)
+    account.mine.bind("m-1", "EX-1")
+    now = account.clock.monotonic()
+    order = OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now)
+    account.book.place("EX-1", order)
+    account.look()
+    assert account.spendable() == 700
+
+
+def test_our_own_order_of_which_nobody_knows_keeps_its_money(account):
+    account.buy(account.mine, "m-1", 300)
+    account.look()
+    assert account.spendable() == 700
+    account.mine.release("m-1", "never arrived")
+    account.look()
+    assert account.spendable() == 1000
+
+
+def test_our_own_order_that_is_found_and_followed_is_held_once(account):
+    account.buy(account.mine, "m-1", 300)
+    account.look()
+    account.mine.bind("m-1", "EX-1")
+    now = account.clock.monotonic()
+    account.book.place("EX-1", OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now))
+    account.look()
+    assert account.spendable() == 700

@@ -1,0 +1,122 @@
+"""An order in the ledger's words: what it locks, and what the exchange says that it used."""
+
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.money import Money
+from freqtrade_balance_guard.orders.terms import (
+    MARKET_SLIPPAGE,
+    Purpose,
+    currencies,
+    fees_of,
+    margin_terms,
+    read_report,
+    spot_terms,
+)
+
+
+D = Decimal
+FEE = D("0.004")
+
+
+def buy(amount="2", price="100", *, is_market=False, fee=FEE):
+    return spot_terms(
+        "ETH/USDT", "buy", Purpose.ENTRY, D(amount), D(price), is_market=is_market, fee_rate=fee
+    )
+
+
+def sell(amount="2", price="100"):
+    return spot_terms(
+        "ETH/USDT", "sell", Purpose.EXIT, D(amount), D(price), is_market=False, fee_rate=FEE
+    )
+
+
+def told(**more):
+    return {"id": "EX-1", "status": "open", "filled": 0, **more}
+
+
+# What it locks
+
+
+def test_a_buy_locks_its_cost_and_the_fee_on_top():
+    assert buy().locks == Money(D("200.8"), "USDT")
+    assert buy().at_least == D("200.8")
+
+
+def test_a_market_buy_locks_room_for_a_worse_price_and_needs_only_the_price_it_saw():
+    terms = buy(is_market=True)
+    assert terms.at_least == D("200.8")
+    assert terms.locks.amount == terms.at_least * (1 + MARKET_SLIPPAGE)
+
+
+def test_a_sell_locks_its_coins():
+    assert sell().locks == Money(D(2), "ETH")
+
+
+def test_a_futures_entry_locks_margin_and_fee_and_its_exit_only_itself():
+    pair = "ETH/USDT:USDT"
+    details = {"fee_rate": D("0.001"), "leverage": D(4)}
+    entry = margin_terms(pair, "sell", Purpose.ENTRY, D(2), D(100), **details)
+    assert entry.locks == Money(D("50.2"), "USDT")
+    assert margin_terms(pair, "buy", Purpose.EXIT, D(2), D(100), **details).locks.currency == "ETH"
+    assert currencies("ETH/USD:BTC") == ("ETH", "BTC")
+
+
+# What it used
+
+
+def test_an_accepted_order_has_used_nothing():
+    report = read_report(told(), buy())
+    assert (report.is_open, report.filled, report.used, report.received) == (True, 0, 0, None)
+
+
+def test_a_filled_buy_used_cost_and_fee_and_brought_the_coins():
+    order = told(status="closed", filled=2, cost=199, fees=[{"cost": 0.796, "currency": "USDT"}])
+    report = read_report(order, buy())
+    assert not report.is_open
+    assert report.used == D("199.796")
+    assert report.received == Money(D(2), "ETH")
+
+
+def test_a_fee_in_the_coin_is_taken_from_what_was_bought():
+    order = told(status="closed", filled=2, cost=200, fee={"cost": 0.008, "currency": "ETH"})
+    report = read_report(order, buy())
+    assert report.used == 200
+    assert report.received == Money(D("1.992"), "ETH")
+
+
+def test_a_fee_in_a_third_coin_is_taken_from_neither():
+    order = told(status="closed", filled=2, cost=200, fee={"cost": 0.3, "currency": "BNB"})
+    report = read_report(order, buy())
+    assert (report.used, report.received) == (D(200), Money(D(2), "ETH"))
+
+
+def test_a_fee_that_nobody_told_is_assumed():
+    report = read_report(told(status="closed", filled=2, cost=200), buy())
+    assert report.used == D("200.8")
+    sold = read_report(told(status="closed", filled=2, cost=200), sell())
+    assert (sold.used, sold.received) == (D(2), Money(D("199.2"), "USDT"))
+
+
+def test_without_a_cost_the_average_price_counts_and_else_the_price_of_the_order():
+    assert read_report(told(filled=1, average=90), buy(fee=D(0))).used == 90
+    assert read_report(told(filled=1, cost=0), buy(fee=D(0))).used == 100
+
+
+def test_a_number_that_is_none_is_an_error():
+    with pytest.raises(MoneyError):
+        read_report(told(filled="nan"), buy())
+
+
+def test_several_fees_are_added_up_by_currency():
+    order = {
+        "fees": [
+            {"cost": 0.1, "currency": "USDT"},
+            {"cost": 0.2, "currency": "USDT"},
+            {"cost": None, "currency": "BNB"},
+        ]
+    }
+    assert fees_of(order) == {"USDT": D("0.3")}
+    assert fees_of({"fee": None, "fees": []}) is None
