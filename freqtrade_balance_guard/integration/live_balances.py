@@ -47,7 +47,7 @@ SKIPPABLE_SECONDS = 3600.0
 # An exit waits for us no longer than that in all, also if another read kept the loop just before.
 # With less of it left than a healthy exchange may take, a read is not begun.
 EXIT_WAITS_SECONDS = 2.8
-SHORTEST_READ_SECONDS = 1.4
+SHORTEST_READ_SECONDS = 2.0
 
 
 class LiveBalances:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
-from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.money import ZERO, format_amount
 
 
 # For a position that the exchange finds too small.
@@ -52,9 +52,11 @@ class _Funds:
 @dataclass(slots=True)
 class _TooSmall:
     """Exits of a pair that were rejected, of whatever reason. ``value``: the largest one that was
-    rejected, in quote; ``pause``: seconds until the same is tried again."""
+    rejected, in quote; ``minimum``: the largest that the market data told since the last try;
+    ``pause``: seconds until the same is tried again."""
 
     value: Decimal
+    minimum: Decimal = ZERO
     pause: float = EXIT_FIRST_PAUSE_SECONDS
     tried_at: list[float] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
@@ -142,7 +144,7 @@ class Rejections:
             rejected.pause = min(rejected.pause * 2, EXIT_LONGEST_PAUSE_SECONDS)
         now = self._clock.monotonic()
         self._reloads.setdefault(pair, _Reload(now))
-        rejected.value = max(rejected.value, value)
+        rejected.value, rejected.minimum = max(rejected.value, value), ZERO
         rejected.reasons.add(reason)
         rejected.tried_at = [at for at in rejected.tried_at if now - at < MINUTE] + [now]
         return is_news
@@ -150,13 +152,14 @@ class Rejections:
     def exit_waits(self, pair: str, value: Decimal, minimum: Decimal, reason: str) -> bool:
         """Whether an exit should wait before it is tried again.
 
-        It goes at once when it is worth the market's ``minimum`` again, and when it is wanted for
-        a new reason (a stop-loss after a signal).
+        It goes at once when it is worth the market's ``minimum`` again (which may have fallen), and
+        when it is wanted for a new reason (a stop-loss after a signal).
         """
         rejected = self._exits.get(pair)
         if rejected is None or reason not in rejected.reasons:
             return False
-        market_knew = rejected.value < minimum
+        rejected.minimum = max(rejected.minimum, minimum)
+        market_knew = rejected.value < rejected.minimum
         if market_knew and value >= minimum:
             return False
         now = self._clock.monotonic()

@@ -133,7 +133,7 @@ def test_a_lowered_minimum_is_noticed_soon(tmp_path, way):
         }
         figure(f"minimum lowered ({way})", waited)
         assert rehearsed.refused_orders().total() == 2
-        assert max(waited.values()) <= 40
+        assert max(waited.values()) <= 20
 
 
 # Another thread reads the balance all the time.
@@ -231,6 +231,8 @@ FAULTS = {
     "open orders time out": {"kind": "timeout", "seconds": 15, "endpoint": "OpenOrders"},
 }  # fmt: skip
 
+SLOW = ("time-out", "slow", "open orders time out")
+
 
 @pytest.mark.parametrize("way", GUARDED)
 @pytest.mark.parametrize("fault", FAULTS)
@@ -248,4 +250,5 @@ def test_an_exit_that_gets_due_later_in_a_fault_goes_out_within_three_seconds(tm
         rehearsed.wait_orders("sell", 2, timeout=30)
         sold = [order["created_at"] - due for order in rehearsed.orders("sell")]
         figure(f"due in a fault, {fault} ({way})", {"exits after s": [round(s, 1) for s in sold]})
-        assert max(sold) <= 4.0 if fault in ("slow", "time-out") else 3.0
+        # The loop itself takes a second until it looks; what is slow delays by three at most.
+        assert max(sold) <= (4.0 if fault in SLOW else 3.0)

@@ -204,6 +204,17 @@ def test_an_exit_goes_at_once_when_it_is_worth_more_and_nobody_knows_the_minimum
     assert not rejections.exit_waits(PAIR, Decimal("10.2"), unknown, "exit_signal")
 
 
+def test_an_exit_goes_at_once_when_the_minimum_was_lowered_again(rejections, clock):
+    value = Decimal(10)
+    rejections.exit_rejected(PAIR, value, "exit_signal")
+    assert rejections.exit_waits(PAIR, value, Decimal(20), "exit_signal")
+    assert not rejections.exit_waits(PAIR, value, Decimal(5), "exit_signal")
+    # The exchange thinks otherwise: what the market data say is no reason any more.
+    rejections.exit_rejected(PAIR, value, "exit_signal")
+    clock.advance(5)
+    assert rejections.exit_waits(PAIR, value, Decimal(5), "exit_signal")
+
+
 def test_what_was_rejected_once_is_no_reason_to_hurry_after_a_fall(rejections, clock):
     unknown = Decimal(2)
     rejections.exit_rejected(PAIR, Decimal(10), "exit_signal")
