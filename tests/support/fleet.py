@@ -1,5 +1,6 @@
 """Several real bots on one account of a sandbox, each with its own files and its own API key."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,51 @@ def shared_account(bots: int, usdt: str = "1000", **more: Any) -> Scenario:
     """One account with a key for each bot."""
     account = {"name": "main", "balances": {"USDT": usdt}, "keys": [{} for _ in range(bots)]}
     return Scenario.model_validate({"accounts": [account], **more})
+
+
+# Put behind the strategy's text: the bot ends itself at a named point of an order's way, once.
+# ``kill.json`` beside the config says where and at which time; ``killed.txt`` that it was there.
+KILL_AT_MILESTONE = """
+
+import os
+import signal
+
+from freqtrade_balance_guard.orders import milestones
+
+
+class Killer:
+    file, done = FOLDER / "kill.json", FOLDER / "killed.txt"
+
+    def __init__(self):
+        self.passed = 0
+
+    def __call__(self, milestone):
+        if self.done.exists() or not self.file.exists():
+            return
+        where = json.loads(self.file.read_text())
+        self.passed += milestone == where["milestone"]
+        if self.passed >= where["number"]:
+            self.done.write_text(milestone)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if milestones.watcher is None:
+    milestones.watcher = Killer()
+"""
+
+
+def kill_at(folder: Path, milestone: str, number: int = 1) -> None:
+    """The bot whose files are in ``folder`` will die there; see ``KILL_AT_MILESTONE``."""
+    (folder / "killed.txt").unlink(missing_ok=True)
+    fresh = folder / "kill.new"
+    fresh.write_text(json.dumps({"milestone": milestone, "number": number}))
+    fresh.replace(folder / "kill.json")
+
+
+def killed_at(folder: Path) -> str | None:
+    """The milestone at which it died; None: it was not killed (there)."""
+    told = folder / "killed.txt"
+    return told.read_text() if told.exists() else None
 
 
 @dataclass(frozen=True)
@@ -104,6 +150,15 @@ class Fleet:
         return found
 
 
+class InOneFolder(BotSettings):
+    """A bot whose user data directory is that of the others; its own files are in a folder of it."""
+
+    def command(self, user_dir: Path) -> list[str]:
+        command = super().command(user_dir)
+        command[command.index("--userdir") + 1] = str(user_dir.parent)
+        return [*command, "--strategy-path", str(user_dir / "strategies")]
+
+
 def bot_name(bot: Bot) -> str:
     """The name that a bot has in the ledger."""
     (row,) = [r for r in database.rows(bot.database, "KeyValueStore") if r["key"] == KEY]
@@ -150,10 +205,15 @@ def fleet(
     pairs: Sequence[Sequence[str]] = (),
     guard: Mapping[str, Any] = WHOLE,
     heartbeat_timeout: int = 120,
+    ledger: Mapping[str, Any] | None = None,
     extra: str = "",
+    one_user_dir: bool = False,
     **settings: Any,
 ) -> Iterator[Fleet]:
-    """``count`` bots on one account; by default each has its own share of the pairs."""
+    """``count`` bots on one account; by default each has its own share of the pairs.
+
+    :param one_user_dir: they share freqtrade's user data directory, and the ledger's file in it
+    """
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox.start(on))
         bots = []
@@ -162,18 +222,19 @@ def fleet(
             plan = plans[number] if plans else StrategyPlan(dict.fromkeys(own), exit_after_s=4)
             exchange = sandbox.freqtrade_exchange(account="main", key_index=number)
             exchange["pair_whitelist"] = own
-            ledger = {"account": ACCOUNT, "heartbeat_timeout": heartbeat_timeout}
+            books = {"account": ACCOUNT, "heartbeat_timeout": heartbeat_timeout, **(ledger or {})}
             if ledger_url is not None:
-                ledger["db_url"] = ledger_url
-            bot_settings = BotSettings(
+                books["db_url"] = ledger_url
+            bot_settings = (InOneFolder if one_user_dir else BotSettings)(
                 exchange=exchange,
                 plan=plan,
                 way=way,  # type: ignore[arg-type]
-                guard=None if way == "plain" else {**guard, "ledger": ledger},
+                guard=None if way == "plain" else {**guard, "ledger": books},
                 **settings,
             )
             kind = type("Bot", (ExtendedBot,), {"extra": extra})
             bots.append(stack.enter_context(kind.start(bot_settings, folder / f"bot{number}")))
         for bot in bots:
             bot.wait_running(timeout=180)
-        yield Fleet(sandbox.control, bots, ledger_url or "")
+        default = f"sqlite:///{folder / 'balance_guard.sqlite'}"
+        yield Fleet(sandbox.control, bots, ledger_url or default)
