@@ -177,6 +177,11 @@ class BalanceBook:
     # What holds now
 
     @property
+    def window(self) -> float:
+        """Seconds during which the exchange may lag."""
+        return self._window
+
+    @property
     def failure(self) -> Unreadable | None:
         """Why the last read said nothing; None if it was good."""
         return self._failure

@@ -38,7 +38,8 @@ class Funding:
         wallets = self._wallets
         if wallets.live is not None:
             since = self.look_at_siblings()
-            return Funds(wallets.live.spendable(), wallets.floor(), since=since)
+            spendable = wallets.live.spendable() - self._siblings.unsettled(wallets.live.now())
+            return Funds(spendable, wallets.floor(), since=since)
         if kind is EntryKind.REPLACEMENT or terms.locks.currency != self._stake_currency:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None
@@ -52,7 +53,7 @@ class Funding:
         """
         live = self._wallets.live
         assert live is not None  # noqa: S101  the callers have looked
-        return self._siblings.look(live.book, live.now())
+        return self._siblings.look(live.book, live.now(), live.wall())
 
     def refusal(self) -> Denied | None:
         """Why no entry is made at all while the ledger cannot be used; None while it can."""

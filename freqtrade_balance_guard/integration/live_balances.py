@@ -86,6 +86,10 @@ class LiveBalances:
         """Monotonic seconds, as the book counts them."""
         return self._clock.monotonic()
 
+    def wall(self) -> datetime:
+        """Now, for comparison with what other bots have stored."""
+        return self._clock.wall()
+
     # Refreshes, by what freqtrade needs them for
 
     def refresh_for_entry(self, *, hurry: bool) -> None:

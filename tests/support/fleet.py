@@ -151,7 +151,7 @@ class Fleet:
 
 
 class InOneFolder(BotSettings):
-    """A bot whose user data directory is that of the others; its own files are in a folder of it."""
+    """A bot whose user data directory is that of the others; its own files are below it."""
 
     def command(self, user_dir: Path) -> list[str]:
         command = super().command(user_dir)

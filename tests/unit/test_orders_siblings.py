@@ -1,5 +1,6 @@
 """What other bots do, and what of ours is lost, counts in the balance book."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -45,7 +46,7 @@ class Account:
 
     def look(self):
         self.clock.advance(1)
-        return self.siblings.look(self.book, self.clock.monotonic())
+        return self.siblings.look(self.book, self.clock.monotonic(), self.clock.wall())
 
     def spendable(self):
         return self.book.spendable("USDT")
@@ -102,8 +103,73 @@ def test_what_was_reserved_before_our_start_counts_too(account):
     book = BalanceBook(window=30.0)
     now = account.clock.monotonic()
     book.accept(Snapshot({"USDT": Holding(D(1000))}, now, account.clock.wall()))
-    late.look(book, now + 1)
+    late.look(book, now + 1, account.clock.wall() + timedelta(seconds=1))
     assert book.spendable("USDT") == 700
+
+
+class Late:
+    """A bot that starts while the other one trades."""
+
+    def __init__(self, account, total):
+        self.account, self.siblings = account, Siblings(account.mine, "USDT")
+        self.book = BalanceBook(window=30.0)
+        self.see(total)
+
+    def see(self, total, **coins):
+        clock = self.account.clock
+        holdings = {"USDT": Holding(D(total))} | {c: Holding(D(a)) for c, a in coins.items()}
+        return self.book.accept(Snapshot(holdings, clock.monotonic(), clock.wall()))
+
+    def left(self):
+        clock = self.account.clock
+        self.siblings.look(self.book, clock.monotonic(), clock.wall())
+        return self.book.spendable("USDT") - self.siblings.unsettled(clock.monotonic())
+
+
+def a_fill(account):
+    account.buy(account.other, "o-1", 300)
+    account.clock.advance(1)
+    account.other.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+
+
+def test_what_another_bot_spent_between_our_first_answer_and_our_first_look_is_gone(account):
+    late = Late(account, "1000")
+    account.clock.advance(1)
+    a_fill(account)
+    account.clock.advance(1)
+    assert late.left() == 710
+    assert late.see("710", ETH="1") == [], "and no change from outside"
+    assert late.book.verdict("USDT") is Verdict.CONFIRMED
+
+
+def test_what_another_bot_spent_just_before_our_first_answer_may_be_missing_from_it(account):
+    a_fill(account)
+    account.clock.advance(2)
+    late = Late(account, "1000")  # as it was three seconds ago
+    account.clock.advance(1)
+    assert late.left() == 710
+    account.clock.advance(28)
+    late.see("710", ETH="1")
+    assert late.left() == 710
+
+
+def test_a_fill_of_long_before_our_start_is_in_the_balance(account):
+    a_fill(account)
+    account.clock.advance(31)
+    late = Late(account, "710")
+    account.clock.advance(1)
+    assert late.left() == 710
+
+
+def test_an_order_that_was_filled_in_part_before_our_first_answer_counts_from_there(account):
+    account.buy(account.other, "o-1", 300)
+    account.other.use("o-1", D(100), received=Money(D("0.4"), "ETH"), order_id="EX-1")
+    account.clock.advance(40)
+    late = Late(account, "900")
+    account.clock.advance(1)
+    account.other.commit("o-1", D(300), received=Money(D("1.2"), "ETH"), order_id="EX-1")
+    account.clock.advance(1)
+    assert late.left() == 700
 
 
 def test_our_own_order_that_the_book_follows_is_not_counted_twice(account):
