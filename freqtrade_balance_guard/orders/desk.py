@@ -194,6 +194,7 @@ class OrderDesk:
             self._by_order[report.order_id] = ticket.client_order_id
             self._tickets[ticket.client_order_id] = ticket
         self._tell(ticket)
+        reach("bound")
 
     def refused(self, ticket: Ticket, why: str) -> None:
         """The exchange said no: it was never there."""
@@ -372,8 +373,6 @@ class OrderDesk:
             # An order is on its way or on the exchange; failing here would hide it from freqtrade.
             logger.exception("The ledger could not be told of an order of %s.", ticket.pair)
         ticket.is_told = True
-        if ticket.report is not None and not ticket.is_over:
-            reach("bound")
         if ticket.is_over:
             self._forget(ticket)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
-from tests.support.balances import GUARDED, PAIRS, A, B, figure, side_by_side
+from tests.support.balances import GUARDED, PAIRS, WHOLE, A, B, figure, side_by_side
 from tests.support.fleet import (
     FUNDS,
     KILL_AT_MILESTONE,
@@ -144,12 +144,15 @@ def adopted(folder, way):
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
     plans = [StrategyPlan({A: 1})] * 2
     settings = {"ledger_url": url, "pairs": [[A], [A]], "plans": plans, "stake_amount": 100}
-    with fleet(folder, 2, on=shared_account(2), way=way, **settings) as bots:
+    # Until the window is over, what the other one bought counts as under way.
+    guard = {**WHOLE, "post_trade_refresh_window": 3}
+    with fleet(folder, 2, on=shared_account(2), way=way, guard=guard, **settings) as bots:
         first = bots.bots[0]
         for bot in bots.bots:
             bot.wait_until(
                 lambda bot=bot: any(trade["amount"] for trade in bot.open_trades()), 60, "a trade"
             )
+        first.wait_loops(5)
         amount = Decimal(str(first.open_trades()[0]["amount"]))
         bots.exchange.withdraw("main", "BTC", (amount * Decimal("1.3")).quantize(Decimal("1e-8")))
         first.control(Control(exits=[A]))
