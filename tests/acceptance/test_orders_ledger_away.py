@@ -48,7 +48,7 @@ def trade_during(rehearsed, name, way, outage, db_url=None, refused=True):
         seconds = []
         for pair in (A, B):
             due = time.time()
-            rehearsed.signal(C, sell=tuple(o["pair"] for o in rehearsed.orders("sell")) + (pair,))
+            rehearsed.signal(C, sell=(*tuple(o["pair"] for o in rehearsed.orders("sell")), pair))
             rehearsed.wait_orders("sell", len(seconds) + 1, timeout=20)
             seconds.append(rehearsed.orders("sell")[-1]["created_at"] - due)
             rehearsed.bot.wait_loops(3)
