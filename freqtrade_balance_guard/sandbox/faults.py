@@ -31,6 +31,7 @@ FaultKind = Literal[
     "drop",
     "refuse",
     "lost_reply",
+    "orders_lag",
     "partial_fill",
     "no_fill",
     "latency",
@@ -52,12 +53,14 @@ BALANCE_KINDS = frozenset(
     }
 )
 INSTEAD_KINDS = frozenset({"error", "http_status", "timeout", "drop", "html"})
+LIST_KINDS = frozenset({"orders_lag"})
 FILL_KINDS = frozenset({"partial_fill", "no_fill"})
 _ORDER_KINDS = frozenset({"refuse", "lost_reply"}) | FILL_KINDS
 _NEEDED = {
     "balance_lag": "seconds",
     "balance_wrong": "amount",
     "balance_missing": "currency",
+    "orders_lag": "seconds",
     "accounting_fault": "amount",
 }
 
@@ -83,7 +86,8 @@ class Fault(BaseModel):
     duration_s: Annotated[float, Field(gt=0)] | None = None
 
     # What.
-    seconds: Annotated[float, Field(ge=0)] | None = None  # balance_lag, timeout, lost_reply timeout
+    # balance_lag, orders_lag, timeout, lost_reply timeout
+    seconds: Annotated[float, Field(ge=0)] | None = None
     currency: str = "USDT"  # balance_wrong, balance_missing, accounting_fault
     amount: Decimal | None = None  # balance_wrong, accounting_fault
     factor: Decimal = Decimal(10)  # balance_factor
@@ -240,6 +244,8 @@ def _endpoint_matches(fault: Fault, call: Call) -> bool:
             return call.endpoint in ("BalanceEx", "Balance")
         if fault.kind in _ORDER_KINDS:
             return call.endpoint == "AddOrder"
+        if fault.kind in LIST_KINDS:
+            return call.endpoint in ("OpenOrders", "ClosedOrders")
         return call.private
     if fault.endpoint in ("private", "public"):
         return call.private == (fault.endpoint == "private")

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.assets import NotANumber, number
 from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.faults import LIST_KINDS, Call
 from freqtrade_balance_guard.sandbox.kraken_orders import (
     description,
     order_entry,
@@ -74,16 +75,20 @@ def query_orders(exchange: Exchange, caller: Caller, params: Params) -> object:
 
 def open_orders(exchange: Exchange, caller: Caller, params: Params) -> object:
     found = _filtered(exchange.matching.open_orders(caller.account), params)
+    before = _listed_before(exchange, caller, "OpenOrders")
+    found = [order for order in found if order.created_at <= before]
     return {"open": _entries(exchange, reversed(found), params)}
 
 
 def closed_orders(exchange: Exchange, caller: Caller, params: Params) -> object:
     """Newest first, 50 at a time from `ofs`; start and end count both open and close time."""
     start, end = _seconds(params, "start"), _seconds(params, "end")
+    before = _listed_before(exchange, caller, "ClosedOrders")
     found = [
         order
         for order in _filtered(_orders_of(exchange, caller), params)
         if not order.is_open
+        and (order.closed_at or 0) <= before
         and (start is None or (order.closed_at or 0) >= start)
         and (end is None or order.created_at <= end)
     ]
@@ -186,6 +191,13 @@ def _filtered(orders: list[Order], params: Params) -> list[Order]:
     if userref:
         orders = [order for order in orders if str(order.request.userref) == userref]
     return orders
+
+
+def _listed_before(exchange: Exchange, caller: Caller, endpoint: str) -> float:
+    """Up to which time orders are in the lists: these may be behind what was accepted."""
+    call = Call(endpoint, True, caller.account, caller.key)
+    active = exchange.faults.take(LIST_KINDS, call)
+    return exchange.now() - max((each.fault.seconds or 0.0 for each in active), default=0.0)
 
 
 def _entries(

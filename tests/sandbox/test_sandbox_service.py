@@ -187,6 +187,19 @@ def test_a_lagging_balance_tells_what_was_true_some_seconds_ago(bench):
     assert told(bench)["XETH"]["balance"] == "0.1000000000"
 
 
+def test_lists_of_orders_may_be_some_seconds_behind(bench):
+    bench.exchange.add_fault(Fault(kind="orders_lag", seconds=3))
+    resting = json.loads(bench.ask("AddOrder", **BUY).text)["result"]["txid"][0]
+    bench.place("buy", "market", "0.1")
+    bench.wait(2.9)
+    assert told(bench, "OpenOrders")["open"] == {}
+    assert told(bench, "ClosedOrders")["closed"] == {}
+    assert set(told(bench, "QueryOrders", txid=resting)) == {resting}
+    bench.wait(0.2)
+    assert set(told(bench, "OpenOrders")["open"]) == {resting}
+    assert told(bench, "ClosedOrders")["count"] == 1
+
+
 def test_a_lag_of_sells_alone_hides_neither_the_buy_nor_its_hold(bench):
     bench.exchange.add_fault(Fault(kind="balance_lag", seconds=10, side="sell"))
     bench.place("buy", "market", "0.1")
