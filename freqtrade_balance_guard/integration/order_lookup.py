@@ -10,7 +10,7 @@ one, because its nonce is lower than that of the look; elsewhere the caller asks
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -127,6 +127,20 @@ def fetch_known(
     except Exception as error:
         return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
     return Absent()
+
+
+def cancel_known(exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float) -> None:
+    """Cancel the order with the exchange's own id, asked for once. Ended already is as good.
+
+    freqtrade's own function would try five times, each for ccxt's whole time-out.
+
+    :raises Exception: nobody knows whether it is cancelled
+    """
+    with _settings_kept(exchange):
+        exchange._api.timeout = max(1, int(timeout_seconds * 1000))
+        exchange._api.enableRateLimit = False
+        with suppress(ccxt.InvalidOrder):
+            exchange._api.cancel_order(order_id, pair)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.integration.asking import stored_order
 from freqtrade_balance_guard.integration.context import handed_stake
+from freqtrade_balance_guard.integration.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.ordering import handed_over
+from freqtrade_balance_guard.orders.answers import Order
 from freqtrade_balance_guard.orders.desk import OrderDesk
 from freqtrade_balance_guard.orders.events import OrphanFound
 from freqtrade_balance_guard.orders.terms import OPEN_STATUSES
@@ -22,6 +25,9 @@ from freqtrade_balance_guard.settings.sections import OrphanPolicy
 
 logger = logging.getLogger(__name__)
 
+# A request takes at most so long: exits are waiting.
+CANCEL_SECONDS = 1.0
+
 
 class Orphans:
     """What becomes of them in one bot."""
@@ -29,34 +35,59 @@ class Orphans:
     def __init__(self, desk: OrderDesk, policy: OrphanPolicy) -> None:
         self._desk = desk
         self._policy = policy
+        self._told = set[str]()
+        self._failed = set[str]()
 
-    def care_for(self, bot: Any, ticket: Ticket, order: Mapping[str, Any]) -> None:
-        """Act on ``order``, unless freqtrade knows it.
+    def care_for(self, bot: Any, ticket: Ticket, order: Order) -> None:
+        """Act on ``order``, unless freqtrade knows it. What fails is tried again in the next loop.
 
         :param bot: freqtrade's ``FreqtradeBot``
         """
+        try:
+            self._act_on(bot, ticket, order)
+        except Exception as error:
+            self._desk.unclaimed.append((ticket, order))
+            if ticket.is_entry:
+                self._desk.stranger(ticket)
+            level = logging.DEBUG if ticket.client_order_id in self._failed else logging.WARNING
+            self._failed.add(ticket.client_order_id)
+            logger.log(
+                level,
+                "Order %s for %s is unknown to freqtrade, and nothing could be done about it yet "
+                "(%s); it is tried again in every loop.",
+                order["id"],
+                ticket.pair,
+                str(error)[:200],
+            )
+
+    def _act_on(self, bot: Any, ticket: Ticket, order: Order) -> None:
         order_id = str(order["id"])
         if stored_order(order_id, ticket.pair) is not None:
             return
-        is_open, filled = order.get("status") in OPEN_STATUSES, order.get("filled") or 0
+        is_open, filled = _is_open(order), order.get("filled") or 0
         if not is_open and not filled:
             return  # nothing is left of it
         if not ticket.is_entry:
             self._let_freqtrade_find(bot, ticket, order_id)
             return
-        if self._desk.stranger_on(ticket.pair) is ticket:
-            return  # it was said
-        self._desk.hub.publish(OrphanFound(ticket.pair, order_id, self._policy))
-        if self._policy == "adopt" and self._adopt(bot, ticket, order):
+        if ticket.client_order_id in self._told:
             return
-        if self._policy == "cancel" and is_open:
-            order = bot.exchange.cancel_order_with_result(order_id, ticket.pair, order["amount"])
-            filled = order.get("filled") or 0
+        # What was listed late is no orphan: the time that its reply has is not over.
+        policy = "adopt" if self._desk.is_late(ticket) else self._policy
+        self._desk.hub.publish(OrphanFound(ticket.pair, order_id, policy))
+        if policy == "adopt" and self._adopt(bot, ticket, order):
+            self._forgive(ticket)
+            return
+        if policy == "cancel" and is_open:
+            final = self._cancelled(bot, ticket, order_id)
+            is_open, filled = False, final.get("filled") or 0
             self._say(bot, f"Order {order_id} for {ticket.pair}, unknown to freqtrade, "
                            "was cancelled.")  # fmt: skip
             if not filled:
+                self._forgive(ticket)
                 return
         self._desk.stranger(ticket)
+        self._told.add(ticket.client_order_id)
         state = f"{filled:g} filled" + (", the rest is open" if is_open else "")
         self._say(
             bot,
@@ -65,7 +96,23 @@ class Orphans:
             f"'balance-guard reservations release {ticket.client_order_id}' is given.",
         )
 
-    def _adopt(self, bot: Any, ticket: Ticket, order: Mapping[str, Any]) -> bool:
+    def _cancelled(self, bot: Any, ticket: Ticket, order_id: str) -> Order:
+        """Cancel it; a fill that was faster counts.
+
+        :raises Exception: nobody knows yet whether it is cancelled
+        """
+        cancel_known(bot.exchange, order_id, ticket.pair, timeout_seconds=CANCEL_SECONDS)
+        final = self._desk.ask(ticket, CANCEL_SECONDS)
+        if final is None or _is_open(final):
+            raise TemporaryError("the exchange did not say yet that it is cancelled")
+        self._desk.report(ticket, final)
+        return final
+
+    def _forgive(self, ticket: Ticket) -> None:
+        if self._desk.stranger_on(ticket.pair) is ticket:
+            self._desk.forgive(ticket.pair)
+
+    def _adopt(self, bot: Any, ticket: Ticket, order: Order) -> bool:
         """Let freqtrade book an entry as if its reply had just come."""
         price = order.get("average") or order.get("price") or float(ticket.terms.price)
         trade = Trade.get_trades([Trade.pair == ticket.pair, Trade.is_open.is_(True)]).first()
@@ -107,3 +154,7 @@ class Orphans:
     def _say(self, bot: Any, text: str) -> None:
         logger.warning(text)
         bot.dataprovider.send_msg(f"Balance guard: {text}", always_send=True)
+
+
+def _is_open(order: Mapping[str, Any]) -> bool:
+    return order.get("status") in OPEN_STATUSES

@@ -260,6 +260,12 @@ class OrderDesk:
 
     # Orders that freqtrade has no trade for
 
+    def is_late(self, ticket: Ticket) -> bool:
+        """Has the exchange denied it a moment ago, though it had it? Its lists may be behind."""
+        if ticket.absent_since is None or not ticket.is_of_this_run:
+            return False
+        return self._clock.monotonic() - ticket.absent_since <= GONE_AFTER_SECONDS
+
     def stranger(self, ticket: Ticket) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""
         self._strangers[ticket.pair] = ticket
