@@ -1,7 +1,10 @@
 """The reply to an entry is lost: one order per signal, and freqtrade knows it as its own."""
 
+import socket
 import time
+from contextlib import closing
 
+import httpx
 import pytest
 
 from freqtrade_balance_guard.demo.strategy import StrategyPlan
@@ -105,4 +108,66 @@ def test_what_cannot_be_asked_for_three_seconds_is_found_then(tmp_path, way):
         figure("asking impossible for 3 s, loops until known", {way: loops})
         assert loops <= 2
         eventually(rehearsed, lambda: wrong_trade(rehearsed, A))
+        assert len(rehearsed.orders()) == 1
+
+
+@pytest.mark.parametrize("way", GUARDED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_exchange_that_lists_orders_late_is_waited_for(tmp_path, kind, way):
+    """It says "no such order" for three seconds: freqtrade gets it then, whatever the policy."""
+    settings = {"stake_amount": 100, "max_open_trades": 3, **KINDS[kind]}
+    with rehearsal(tmp_path, way, **settings) as rehearsed:
+        rehearsed.bot.wait_loops(1)
+        rehearsed.exchange.fault("orders_lag", seconds=3)
+        rehearsed.exchange.fault(**lost("502", times=1))
+        rehearsed.signal(A)
+        sent = first_sent(rehearsed, A)
+        loops = loops_until_known(rehearsed, A, sent + 3)
+        # Another pair did not wait for it.
+        rehearsed.signal(A, B)
+        rehearsed.bot.wait_until(lambda: len(rehearsed.bot.trades()) == 2, 20, "another trade")
+        rehearsed.exchange.clear_faults()
+        settled_books(rehearsed)
+        figure(f"listed late, {kind}: loops until known", {way: loops})
+        assert loops <= 2
+        assert len(rehearsed.orders()) == 2
+
+
+API = {
+    "api_server": {
+        "enabled": True,
+        "listen_ip_address": "127.0.0.1",
+        "verbosity": "error",
+        "username": "someone",
+        "password": "rehearsal",
+        "jwt_secret_key": "of-this-rehearsal-and-of-no-other-one",
+    },
+    "force_entry_enable": True,
+}
+
+
+def free_port():
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("way", GUARDED)
+def test_a_lost_reply_to_forceenter_makes_one_normal_trade(tmp_path, way):
+    port = free_port()
+    config = {**API, "api_server": {**API["api_server"], "listen_port": port}}
+    with rehearsal(tmp_path, way, stake_amount=100, config=config) as rehearsed:
+        rehearsed.bot.wait_loops(1)
+        rehearsed.exchange.fault(**lost("drop", times=1))
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/api/v1/forceenter",
+            json={"pair": A, "entry_tag": "by hand"},
+            auth=("someone", "rehearsal"),
+            timeout=20,
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+        rehearsed.wait_bought(1)
+        settled_books(rehearsed)
+        eventually(rehearsed, lambda: wrong_trade(rehearsed, A, tag="by hand"))
         assert len(rehearsed.orders()) == 1

@@ -63,7 +63,7 @@ def wait_since(rehearsed, moment, seconds):
 
 
 @contextmanager
-def healed(folder, way, kind, policy, *, killed=False):
+def healed(folder, way, kind, policy, *, killed=False, uncancellable=False):
     """A bot, when the exchange answers again after too long; and since when it does."""
     with Sandbox.start(usdt("1000")) as sandbox:
         with bot_on(sandbox, folder, way, **settings(kind, policy)) as rehearsed:
@@ -83,7 +83,14 @@ def healed(folder, way, kind, policy, *, killed=False):
                     return
                 wait_since(rehearsed, sent, UNREACHABLE_SECONDS)
                 assert len(rehearsed.orders()) == 1
-                sandbox.control.clear_faults()
+                # Without its signal nothing but the policy decides.
+                rehearsed.signal()
+                rehearsed.bot.wait_loops(1)
+                begun = [fault["id"] for fault in sandbox.control.faults()]
+                if uncancellable:
+                    sandbox.control.fault("http_status", status=502, endpoint="CancelOrder")
+                for fault_id in begun:
+                    sandbox.control.remove_fault(fault_id)
                 assert rehearsed.bot.lines(f"No new entry on {A} until it can")
                 yield rehearsed, time.time()
 
@@ -119,8 +126,9 @@ def test_cancel_takes_a_resting_order_back_and_the_pair_is_free_again(tmp_path, 
             lambda: rehearsed.orders()[0]["status"] != "open", 20, "the cancellation"
         )
         loops = rehearsed.loops_between(since, time.time())
+        rehearsed.signal(A)
         figure(f"cancel{', killed' * killed}: loops until cancelled", {way: loops})
-        # The signal is still there: a new order takes its place.
+        # A new signal is a new order.
         rehearsed.wait_orders("buy", 2)
         first, second = reservations(rehearsed)
         assert (first.order_id, first.state) == (orphan, "released")
@@ -159,6 +167,22 @@ def test_alert_leaves_a_resting_order_alone_and_its_money_held(tmp_path, way):
         assert (row.state, row.held) == ("open", row.requested)
         assert [order["pair"] for order in rehearsed.orders()].count(A) == 1
         eventually(rehearsed, lambda: but_for(orphan["id"], wrong_books(rehearsed)))
+
+
+@pytest.mark.parametrize("way", GUARDED)
+def test_an_order_that_cannot_be_cancelled_yet_is_tried_again_and_its_pair_waits(tmp_path, way):
+    with healed(tmp_path, way, "resting", "cancel", uncancellable=True) as (rehearsed, _):
+        rehearsed.bot.wait_for("nothing could be done about it yet", 20)
+        rehearsed.signal(A, B)
+        rehearsed.wait_orders("buy", 2)
+        rehearsed.bot.wait_loops(2)
+        assert [order["pair"] for order in rehearsed.orders()] == [A, B]
+        rehearsed.exchange.clear_faults()
+        rehearsed.bot.wait_until(
+            lambda: rehearsed.orders()[0]["status"] == "canceled", 10, "the cancellation"
+        )
+        rehearsed.wait_orders("buy", 3)
+        eventually(rehearsed, lambda: but_for(rehearsed.orders()[0]["id"], wrong_books(rehearsed)))
 
 
 def but_for(order_id, wrong):
