@@ -110,14 +110,17 @@ class ReservationLedger:
             request.checked()
         started = self._clock.monotonic()
         self._stop_while_paused(started)
+        # Before it is written: an answer may be lost, and then it expires like others.
+        new = [one.client_order_id for one in batch if one.client_order_id not in self._made]
+        self._made.update(dict.fromkeys(new, started))
         try:
             result = self.store.reserve(batch, self._stamp(), why)
         except LedgerUnavailable as error:
             self._pause_if_slow(error, started)
             raise
-        if isinstance(result, Reserved) and not result.replayed:
-            for request in batch:
-                self._made[request.client_order_id] = started
+        if not isinstance(result, Reserved) or result.replayed:
+            for client_order_id in new:
+                self._made.pop(client_order_id, None)
         if self._hub is not None:
             _tell_reserved(result, self._hub)
         if self._debug:

@@ -113,6 +113,10 @@ class OrderDesk:
             reach("reserved")
             moved = self.ledger.send(ticket.client_order_id)
         except LedgerUnavailable as error:
+            # It may have been written all the same: it is let go as soon as that can be said.
+            ticket.is_booked = True
+            ticket.refuse("not sent: the ledger could not be used")
+            self._tickets[ticket.client_order_id] = ticket
             return self.unavailable(error)
         if not isinstance(moved, Moved):
             return Denied(DenialCode.GUARD_ERROR, f"the ledger let the order not go out: {moved}")

@@ -9,6 +9,7 @@ from freqtrade_balance_guard.ledger import (
     AlreadyEnded,
     Conflict,
     Holds,
+    LedgerUnavailable,
     MoreThanHeld,
     Move,
     Moved,
@@ -454,3 +455,25 @@ def test_the_books_of_busy_bots_hold_together(place):
     other.reserve(order(other, 1000))
     other.seen(other.mark())
     assert ledger.audit(place.account) == []
+
+
+def test_what_was_reserved_although_the_answer_was_lost_expires_too(place):
+    ledger = place.open(reservation_timeout=60)
+    store, request = ledger.store, order(ledger, 60)
+
+    class AnswersNothing:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def reserve(self, *args):
+            store.reserve(*args)
+            raise LedgerUnavailable("The connection was cut.")
+
+    ledger.store = AnswersNothing()
+    with pytest.raises(LedgerUnavailable):
+        ledger.reserve(request)
+    ledger.store = store
+    assert ledger.held("USDT").own == 60
+    place.clock.advance(60)
+    assert [row.client_order_id for row in ledger.expire_unsent()] == [request.client_order_id]
+    assert ledger.held("USDT").own == 0

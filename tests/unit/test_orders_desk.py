@@ -319,3 +319,35 @@ def test_a_pair_with_an_order_that_freqtrade_does_not_know_waits_until_it_is_for
     assert bench.desk.stranger_on("BTC/USDT") is None
     bench.desk.forgive("ETH/USDT")
     assert bench.desk.stranger_on("ETH/USDT") is None
+
+
+class Forgetful(MemoryStore):
+    """A store that does one thing as it is told and does not say so."""
+
+    loses = ""
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name != super().__getattribute__("loses"):
+            return found
+
+        def done_and_lost(*args):
+            self.loses = ""
+            found(*args)
+            raise LedgerUnavailable("The connection was cut.")
+
+        return done_and_lost
+
+
+@pytest.mark.parametrize("step", ["reserve", "move"])
+def test_what_was_written_although_the_ledger_seemed_away_is_let_go_when_it_is_back(step):
+    bench = Bench(Forgetful())
+    bench.store.loses = step
+    denied = bench.desk.open_entry(entry(), funds())
+    assert denied.code is DenialCode.LEDGER_UNAVAILABLE
+    (row,) = bench.desk.ledger.unfinished()
+    assert row.amount == 100
+    bench.desk.catch_up()
+    assert bench.desk.ledger.unfinished() == []
+    assert bench.desk.ledger.audit() == []
+    assert not bench.desk.unresolved()
