@@ -40,15 +40,14 @@ def file_of(rehearsed):
     return rehearsed.bot.user_dir / "balance_guard.sqlite"
 
 
-def trade_during(rehearsed, name, way, outage, db_url=None, refused=True):
+def trade_during(rehearsed, name, way, outage, db_url=None):
     """Both exits become due one after the other, and another pair signals all the time."""
-    # Without: from now on it is gone already.
     with outage:
         rehearsed.bot.wait_loops(2)
         seconds = []
         for pair in (A, B):
             due = time.time()
-            rehearsed.signal(C, sell=(*tuple(o["pair"] for o in rehearsed.orders("sell")), pair))
+            rehearsed.signal(C, sell=(A, pair))
             rehearsed.wait_orders("sell", len(seconds) + 1, timeout=20)
             seconds.append(rehearsed.orders("sell")[-1]["created_at"] - due)
             rehearsed.bot.wait_loops(3)
