@@ -191,6 +191,7 @@ class OrderDesk:
 
     def report(self, ticket: Ticket, order: Mapping[str, Any]) -> None:
         """The exchange has it, and says this of it (ccxt's shape)."""
+        ticket.asked_at = self._clock.monotonic()
         report = read_report(order, ticket.terms)
         if not ticket.learn(report) and ticket.is_told:
             return

@@ -10,7 +10,7 @@ from tests.support.balances import figure
 from tests.support.mortal import mortal_bot, points
 
 
-KILLS = 200
+KILLS = 24
 
 
 @pytest.mark.soak

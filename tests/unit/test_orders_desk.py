@@ -303,6 +303,7 @@ def test_a_recovered_order_knows_what_was_sent(bench):
 def test_an_order_that_nobody_looks_at_is_asked_for_by_us(bench):
     ticket = bench.desk.open_entry(entry(), funds())
     bench.desk.report(ticket, order())
+    assert bench.desk.unwatched() == [], "its reply has just come"
     bench.desk.observe("EX-1", order())
     assert bench.desk.unwatched() == []
     bench.clock.advance(UNWATCHED_SECONDS + 1)
