@@ -10,7 +10,7 @@ from tests.support.balances import figure
 from tests.support.mortal import mortal_bot, points
 
 
-KILLS = 24
+KILLS = 200
 
 
 @pytest.mark.soak
