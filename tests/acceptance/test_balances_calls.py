@@ -47,7 +47,7 @@ def test_ten_signals_without_funds_cost_one_refresh_per_loop_with_an_old_cache(t
     assert calls == 2 * reads
 
 
-@pytest.mark.parametrize("way", ["launcher"])
+@pytest.mark.parametrize("way", GUARDED)
 def test_with_the_limiter_of_ccxt_a_loop_takes_a_tenth_of_plain(tmp_path, way):
     limiter = {"enableRateLimit": True}
 

@@ -95,6 +95,68 @@ def test_while_the_balance_is_faulty_exits_go_out_and_entries_are_not_misled(tmp
         assert 0.95 * usual <= float(third["cost"]) <= 1.02 * usual
 
 
+def what_becomes_of_exits(folder, way, fault):
+    """During a fault: (how the process ended, seconds until both exits were out; None: never)."""
+    with rehearsal(folder, way, max_open_trades=2) as rehearsed:
+        rehearsed.signal(A, B)
+        rehearsed.wait_bought(2)
+        rehearsed.bot.wait_loops(1)
+        rehearsed.exchange.fault(**FAULTS[fault], duration_s=FAULT_SECONDS)
+        due = time.time()
+        rehearsed.signal(sell=(A, B))
+        while time.time() < due + FAULT_SECONDS + 5:
+            sold = rehearsed.orders("sell")
+            if len(sold) == 2 or rehearsed.bot.exit_code() is not None:
+                break
+            time.sleep(0.2)
+        waited = max(order["created_at"] for order in sold) - due if len(sold) == 2 else None
+        return rehearsed.bot.exit_code(), waited
+
+
+@pytest.mark.parametrize("way", GUARDED)
+@pytest.mark.parametrize("fault", ["garbage number", "empty", "zero", "null amounts", "html"])
+def test_where_plain_freqtrade_dies_or_does_not_sell_the_guarded_bot_sells(tmp_path, fault, way):
+    def run(one):
+        return what_becomes_of_exits(tmp_path, one, fault)
+
+    seen = side_by_side(run, "plain", way)
+    figure(f"{fault}: (exit code, seconds until sold)", seen)
+    died, waited = seen["plain"]
+    assert died is not None or waited is None or waited >= FAULT_SECONDS - 2
+    died, waited = seen[way]
+    assert died is None
+    assert waited <= 3.0
+
+
+RESTART = ("empty", "null amounts", "garbage number", "html", "unavailable", "time-out")
+
+
+@pytest.mark.parametrize("way", GUARDED)
+@pytest.mark.parametrize("fault", RESTART)
+def test_a_restart_into_a_fault_sells_what_is_due(tmp_path, fault, way):
+    with Sandbox.start(usdt("1000")) as sandbox:
+        with bot_on(sandbox, tmp_path, way, max_open_trades=2) as rehearsed:
+            rehearsed.signal(A)
+            rehearsed.wait_bought(1)
+        sandbox.control.fault(**FAULTS[fault])
+        with bot_on(sandbox, tmp_path, way, max_open_trades=2) as rehearsed:
+            rehearsed.bot.wait_loops(1)
+            due = time.time()
+            rehearsed.signal(B, sell=(A,))
+            rehearsed.wait_orders("sell", 1, timeout=20)
+            waited = rehearsed.orders("sell")[0]["created_at"] - due
+            rehearsed.bot.wait_loops(2)
+            assert len(rehearsed.orders("buy")) == 1
+            sandbox.control.clear_faults()
+            rehearsed.wait_orders("buy", 2, timeout=30)
+            size = rehearsed.costs()[1]
+            figure(f"restart, {fault} ({way})", {"exit after s": waited, "next entry": size})
+            assert waited <= 4.0
+            assert size == pytest.approx(495, rel=0.02)
+            assert not rehearsed.refused_orders()
+            assert not overdrawn(rehearsed.exchange)
+
+
 AT_START = ("empty", "html", "unavailable")
 
 

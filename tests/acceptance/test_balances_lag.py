@@ -91,18 +91,14 @@ MORE = ("DOT/USDT", "LTC/USDT", "LINK/USDT")
 @pytest.mark.parametrize("way", GUARDED)
 @pytest.mark.parametrize("slots", [1, 4])
 def test_after_sells_each_entry_has_the_size_that_it_has_without_a_lag(tmp_path, slots, way):
-    def run(lag):
-        return entries_after_sells(tmp_path / str(lag), way, slots=slots, lag=lag)
+    def run(one):
+        who, lag = one
+        return entries_after_sells(tmp_path / str(lag), who, slots=slots, lag=lag)
 
-    sizes = side_by_side(run, False, True)
-    figure(f"lag after sells, {slots} slots ({way})", {"lag": sizes[True], "none": sizes[False]})
-    for with_lag, without in zip(sorted(sizes[True]), sorted(sizes[False]), strict=True):
+    sizes = side_by_side(run, ("plain", True), (way, True), (way, False))
+    figure(
+        f"lag after sells, {slots} slots", {f"{w}, lag {lag}": s for (w, lag), s in sizes.items()}
+    )
+    assert min(sizes["plain", True]) < 100, "plain freqtrade enters with a remainder"
+    for with_lag, without in zip(sorted(sizes[way, True]), sorted(sizes[way, False]), strict=True):
         assert with_lag >= 0.95 * without
-
-
-@pytest.mark.parametrize("slots", [1, 4])
-def test_after_sells_plain_freqtrade_enters_with_a_remainder(tmp_path, slots):
-    # The control of the check above: the same without the guard.
-    sizes = entries_after_sells(tmp_path, "plain", slots=slots, lag=True)
-    figure(f"lag after sells, {slots} slots", {"plain": sizes})
-    assert min(sizes) < 100
