@@ -101,7 +101,8 @@ class Duties:
 
     def _beat(self, bot: Any) -> None:
         now = self._clock.monotonic()
-        if now - self._beat_at >= self._beat_every:
+        # While the ledger is away, this is also the question whether it can be written again.
+        if self._desk.trouble or now - self._beat_at >= self._beat_every:
             self._desk.ledger.heartbeat(self._about(bot))
             self._beat_at = now
 

@@ -171,7 +171,7 @@ def test_a_lost_addition_to_a_position_is_bought_once(tmp_path, how, way):
     assert seen[way] == 2
 
 
-# A limit entry is replaced once by a nearer one.
+# A limit entry is replaced once by a nearer one; freqtrade asks with each new candle.
 REPLACED_ONCE = (
     FAR_BELOW
     + """
@@ -204,7 +204,7 @@ def test_a_lost_replacement_is_on_the_exchange_once_and_keeps_its_trade(tmp_path
             rehearsed.exchange.fault(
                 "lost_reply", how=how, side="buy", seconds=15, times=1, after_calls=0
             )
-            rehearsed.wait_orders("buy", 2)
+            rehearsed.wait_orders("buy", 2, timeout=130)
             rehearsed.bot.wait_loops(3)
             resting = sum(order["status"] == "open" for order in rehearsed.orders())
             if one == "plain":
