@@ -232,19 +232,21 @@ class Ordering:
         """Only what may be this bot's: freqtrade would take any order of the pair for its own."""
         own = tag_of(self.desk.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
-        strangers = set[str]()
-        if not self.ids.sends():
-            strangers = self._bound_to_others({one for one, tag in tags.items() if tag is None})
-        return [
-            order
-            for order in orders
-            if tags[str(order.get("id"))] in (None, own) and str(order.get("id")) not in strangers
-        ]
+        strangers = {one for one, tag in tags.items() if tag not in (None, own)}
+        # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
+        if own in tags.values() or not self.ids.sends():
+            strangers |= self._bound_to_others(set(tags) - strangers)
+        return [order for order in orders if str(order.get("id")) not in strangers]
 
     def _bound_to_others(self, order_ids: set[str]) -> set[str]:
-        """Which of these belong to other bots; in doubt all that freqtrade does not know."""
+        """Which of these belong to other bots.
+
+        While the ledger cannot say: all that freqtrade does not know, where ids do not tell.
+        """
         ledger = self.desk.ledger
         rows = self.desk.quietly(lambda: ledger.reservations(account=ledger.account, limit=5000))
+        if rows is None and self.ids.sends():
+            return set()
         if rows is None:
             return {one for one in order_ids if stored_order(one) is None}
         return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}

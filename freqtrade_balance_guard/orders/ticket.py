@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from freqtrade_balance_guard.ledger import Move, Reservation, Step
-from freqtrade_balance_guard.money import ZERO, Money, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, Money, to_decimal
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, currencies
 
 
@@ -104,13 +104,17 @@ class Ticket:
 
 
 # What the reservation's first line of history says, for people and for who takes it up again.
-_WHY = re.compile(r"(?P<purpose>\w+) of (?P<amount>\S+) at (?P<price>\S+?)(, tag (?P<tag>.*))?$")
+_WHY = re.compile(
+    r"(?P<purpose>\w+) of (?P<amount>\S+) at (?P<price>\S+?)"
+    r"(, leverage (?P<leverage>\S+?))?(, tag (?P<tag>.*))?$"
+)
 
 
 def why_of(terms: Terms) -> str:
     """The reason that is stored with the intent: all that a later run needs to know the order."""
     tag = f", tag {terms.tag}" if terms.tag else ""
-    return f"{terms.purpose} of {terms.amount:f} at {terms.price:f}{tag}"
+    leverage = f", leverage {terms.leverage:f}" if terms.leverage != ONE else ""
+    return f"{terms.purpose} of {terms.amount:f} at {terms.price:f}{leverage}{tag}"
 
 
 def ticket_of(row: Reservation, why: str, now: float, *, is_margin: bool = False) -> Ticket:
@@ -129,6 +133,7 @@ def ticket_of(row: Reservation, why: str, now: float, *, is_margin: bool = False
         to_decimal(told["price"]) if told else ZERO,
         Money(row.requested, row.currency),
         row.requested,
+        leverage=to_decimal(told["leverage"]) if told and told["leverage"] else ONE,
         is_margin=is_margin,
         tag=told["tag"] or "" if told else "",
     )

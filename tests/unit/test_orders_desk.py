@@ -17,7 +17,7 @@ from freqtrade_balance_guard.orders.desk import (
     UNWATCHED_SECONDS,
     OrderDesk,
 )
-from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from freqtrade_balance_guard.orders.terms import Purpose, margin_terms, spot_terms
 
 
 D = Decimal
@@ -352,3 +352,21 @@ def test_what_was_written_although_the_ledger_seemed_away_is_let_go_when_it_is_b
     assert bench.desk.ledger.unfinished() == []
     assert bench.desk.ledger.audit() == []
     assert not bench.desk.unresolved()
+
+
+def test_a_recovered_futures_order_knows_its_leverage_and_its_tag(bench):
+    terms = margin_terms(
+        "ETH/USDT:USDT",
+        "buy",
+        Purpose.ENTRY,
+        D(2),
+        D(100),
+        fee_rate=D(0),
+        leverage=D(4),
+        tag="breakout, strong",
+    )
+    bench.desk.open_entry(terms, funds())
+    again = bench.new_run()
+    again.catch_up()
+    found = again.unresolved()[0].terms
+    assert (found.leverage, found.tag) == (4, "breakout, strong")
