@@ -38,12 +38,13 @@ SILENT_SECONDS = 2.5
 
 # Each of the few statements is planned once: to plan it anew takes as long as to run it. Such a
 # plan does not know that "after this event" is not much, and would read whole tables: it may not.
+# (Nor through a bitmap, which would not clear an index of what has ended.)
 SETTINGS = """
 SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
     set_config('timezone', 'UTC', false), set_config('jit', 'off', false),
     set_config('plan_cache_mode', 'force_generic_plan', false),
     set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
-    set_config('enable_mergejoin', 'off', false),
+    set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false),
     set_config('default_transaction_isolation', 'read committed', false)
 """
 # (to_regclass() would answer from a cache of before the wait for the migration's lock.)

@@ -20,6 +20,14 @@ HISTORY_COLUMNS = (
 RELAXED = "set_config('synchronous_commit', 'off', true)"
 RELAX = f"SELECT {RELAXED}"
 
+# Reservations in the order in which they were made. ("OFFSET 0" is how to say: from the
+# history to the rows. The other way round it would read all that ever ended.)
+MADE = f"""
+balance_guard.history h CROSS JOIN LATERAL (
+    SELECT * FROM {ROWS} WHERE client_order_id = h.client_order_id OFFSET 0
+) r WHERE h.what = 'reserve'
+"""
+
 # The usual reservation, one statement for each way to know what is left. A reservation gets its
 # number while its book is locked, so that a book's numbers grow.
 #
@@ -46,9 +54,7 @@ xmin = (
     SELECT xmin FROM balance_guard.books
     WHERE account = %(account)s AND currency = %(currency)s
 ) AND %(amount)s + (
-    SELECT coalesce(sum(r.held + r.committed), 0)
-    FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
-    WHERE h.event > %(since)s AND h.what = 'reserve'
+    SELECT coalesce(sum(r.held + r.committed), 0) FROM {MADE} AND h.event > %(since)s
         AND r.account = %(account)s AND r.settled IN (0, 1) AND r.currency = %(currency)s
 ) <= %(room)s
 """
@@ -167,10 +173,8 @@ LOCK_BOOK = "SELECT 1 FROM balance_guard.books WHERE account = %s AND currency =
 NEXT_EVENT = "SELECT nextval('balance_guard.events')"
 # What was reserved after one of them, for who has everything before it in his numbers.
 YOUNGER = f"""
-SELECT r.bot, sum(r.held + r.committed)
-FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
-WHERE r.account = %s AND r.settled IN (0, 1) AND r.currency = %s
-    AND h.event > %s AND h.what = 'reserve' GROUP BY r.bot
+SELECT r.bot, sum(r.held + r.committed) FROM {MADE}
+    AND r.account = %s AND r.settled IN (0, 1) AND r.currency = %s AND h.event > %s GROUP BY r.bot
 """
 CHANGES = f"""
 SELECT {HISTORY_COLUMNS}, {", ".join(f"r.{name}" for name in COLUMNS.split(", "))}

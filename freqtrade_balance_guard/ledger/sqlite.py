@@ -61,10 +61,11 @@ UNSEEN = """
 SELECT bot, CASE held WHEN '0' THEN committed ELSE requested END FROM reservations
 WHERE account = ?1 AND settled IN (0, 1) AND currency = ?2 AND visible_from > ?3
 """
-# What was reserved after one of them, for who has everything before it in his numbers.
+# What was reserved after one of them, for who has everything before it in his numbers. (CROSS: from
+# the history to the rows. The other way round SQLite would read all that ever ended.)
 YOUNGER = """
 SELECT r.bot, CASE r.held WHEN '0' THEN r.committed ELSE r.requested END
-FROM history h JOIN reservations r ON r.client_order_id = h.client_order_id
+FROM history h CROSS JOIN reservations r ON r.client_order_id = h.client_order_id
 WHERE h.event > ?3 AND h.what = 'reserve' AND r.account = ?1 AND r.currency = ?2
     AND r.settled IN (0, 1)
 """
