@@ -131,13 +131,18 @@ class RawPostgres:
 
 
 class Ours:
-    """``ReservationLedger`` with everything it promises."""
+    """``ReservationLedger`` with everything it promises.
 
-    def __init__(self, db_url, bot="bot", account="main", per_loop=ORDERS_PER_LOOP):
+    :param funds: what an order is checked against: "mark", a snapshot; "since", a balance that
+        follows the orders of all bots of the account
+    """
+
+    def __init__(self, db_url, bot="bot", account="main", per_loop=ORDERS_PER_LOOP, funds="mark"):
         self.ledger: ReservationLedger = open_ledger(db_url, bot=bot, account=account)
         self.account = account
         self.orders = 0
         self.per_loop = per_loop
+        self.follows = funds == "since"
         self.believe()  # as a bot does before its first order
 
     def request(self, one):
@@ -152,7 +157,16 @@ class Ours:
     def believe(self):
         mark = self.ledger.mark()
         self.ledger.seen(mark)
+        self.after = mark
         self.funds = Funds(PLENTY, Decimal(0), mark)
+        self.look()
+
+    def look(self):
+        """What a bot that follows the others does before each order: a question, no transaction."""
+        if self.follows:
+            outlook = self.ledger.outlook("USDT", self.after)
+            self.after = outlook.after
+            self.funds = self.funds._replace(since=outlook.since)
 
     def finish(self, one):
         return self.ledger.commit(one, AMOUNT)
