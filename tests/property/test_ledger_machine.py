@@ -320,5 +320,5 @@ def test_random_bots_break_no_rule_in_postgresql():
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_random_bots_break_no_rule_in_a_million_steps():
-    run(Machine, 8_500, 120)
+    run(Machine, 8_600, 120)
     assert Machine.steps >= 1_000_000
