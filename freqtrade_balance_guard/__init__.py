@@ -2,7 +2,7 @@
 
 ``BalanceGuard`` is the strategy mixin, ``activate`` what the launcher calls before it hands over to
 freqtrade. Both load freqtrade, so they are imported when they are asked for: importing this package
-costs next to nothing.
+costs next to nothing. ``Opportunity`` and ``Leg`` are what a strategy of two legs is written in.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,17 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
+    from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
     from freqtrade_balance_guard.integration.activation import activate
     from freqtrade_balance_guard.integration.strategy import BalanceGuard
 
 
-__all__ = ["BalanceGuard", "__version__", "activate"]
+__all__ = ["BalanceGuard", "Leg", "Opportunity", "__version__", "activate"]
 
 _HOMES = {
     "BalanceGuard": "freqtrade_balance_guard.integration.strategy",
+    "Leg": "freqtrade_balance_guard.arbitrage.leg",
+    "Opportunity": "freqtrade_balance_guard.arbitrage.leg",
     "activate": "freqtrade_balance_guard.integration.activation",
 }
 

@@ -1,0 +1,63 @@
+"""What comes back when an opportunity is tried: values, to be told apart by their type."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.money import ZERO, format_amount
+
+
+class PairRefusal(StrEnum):
+    """Why no pair was started. The names are stable: they are counted, shown and documented."""
+
+    UNKNOWN_VENUE = "unknown_venue"
+    UNHEDGED = "unhedged"
+    MARKET_UNREADABLE = "market_unreadable"
+    BALANCE_UNREADABLE = "balance_unreadable"
+    BELOW_MINIMUM = "below_minimum"
+    PRICE_MOVED = "price_moved"
+    NO_RATE = "no_rate"
+    NOT_WORTH_IT = "not_worth_it"
+    INSUFFICIENT_AVAILABLE = "insufficient_available"
+    RESERVED_BY_OTHERS = "reserved_by_others"
+    LEDGER_UNAVAILABLE = "ledger_unavailable"
+    GUARD_ERROR = "guard_error"
+
+
+@dataclass(frozen=True, slots=True)
+class PairDenied:
+    """Nothing is reserved and nothing was sent. ``venue``: which one is to blame, if one is."""
+
+    code: PairRefusal
+    sentence: str
+    venue: str | None = None
+    numbers: dict[str, Decimal] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        details = ", ".join(f"{name}={format_amount(n)}" for name, n in self.numbers.items())
+        return f"{self.sentence} [{self.code}{': ' + details if details else ''}]"
+
+
+@dataclass(frozen=True, slots=True)
+class PairEnded:
+    """Both legs have ended. Amounts in base currency; ``exposure``: what is left of it, if any."""
+
+    number: int
+    state: PairState
+    bought: Decimal = ZERO
+    sold: Decimal = ZERO
+    exposure: Exposure | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PairUnresolved:
+    """What became of a leg is not known yet. ``work`` goes on asking; nothing is sent meanwhile."""
+
+    number: int
+    sentence: str
+
+
+PairResult = PairEnded | PairUnresolved | PairDenied

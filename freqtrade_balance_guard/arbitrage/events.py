@@ -1,0 +1,58 @@
+"""What can be said of pairs in the past tense."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.answers import PairDenied
+from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PairRefused(Event):
+    """An opportunity was not taken; nothing is reserved."""
+
+    denial: PairDenied
+
+
+@dataclass(frozen=True, slots=True)
+class PairFinished(Event):
+    """A pair, or the order of an exposure, has ended. Amounts in base currency."""
+
+    number: int
+    kind: PairKind
+    state: PairState
+    bought: Decimal
+    sold: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LegUnresolved(Event):
+    """What became of an order is not known after its time; it is asked for in every loop."""
+
+    number: int
+    venue: str
+    pair: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnhedgedOpened(Event):
+    """One leg did more than the other."""
+
+    exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class UnhedgedFound(Event):
+    """At the start: an earlier run has left it. Said again, for its end may have been too early."""
+
+    exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class UnhedgedClosed(Event):
+    """It is hedged again, or somebody has taken care of it."""
+
+    exposure: Exposure

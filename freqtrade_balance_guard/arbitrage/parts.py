@@ -1,0 +1,60 @@
+"""What the executor and its helpers share: the books, the venues, the clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.funds import VenuePurse
+from freqtrade_balance_guard.arbitrage.plan import Rates
+from freqtrade_balance_guard.arbitrage.queues import KeyQueues
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.venue import Venue
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.ledger import Funds, ReservationLedger
+from freqtrade_balance_guard.money import ONE
+from freqtrade_balance_guard.settings import ArbitrageSettings
+
+
+# What may be spent on a venue now, by currency.
+ReadFunds = Callable[[], Mapping[str, Funds]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Built once per bot. ``wait`` sleeps so many seconds."""
+
+    ledger: ReservationLedger
+    venues: Mapping[str, Venue]
+    funds: Mapping[str, ReadFunds]
+    store: PairStore
+    settings: ArbitrageSettings
+    hub: EventHub
+    clock: Clock
+    wait: Callable[[float], None]
+    rates: Rates
+    queues: KeyQueues
+
+    @property
+    def bot(self) -> str:
+        return self.ledger.bot
+
+    def rate(self, currency: str) -> Decimal:
+        """Stake currency per unit; 1 where nobody knows, so that an exposure is never worth 0."""
+        known = self.rates(currency)
+        return ONE if known is None else known
+
+
+def funds_of(
+    venues: Mapping[str, Venue],
+    ledger: ReservationLedger,
+    clock: Clock,
+    given: Mapping[str, ReadFunds],
+    settle_seconds: float,
+) -> dict[str, ReadFunds]:
+    """For each venue who says what may be spent: whoever was given, else its own balance."""
+    return {
+        name: given.get(name)
+        or VenuePurse(venue, ledger, clock, settle_seconds=settle_seconds).read
+        for name, venue in venues.items()
+    }

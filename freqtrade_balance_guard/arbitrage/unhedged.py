@@ -1,0 +1,141 @@
+"""Unhedged exposure: what one leg did and the other did not, as an object with an owner."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from freqtrade_balance_guard.arbitrage.venue import LegOrder
+from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount
+from freqtrade_balance_guard.settings import ArbitrageSettings
+
+
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A coin that is held too much (``net`` above 0) or was sold too much (below 0).
+
+    ``net`` and amounts in ``base``; prices in the quote currency of their pair; ``value`` in stake
+    currency, of the amount at the last known price. ``venue`` and ``pair`` are where it came about,
+    at the average price ``price``; ``other_*`` where the missing part should have gone, and its
+    limit. ``doing``: what is being done about it, in words.
+    """
+
+    id: int
+    bot: str
+    pair_number: int
+    base: str
+    net: Decimal
+    venue: str
+    account: str
+    pair: str
+    price: Decimal
+    other_venue: str
+    other_pair: str
+    other_price: Decimal
+    value: Decimal
+    marked_at: datetime
+    opened_at: datetime
+    doing: str
+    closed_at: datetime | None = None
+    closed_how: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def amount(self) -> Decimal:
+        return abs(self.net)
+
+    def age_seconds(self, now: datetime) -> float:
+        return max(0.0, ((self.closed_at or now) - self.opened_at).total_seconds())
+
+    def told(self) -> str:
+        """One sentence for people."""
+        held = "held without its sale" if self.net > ZERO else "sold without its purchase"
+        return (
+            f"{format_amount(self.amount)} {self.base} on {self.venue} ({self.pair}) is {held}, "
+            f"worth {format_amount(self.value)} in stake currency: {self.doing}"
+        )
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """For scripts: amounts as text with all digits."""
+        return {
+            "id": self.id,
+            "bot": self.bot,
+            "pair_number": self.pair_number,
+            "currency": self.base,
+            "amount": f"{self.amount:f}",
+            "direction": "long" if self.net > ZERO else "short",
+            "venue": self.venue,
+            "account": self.account,
+            "pair": self.pair,
+            "price": f"{self.price:f}",
+            "value": f"{self.value:f}",
+            "age_seconds": round(self.age_seconds(now), 3),
+            "opened_at": self.opened_at.isoformat(),
+            "state": "open" if self.is_open else "closed",
+            "doing": self.doing if self.is_open else self.closed_how,
+        }
+
+
+@exact
+def exposure_of(
+    orders: tuple[LegOrder, LegOrder],
+    fills: tuple[Decimal, Decimal],
+    costs: tuple[Decimal, Decimal],
+    *,
+    bot: str,
+    pair_number: int,
+    rate: Decimal,
+    now: datetime,
+) -> Exposure | None:
+    """What two ended legs have left; None if they bought as much as they sold.
+
+    :param rate: stake currency per quote currency of the leg that has done more
+    """
+    net = sum((o.sign * filled for o, filled in zip(orders, fills, strict=True)), ZERO)
+    if not net:
+        return None
+    more = 0 if fills[0] > fills[1] else 1
+    order, other = orders[more], orders[1 - more]
+    price = costs[more] / fills[more] if costs[more] else order.price
+    return Exposure(
+        id=0,
+        bot=bot,
+        pair_number=pair_number,
+        base=order.pair.partition("/")[0],
+        net=net,
+        venue=order.venue,
+        account=order.account,
+        pair=order.pair,
+        price=price,
+        other_venue=other.venue,
+        other_pair=other.pair,
+        other_price=other.price,
+        value=abs(net) * price * rate,
+        marked_at=now,
+        opened_at=now,
+        doing="just recorded",
+    )
+
+
+@exact
+def after_repair(exposure: Exposure, net_filled: Decimal, now: datetime, how: str) -> Exposure:
+    """The exposure after an order of its own has ended with fills of ``net_filled`` (signed)."""
+    net = exposure.net + net_filled
+    share = abs(net / exposure.net)
+    smaller = replace(exposure, net=net, value=exposure.value * share)
+    if net:
+        return replace(smaller, doing=f"{how}: {format_amount(abs(net))} is left")
+    return replace(smaller, doing=how, closed_at=now, closed_how=how)
+
+
+@exact
+def unwind_limit(exposure: Exposure, settings: ArbitrageSettings) -> Decimal:
+    """The worst price at which the filled leg is reversed."""
+    share = settings.max_slippage_percent / HUNDRED
+    return exposure.price * (ONE - share if exposure.net > ZERO else ONE + share)
