@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "balances": BASE,
     "limits": BASE,
     "ledger": BASE | {"settings"},
-    "arbitrage": BASE | {"settings", "ledger"},
+    "arbitrage": BASE | {"settings", "ledger", "orders"},
     # Every order meets what was promised, what is believed, and the limits.
     "orders": BASE | {"balances", "limits", "ledger"},
     # What can be sold is a question of the market's minimums.
@@ -331,6 +331,7 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
 @pytest.mark.parametrize(
     "part",
     [
+        "arbitrage.leg",
         "limits.sizing",
         "limits.last_look",
         "orders.client_ids",
