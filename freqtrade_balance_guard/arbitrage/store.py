@@ -111,12 +111,16 @@ class StoredPair:
 class PairStore:
     """The pairs of all bots of one user data directory. Safe to call from several threads.
 
+    By default the ledger is in the same file. So a file that was deleted while the bot runs is not
+    made anew here: the ledger puts its own back.
+
     :raises PairsUnavailable: by every method, where the file cannot be used
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._was_there = False
 
     def insert(self, pair: StoredPair) -> int:
         """Write an intent and flush it; its number.
@@ -220,9 +224,11 @@ class PairStore:
         """One transaction; with ``flush`` it survives a power cut, else a kill."""
         with self._lock, _trouble_told(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "rw" if self._was_there else "rwc"
+            address = f"{self._path.absolute().as_uri()}?mode={mode}"
             # Closing takes back what was not committed.
             with closing(
-                sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
+                sqlite3.connect(address, uri=True, timeout=WAIT_SECONDS, isolation_level=None)
             ) as db:
                 db.execute(f"PRAGMA synchronous = {'EXTRA' if flush else 'NORMAL'}")
                 db.execute("PRAGMA journal_mode = WAL")
@@ -232,6 +238,7 @@ class PairStore:
                         db.execute(statement)
                 yield db
                 db.execute("COMMIT")
+            self._was_there = True
 
 
 _UNDER_WAY = f"{PAIR} WHERE exposure = ? AND state IN ({_GOING})"

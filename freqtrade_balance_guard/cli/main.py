@@ -33,6 +33,10 @@ COMMANDS = {
         "freqtrade_balance_guard.cli.reservations",
         "List reservations, show one with its history, or release one by hand.",
     ),
+    "unhedged": Command(
+        "freqtrade_balance_guard.cli.unhedged",
+        "List what one leg of an arbitrage did and the other did not, or close it by hand.",
+    ),
     "explain": Command(
         "freqtrade_balance_guard.cli.explain",
         "Say why the bot did, or did not, buy a pair.",

@@ -1,12 +1,14 @@
 """Reports for people: tables and sentences. JSON is made by the reports themselves."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.console.doctor import Diagnosis, Level
 from freqtrade_balance_guard.console.explain import Explanation, ago
 from freqtrade_balance_guard.console.reconcile import Difference
@@ -114,8 +116,29 @@ def show_status(console: Console, status: Status) -> None:
                 style="" if bot.alive else "dim",
             )
         console.print(table)
+    for exposure in status.unhedged:
+        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
     for note in status.notes:
         _say(console, note)
+
+
+def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime) -> None:
+    """One line for each."""
+    if not exposures:
+        _say(console, "Nothing is unhedged.", style="green")
+        return
+    table = _table("number", "bot", "amount", "venue", "pair")
+    for heading in ("price", "value", "age"):
+        table.add_column(heading, justify="right")
+    table.add_column("what is being done", overflow="fold")
+    for one in exposures:
+        table.add_row(
+            *(str(one.id), one.bot, f"{format_amount(one.net)} {one.base}", one.venue, one.pair),
+            *(format_amount(one.price), format_amount(one.value), ago(one.age_seconds(now))),
+            one.doing if one.is_open else f"closed: {one.closed_how}",
+            style="" if one.is_open else "dim",
+        )
+    console.print(table)
 
 
 def show_differences(console: Console, found: Sequence[Difference], compared: str) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from freqtrade_balance_guard.arbitrage.store import PairsUnavailable, read_exposures
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.console.reservations import text
@@ -66,6 +68,7 @@ class Status:
     bots: tuple[BotView, ...]
     notes: tuple[str, ...]
     trouble: str | None = None
+    unhedged: tuple[Exposure, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -79,7 +82,7 @@ class Status:
             "account": self.account,
             "bot": self.bot,
             "balances": balances,
-            "unhedged": [],
+            "unhedged": [one.as_json(self.at) for one in self.unhedged],
             "last_rebalance": None,
             "bots": [bot_as_json(bot) for bot in self.bots],
             "notes": list(self.notes),
@@ -132,8 +135,15 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
         )
         for account, currency in sorted(places)
     )
+    unhedged: tuple[Exposure, ...] = ()
+    try:
+        unhedged = tuple(read_exposures(source.local))
+    except PairsUnavailable as error:
+        notes.append(f"What is unhedged is not known: {error}.")
     return Status(
-        source.account, own, books.clock.wall(), balances, bots, tuple(notes), trouble=trouble
+        *(source.account, own, books.clock.wall(), balances, bots, tuple(notes)),
+        trouble=trouble,
+        unhedged=unhedged,
     )
 
 
