@@ -24,11 +24,12 @@ from freqtrade_balance_guard.arbitrage.answers import (
 )
 from freqtrade_balance_guard.arbitrage.events import LegUnresolved, PairRefused, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.follow import Follower
-from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningPair
 from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.parts import Parts, ReadFunds, funds_of
-from freqtrade_balance_guard.arbitrage.plan import Market, PlannedLeg, Rates, make_plan
+from freqtrade_balance_guard.arbitrage.plan import Rates
+from freqtrade_balance_guard.arbitrage.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.repair import Repairs
 from freqtrade_balance_guard.arbitrage.states import PairKind, PairMove, PairState
@@ -102,6 +103,7 @@ class TwoLegExecutor:
         self._parts = Parts(
             *(ledger, venues, by_name, store, settings, hub, clock, wait, rates, KeyQueues())
         )
+        self._proposals = Proposals(self._parts)
         self._follower = Follower(self._parts)
         self._repairs = Repairs(self._parts, self._close_exposure)
         self._going: dict[int, RunningPair] = {}
@@ -162,69 +164,12 @@ class TwoLegExecutor:
     def _planned(
         self, opportunity: Opportunity
     ) -> tuple[list[LegOrder], list[Funds | None]] | PairDenied:
-        parts = self._parts
         for leg in opportunity.legs:
-            if leg.venue not in parts.venues:
+            if leg.venue not in self._parts.venues:
                 return PairDenied(
                     PairRefusal.UNKNOWN_VENUE, f'no venue is called "{leg.venue}"', leg.venue
                 )
-        blocked = self._blocked()
-        if blocked is not None:
-            return blocked
-        markets = [self._learn_market(leg) for leg in opportunity.legs]
-        try:
-            first, second = parts.queues.together(markets)
-        except Exception as error:
-            return PairDenied(PairRefusal.MARKET_UNREADABLE, f"{type(error).__name__}: {error}")
-        plan = make_plan(
-            opportunity, (first, second), parts.rates, parts.settings.max_slippage_percent
-        )
-        if isinstance(plan, PairDenied):
-            return plan
-        orders = [self._order(leg) for leg in plan.legs]
-        funds = self._funds(orders)
-        return funds if isinstance(funds, PairDenied) else (orders, funds)
-
-    def _learn_market(self, leg: Leg) -> tuple[Venue, Callable[[], Market]]:
-        venue = self._parts.venues[leg.venue]
-
-        def learn() -> Market:
-            price = venue.best_price(leg.pair, leg.side, leg.amount)
-            return Market(venue.rules(leg.pair), price)
-
-        return venue, learn
-
-    def _order(self, leg: PlannedLeg) -> LegOrder:
-        venue = self._parts.venues[leg.leg.venue]
-        return LegOrder(
-            venue=leg.leg.venue,
-            account=venue.account,
-            pair=leg.leg.pair,
-            side=leg.leg.side,
-            amount=leg.amount,
-            price=leg.limit,
-            fee_rate=leg.fee_rate,
-            client_order_id=venue.new_id(),
-            made_at=self._parts.clock.wall(),
-        )
-
-    def _funds(self, orders: list[LegOrder]) -> list[Funds | None] | PairDenied:
-        """What may be spent for each order. An account is read once."""
-        parts = self._parts
-        names = {parts.venues[order.venue].account: order.venue for order in orders}
-        works = [(parts.venues[name], parts.funds[name]) for name in names.values()]
-        try:
-            read = dict(zip(names, parts.queues.together(works), strict=True))
-        except LedgerUnavailable:
-            raise
-        except Exception as error:
-            return PairDenied(PairRefusal.BALANCE_UNREADABLE, f"{type(error).__name__}: {error}")
-        found: list[Funds | None] = []
-        for order in orders:
-            currency = order.terms.locks.currency
-            # A currency that is not named is not there.
-            found.append(read[order.account].get(currency, Funds(ZERO, ZERO)))
-        return found
+        return self._blocked() or self._proposals.orders_for(opportunity)
 
     @exact
     def _blocked(self) -> PairDenied | None:
@@ -390,7 +335,7 @@ class TwoLegExecutor:
                 self._repairs.tend(exposure)
 
     def _close_exposure(self, kind: PairKind, order: LegOrder, exposure: Exposure) -> PairResult:
-        funds = self._funds([order])
+        funds = self._proposals.funds([order])
         if isinstance(funds, PairDenied):
             return funds
         return self._run(kind, [order], funds, exposure=exposure.id)

@@ -67,10 +67,16 @@ def common_amount(amounts: Sequence[Decimal], rules: Sequence[MarketRules]) -> D
 
 @exact
 def limit_of(leg: Leg, market: Market) -> Decimal:
-    """The leg's limit price on the market's grid, never worse than what the strategy wrote."""
-    written = leg.limit_price if leg.limit_price is not None else market.price.worst
-    rounded = round_down if leg.side == "buy" else round_up
-    return rounded(written, market.rules.price_step)
+    """The leg's limit price on the market's grid.
+
+    Never worse than what the strategy wrote; without one, far enough for the last level needed.
+    """
+    is_buy = leg.side == "buy"
+    if leg.limit_price is not None:
+        rounded = round_down if is_buy else round_up
+        return rounded(leg.limit_price, market.rules.price_step)
+    rounded = round_up if is_buy else round_down
+    return rounded(market.price.worst, market.rules.price_step)
 
 
 @exact

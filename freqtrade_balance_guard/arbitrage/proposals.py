@@ -1,0 +1,82 @@
+"""From an opportunity to two orders: asks both markets and both balances, each at the same time."""
+
+from collections.abc import Callable
+
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.parts import Parts
+from freqtrade_balance_guard.arbitrage.plan import Market, PlannedLeg, make_plan
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
+from freqtrade_balance_guard.money import ZERO
+
+
+Proposal = tuple[list[LegOrder], list[Funds | None]]
+
+
+class Proposals:
+    """Asks the venues of one bot. Nothing is written here."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def orders_for(self, opportunity: Opportunity) -> Proposal | PairDenied:
+        """The two orders, and what each may be paid from.
+
+        :raises LedgerUnavailable: what may be spent cannot be said
+        """
+        parts = self._parts
+        markets = [self._learn_market(leg) for leg in opportunity.legs]
+        try:
+            first, second = parts.queues.together(markets)
+        except Exception as error:
+            return PairDenied(PairRefusal.MARKET_UNREADABLE, f"{type(error).__name__}: {error}")
+        plan = make_plan(
+            opportunity, (first, second), parts.rates, parts.settings.max_slippage_percent
+        )
+        if isinstance(plan, PairDenied):
+            return plan
+        orders = [self._order(leg) for leg in plan.legs]
+        funds = self.funds(orders)
+        return funds if isinstance(funds, PairDenied) else (orders, funds)
+
+    def _learn_market(self, leg: Leg) -> tuple[Venue, Callable[[], Market]]:
+        venue = self._parts.venues[leg.venue]
+
+        def learn() -> Market:
+            price = venue.best_price(leg.pair, leg.side, leg.amount)
+            return Market(venue.rules(leg.pair), price)
+
+        return venue, learn
+
+    def _order(self, leg: PlannedLeg) -> LegOrder:
+        venue = self._parts.venues[leg.leg.venue]
+        return LegOrder(
+            venue=leg.leg.venue,
+            account=venue.account,
+            pair=leg.leg.pair,
+            side=leg.leg.side,
+            amount=leg.amount,
+            price=leg.limit,
+            fee_rate=leg.fee_rate,
+            client_order_id=venue.new_id(),
+            made_at=self._parts.clock.wall(),
+        )
+
+    def funds(self, orders: list[LegOrder]) -> list[Funds | None] | PairDenied:
+        """What may be spent for each order. An account is read once."""
+        parts = self._parts
+        names = {parts.venues[order.venue].account: order.venue for order in orders}
+        works = [(parts.venues[name], parts.funds[name]) for name in names.values()]
+        try:
+            read = dict(zip(names, parts.queues.together(works), strict=True))
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
+            return PairDenied(PairRefusal.BALANCE_UNREADABLE, f"{type(error).__name__}: {error}")
+        found: list[Funds | None] = []
+        for order in orders:
+            currency = order.terms.locks.currency
+            # A currency that is not named is not there.
+            found.append(read[order.account].get(currency, Funds(ZERO, ZERO)))
+        return found
