@@ -58,6 +58,7 @@ from freqtrade_balance_guard.ledger import (
 )
 from freqtrade_balance_guard.money import ZERO, exact, format_amount
 from freqtrade_balance_guard.orders.terms import as_stored
+from freqtrade_balance_guard.orders.ticket import LEG_OF
 from freqtrade_balance_guard.settings import ArbitrageSettings
 
 
@@ -247,7 +248,8 @@ class TwoLegExecutor:
             )
             for order, money in zip(pair.stored.orders, funds, strict=True)
         ]
-        result = self._parts.ledger.reserve(requests, f"{pair.stored.kind} {pair.stored.id}")
+        why = f"{LEG_OF}{pair.stored.kind} {pair.stored.id}"
+        result = self._parts.ledger.reserve(requests, why)
         if isinstance(result, Reserved):
             return None
         if isinstance(result, Conflict):

@@ -163,7 +163,7 @@ class Duties:
             ledger.forget(beat)
 
     def _look_again(self, bot: Any, ticket: Ticket) -> None:
-        order = self._desk.ask(ticket, ASK_SECONDS)
+        order = None if ticket.is_leg else self._desk.ask(ticket, ASK_SECONDS)
         if order is not None:
             self._orphans.care_for(bot, ticket, order)
 

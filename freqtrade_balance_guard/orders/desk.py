@@ -324,6 +324,8 @@ class OrderDesk:
         for row in rows:
             if row.process != self.ledger.process and row.client_order_id not in self._tickets:
                 ticket = self.ticket_of(row)
+                if ticket.is_leg:
+                    continue
                 self._tickets[row.client_order_id] = ticket
                 if row.order_id is not None:
                     self._by_order[row.order_id] = row.client_order_id

@@ -11,6 +11,9 @@ from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, c
 
 # Why a step's amount may be a little too high; the account's other bots read it.
 FEE_ASSUMED = "fee not told, assumed"
+# How the reason of an arbitrage leg's reservation begins. Its pair owns it and follows it to its
+# end; to freqtrade it is no order at all.
+LEG_OF = "leg of "
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class Ticket:
     is_of_this_run: bool = True
     # False: of another bot, which is dead; nothing but its books is our business.
     is_own: bool = True
+    is_leg: bool = False
     order_id: str | None = None
     report: Report | None = None
     why_released: str = ""
@@ -144,6 +148,7 @@ def ticket_of(row: Reservation, why: str, now: float, *, is_margin: bool = False
         now,
         is_booked=True,
         is_of_this_run=False,
+        is_leg=why.startswith(LEG_OF),
         order_id=row.order_id,
     )
     if row.committed > ZERO and row.order_id:

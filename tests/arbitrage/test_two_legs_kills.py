@@ -11,6 +11,8 @@ import pytest
 
 from freqtrade_balance_guard.arbitrage import milestones
 from freqtrade_balance_guard.arbitrage.milestones import MILESTONES
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.orders.desk import OrderDesk
 from tests.support.pairs import World
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate
 
@@ -139,3 +141,27 @@ def test_an_exposure_of_an_earlier_run_is_announced_and_blocks(make, first):
     assert world.go().code == "unhedged"
     (found,) = world.told(UnhedgedFound)
     assert found.exposure.net == D(-1)
+
+
+def test_the_bots_own_recovery_leaves_legs_to_their_pair(make, first):
+    """freqtrade knows no trade for a leg: to it, it would be an orphan."""
+    world = make(first=first)
+    assert play(world, Deadly("answered", 2))
+    world.start()
+
+    def nobody_asks(ticket, seconds):
+        raise AssertionError(ticket)
+
+    desk = OrderDesk(
+        world.ledger,
+        hub=EventHub(),
+        new_id=world.here.new_id,
+        ask=nobody_asks,
+        clock=world.clock,
+        wait=world.clock.advance,
+    )
+    assert len(world.ledger.unfinished()) == 2
+    desk.catch_up()
+    assert desk.unresolved() == []
+    world.work(20)
+    world.check()
