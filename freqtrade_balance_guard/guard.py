@@ -92,10 +92,10 @@ class Guard:
         if chosen.min_order_size is not None:
             min_order_size = chosen.min_order_size
         else:
-            min_order_size = self._from_dollars(chosen.min_order_size_usdt)
+            min_order_size = self.from_dollars(chosen.min_order_size_usdt)
         threshold = chosen.min_balance_threshold
         if not chosen.is_written("min_balance_threshold"):
-            threshold = self._from_dollars(threshold)
+            threshold = self.from_dollars(threshold)
         return EntryLimits(
             min_order_size=min_order_size,
             min_balance_threshold=threshold,
@@ -107,7 +107,8 @@ class Guard:
         """How much of ``currency`` is never spent (``reserve_balance``)."""
         return self.tier_limits(equity).reserve_balance.get(currency.upper(), ZERO)
 
-    def _from_dollars(self, dollars: Decimal) -> Decimal:
+    def from_dollars(self, dollars: Decimal) -> Decimal:
+        """Dollars in the stake currency; 0 where no rate is to be had."""
         rate = self._dollar_rate() if dollars else None
         return dollars * rate if rate is not None else ZERO
 

@@ -36,6 +36,7 @@ from freqtrade_balance_guard.limits.sizing import (
 )
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.orders.desk import REFUSALS, ledger_refusal
+from freqtrade_balance_guard.rebalance.words import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
 
@@ -148,6 +149,13 @@ EXPLANATIONS = {
         "its own. The ledger that they share says so.",
         "Nothing; it is free again when that order ends. The ledger knows who holds what.",
     ),
+    DenialCode.REBALANCE_COOLDOWN: Explanation(
+        "The emergency rebalance has sold this pair, wholly or in part, and its cooldown is not "
+        "over. Bought back now, it would be sold again. This holds for new entries, additions to a "
+        "position and /forceenter, also after an /unlock.",
+        "Nothing; it ends with `emergency_rebalance_cooldown`. See [Emergency rebalance]"
+        "(../rebalance.md#at-most-once-per-cooldown).",
+    ),
     DenialCode.ORDER_UNRESOLVED: Explanation(
         "The reply to an earlier order on this pair was lost, and the exchange could not say yet "
         "whether it has it; or it has it, and freqtrade has no trade for it. A second order could "
@@ -220,6 +228,7 @@ def examples() -> dict[DenialCode, Denied]:
             "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
         ),
         reserved_by_others(),
+        sold_pair(PAIR, D("3480.5")),
         Denied(
             DenialCode.ORDER_UNRESOLVED,
             "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and nobody knows yet "

@@ -231,6 +231,13 @@ class BalanceBook:
         return Holding(max(account.shown_total(), ZERO), used)
 
     @_alone
+    def is_settling(self, now: float) -> bool:
+        """Did something of ours happen within the window that no answer was asked for since?"""
+        if self._last_event is None or now - self._last_event >= self._window:
+            return False
+        return self._as_of is None or self._as_of <= self._last_event
+
+    @_alone
     @exact
     def spendable(self, currency: str) -> Decimal:
         """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""

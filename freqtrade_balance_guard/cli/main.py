@@ -37,6 +37,10 @@ COMMANDS = {
         "freqtrade_balance_guard.cli.unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",
     ),
+    "rebalance": Command(
+        "freqtrade_balance_guard.cli.rebalance",
+        "Show what would be sold to free stake and why or why not, or ask the bot for it.",
+    ),
     "explain": Command(
         "freqtrade_balance_guard.cli.explain",
         "Say why the bot did, or did not, buy a pair.",

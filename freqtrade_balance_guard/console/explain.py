@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.ages import ago
 from freqtrade_balance_guard.console.reconcile import describe
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.reservations import text
@@ -110,14 +111,6 @@ def explain(
         limits,
         tuple(sentences),
     )
-
-
-def ago(seconds: float) -> str:
-    """An age for people."""
-    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} s ago"
 
 
 def limits_in_force(settings: GuardSettings, stake: str) -> Iterator[str]:

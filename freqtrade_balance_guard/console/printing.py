@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.console.ages import ago
 from freqtrade_balance_guard.console.doctor import Diagnosis, Level
-from freqtrade_balance_guard.console.explain import Explanation, ago
+from freqtrade_balance_guard.console.explain import Explanation
+from freqtrade_balance_guard.console.rebalance import attempt_sentence
 from freqtrade_balance_guard.console.reconcile import Difference
 from freqtrade_balance_guard.console.status import Status
 from freqtrade_balance_guard.ledger import Reservation
@@ -118,6 +120,10 @@ def show_status(console: Console, status: Status) -> None:
         console.print(table)
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
+    if status.last_rebalance is not None:
+        _say(console, attempt_sentence(status.last_rebalance, status.at))
+    if status.early_warning:
+        _say(console, status.early_warning)
     for note in status.notes:
         _say(console, note)
 
@@ -139,6 +145,12 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
             style="" if one.is_open else "dim",
         )
     console.print(table)
+
+
+def show_sentences(console: Console, sentences: Sequence[str]) -> None:
+    """One line each."""
+    for sentence in sentences:
+        _say(console, sentence)
 
 
 def show_differences(console: Console, found: Sequence[Difference], compared: str) -> None:

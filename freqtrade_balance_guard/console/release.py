@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.console.asking import ask_bot
 from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, Questions
 from freqtrade_balance_guard.console.reconcile import describe
 from freqtrade_balance_guard.console.source import Books, NotPossible
 from freqtrade_balance_guard.ledger import Moved, Reservation, open_ledger
-from freqtrade_balance_guard.monitoring.commands import CommandBox
 
 
-ANSWER_SECONDS = 15.0
-POLL_SECONDS = 0.2
 CONSOLE = "console"
 
 FORCED = (
@@ -55,29 +53,10 @@ def by_its_bot(
 
     :raises LocalFileError: the table of commands cannot be used
     """
-    box = CommandBox(books.source.local, clock)
     payload = {"client_order_id": row.client_order_id, "why": "released by hand"}
-    try:
-        number = box.put("release", payload, bot=row.bot)
-        ends = clock.monotonic() + ANSWER_SECONDS
-        while clock.monotonic() < ends:
-            answer = box.answer_of(number)
-            if answer is not None:
-                return Outcome(answer.done, f"{row.bot}: {answer.text}")
-            sleep(POLL_SECONDS)
-        if box.withdraw(number):
-            return Outcome(
-                False,
-                f"{row.bot} did not take the command within {ANSWER_SECONDS:.0f} s, and it was "
-                "withdrawn: is that bot's user data directory another one?",
-            )
-        return Outcome(
-            False,
-            f"{row.bot} took the command and has not answered within {ANSWER_SECONDS:.0f} s: look "
-            f"again with balance-guard reservations show {row.id}.",
-        )
-    finally:
-        box.close()
+    again = f"balance-guard reservations show {row.id}"
+    answer = ask_bot(books, row.bot, "release", payload, clock, sleep, look_again=again)
+    return Outcome(answer.done, answer.text)
 
 
 def after_asking(books: Books, row: Reservation, questions: Questions, clock: Clock) -> Outcome:

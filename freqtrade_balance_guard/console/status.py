@@ -10,12 +10,19 @@ from freqtrade_balance_guard.arbitrage.store import PairsUnavailable, read_expos
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.rebalance import (
+    attempt_as_json,
+    early_warning,
+    last_attempt,
+)
 from freqtrade_balance_guard.console.reservations import text
 from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
 from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.monitoring.local_file import LocalFileError
+from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Status:
     notes: tuple[str, ...]
     trouble: str | None = None
     unhedged: tuple[Exposure, ...] = ()
+    last_rebalance: Attempt | None = None
+    early_warning: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -83,7 +92,8 @@ class Status:
             "bot": self.bot,
             "balances": balances,
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
-            "last_rebalance": None,
+            "last_rebalance": attempt_as_json(self.last_rebalance),
+            "early_warning": self.early_warning,
             "bots": [bot_as_json(bot) for bot in self.bots],
             "notes": list(self.notes),
         }
@@ -144,7 +154,16 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
         *(source.account, own, books.clock.wall(), balances, bots, tuple(notes)),
         trouble=trouble,
         unhedged=unhedged,
+        last_rebalance=last_attempt(books, own),
+        early_warning=_early_warning(books, own),
     )
+
+
+def _early_warning(books: Books, bot: str | None) -> str | None:
+    try:
+        return early_warning(books, bot)
+    except LocalFileError as error:
+        raise OSError(str(error)) from error
 
 
 def floors_of(books: Books, bot: str | None) -> dict[str, Decimal]:

@@ -45,10 +45,15 @@ def activate_in_worker(wallets: "GuardedWallets") -> None:
 
 def _install_hooks() -> None:
     # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.hooks import install_bot_hooks, install_strategy_hooks
+    from freqtrade_balance_guard.integration.hooks import (
+        install_backtest_hooks,
+        install_bot_hooks,
+        install_strategy_hooks,
+    )
 
     install_strategy_hooks()
     install_bot_hooks()
+    install_backtest_hooks()
 
 
 def _check_settings_early() -> None:

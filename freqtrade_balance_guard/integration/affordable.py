@@ -21,9 +21,13 @@ from freqtrade_balance_guard.money import ZERO, to_decimal
 
 @dataclass(frozen=True, slots=True)
 class Affordable:
-    """One look at the account. ``available``: what may be spent, in stake currency."""
+    """One look at the account, in stake currency.
+
+    ``available``: what may be spent now; ``whole``: what could be if no trade were open.
+    """
 
     available: Decimal
+    whole: Decimal
     limits: EntryLimits
     rules: Callable[[str], MarketRules]
     stoploss: Decimal
@@ -47,6 +51,8 @@ def affordability(exchange: Exchange, config: dict[str, Any]) -> Affordable | No
     wallets = runtime.guarded_wallets()
     if wallets is not None and wallets.guard is not None:
         guard, available = wallets.guard, wallets.available()
+        ratio = to_decimal(config.get("tradable_balance_ratio", 1))
+        whole = max(wallets.equity() * ratio - wallets.floor(), available)
         equity: Callable[[], Decimal] = wallets.equity
         rules, stoploss = wallets.market_rules, wallets.stoploss()
     else:
@@ -59,11 +65,11 @@ def affordability(exchange: Exchange, config: dict[str, Any]) -> Affordable | No
         guard = Guard(settings, stake_currency, rate, EventHub(), stateless=True)
         free = _dry_run_balance(config, stake_currency)
         equity = lambda: free  # noqa: E731
-        available = free - guard.floor(stake_currency, equity)
+        available = whole = free - guard.floor(stake_currency, equity)
         rules = MarketReader(exchange, config)
         stoploss = to_decimal(config.get("stoploss", 0))
     limits = guard.entry_limits(guard.tier_limits(equity))
-    return Affordable(available, limits, rules, stoploss)
+    return Affordable(available, whole, limits, rules, stoploss)
 
 
 def _dry_run_balance(config: Mapping[str, Any], stake_currency: str) -> Decimal:

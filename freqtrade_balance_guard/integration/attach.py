@@ -17,7 +17,7 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import DollarRate, Guard
 from freqtrade_balance_guard.integration import runtime
 from freqtrade_balance_guard.integration.contract import differences
-from freqtrade_balance_guard.integration.hooks import install_bot_hooks
+from freqtrade_balance_guard.integration.hooks import install_backtest_hooks, install_bot_hooks
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
 from freqtrade_balance_guard.integration.sections import settings_of
@@ -68,7 +68,7 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     if live:
         hub.subscribe(PlainWords(clock))
         install_bot_hooks()
-    found = differences(live)
+    found = differences(live, backtest=wallets._is_backtest)
     if found:
         refusal = Denied(
             DenialCode.SELF_CHECK_FAILED,
@@ -96,6 +96,8 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
         _follow_orders(wallets, exchange, settings, hub, clock)
+    else:
+        _follow_candles(wallets, settings)
     runtime.remember(wallets, counts)
     logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
 
@@ -122,6 +124,20 @@ def _follow_orders(
         if wallets.live is not None:
             wallets.live.hub = hub
     put_under_the_ledger(wallets, exchange, settings, hub, clock)
+
+
+def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
+    chosen = [settings.limits_for_tier(None)]
+    chosen += [settings.limits_for_tier(index) for index in range(len(settings.tiers))]
+    config = wallets._config
+    with_protections = bool(config.get("enable_protections"))
+    if settings.is_neutral or not (with_protections or any(c.rebalance.enabled for c in chosen)):
+        wallets.rebalancer = None
+        return
+    from freqtrade_balance_guard.integration.candle_rebalance import CandleRebalancer
+
+    install_backtest_hooks()
+    wallets.rebalancer = CandleRebalancer(wallets, config, with_protections=with_protections)
 
 
 def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:

@@ -82,11 +82,82 @@ COMMON = (
         "self, trade, current_time, current_rate, current_profit, min_stake, max_stake, "
         "current_entry_rate, current_exit_rate, current_entry_profit, current_exit_profit, "
         "**kwargs",
-        "wrapped: partial exits are made smaller so that the rest stays sellable",
+        "wrapped: partial exits are made smaller so that the rest stays sellable; a rebalance "
+        "sells a part",
+    ),
+    Relied(
+        "freqtrade.strategy.interface",
+        "IStrategy.should_exit",
+        "self, trade, rate, current_time, *, enter, exit_, low, high, force_stoploss",
+        "wrapped: a rebalance sells a whole position, whatever the strategy's exit settings are",
+    ),
+    Relied(
+        "freqtrade.strategy.interface",
+        "IStrategy.confirm_trade_exit",
+        "self, pair, trade, order_type, amount, rate, time_in_force, exit_reason, current_time, "
+        "**kwargs",
+        "wrapped: a veto of a sale is noted",
+    ),
+    Relied(
+        "freqtrade.wallets",
+        "Wallets.get_total_stake_amount",
+        "self",
+        "called: how much freqtrade would put to work",
+    ),
+    Relied(
+        "freqtrade.persistence",
+        "PairLocks.lock_pair",
+        "pair, until, reason, *, now, side",
+        "called: the threshold and what was sold are locked at any time",
+    ),
+    Relied(
+        "freqtrade.persistence",
+        "PairLocks.get_pair_locks",
+        "pair, now, side",
+        "called: our own locks are found again, and lifted",
+    ),
+)
+
+BACKTEST = (
+    Relied(
+        "freqtrade.optimize.backtesting",
+        "Backtesting.time_pair_generator",
+        "self, start_date, end_date, pairs, data",
+        "wrapped: a rebalance is decided once per candle",
+    ),
+    Relied(
+        "freqtrade.optimize.backtesting",
+        "Backtesting._check_trade_exit",
+        "self, trade, row, current_time",
+        "wrapped: a sale of a rebalance goes out when freqtrade comes to its trade",
+    ),
+    Relied(
+        "freqtrade.optimize.backtesting",
+        "Backtesting._check_adjust_trade_for_candle",
+        "self, trade, row, current_time",
+        "called: a part is sold without waking the strategy's own position adjustment",
     ),
 )
 
 LIVE = (
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.exit_positions",
+        "self, trades",
+        "wrapped: stuck stake is freed when freqtrade has done with its own exits",
+    ),
+    Relied(
+        "freqtrade.freqtradebot",
+        "FreqtradeBot.handle_trade",
+        "self, trade",
+        "called: a rebalance sells a whole position",
+    ),
+    Relied(
+        "freqtrade.exchange",
+        "Exchange.get_rate",
+        "self, pair, refresh, side, is_short, order_book, ticker",
+        "called: the exit rate that freqtrade has just looked at",
+    ),
     Relied(
         "freqtrade.exchange",
         "Exchange.create_order",
@@ -245,7 +316,7 @@ LIVE = (
         "freqtrade.freqtradebot",
         "FreqtradeBot.check_and_call_adjust_trade_position",
         "self, trade",
-        "wrapped: a refusal is said once, not once per loop",
+        "wrapped: a refusal is said once, not once per loop; called: a rebalance sells a part",
     ),
     Relied(
         "freqtrade.freqtradebot",
@@ -282,13 +353,14 @@ LIVE = (
 )
 
 
-def differences(live: bool) -> list[str]:
+def differences(live: bool, *, backtest: bool = False) -> list[str]:
     """One short text for each row that is not as we know it; empty if all is well.
 
     :param live: check also what only a live or dry-run bot needs
+    :param backtest: check also what only a backtest needs
     """
     found = [] if (text := _version_difference()) is None else [text]
-    for relied in (*COMMON, *LIVE) if live else COMMON:
+    for relied in (*COMMON, *(LIVE if live else ()), *(BACKTEST if backtest else ())):
         text = _difference(relied)
         if text is not None:
             found.append(text)

@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.locks import Locks
 from freqtrade_balance_guard.integration.orphans import Orphans
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
@@ -36,6 +39,8 @@ DEAD_BOTS_PAUSE_SECONDS = 5.0
 ASK_SECONDS = 1.0
 # A process that died may have had its last orders so long before its last sign of life.
 LAST_MOMENTS_SECONDS = 15.0
+# Where there is no balance book (futures), so often while all pairs are locked.
+LOCKED_READ_SECONDS = 60.0
 
 
 class Duties:
@@ -47,6 +52,8 @@ class Duties:
         desk: OrderDesk,
         orphans: Orphans,
         commands: CommandBox,
+        rebalancer: LiveRebalancer,
+        locks: Locks,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
@@ -55,11 +62,14 @@ class Duties:
         self._desk = desk
         self._orphans = orphans
         self._commands = commands
+        self._rebalancer = rebalancer
+        self._locks = locks
         self._clock = clock
         self._config = config
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
         self._beat_every = min(BEAT_SECONDS, desk.ledger.heartbeat_timeout / BEATS_IN_TIMEOUT)
         self._beat_at = self._dead_bots_from = float("-inf")
+        self._locked_read_at = float("-inf")
         self._is_started = False
         self._failed: set[str] = set()
 
@@ -69,6 +79,7 @@ class Duties:
         :param bot: freqtrade's ``FreqtradeBot``
         """
         self._safely(self._commands_of_the_console, bot)
+        self._safely(self._keep_locks, bot)
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
             if not self._safely(duty, bot):
                 return
@@ -186,15 +197,37 @@ class Duties:
             }
         )
 
+    def _keep_locks(self, bot: Any) -> None:
+        if self._locks.is_locked:
+            self._read_while_locked()
+        self._locks.keep(self._clock.wall())
+
+    def _read_while_locked(self) -> None:
+        """No entry asks for the balance then, and a deposit would never be seen."""
+        wallets, now = self._wallets, self._clock.monotonic()
+        if wallets.live is not None:
+            wallets.live.refresh_if_due(hurry=Trade.get_open_trade_count() > 0)
+            wallets.show_believed()
+        elif not self._config["dry_run"] and now - self._locked_read_at >= LOCKED_READ_SECONDS:
+            self._locked_read_at = now
+            wallets.update()
+
     # Commands
 
     def _commands_of_the_console(self, bot: Any) -> None:
         for command in self._commands.take(self._desk.ledger.bot):
+            if command.kind == "rebalance":
+                # Done later in this loop; its answer comes then.
+                self._rebalancer.ask(partial(self._answer, command.id))
+                continue
             if command.kind == "release":
                 done, text = self._release(bot, command)
             else:
                 done, text = False, f"This bot does not know the command {command.kind}."
             self._commands.answer(command.id, text, done=done)
+
+    def _answer(self, number: int, done: bool, text: str) -> None:
+        self._commands.answer(number, text, done=done)
 
     def _release(self, bot: Any, command: Command) -> tuple[bool, str]:
         client_order_id = str(command.payload.get("client_order_id"))

@@ -27,6 +27,7 @@ from freqtrade_balance_guard.integration.context import (
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
 from freqtrade_balance_guard.integration.partial_exit import shape_adjustment
+from freqtrade_balance_guard.integration.selling import adjustment_for_sale, exits_with_sale
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.orders.milestones import reach
@@ -57,6 +58,7 @@ def install_strategy_hooks() -> None:
     """Hooks on classes that every freqtrade process has loaded before a strategy is."""
     wrap(IStrategy, "ft_bot_start", _guarded_bot_start)
     wrap(IStrategy, "_adjust_trade_position_internal", _shaped_adjustment)
+    wrap(IStrategy, "should_exit", _exits_with_sale)
     wrap(Exchange, "get_min_pair_stake_amount", _noted_minimum_query)
 
 
@@ -72,6 +74,7 @@ def install_bot_hooks() -> None:
     wrap(module.FreqtradeBot, "create_trade", _quiet_denial)
     wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
     wrap(module.FreqtradeBot, "process", _one_loop)
+    wrap(module.FreqtradeBot, "exit_positions", _rebalanced)
     wrap(module.FreqtradeBot, "cleanup", _said_goodbye)
     wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
     wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
@@ -79,6 +82,37 @@ def install_bot_hooks() -> None:
     if module.Wallets is Wallets:
         # The first balance is read when the bot is built, long before its strategy starts.
         module.Wallets = first_wallets
+
+
+def install_backtest_hooks() -> None:
+    """Hooks on the backtest; only where its module is loaded."""
+    module: Any = sys.modules.get("freqtrade.optimize.backtesting")
+    if module is None:
+        return
+    wrap(module.Backtesting, "time_pair_generator", _followed_candles)
+    wrap(module.Backtesting, "_check_trade_exit", _rebalanced_candle)
+
+
+def _followed_candles(original: Callable[..., Any]) -> Callable[..., Any]:
+    def time_pair_generator(
+        self: Any, start_date: Any, end_date: Any, pairs: Any, data: Any
+    ) -> Any:
+        steps = original(self, start_date, end_date, pairs, data)
+        rebalancer = getattr(self.wallets, "rebalancer", None)
+        return steps if rebalancer is None else rebalancer.follow(steps, data)
+
+    return time_pair_generator
+
+
+def _rebalanced_candle(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _check_trade_exit(self: Any, trade: Any, row: Any, current_time: Any) -> Any:
+        rebalancer = getattr(self.wallets, "rebalancer", None)
+        if rebalancer is None or not rebalancer.is_due(trade):
+            return original(self, trade, row, current_time)
+        check = functools.partial(original, self, trade, row, current_time)
+        return rebalancer.sell(self, trade, check, row, current_time)
+
+    return _check_trade_exit
 
 
 def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,6 +128,19 @@ def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
                 self.wallets.keep_believed()
 
     return process
+
+
+def _rebalanced(original: Callable[..., Any]) -> Callable[..., Any]:
+    # After freqtrade's own exits of this loop: none of them waits for us, and what they free
+    # counts.
+    def exit_positions(self: Any, trades: Any) -> Any:
+        closed = original(self, trades)
+        wallets = self.wallets
+        if isinstance(wallets, GuardedWallets) and wallets.rebalancer is not None:
+            wallets.rebalancer.step(self)
+        return closed
+
+    return exit_positions
 
 
 def _said_goodbye(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,6 +215,8 @@ def _guarded_bot_start(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _shaped_adjustment(original: Callable[..., Any]) -> Callable[..., Any]:
     def _adjust_trade_position_internal(self: Any, **kwargs: Any) -> Any:
+        if (sale := adjustment_for_sale(kwargs["trade"])) is not None:
+            return sale
         adjustment = original(self, **kwargs)
         stake = adjustment[0]
         if stake is None or not stake < 0:
@@ -179,6 +228,13 @@ def _shaped_adjustment(original: Callable[..., Any]) -> Callable[..., Any]:
         return adjustment
 
     return _adjust_trade_position_internal
+
+
+def _exits_with_sale(original: Callable[..., Any]) -> Callable[..., Any]:
+    def should_exit(self: Any, trade: Any, *args: Any, **kwargs: Any) -> Any:
+        return exits_with_sale(trade, original(self, trade, *args, **kwargs))
+
+    return should_exit
 
 
 def _noted_minimum_query(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -48,6 +48,8 @@ SKIPPABLE_SECONDS = 3600.0
 # With less of it left than a healthy exchange may take, a read is not begun.
 EXIT_WAITS_SECONDS = 2.8
 SHORTEST_READ_SECONDS = 2.0
+# A lock is lifted when a read says so; no cache is too short for that.
+LOCKED_SECONDS = 5.0
 
 
 class LiveBalances:
@@ -103,7 +105,7 @@ class LiveBalances:
             loop.has_read_for_entry = True
         self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
 
-    def refresh_for_exit(self, *, hurry: bool) -> None:
+    def refresh_for_exit(self, *, hurry: bool, reason: str = "exit") -> None:
         """In front of an exit: read, unless the exchange already failed in this loop.
 
         After slow reads the exit goes out on what is believed: own orders are known, and waiting
@@ -111,7 +113,25 @@ class LiveBalances:
         """
         left = self._exit_waits()
         if not hurry or left >= SHORTEST_READ_SECONDS:
-            self._read("exit", at_most=left if hurry else None)
+            self._read(reason, at_most=left if hurry else None)
+
+    def refresh_for_rebalance(self) -> bool:
+        """A read that a rebalance is decided on; False if none could be begun now.
+
+        It runs while exits wait for the next loop: it takes part in their patience.
+        """
+        before, loop = self.book.as_of, current_loop.get()
+        self.refresh_for_exit(hurry=True, reason="rebalance")
+        return self.book.as_of != before or (loop is not None and loop.has_failed)
+
+    def refresh_if_due(self, *, hurry: bool) -> None:
+        """While entries are locked nobody else asks: read what has grown older than the cache."""
+        loop = current_loop.get()
+        if self.age() < max(self._time_to_live, LOCKED_SECONDS) or loop is None:
+            return
+        if not loop.has_read_for_entry:
+            loop.has_read_for_entry = True
+            self._read(Need.EXPIRED, at_most=EXIT_WAITS_SECONDS if hurry else None)
 
     def refresh_if_changed(self, *, hurry: bool) -> None:
         """Where freqtrade would do with an answer of an hour ago: read if anything happened.

@@ -16,15 +16,21 @@ from freqtrade_balance_guard.integration.exchange import GuardedExchange, guarde
 from freqtrade_balance_guard.integration.files import ledger_account, ledger_url, local_file
 from freqtrade_balance_guard.integration.funding import Funding
 from freqtrade_balance_guard.integration.identity import bot_identity
+from freqtrade_balance_guard.integration.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.locks import Locks
 from freqtrade_balance_guard.integration.order_watch import OrderWatch
 from freqtrade_balance_guard.integration.ordering import Ordering
 from freqtrade_balance_guard.integration.orphans import Orphans
+from freqtrade_balance_guard.integration.outlook import Watch
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
+from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
+from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
 
 
@@ -64,11 +70,15 @@ def put_under_the_ledger(
     wallets.funding = funding
     if wallets.live is not None:
         wallets.live.funding = funding
+    rebalancer = _rebalancer(wallets, desk, clock)
+    wallets.rebalancer = rebalancer
     wallets.duties = Duties(
         wallets,
         desk,
         Orphans(desk, settings.ledger.orphan_orders),
         CommandBox(local_file(config)),
+        rebalancer,
+        Locks(wallets, wallets.protections(), config),
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
@@ -82,6 +92,15 @@ def put_under_the_ledger(
         for order in trade.open_orders:
             watch.follow_known(order)
     wallets.show_believed()
+
+
+def _rebalancer(wallets: GuardedWallets, desk: OrderDesk, clock: Clock) -> LiveRebalancer:
+    config, ledger = wallets._config, desk.ledger
+    path, account, bot = local_file(config), ledger.account, ledger.bot
+    log = AttemptLog(AttemptStore(path, account), account, bot, clock)
+    views = RebalanceViews(path, account, bot, clock)
+    watch = Watch(wallets, views, clock, config["stake_currency"])
+    return LiveRebalancer(wallets, log, desk, watch, clock, config)
 
 
 def _ledger(

@@ -51,7 +51,7 @@ def _shape(
         amount=amount,
         position_amount=position,
         price=to_decimal(rate),
-        stoploss=_way_to_the_stop(wallets, trade, to_decimal(rate)),
+        stoploss=way_to_the_stop(wallets, trade, to_decimal(rate)),
         is_short=bool(trade.is_short),
         freqtrade_rest_min=_freqtrade_rest_min(wallets, trade, rate),
     )
@@ -63,7 +63,7 @@ def _shape(
     return -to_float(rules.precision.nudged(shaped) * position_stake / position), tag
 
 
-def _way_to_the_stop(wallets: GuardedWallets, trade: Any, price: Decimal) -> Decimal:
+def way_to_the_stop(wallets: GuardedWallets, trade: Any, price: Decimal) -> Decimal:
     """How far the price may fall from here, as a negative ratio.
 
     After a rise the trade's own stop is further away than the strategy's stop-loss says.

@@ -31,6 +31,7 @@ from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.duties import Duties
     from freqtrade_balance_guard.integration.funding import Funding
     from freqtrade_balance_guard.integration.live_balances import LiveBalances
+    from freqtrade_balance_guard.integration.rebalancer import Rebalancer, SoldLately
     from freqtrade_balance_guard.limits.rejections import Rejections
 
 
@@ -55,6 +57,8 @@ class GuardedWallets(Wallets):
     # Live and in dry-run: what the ledger is told and asked.
     funding: "Funding | None" = None
     duties: "Duties | None" = None
+    # Where stuck stake is freed, and what was sold for it is not bought back.
+    rebalancer: "Rebalancer | None" = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -156,6 +160,12 @@ class GuardedWallets(Wallets):
         """Free stake currency above the floor, whatever share of it freqtrade may trade with."""
         return self._free(self._stake_currency) - self.floor()
 
+    @exact
+    def vouched_stake(self) -> Decimal:
+        """The same, of which seen and expected balance both vouch where there is a book."""
+        vouched = self._vouched_for()
+        return self.spendable_stake() if vouched is None else vouched
+
     def _freqtrade_available(self) -> Decimal:
         return to_decimal(super().get_available_stake_amount())
 
@@ -212,6 +222,8 @@ class GuardedWallets(Wallets):
         """What makes any entry on ``pair`` vain at the moment, whatever its size."""
         if self.funding is not None and (refused := self.funding.refusal()) is not None:
             return refused
+        if self.rebalancer is not None and (sold := self.rebalancer.refusal(pair)) is not None:
+            return sold
         if self.live is not None and self.live.is_unreadable:
             failure = self.live.book.failure
             reason = failure.reason if failure else "the answer is not believed yet"
@@ -304,10 +316,28 @@ class GuardedWallets(Wallets):
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""
         return to_decimal(self._guarded_strategy.stoploss if self._guarded_strategy else 0)
 
-    def exchange_minimum_stake(self, pair: str, price: float, leverage: float) -> float | None:
-        """freqtrade's own minimum for ``pair`` with the strategy's stop-loss, in stake currency."""
-        stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
+    def exchange_minimum_stake(
+        self, pair: str, price: float, leverage: float, stoploss: float | None = None
+    ) -> float | None:
+        """freqtrade's own minimum for ``pair`` in stake currency.
+
+        :param stoploss: a negative ratio; None: the strategy's own
+        """
+        if stoploss is None:
+            stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
         return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
+
+    def sold_lately(self) -> "SoldLately | None":
+        """What a rebalance has sold, while its cooldown lasts and that is known."""
+        try:
+            return self.rebalancer.sold_lately() if self.rebalancer is not None else None
+        except AttemptsUnavailable:
+            return None
+
+    def protections(self) -> list[dict[str, Any]]:
+        """The strategy's own protections."""
+        found = getattr(self._guarded_strategy, "protections", None)
+        return list(found) if found else []
 
     def denied(self, pair: str, refusal: Denied) -> Denied:
         """State a refusal and hand it back."""

@@ -23,6 +23,7 @@ class DenialCode(StrEnum):
     MINIMUM_REJECTED = "minimum_rejected"
     FUNDS_REJECTED = "funds_rejected"
     RESERVED_BY_OTHERS = "reserved_by_others"
+    REBALANCE_COOLDOWN = "rebalance_cooldown"
     ORDER_UNRESOLVED = "order_unresolved"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     SELF_CHECK_FAILED = "self_check_failed"

@@ -1,7 +1,8 @@
 """Frees stake when it is stuck: when, what, at most how often. Pure, and without freqtrade.
 
 ``policy`` says whether, ``plan`` says what, ``attempts`` remembers, ``waiting`` counts the time
-in between, ``early_warning`` looks ahead. Nobody calls them yet. Once per loop it will be:
+in between, ``early_warning`` looks ahead, ``words`` says it. Once per loop
+``integration.live_rebalance`` (``candle_rebalance`` in a backtest) does this:
 
     log.keep_time(cooldown)                              # a crash must not start the cooldown anew
     answer = decide(picture())                           # nothing is read for it

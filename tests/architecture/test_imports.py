@@ -41,7 +41,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Told, never asked.
     "monitoring": BASE | {"settings"},
     # Reports on what bots have stored.
-    "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage"},
+    "console": BASE
+    | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},
     # The opponent is alone.
     "sandbox": set(),

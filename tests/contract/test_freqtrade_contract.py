@@ -35,9 +35,12 @@ def source(function):
 def test_nothing_that_we_rely_on_differs():
     assert contract.differences(live=True) == []
     assert contract.differences(live=False) == []
+    assert contract.differences(live=False, backtest=True) == []
 
 
-@pytest.mark.parametrize("relied", contract.COMMON + contract.LIVE, ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "relied", contract.COMMON + contract.LIVE + contract.BACKTEST, ids=lambda row: row.name
+)
 def test_each_row_names_a_function_its_parameters_and_a_reason(relied):
     function = importlib.import_module(relied.module)
     for part in relied.name.split("."):
@@ -130,3 +133,19 @@ def test_the_wallets_are_set_before_the_strategy_starts():
         text = source(function)
         assert text.index("strategy.wallets") < text.index(last)
     assert "bot_start" in source(IStrategy.ft_bot_start)
+
+
+def test_a_backtest_comes_to_each_trade_where_a_sale_can_be_put_in():
+    assert "self.time_pair_generator(" in source(Backtesting.backtest)
+    assert "self._check_trade_exit(trade, row, current_time)" in source(Backtesting.backtest_loop)
+    assert "self.strategy.should_exit(" in source(Backtesting._check_trade_exit)
+    assert "_adjust_trade_position_internal" in source(Backtesting._check_adjust_trade_for_candle)
+
+
+def test_the_bot_exits_positions_once_per_loop_and_sells_what_should_exit_lists():
+    assert source(FreqtradeBot.process).count("self.exit_positions(") == 1
+    assert "for should_exit in exits" in source(FreqtradeBot._check_and_execute_exit)
+    assert "_check_and_execute_exit" in source(FreqtradeBot.handle_trade)
+    assert "_adjust_trade_position_internal" in source(
+        FreqtradeBot.check_and_call_adjust_trade_position
+    )

@@ -8,18 +8,18 @@ from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from freqtrade_balance_guard.integration import runtime
+from freqtrade_balance_guard.integration.locks import BELOW_THRESHOLD, STOP_MINUTES
 
 
 logger = logging.getLogger(__name__)
 
-# Constant on purpose: freqtrade tells locks apart by their whole reason. The numbers are logged.
-REASON = "available stake is below min_balance_threshold"
-
 
 class MinimumBalance(IProtection):
-    """Locks all pairs for ``stop_duration`` once available stake is below the threshold.
+    """Locks all pairs while available stake is below the threshold.
 
-    freqtrade asks its protections when a trade closes. Without a running guard it locks nothing.
+    In live and dry-run the lock is set, renewed and lifted in every loop, whether this protection
+    is named or not (``locks.Locks``); naming it says for how long (``stop_duration``). This class
+    is what freqtrade asks when a trade closes. Without a running guard it locks nothing.
     """
 
     has_global_stop = True
@@ -27,12 +27,14 @@ class MinimumBalance(IProtection):
 
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
-        # A trade that closes in an hour decides anew; until then a few candles are long enough.
+        # The next loop decides anew; until then a few minutes are long enough.
         if not {"stop_duration", "stop_duration_candles", "unlock_at"} & protection_config.keys():
-            self._stop_duration = 5
+            self._stop_duration = STOP_MINUTES
 
     def short_desc(self) -> str:
-        return f"{self.name} - No entries {self.unlock_reason_time_element} while {REASON}."
+        return (
+            f"{self.name} - No entries {self.unlock_reason_time_element} while {BELOW_THRESHOLD}."
+        )
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float
@@ -46,9 +48,11 @@ class MinimumBalance(IProtection):
         available = wallets.available()
         if available >= threshold:
             return None
-        self.log_once(f"{REASON}: {available} < {threshold}", logger.info)
+        self.log_once(f"{BELOW_THRESHOLD}: {available} < {threshold}", logger.info)
         return ProtectionReturn(
-            lock=True, until=date_now + timedelta(minutes=self._stop_duration), reason=REASON
+            lock=True,
+            until=date_now + timedelta(minutes=self._stop_duration),
+            reason=BELOW_THRESHOLD,
         )
 
     def stop_per_pair(

@@ -1,0 +1,140 @@
+"""Locks that follow the balance in every loop: freqtrade asks its protections only after a sale.
+
+They show in /locks and in FreqUI. They are no more than the visible side: entries are refused by
+the guard itself, with or without them (somebody may /unlock).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.exchange import timeframe_to_minutes
+from freqtrade.persistence import PairLocks
+from freqtrade.persistence.models import PairLock
+
+from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+
+logger = logging.getLogger("freqtrade_balance_guard")
+
+# Constant on purpose: freqtrade tells locks apart by their whole reason. The numbers are logged.
+BELOW_THRESHOLD = "available stake is below min_balance_threshold"
+SOLD = "sold by the emergency rebalance"
+ALL = "*"
+STOP_MINUTES = 5
+# A lock is renewed so long before it ends, in minutes.
+RENEW_MINUTES = 1
+
+
+class Locks:
+    """Of one bot, or of one backtest.
+
+    :param protections: the strategy's own; ours need not be among them
+    """
+
+    def __init__(
+        self,
+        wallets: "GuardedWallets",
+        protections: Sequence[Mapping[str, Any]],
+        config: Mapping[str, Any],
+    ) -> None:
+        self._wallets = wallets
+        named = {str(one.get("method")): one for one in protections}
+        self._minutes = _minutes(named.get("MinimumBalance", {}), config)
+        self._locks_all = bool(named.get("RebalanceCooldown", {}).get("lock_all", False))
+        # What earlier runs have left in freqtrade's database is looked at once.
+        self._is_locked: bool | None = None
+        self._until: datetime | None = None
+        self._locked_attempt: int | None = None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether all pairs are locked for want of stake."""
+        return bool(self._is_locked)
+
+    def keep(self, now: datetime) -> None:
+        """Set, renew and lift what is due. ``now``: candle time in a backtest."""
+        self._keep_threshold(now)
+        self._keep_sold(now)
+
+    # While available is below the threshold
+
+    def _keep_threshold(self, now: datetime) -> None:
+        wallets = self._wallets
+        guard = wallets.guard
+        if guard is None or (wallets.live is not None and wallets.live.is_unreadable):
+            return  # nothing is known, so nothing is to be said
+        threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
+        if self._is_locked is None:
+            self._is_locked = bool(_locks_for(BELOW_THRESHOLD, ALL, now))
+        available = wallets.available()
+        if available >= threshold:
+            if self._is_locked:
+                _lift(BELOW_THRESHOLD, now)
+                self._is_locked, self._until = False, None
+                self._say("All pairs are unlocked: %s available.", format_amount(available))
+            return
+        if self._until is not None and now < self._until - timedelta(minutes=RENEW_MINUTES):
+            return
+        if not self._is_locked:
+            self._say(
+                "All pairs are locked: %s is available, below min_balance_threshold %s.",
+                format_amount(available),
+                format_amount(threshold),
+            )
+        self._is_locked = True
+        self._until = now + timedelta(minutes=self._minutes)
+        lock = PairLocks.lock_pair(ALL, self._until, BELOW_THRESHOLD, now=now)
+        # Rounded up to the candle, which may be a day.
+        self._until = max(self._until, lock.lock_end_time_utc)
+
+    # What a rebalance has sold
+
+    def _keep_sold(self, now: datetime) -> None:
+        rebalancer = self._wallets.rebalancer
+        if rebalancer is None:
+            return
+        try:
+            last = rebalancer.log.last()
+            if last is None or last.id == self._locked_attempt or last.ended_at is None:
+                return
+            sold = rebalancer.sold_lately()
+        except AttemptsUnavailable:
+            return
+        self._locked_attempt = last.id
+        if sold is None:
+            return
+        until = now + timedelta(seconds=sold.seconds_left)
+        for pair in (ALL,) if self._locks_all else sold.pairs:
+            if not _locks_for(SOLD, pair, now):
+                PairLocks.lock_pair(pair, until, SOLD, now=now)
+
+    def _say(self, text: str, *values: str) -> None:
+        if PairLocks.use_db:  # a backtest says nothing
+            logger.warning(text, *values)
+
+
+def _minutes(protection: Mapping[str, Any], config: Mapping[str, Any]) -> int:
+    """As freqtrade reads it; a lock that is renewed needs no more than a few minutes."""
+    if "stop_duration_candles" in protection:
+        candle = timeframe_to_minutes(str(config["timeframe"]))
+        return int(protection["stop_duration_candles"]) * candle
+    return int(protection.get("stop_duration", STOP_MINUTES))
+
+
+def _locks_for(reason: str, pair: str, now: datetime) -> list[PairLock]:
+    return [lock for lock in PairLocks.get_pair_locks(pair, now) if lock.reason == reason]
+
+
+def _lift(reason: str, now: datetime) -> None:
+    # freqtrade's own unlock_reason takes real time also in a backtest, and finds nothing there.
+    for lock in _locks_for(reason, ALL, now):
+        lock.active = False
+    if PairLocks.use_db:
+        PairLock.session.commit()
