@@ -38,7 +38,7 @@ from freqtrade_balance_guard.demo.strategy import (
 
 Way = Literal["plain", "launcher", "mixin"]
 
-RUNNING = r"Changing state.* to: RUNNING"
+RUNNING = r"Changing state.* to: (RUNNING|PAUSED)"
 _POLL = 0.05  # seconds between two looks at the log
 _CLOCK = SystemClock()
 

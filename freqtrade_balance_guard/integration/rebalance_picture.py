@@ -51,12 +51,17 @@ def limits_of(wallets: "GuardedWallets") -> RebalanceLimits:
 
 
 @exact
-def capital_of(wallets: "GuardedWallets", config: dict[str, Any]) -> Capital:
-    """What is free, and how much of it freqtrade would put to work."""
+def capital_of(wallets: "GuardedWallets", config: dict[str, Any], *, is_fresh: bool) -> Capital:
+    """What is free, and how much of it freqtrade would put to work.
+
+    :param is_fresh: the balance was just read: only what this answer vouches for counts. An older
+        answer may lack what own orders did since, and nothing is sold because of it.
+    """
+    funds = wallets.vouched_stake() if is_fresh else wallets.spendable_stake()
     tied_up = to_decimal(Trade.total_open_trades_stakes())
     room = to_decimal(wallets.get_total_stake_amount()) - tied_up
     ratio = ONE if "available_capital" in config else to_decimal(config["tradable_balance_ratio"])
-    return Capital(wallets.vouched_stake(), room, ratio, _held(Trade.get_open_trades()))
+    return Capital(funds, room, ratio, _held(Trade.get_open_trades()))
 
 
 def _held(trades: list[Any]) -> Decimal:

@@ -68,7 +68,7 @@ class Rebalancer:
         if not limits.is_enabled:
             return True
         enough = min(limits.enough_stake, limits.target_stake * NEAR_ENOUGH)
-        return capital_of(self._wallets, self._config).available >= enough
+        return capital_of(self._wallets, self._config, is_fresh=False).available >= enough
 
     def picture(
         self, limits: RebalanceLimits, sight: Sight, rate_of: Rate, *, is_asked: bool = False
@@ -83,7 +83,7 @@ class Rebalancer:
         return Picture(
             currency=self.currency,
             limits=limits,
-            capital=capital_of(self._wallets, self._config),
+            capital=capital_of(self._wallets, self._config, is_fresh=sight.is_fresh),
             positions=positions_of(self._wallets, rate_of),
             since_trade=since_trade,
             since_attempt=since_attempt,

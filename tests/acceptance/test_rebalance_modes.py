@@ -68,9 +68,12 @@ def in_a_backtest(folder, script):
 
 
 def decisions(orders):
-    """What was bought and sold, and for what reason; amounts in base currency."""
+    """What was bought and sold, and why; amounts in base currency.
+
+    A simulated purchase pays no fee from the stake, so up to two percent less is missing there.
+    """
     return {
-        (pair, side, tag if side == "sell" else None): pytest.approx(amount, rel=0.01)
+        (pair, side, tag if side == "sell" else None): pytest.approx(amount, rel=0.02)
         for pair, side, tag, amount in orders
     }
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from freqtrade_balance_guard.demo.bot import BotSettings
 from freqtrade_balance_guard.demo.strategy import StrategyPlan
+from freqtrade_balance_guard.monitoring.rebalance_view import read_views
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 from freqtrade_balance_guard.rebalance.attempt_store import read_attempts
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
@@ -98,6 +99,12 @@ def console(rehearsed: Rehearsal, *words: str) -> subprocess.CompletedProcess[st
     )
 
 
+def preview(rehearsed: Rehearsal) -> dict[str, Any]:
+    """What the bot itself says that it would do, and why not."""
+    views = read_views(rehearsed.bot.user_dir / "balance_guard.sqlite", "kraken")
+    return views[0].view if views else {"reasons": []}
+
+
 @contextmanager
 def stuck(
     folder: Path,
@@ -173,7 +180,9 @@ def _write_candles(folder: Path, minutes: int) -> None:
     dates = pd.date_range(START_OF_CANDLES, periods=minutes, freq="1min")
     for market in markets():
         price = float(market["price"])
-        columns = dict.fromkeys(("open", "high", "low", "close"), price)
+        # freqtrade reads the tick from the candles: they need as many decimals as the market has.
+        spread = {"high": round(price * 1.0001, 5), "low": round(price * 0.9999, 5)}
+        columns = {"open": price, **spread, "close": price}
         frame = pd.DataFrame({"date": dates, **columns, "volume": 5.0})
         name = f"{str(market['symbol']).replace('/', '_')}-1m.feather"
         frame.to_feather(folder / name, compression="lz4")

@@ -1,0 +1,238 @@
+"""A real bot on the sandbox whose stake is stuck: one attempt per cooldown, also over kills."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.rebalance.attempt import MAY_BE_SOLD
+from freqtrade_balance_guard.sandbox import Sandbox
+from tests.support.balances import GUARDED, bot_on, figure
+from tests.support.fleet import fleet, shared_account
+from tests.support.stuck import (
+    ADA,
+    HELD,
+    LTC,
+    PAIRS,
+    PLAN,
+    attempts,
+    console,
+    guard,
+    locks,
+    markets,
+    preview,
+    small_account,
+    stuck,
+)
+
+
+pytestmark = pytest.mark.acceptance
+
+SOLD = "sold by the emergency rebalance"
+MORE = {
+    "stake_amount": 10,
+    "max_open_trades": 4,
+    "plan": PLAN,
+    "config": {"tradable_balance_ratio": 1.0},
+}
+KILLED = """
+
+import os
+import signal
+
+from freqtrade_balance_guard.integration.selling import current_sale
+from freqtrade_balance_guard.orders import milestones
+
+
+def die(milestone):
+    if current_sale.get() is not None and milestone == "@MILESTONE@":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+milestones.watcher = die
+"""
+
+
+def take_the_rest(rehearsed):
+    """The user takes out what the rebalance has freed: the shortage is there again."""
+    free = Decimal(str(rehearsed.free())).quantize(Decimal("0.01"))
+    rehearsed.exchange.withdraw("main", "USDT", free - 2)
+
+
+@pytest.mark.parametrize("way", GUARDED)
+def test_stuck_at_2_86_one_attempt_reaches_the_target_and_then_none_in_the_cooldown(tmp_path, way):
+    with stuck(tmp_path, way=way) as rehearsed:
+        assert round(rehearsed.free(), 2) == 2.86
+        rehearsed.wait_orders("sell", 1)
+        rehearsed.bot.wait_loops(3)
+        (attempt,) = attempts(rehearsed)
+        reached = rehearsed.free()
+        assert 9.9 <= reached <= 10.2
+        assert all(float(order["cost"]) >= 2 for order in rehearsed.orders("sell"))
+        assert not rehearsed.refused_orders()
+        take_the_rest(rehearsed)
+        # Long enough for the withdrawal to be believed, and for an hour of ten seconds.
+        rehearsed.bot.wait_loops(25)
+        assert [one.id for one in attempts(rehearsed)] == [attempt.id]
+        assert len(rehearsed.orders("sell")) == 1
+        shown = preview(rehearsed)
+        assert shown["reasons"][0]["code"] == "cooldown"
+        assert float(shown["available"]) < 5
+    figure("stuck at 2.86, available after one attempt", {way: reached})
+
+
+@pytest.mark.parametrize("milestone", ["checked", "sent", "answered", "bound"])
+def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_path, milestone):
+    kill = KILLED.replace("@MILESTONE@", milestone)
+    with Sandbox.start(small_account()) as sandbox:
+        with bot_on(sandbox, tmp_path, "launcher", guard=guard(), extra=kill, **MORE) as first:
+            first.wait_bought(3)
+            assert first.bot._running_process().wait(timeout=60) == -9
+            (attempt,) = attempts(first)
+            assert attempt.ended_at is None
+        with bot_on(sandbox, tmp_path, "launcher", guard=guard(), **MORE) as second:
+            second.bot.wait_for("the bot was interrupted in it", 60)
+            if second.orders("sell"):
+                take_the_rest(second)
+            second.bot.wait_loops(20)
+            (ended,) = attempts(second)
+            assert ended.ended_at is not None and ended.id == attempt.id
+            (sale,) = ended.sales
+            # Before it was sent nothing was sold; afterwards it was, once.
+            was_sent = milestone in ("answered", "bound")
+            assert len(second.orders("sell")) == int(was_sent)
+            assert sale.outcome == ("filled" if was_sent else "unknown")
+            assert sale.outcome in MAY_BE_SOLD and locks(second, SOLD) == {ADA}
+            second.signal(ADA, times=9)
+            second.bot.wait_loops(4)
+            assert len(second.orders("buy")) == 3
+            assert not second.exchange.audit()["findings"]
+
+
+# Each condition alone
+
+
+def reasons(rehearsed, code):
+    """Wait until the bot itself says so, and look that nothing was sold."""
+    rehearsed.bot.wait_until(
+        lambda: code in [one["code"] for one in preview(rehearsed)["reasons"]], 60, code
+    )
+    rehearsed.bot.wait_loops(3)
+    assert attempts(rehearsed) == []
+    assert not rehearsed.orders("sell")
+    (sentence,) = {o["sentence"] for o in preview(rehearsed)["reasons"] if o["code"] == code}
+    figure("no rebalance", {code: sentence})
+
+
+def test_a_stake_of_5_0_is_enough(tmp_path):
+    with stuck(tmp_path, scenario=small_account("35.12")) as rehearsed:
+        assert 5 <= rehearsed.free() < 5.01
+        reasons(rehearsed, "enough_stake")
+
+
+def test_59_minutes_are_not_an_hour(tmp_path):
+    settings = guard(rebalance={"min_hours_without_trade": 1})
+    with stuck(tmp_path, settings=settings) as rehearsed:
+        reasons(rehearsed, "traded_recently")
+
+
+def test_disabled_nothing_is_sold(tmp_path):
+    with stuck(tmp_path, settings=guard(rebalance={"enabled": False})) as rehearsed:
+        reasons(rehearsed, "disabled")
+
+
+def test_paused_nothing_is_sold(tmp_path):
+    patient = guard(rebalance={"min_hours_without_trade": 1})
+    with Sandbox.start(small_account()) as sandbox:
+        with bot_on(sandbox, tmp_path, "launcher", guard=patient, **MORE) as first:
+            first.wait_bought(3)
+        paused = {"tradable_balance_ratio": 1.0, "initial_state": "paused"}
+        with bot_on(
+            sandbox, tmp_path, "launcher", guard=guard(), **{**MORE, "config": paused}
+        ) as second:
+            reasons(second, "not_running")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"kind": "balance_empty"}, "balance_unreadable"),
+        ({"kind": "html", "endpoint": "BalanceEx"}, "balance_unreadable"),
+        ({"kind": "http_status", "endpoint": "BalanceEx", "status": 502}, "balance_unreadable"),
+        ({"kind": "balance_factor", "factor": "3"}, "balance_unconfirmed"),
+    ],
+    ids=["empty", "a web page", "502", "too much"],
+)
+def test_a_balance_that_is_not_believed_sells_nothing(tmp_path, fault, code):
+    settings = guard(post_trade_refresh_window=30, rebalance={"min_hours_without_trade": 0.001})
+    with stuck(tmp_path, settings=settings) as rehearsed:
+        rehearsed.exchange.fault(**fault)
+        reasons(rehearsed, code)
+
+
+def test_an_order_in_flight_sells_nothing(tmp_path):
+    settings = guard(min_balance_threshold=0, min_order_size=2)
+    with stuck(tmp_path, settings=settings) as rehearsed:
+        rehearsed.exchange.fault("lost_reply", how="drop")
+        rehearsed.exchange.fault("timeout", endpoint="OpenOrders")
+        rehearsed.exchange.fault("timeout", endpoint="ClosedOrders")
+        rehearsed.signal(LTC)
+        reasons(rehearsed, "order_in_flight")
+
+
+# Two bots on one account
+
+
+def test_two_bots_on_one_account_sell_only_their_own_and_only_what_they_need(tmp_path):
+    on = shared_account(2, "70", markets=markets())
+    pairs = [[ADA, LTC], [HELD[1], HELD[2]]]
+    plans = [replace_plan(own) for own in pairs]
+    settings = guard(rebalance={"enough_stake": 12, "target_stake": 16})
+    with fleet(
+        tmp_path,
+        2,
+        on=on,
+        ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}",
+        plans=plans,
+        pairs=pairs,
+        guard=settings,
+        stake_amount=15,
+        max_open_trades=2,
+        config={"tradable_balance_ratio": 1.0},
+    ) as bots:
+        for number, own in enumerate(pairs):
+            bots.bots[number].wait_until(
+                lambda n=number: len(bots.orders_of(n, "sell")) >= 1, 60, "a sale of each"
+            )
+            assert {order["pair"] for order in bots.orders_of(number)} == set(own)
+        for bot in bots.bots:
+            bot.wait_loops(6)
+        sold = [bots.orders_of(number, "sell") for number in range(2)]
+        figure("two bots short at once, sold", {
+            str(number): [(o["pair"], round(float(o["cost"]), 2)) for o in orders]
+            for number, orders in enumerate(sold)
+        })  # fmt: skip
+        for number, orders in enumerate(sold):
+            assert {order["pair"] for order in orders} <= set(pairs[number])
+            # From about 10 to 16, and a hair for slippage and fee.
+            assert sum(float(order["cost"]) for order in orders) <= 6.5
+        assert not bots.refused()
+        assert not bots.unknown()
+
+
+def replace_plan(pairs):
+    return replace(PLAN, signals=dict.fromkeys(pairs, 1), stakes=dict.fromkeys(pairs, 15.0))
+
+
+def test_the_protection_that_locks_all_is_named_in_the_strategy(tmp_path):
+    extra = "\n\nRehearsal.protections = [{'method': 'RebalanceCooldown', 'lock_all': True}]\n"
+    with stuck(tmp_path, extra=extra) as rehearsed:
+        rehearsed.wait_orders("sell", 1)
+        rehearsed.bot.wait_loops(3)
+        assert locks(rehearsed, SOLD) == {"*"}
+        assert rehearsed.bot.lines("Using resolved protection RebalanceCooldown")
+        rehearsed.signal(*PAIRS, times=9)
+        rehearsed.bot.wait_loops(4)
+        assert len(rehearsed.orders("buy")) == 3
+        shown = console(rehearsed, "explain", LTC)
+        assert SOLD in shown.stdout
