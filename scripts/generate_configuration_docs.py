@@ -49,7 +49,7 @@ DEFAULTS = {
 TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("", "The section `balance_guard`", GuardSettings, IN_EFFECT),
     ("tiers[].", "One tier", TierSettings, IN_EFFECT_IN_A_TIER),
-    ("rebalance.", "`rebalance`", RebalanceSettings, frozenset()),
+    ("rebalance.", "`rebalance`", RebalanceSettings, frozenset(RebalanceSettings.model_fields)),
     ("ledger.", "`ledger`", LedgerSettings, frozenset(LedgerSettings.model_fields)),
     ("venues.*.", "One venue", VenueSettings, frozenset()),
     ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset()),
