@@ -1,7 +1,6 @@
 """A real bot on the sandbox whose stake is stuck: one attempt per cooldown, also over kills."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 

@@ -41,8 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Told, never asked.
     "monitoring": BASE | {"settings"},
     # Reports on what bots have stored.
-    "console": BASE
-    | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
+    "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},
     # The opponent is alone.
     "sandbox": set(),
