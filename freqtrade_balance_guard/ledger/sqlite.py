@@ -260,7 +260,9 @@ def _move(db: Cursor, step: Step, stamp: Stamp) -> MoveResult:
     learned = (after.order_id, received, step.received_currency, step.why)
     written = db.execute(ADD_HISTORY, (*line, after.state.value, held, committed, *learned))
     if after.known_at == PENDING:
-        after = after._replace(known_at=written.lastrowid)
+        state, order_id, visible = after.state, after.order_id, after.visible_from
+        known_at = written.lastrowid
+        after = after.changed(state, after.held, after.committed, order_id, known_at, visible)
     row = (after.state.value, held, committed, after.order_id, after.known_at)
     place = settled(after)
     if after.visible_from == before.visible_from and place == settled(before):
