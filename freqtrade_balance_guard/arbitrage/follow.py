@@ -62,7 +62,7 @@ class Follower:
         except Exception as error:
             logger.warning(
                 "The reply to an order of %s on %s is lost (%s: %s); it will be asked for.",
-                *(leg.order.pair, venue.name, type(error).__name__, error),
+                *(leg.order.pair, venue.name, type(error).__name__, str(error)[:200]),
             )
         else:
             leg.learn(told)

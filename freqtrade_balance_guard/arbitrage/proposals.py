@@ -1,6 +1,6 @@
 """From an opportunity to two orders: asks both markets and both balances, each at the same time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
@@ -30,7 +30,7 @@ class Proposals:
         try:
             first, second = parts.queues.together(markets)
         except Exception as error:
-            return PairDenied(PairRefusal.MARKET_UNREADABLE, f"{type(error).__name__}: {error}")
+            return PairDenied(PairRefusal.MARKET_UNREADABLE, _told(error))
         plan = make_plan(
             opportunity, (first, second), parts.rates, parts.settings.max_slippage_percent
         )
@@ -73,10 +73,16 @@ class Proposals:
         except LedgerUnavailable:
             raise
         except Exception as error:
-            return PairDenied(PairRefusal.BALANCE_UNREADABLE, f"{type(error).__name__}: {error}")
-        found: list[Funds | None] = []
-        for order in orders:
-            currency = order.terms.locks.currency
-            # A currency that is not named is not there.
-            found.append(read[order.account].get(currency, Funds(ZERO, ZERO)))
-        return found
+            return PairDenied(PairRefusal.BALANCE_UNREADABLE, _told(error))
+        return [_of(read[order.account], order.terms.locks.currency) for order in orders]
+
+
+def _of(read: Mapping[str, Funds], currency: str) -> Funds:
+    """A currency that an account does not name is not there."""
+    mark = next((funds.mark for funds in read.values()), 0)
+    return read.get(currency, Funds(ZERO, ZERO, mark))
+
+
+def _told(error: Exception) -> str:
+    """ccxt's errors may hold a whole page."""
+    return f"{type(error).__name__}: {str(error)[:200]}"

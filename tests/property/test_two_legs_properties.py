@@ -93,6 +93,7 @@ def test_whatever_happens_value_is_conserved_and_every_plan_ends(
         for venue in world.venues:
             # Covers what is late, and then not listed for one look.
             venue.late_seconds = 5.0
+            venue.same_key_as = "here" if same_key else ""
         try:
             for amount, kill in tried:
                 milestones.watcher = killer(kill)

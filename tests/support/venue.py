@@ -74,6 +74,7 @@ class ScriptedVenue:
     market: MarketRules | None = None
     late_seconds: float = 2.0
     same_key_as: str = ""
+    name_of_ids: str = ""
     depth: Decimal = Decimal(1000)
     orders: dict[str, Kept] = field(default_factory=dict)
     on_the_way: list[tuple[float, LegOrder, Fate]] = field(default_factory=list)
@@ -83,14 +84,14 @@ class ScriptedVenue:
 
     @property
     def account(self) -> str:
-        return f"account of {self.same_key_as or self.name}"
+        return f"account of {self.name}"
 
     @property
     def queue(self) -> str:
         return f"key of {self.same_key_as or self.name}"
 
     def new_id(self) -> str:
-        return f"{self.name}-{next(self._numbers)}"
+        return f"{self.name_of_ids or self.name}-{next(self._numbers)}"
 
     def rules(self, pair: str) -> MarketRules:
         default = MarketRules(Decimal("0.01"), Decimal("0.01"), Decimal("0.01"), ONE, self.fee)

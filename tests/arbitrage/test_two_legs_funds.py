@@ -1,0 +1,123 @@
+"""What may be spent on a venue: a balance that lags, one that is none, and other bots."""
+
+from decimal import Decimal
+
+import pytest
+
+from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable, VenuePurse
+from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Reserved
+from freqtrade_balance_guard.money import ZERO
+from tests.support.ledger import postgres_server, server_folder
+from tests.support.pairs import World
+from tests.support.venue import FILLS, REFUSED, Fate
+
+
+D = Decimal
+
+
+def lagging(world):
+    """The balances of "here" stay what they were."""
+    stale = dict(world.here.money)
+    world.here.balances = lambda: stale
+
+
+def with_purse(world, settle_seconds):
+    purse = VenuePurse(world.here, world.ledger, world.clock, settle_seconds=settle_seconds)
+    world.executor._parts.funds["here"] = purse.read
+    return purse
+
+
+def test_a_balance_that_lags_behind_a_fill_is_not_spent_twice(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(150)})
+    with_purse(world, 30)
+    lagging(world)
+    assert world.go().state is PairState.HEDGED
+    denied = world.go()
+    assert (denied.code, denied.numbers["available"]) == ("insufficient_available", D("49.9"))
+
+
+def test_without_that_it_would_be(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(150)})
+    with_purse(world, 0)
+    lagging(world)
+    assert world.go().state is PairState.HEDGED
+    assert not hasattr(world.go(), "code"), "the ledger let it through: nothing but the lag is told"
+
+
+def test_after_the_time_to_settle_the_balance_counts_as_it_is(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(210)})
+    with_purse(world, 30)
+    assert world.go().state is PairState.HEDGED
+    assert world.go().code == "insufficient_available"
+    world.clock.advance(31)
+    assert world.go().state is PairState.HEDGED
+    world.check()
+
+
+def test_a_restart_knows_what_may_not_be_shown_yet(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(150)})
+    with_purse(world, 30)
+    lagging(world)
+    world.go()
+    world.start()
+    with_purse(world, 30)
+    assert world.go().code == "insufficient_available"
+
+
+@pytest.mark.parametrize("free", [D("NaN"), D("Infinity"), D(-1), 5.0, None])
+def test_a_number_that_is_none_is_no_balance(make, free):
+    world = make()
+    world.here.balances = lambda: {"USDT": free}
+    with pytest.raises(BalanceUnreadable):
+        with_purse(world, 30).read()
+    denied = world.go()
+    assert denied.code == "balance_unreadable" and world.rows() == []
+
+
+def test_a_floor_is_never_spent(make):
+    world = make()
+    purse = VenuePurse(world.here, world.ledger, world.clock, floors={"USDT": D(7)})
+    assert purse.read()["USDT"].floor == D(7)
+
+
+def test_what_another_bot_holds_is_said_to_be_its(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(150)})
+    other = ReservationLedger(
+        world.ledger.store, bot="other", account="x", process="p", clock=world.clock
+    )
+    request = Request(
+        *("theirs", "account of here", "COIN/USDT", "buy", "USDT", D(60), Funds(D(150), ZERO))
+    )
+    assert isinstance(other.reserve(request), Reserved)
+    denied = world.go()
+    assert (denied.code, denied.venue) == ("reserved_by_others", "here")
+    assert "other bots hold 60 USDT" in denied.sentence
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The address of a real server."""
+    with server_folder() as folder, postgres_server(folder) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "policy", "state"),
+    [
+        (FILLS, FILLS, "hold", PairState.HEDGED),
+        (REFUSED, FILLS, "unwind", PairState.UNHEDGED),
+        (Fate(lost=True), Fate(fills=D("0.4")), "complete", PairState.UNHEDGED),
+    ],
+)
+def test_the_same_on_postgresql(postgres, tmp_path, here, there, policy, state):
+    from freqtrade_balance_guard.ledger.opening import open_store
+
+    world = World(lambda: open_store(postgres), tmp_path, here=[here], there=[there], policy=policy)
+    for venue in world.venues:
+        venue.name_of_ids = f"{venue.name}-{policy}"
+    assert world.go().state is state
+    world.work(30)
+    assert world.executor.exposures() == []
+    assert world.ledger.unfinished() == []
+    world.close()
