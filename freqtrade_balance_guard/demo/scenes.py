@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from freqtrade_balance_guard.demo.balance_scenes import BALANCE_SCENES
+from freqtrade_balance_guard.demo.rebalance_scenes import STUCK
 from freqtrade_balance_guard.demo.scene import PriceMoves, RightSize, Scene, Step
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
 
@@ -114,7 +115,7 @@ FLOOR = Scene(
     right_size=RightSize(floor=Decimal(200), share=Decimal(60)),
 )
 
-SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR, *BALANCE_SCENES]
+SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR, *BALANCE_SCENES, STUCK]
 
 
 def chosen(names: str | None) -> list[Scene]:

@@ -124,8 +124,9 @@ def test_a_guarded_backtest_copies_no_trade_and_opens_no_database_more_than_plai
     assert counted["plain"][0] > 50
 
 
-def test_hyperopt_with_two_workers_and_our_protection(workspace):
-    workspace.write_config({"position_size_percent": 30})
+def test_hyperopt_with_two_workers_and_our_protections(workspace):
+    rebalance = {"enabled": True, "enough_stake": 400, "target_stake": 500}
+    workspace.write_config({"position_size_percent": 30, "rebalance": rebalance})
     for mixin in (True, False):
         workspace.write_strategy(
             "Clockwork",
@@ -134,7 +135,10 @@ def test_hyperopt_with_two_workers_and_our_protection(workspace):
             candles = IntParameter(1, 5, default=2, space="protection")
             @property
             def protections(self):
-                return [{"method": "MinimumBalance", "stop_duration_candles": self.candles.value}]
+                return [
+                    {"method": "MinimumBalance", "stop_duration_candles": self.candles.value},
+                    {"method": "RebalanceCooldown", "lock_all": self.candles.value > 2},
+                ]
             """,
         )
         done = workspace.run(
