@@ -39,8 +39,8 @@ def test_every_scene_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
 
 
-def test_all_scenes_together_take_less_than_three_minutes():
-    assert sum(scene.loops + SECONDS_PER_SCENE for scene in SCENES) < 180
+def test_all_scenes_together_take_less_than_three_and_a_half_minutes():
+    assert sum(scene.loops + SECONDS_PER_SCENE for scene in SCENES) < 200
 
 
 def test_the_unsellable_position_is_under_the_minimum_at_its_stop_and_the_other_is_not():
