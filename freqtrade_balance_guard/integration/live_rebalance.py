@@ -95,6 +95,9 @@ class LiveRebalancer(Rebalancer):
         if limits.is_enabled or is_asked:
             self._look_after_the_last(limits)
         is_due = self._watch.is_due()
+        if limits.is_enabled or is_asked or is_due:
+            # The book knows what the account's other bots did; freqtrade's table does not yet.
+            self._wallets.show_believed()
         if not (is_asked or is_due) and self.is_quiet(limits):
             self._watch.sample(bot)
             return False, ""
