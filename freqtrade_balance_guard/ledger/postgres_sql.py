@@ -176,10 +176,14 @@ YOUNGER = f"""
 SELECT r.bot, sum(r.held + r.committed) FROM {MADE}
     AND r.account = %s AND r.settled IN (0, 1) AND r.currency = %s AND h.event > %s GROUP BY r.bot
 """
+# The new lines first, then the row of each: the other way round it would read all that ever were.
 CHANGES = f"""
+WITH h AS MATERIALIZED (SELECT * FROM balance_guard.history WHERE event > %(after)s)
 SELECT {HISTORY_COLUMNS}, {", ".join(f"r.{name}" for name in COLUMNS.split(", "))}
-FROM balance_guard.history h JOIN {ROWS} r ON r.client_order_id = h.client_order_id
-WHERE h.event > %(after)s AND r.account = %(account)s AND r.state <> 'refused' ORDER BY h.event
+FROM h CROSS JOIN LATERAL (
+    SELECT * FROM {ROWS} one WHERE one.client_order_id = h.client_order_id OFFSET 0
+) r
+WHERE r.account = %(account)s AND r.state <> 'refused' ORDER BY h.event
 """
 LAST_EVENT = "SELECT coalesce(max(event), 0) FROM balance_guard.history"
 # What is held or used, of rows that this snapshot does not show.

@@ -3,6 +3,8 @@
 import json
 from decimal import Decimal
 
+import pytest
+
 from freqtrade_balance_guard.demo.strategy import Control
 from freqtrade_balance_guard.rebalance.attempt import Outcome, Reason
 from tests.support.stuck import ADA, HELD, LTC, XRP, attempts, console, guard, locks, stuck
@@ -76,6 +78,7 @@ Rehearsal.exit_profit_only = True
 """
 
 
+@pytest.mark.acceptance
 def test_a_veto_is_recorded_and_the_next_sale_goes_out_whatever_the_exit_settings_are(tmp_path):
     # Two whole positions are wanted.
     settings = guard(rebalance={"target_stake": 22})
@@ -91,6 +94,7 @@ def test_a_veto_is_recorded_and_the_next_sale_goes_out_whatever_the_exit_setting
         assert closed[XRP] == "emergency_rebalance"
 
 
+@pytest.mark.acceptance
 def test_the_threshold_locks_all_pairs_in_any_loop_and_a_deposit_lifts_the_lock(tmp_path):
     settings = guard(
         min_balance_threshold=5, balance_cache_duration=1, rebalance={"enabled": False}
