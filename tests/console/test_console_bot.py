@@ -11,6 +11,8 @@ from tests.support.balances import A, B, rehearsal, usdt
 from tests.support.ledger import order
 
 
+pytestmark = pytest.mark.acceptance
+
 D = Decimal
 
 

@@ -50,6 +50,7 @@ def sales(result):
     return sorted(found, key=lambda sale: sale[1])
 
 
+@pytest.mark.acceptance
 def test_an_hour_of_candles_has_one_attempt_per_cooldown_and_the_same_ones_again(sandbox, tmp_path):
     settings = guard(min_order_size=5, rebalance={"target_stake": 12, "order": "oldest"})
     runs = [

@@ -37,6 +37,7 @@ def test_a_backtest_makes_no_ledger_and_does_not_even_load_it(workspace, mixin):
     assert not list(workspace.folder.rglob("balance_guard*"))
 
 
+@pytest.mark.acceptance
 def test_a_dry_run_and_a_live_bot_in_one_folder_have_ledgers_and_accounts_of_their_own(tmp_path):
     plan = StrategyPlan({A: 1})
     with Sandbox.start(usdt("1000")) as sandbox:

@@ -53,6 +53,7 @@ def test_exits_go_out_while_the_balance_cannot_be_read_and_entries_wait(tmp_path
         assert rehearsed.costs()[2] == pytest.approx(rehearsed.costs()[0], rel=0.05)
 
 
+@pytest.mark.acceptance
 def test_the_balance_is_read_when_something_happened_and_not_because_a_pair_signals(tmp_path):
     plan = StrategyPlan(stakes=dict.fromkeys(PAIRS[1:], 0.5))
     with rehearsal(tmp_path, "launcher", plan=plan, max_open_trades=9) as rehearsed:
@@ -70,6 +71,7 @@ def test_the_balance_is_read_when_something_happened_and_not_because_a_pair_sign
         assert 1 <= rehearsed.balance_reads() <= len(rehearsed.bot.loops()) - before
 
 
+@pytest.mark.acceptance
 def test_a_minimum_raised_after_the_start_costs_one_refused_order(tmp_path):
     with rehearsal(tmp_path, "mixin", stake_amount=10, max_open_trades=2) as rehearsed:
         rehearsed.bot.wait_loops(1)

@@ -45,6 +45,7 @@ DONE = {
 }
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("policy", DONE)
 def test_what_cannot_be_asked_for_in_time_is_left_to_the_policy(tmp_path, policy):
     settings = {

@@ -41,6 +41,7 @@ def test_stuck_stake_is_freed_once_and_what_was_sold_is_not_bought_back(tmp_path
         assert status["last_rebalance"]["sales"][0]["outcome"] == "filled"
 
 
+@pytest.mark.acceptance
 def test_asked_for_it_waits_for_nothing_and_says_why_not(tmp_path):
     settings = guard(rebalance={"min_hours_without_trade": 5})
     with stuck(tmp_path, settings=settings) as rehearsed:
