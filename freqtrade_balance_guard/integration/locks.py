@@ -50,6 +50,7 @@ class Locks:
         self._locks_all = bool(named.get("RebalanceCooldown", {}).get("lock_all", False))
         # What earlier runs have left in freqtrade's database is looked at once.
         self._is_locked: bool | None = None
+        self._was_below = False
         self._until: datetime | None = None
         self._locked_attempt: int | None = None
 
@@ -74,11 +75,16 @@ class Locks:
         if self._is_locked is None:
             self._is_locked = bool(_locks_for(BELOW_THRESHOLD, ALL, now))
         available = wallets.available()
+        was_below, self._was_below = self._was_below, available < threshold
         if available >= threshold:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)
                 self._is_locked, self._until = False, None
                 self._say("All pairs are unlocked: %s available.", format_amount(available))
+            return
+        if not (was_below or self._is_locked):
+            # The first time each pair is told by itself why it gets no order; then the lock speaks
+            # for all. No money goes out meanwhile: the limit holds without the lock.
             return
         if self._until is not None and now < self._until - timedelta(minutes=RENEW_MINUTES):
             return
