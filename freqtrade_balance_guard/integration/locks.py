@@ -88,17 +88,17 @@ class Locks:
             return
         if self._until is not None and now < self._until - timedelta(minutes=RENEW_MINUTES):
             return
-        if not self._is_locked:
+        is_news, self._is_locked = not self._is_locked, True
+        self._until = now + timedelta(minutes=self._minutes)
+        lock = PairLocks.lock_pair(ALL, self._until, BELOW_THRESHOLD, now=now)
+        # Rounded up to the candle, which may be a day.
+        self._until = max(self._until, lock.lock_end_time_utc)
+        if is_news:
             self._say(
                 "All pairs are locked: %s is available, below min_balance_threshold %s.",
                 format_amount(available),
                 format_amount(threshold),
             )
-        self._is_locked = True
-        self._until = now + timedelta(minutes=self._minutes)
-        lock = PairLocks.lock_pair(ALL, self._until, BELOW_THRESHOLD, now=now)
-        # Rounded up to the candle, which may be a day.
-        self._until = max(self._until, lock.lock_end_time_utc)
 
     # What a rebalance has sold
 

@@ -43,7 +43,8 @@ def test_ten_signals_without_funds_cost_one_refresh_per_loop_with_an_old_cache(t
         rehearsed.bot.wait_loops(5)
         reads, calls = rehearsed.balance_reads(), rehearsed.private_calls()
     figure("no funds, cache of 0 s, reads in 5 loops", {way: reads})
-    assert 4 <= reads <= 6
+    # While all pairs are locked for want of stake it is looked for new money now and then.
+    assert 1 <= reads <= 6
     assert calls == 2 * reads
 
 
