@@ -40,7 +40,13 @@ def test_mixin_and_launcher_decide_alike_for_a_strategy_that_overrides_every_cal
     assert seen["mixin"] == seen["launcher"]
 
 
-@pytest.mark.parametrize("guard", [None, {"enabled": False}], ids=["no section", "disabled"])
+@pytest.mark.parametrize(
+    "guard",
+    [
+        pytest.param(None, id="no section"),
+        pytest.param({"enabled": False}, id="disabled", marks=pytest.mark.acceptance),
+    ],
+)
 def test_without_a_guard_the_same_orders_and_rows_as_plain(tmp_path, guard):
     seen = {}
     for way in ("plain", *GUARDED):
