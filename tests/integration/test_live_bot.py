@@ -148,7 +148,7 @@ Exchange.create_order = create_order
 """
 
 
-@pytest.mark.parametrize("way", GUARDED)
+@pytest.mark.parametrize("way", ["mixin", pytest.param("launcher", marks=pytest.mark.acceptance)])
 def test_a_freqtrade_that_differs_means_no_entry_while_exits_go_on(tmp_path, way):
     with Sandbox.start(scenario("1000")) as sandbox:
         first, second = all_pairs(sandbox, 2)

@@ -13,7 +13,9 @@ from freqtrade_balance_guard.ledger import Funds, Move, Moved, Reserved, Step
 from tests.support.ledger import order
 
 
-pytestmark = pytest.mark.parametrize("place", ["sqlite", "postgres"], indirect=True)
+# What PostgreSQL reads also depends on when it last cleaned up: counted where nothing else runs.
+KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.benchmark)]
+pytestmark = pytest.mark.parametrize("place", KINDS, indirect=True)
 
 
 def steps_of_sqlite(ledger, do):

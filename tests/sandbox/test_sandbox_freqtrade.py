@@ -95,7 +95,7 @@ class Bot:
 
     def stop(self) -> int:
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGTERM)
         return self._process.wait(20)
 
 
