@@ -20,8 +20,9 @@ from freqtrade_balance_guard.integration.contract import differences
 from freqtrade_balance_guard.integration.hooks import install_backtest_hooks, install_bot_hooks
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
+from freqtrade_balance_guard.integration.refusing import RefusingWallets
 from freqtrade_balance_guard.integration.sections import settings_of
-from freqtrade_balance_guard.integration.wallets import GuardedWallets, RefusingWallets
+from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.settings import GuardSettings

@@ -57,9 +57,13 @@ class ExitPatience:
 
     def waits(self) -> bool:
         """Whether the exchange would only refuse it again."""
-        if not self.rejections.exit_waits(self.pair, self.value, self.minimum, self.reason):
+        try:
+            if not self.rejections.exit_waits(self.pair, self.value, self.minimum, self.reason):
+                return False
+            self._look_for_a_lower_minimum()
+        except Exception:
+            logger.exception("Could not look at the exit of %s.", self.pair)
             return False
-        self._look_for_a_lower_minimum()
         return True
 
     def learns_from(self, error: Exception) -> bool:

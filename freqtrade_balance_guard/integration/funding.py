@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -34,13 +35,18 @@ class Funding:
         """What the money for an entry is taken from; None: it was promised to this order before.
 
         :raises LedgerUnavailable: it cannot be said
+        :raises MoneyError: it is not the stake currency that is spent
         """
         wallets = self._wallets
+        if terms.locks.currency != self._stake_currency:
+            raise MoneyError(
+                f"An entry in {terms.locks.currency}; {self._stake_currency} is known."
+            )
         if wallets.live is not None:
             since = self.look_at_siblings()
             spendable = wallets.live.spendable() - self._siblings.unsettled(wallets.live.now())
             return Funds(spendable, wallets.floor(), since=since)
-        if kind is EntryKind.REPLACEMENT or terms.locks.currency != self._stake_currency:
+        if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None
         mark = self._desk.ledger.mark() if self._mark is None else self._mark

@@ -64,9 +64,6 @@ def put_under_the_ledger(
     )
     funding = Funding(wallets, desk, config["stake_currency"])
     watch = OrderWatch(wallets, desk)
-    exchange.__class__ = guarded_class(type(exchange))
-    assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    exchange.put_guard(wallets, watch, Ordering(exchange, wallets, desk, funding, ids, clock))
     wallets.funding = funding
     if wallets.live is not None:
         wallets.live.funding = funding
@@ -92,6 +89,10 @@ def put_under_the_ledger(
         for order in trade.open_orders:
             watch.follow_known(order)
     wallets.show_believed()
+    # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
+    exchange.__class__ = guarded_class(type(exchange))
+    assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
+    exchange.put_guard(wallets, watch, Ordering(exchange, wallets, desk, funding, ids, clock))
 
 
 def _rebalancer(wallets: GuardedWallets, desk: OrderDesk, clock: Clock) -> LiveRebalancer:

@@ -33,13 +33,20 @@ class OrderWatch:
 
     def accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
         """The exchange took an order (freqtrade's arguments of ``create_order``)."""
+        try:
+            self._accepted(accepted, order)
+        except Exception:
+            # Losing it now would be worse than not following its fills.
+            logger.exception("Could not follow an order of %s.", order["pair"])
+            if self._wallets.live is not None:
+                self._wallets.live.touched()
+
+    def _accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
         wallets = self._wallets
         if wallets.rejections is not None:
             # Also an entry makes a position that was too small another one.
             wallets.rejections.position_changed(order["pair"])
-        if wallets.live is None:
-            return
-        try:
+        if wallets.live is not None:
             wallets.live.placed(
                 accepted,
                 pair=order["pair"],
@@ -48,13 +55,16 @@ class OrderWatch:
                 rate=order["rate"],
                 fee=wallets.market_rules(order["pair"]).fee,
             )
-        except Exception:
-            # Losing it now would be worse than not following its fills.
-            logger.exception("Could not follow an order of %s.", order["pair"])
-            wallets.live.touched()
 
     def rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
         """The exchange refused an order, or nobody knows."""
+        try:
+            self._rejected(order, error, is_entry=is_entry)
+        except Exception:
+            # freqtrade is about to hear of ``error``, and must not hear of ours instead.
+            logger.exception("Could not learn from a refused order of %s.", order["pair"])
+
+    def _rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
         wallets, pair = self._wallets, order["pair"]
         if wallets.live is not None:
             wallets.live.touched()
@@ -80,8 +90,11 @@ class OrderWatch:
 
     def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
         """The trades of an order: some exchanges tell fees only there."""
-        if self._wallets.live is not None:
-            self._wallets.live.trades_seen(order_id, trades)
+        try:
+            if self._wallets.live is not None:
+                self._wallets.live.trades_seen(order_id, trades)
+        except Exception:
+            logger.exception("The trades of order %s could not be booked.", order_id)
 
     def follow_known(self, order: Order) -> None:
         """Follow an order of before the start, as far as freqtrade has it filled."""

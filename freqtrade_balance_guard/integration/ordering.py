@@ -167,7 +167,12 @@ class Ordering:
         if classify(error) is Outcome.REFUSED:
             self.desk.refused(ticket, str(error)[:200])
             raise error
-        found = self.desk.resolve(ticket)
+        found = None
+        try:
+            found = self.desk.resolve(ticket)
+        except Exception:
+            # freqtrade knows what to do with the exchange's error, not with ours.
+            logger.exception("A lost order of %s could not be asked for.", ticket.pair)
         if found is not None:
             self._tell_found(ticket, found)
             return self._book(ticket, found)

@@ -16,7 +16,7 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now
 from freqtrade.wallets import Wallet, Wallets
 
-from freqtrade_balance_guard.events import EventHub, OrderDenied
+from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.context import (
     current_entry,
@@ -98,6 +98,15 @@ class GuardedWallets(Wallets):
         if live is None:
             self._update_as_freqtrade_does(require_update)
             return
+        try:
+            self._update_from_the_book(live, require_update)
+        except Exception as error:
+            # An exit may be waiting for this: it gets freqtrade's own answer. Entries are refused.
+            live.book.fail(Unreadable(f"the guard failed ({type(error).__name__}: {error})"))
+            self._tell_error("The guard failed on a balance; entries wait.", error)
+            super().update(require_update)
+
+    def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
         hurry = self._has_open_trades()
         if must_be_fresh.get() or (require_update and current_loop.get() is None):
             live.refresh_for_exit(hurry=hurry)
@@ -125,8 +134,11 @@ class GuardedWallets(Wallets):
 
     def keep_believed(self) -> None:
         """Write down what is believed, for a restart."""
-        if self.live is not None:
-            self.live.keep()
+        try:
+            if self.live is not None:
+                self.live.keep()
+        except Exception as error:
+            self._tell_error("The guard could not keep what is believed.", error)
 
     def record_wallet_state(self) -> None:
         """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
@@ -190,24 +202,28 @@ class GuardedWallets(Wallets):
         guard = self.guard
         if guard is None or guard.settings.is_neutral:
             return super().get_trade_stake_amount(pair, max_open_trades, update)
-        if update and self.live is not None:
-            self.live.refresh_for_entry(hurry=self._has_open_trades())
-            self.show_believed()
-            update = False
-        if (refused := self._certain_refusal(pair)) is not None:
-            raise EntryDenied(guard.deny(pair, refused))
+        try:
+            if update and self.live is not None:
+                self.live.refresh_for_entry(hurry=self._has_open_trades())
+                self.show_believed()
+                update = False
+            refused = self._certain_refusal(pair)
+            denied = None if refused is None else guard.deny(pair, refused)
+        except Exception as error:
+            denied = self.fail_closed(pair, error)
+        if denied is not None:
+            raise EntryDenied(denied)
         try:
             stake = super().get_trade_stake_amount(pair, max_open_trades, update)
         except ExchangeError:
             raise  # the exchange did not answer: freqtrade says so and tries again
         except DependencyException as error:
-            available = self.available()
-            denied = Denied(
+            short = Denied(
                 DenialCode.INSUFFICIENT_AVAILABLE,
                 str(error).rstrip("."),
-                {"available": available},
+                {"available": self.available()},
             )
-            raise EntryDenied(guard.deny(pair, denied)) from error
+            raise EntryDenied(guard.deny(pair, short)) from error
         if self._is_backtest:
             return stake  # there is no price to ask for in vain; validate_stake_amount will tell
         try:
@@ -356,37 +372,10 @@ class GuardedWallets(Wallets):
         """
         if self._is_backtest or self.guard is None:
             raise error
-        logger.log(
-            logging.DEBUG if self._told_error else logging.ERROR,
-            "The guard failed on %s; its entry is refused.",
-            pair,
-            exc_info=error,
-        )
-        self._told_error = True
+        self._tell_error(f"The guard failed on {pair}; its entry is refused.", error)
         return self.guard.deny_for_error(pair, error)
 
-
-class RefusingWallets(Wallets):
-    """Wallets for a freqtrade that differs from the one we know: exits work, entries do not.
-
-    The methods take anything, because it may be their very signature that differs.
-    """
-
-    def refuse_entries(self, refusal: Denied, hub: EventHub) -> None:
-        """From now on every entry is refused with ``refusal``."""
-        self._refusal = refusal
-        self._refusal_hub = hub
-
-    def get_trade_stake_amount(self, pair: str, *args: Any, **kwargs: Any) -> float:
-        raise EntryDenied(self._refuse(pair))
-
-    def validate_stake_amount(self, *args: Any, **kwargs: Any) -> float:
-        self._refuse(str(kwargs.get("pair", args[0] if args else "?")))
-        return 0
-
-    def _refuse(self, pair: str) -> Denied:
-        refusal = self._refusal
-        self._refusal_hub.publish(
-            OrderDenied(pair, refusal.code, refusal.sentence, refusal.numbers)
-        )
-        return refusal
+    def _tell_error(self, text: str, error: Exception) -> None:
+        level = logging.DEBUG if self._told_error else logging.ERROR
+        logger.log(level, text, exc_info=error)
+        self._told_error = True

@@ -185,7 +185,10 @@ class OrderDesk:
             return question()
         except LedgerUnavailable as error:
             self.unavailable(error)
-            return None
+        except Exception:
+            # An exit may be waiting behind this question.
+            logger.exception("The ledger could not be asked.")
+        return None
 
     # What became of it
 

@@ -3,6 +3,7 @@
 import pytest
 
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+from tests.support.doubled import mock_exchange
 from tests.support.workspace import Workspace
 
 
@@ -20,3 +21,8 @@ def workspace(market_server, tmp_path_factory: pytest.TempPathFactory) -> Worksp
     workspace = Workspace(folder, market_server.freqtrade_exchange())
     workspace.write_candles(days=10)
     return workspace
+
+
+@pytest.fixture
+def mocked_exchange(mocker):
+    return mock_exchange(mocker)

@@ -1,0 +1,145 @@
+"""The guard itself fails, wherever it may: no entry slips through, no exit is lost or held up."""
+
+import pytest
+from freqtrade.exceptions import DependencyException
+
+from freqtrade_balance_guard.integration.exchange import GuardedExchange
+from freqtrade_balance_guard.integration.refusing import RefusingWallets
+from tests.support.doubled import bot_with
+
+
+GUARD = {"min_order_size": 0.01, "min_balance_threshold": 0.001}
+PACKAGE = "freqtrade_balance_guard"
+ORDER = {"pair": "ETH/BTC", "ordertype": "limit", "amount": 3.0, "rate": 0.03, "leverage": 1.0}
+
+
+@pytest.fixture
+def bot(tmp_path, mocked_exchange):
+    return bot_with(tmp_path, GUARD, mixin=True)
+
+
+def breaks(mocker, name):
+    return mocker.patch(f"{PACKAGE}.{name}", side_effect=ZeroDivisionError("planted"))
+
+
+def sends(bot, side):
+    return bot.exchange.create_order(side=side, **ORDER)["id"] == "1"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "integration.live_balances.LiveBalances.refresh_for_entry",
+        "integration.live_balances.LiveBalances.wallets",
+        "limits.rejections.Rejections.entry_refusal",
+        "integration.rebalancer.Rebalancer.refusal",
+        "integration.funding.Funding.refusal",
+    ],
+)
+def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker, place):
+    assert bot.wallets.get_trade_stake_amount("ETH/BTC", 2) == 0.1
+    breaks(mocker, place)
+    with pytest.raises(DependencyException, match="guard_error"):
+        bot.wallets.get_trade_stake_amount("ETH/BTC", 2)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "integration.funding.Funding.for_entry",
+        "orders.desk.OrderDesk.open_entry",
+        "orders.desk.why_of",
+        "orders.siblings.Siblings.look",
+    ],
+)
+def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
+    bot,
+    mocker,
+    mocked_exchange,
+    place,
+):
+    breaks(mocker, place)
+    with pytest.raises(DependencyException, match="guard_error"):
+        sends(bot, "buy")
+    assert not mocked_exchange["create_order"].called
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "orders.desk.OrderDesk.open_exit",
+        "orders.desk.OrderDesk.report",
+        "orders.desk.why_of",
+        "orders.desk.OrderDesk.ask",
+        "integration.ordering.Ordering._terms",
+        "integration.live_balances.LiveBalances.placed",
+        "limits.rejections.Rejections.position_changed",
+    ],
+)
+def test_an_exit_leaves_and_is_handed_to_freqtrade_whatever_of_ours_fails(bot, mocker, place):
+    breaks(mocker, place)
+    assert sends(bot, "sell")
+
+
+@pytest.mark.parametrize(
+    "place", ["orders.desk.OrderDesk.resolve", "limits.rejections.Rejections.entry_rejected"]
+)
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
+    bot,
+    mocker,
+    mocked_exchange,
+    place,
+    side,
+):
+    mocked_exchange["create_order"].side_effect = DependencyException("of the exchange")
+    mocker.patch(f"{PACKAGE}.integration.ordering.classify", return_value="unknown")
+    mocker.patch(f"{PACKAGE}.orders.desk.OrderDesk.resolve", return_value=None)
+    breaks(mocker, place)
+    with pytest.raises(DependencyException, match="of the exchange"):
+        sends(bot, side)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "integration.live_balances.LiveBalances.refresh_for_exit",
+        "integration.live_balances.LiveBalances.wallets",
+        "balances.book.BalanceBook.accept",
+        "ledger.ledger.ReservationLedger.mark",
+        "ledger.ledger.ReservationLedger.seen",
+    ],
+)
+def test_the_balance_in_front_of_an_exit_is_there_although_we_fail(
+    bot,
+    mocker,
+    mocked_exchange,
+    place,
+):
+    breaks(mocker, place)
+    mocked_exchange["get_balances"].return_value = {
+        "BTC": {"free": 1.5, "used": 0, "total": 1.5},
+        "ETH": {"free": 3.0, "used": 0, "total": 3.0},
+    }
+    bot.wallets.update()
+    assert bot.wallets.get_total("ETH") == 3.0
+
+
+def test_no_entry_is_sized_on_a_balance_that_we_failed_on(bot, mocker):
+    breaks(mocker, "balances.book.BalanceBook.accept")
+    bot.wallets.update()
+    mocker.stopall()
+    assert bot.wallets.live.is_unreadable
+
+
+def test_a_start_that_fails_half_way_refuses_entries_and_leaves_exits_to_freqtrade(
+    tmp_path,
+    mocked_exchange,
+    mocker,
+):
+    breaks(mocker, "integration.live_orders.Duties")
+    bot = bot_with(tmp_path, GUARD, mixin=True)
+    assert isinstance(bot.wallets, RefusingWallets)
+    assert not isinstance(bot.exchange, GuardedExchange)
+    assert not bot.execute_entry("ETH/BTC", 0.1)
+    assert sends(bot, "sell")
