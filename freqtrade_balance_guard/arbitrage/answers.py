@@ -13,6 +13,15 @@ class PairRefusal(StrEnum):
     """Why no pair was started. The names are stable: they are counted, shown and documented."""
 
     UNKNOWN_VENUE = "unknown_venue"
+    # What freqtrade could not make a trade of now.
+    NOT_IN_WHITELIST = "not_in_whitelist"
+    ALREADY_OPEN = "already_open"
+    PAIR_LOCKED = "pair_locked"
+    NO_SLOT = "no_slot"
+    PAUSED = "paused"
+    PRICE_CLAMP = "price_clamp"
+    PAIR_UNDER_WAY = "pair_under_way"
+    ORDER_UNRESOLVED = "order_unresolved"
     UNHEDGED = "unhedged"
     MARKET_UNREADABLE = "market_unreadable"
     BALANCE_UNREADABLE = "balance_unreadable"
@@ -22,6 +31,7 @@ class PairRefusal(StrEnum):
     NOT_WORTH_IT = "not_worth_it"
     INSUFFICIENT_AVAILABLE = "insufficient_available"
     RESERVED_BY_OTHERS = "reserved_by_others"
+    BALANCE_LAGGING = "balance_lagging"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     GUARD_ERROR = "guard_error"
 

@@ -5,18 +5,15 @@ there = Book("second", "BTC/USDT", other_bids, other_asks, other_fee)
 opportunity = best_opportunity(here, there, max_amount=0.1, min_profit_percent=0.2)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.leg import Leg, Level, Opportunity
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 
 
 HUNDRED = Decimal(100)
-
-# A price in quote currency and an amount in base currency; floats are taken by their shortest text.
-Level = Sequence[Decimal | float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied
+from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.events import Event
@@ -14,6 +15,7 @@ class PairRefused(Event):
     """An opportunity was not taken; nothing is reserved."""
 
     denial: PairDenied
+    opportunity: Opportunity
 
 
 @dataclass(frozen=True, slots=True)

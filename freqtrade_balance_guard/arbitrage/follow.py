@@ -9,9 +9,9 @@ from freqtrade_balance_guard.arbitrage.events import PairFinished, UnhedgedClose
 from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningPair
 from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.parts import Parts
+from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.states import ENDED as PAIR_ENDED
 from freqtrade_balance_guard.arbitrage.states import PairKind, PairMove, PairState
-from freqtrade_balance_guard.arbitrage.store import StoredPair
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, after_repair, exposure_of
 from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRefused, Venue
 from freqtrade_balance_guard.ledger import (
@@ -31,6 +31,12 @@ logger = logging.getLogger(__name__)
 
 # "Not found" counts when it is said twice with this pause.
 TWICE_WITHIN_SECONDS = 1.0
+
+REPAIRED = {
+    PairKind.UNWIND: "unwound",
+    PairKind.COMPLETE: "completed",
+    PairKind.CLOSE: "closed with its trade",
+}
 
 
 class Follower:
@@ -177,8 +183,7 @@ class Follower:
             return self._end(pair, PairMove.FAIL, leg.refused or "no fill")
         found = self._parts.store.open_exposures(self._parts.bot)
         (exposure,) = [one for one in found if one.id == pair.stored.exposure]
-        word = "unwound" if pair.stored.kind is PairKind.UNWIND else "completed"
-        how = f"{word} on {leg.order.venue}"
+        how = f"{REPAIRED[pair.stored.kind]} on {leg.order.venue}"
         left = after_repair(exposure, pair.net, self._parts.clock.wall(), how)
         return self._end(pair, PairMove.REPAIR, how, left)
 

@@ -1,5 +1,6 @@
 """What a strategy says: buy here, sell there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -8,6 +9,8 @@ from freqtrade_balance_guard.money import ZERO, to_decimal
 
 
 Side = Literal["buy", "sell"]
+# A price in quote currency and an amount in base currency; floats are taken by their shortest text.
+Level = Sequence[Decimal | float]
 
 
 @dataclass(frozen=True, slots=True)

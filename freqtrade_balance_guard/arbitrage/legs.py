@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.store import StoredPair
+from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact

@@ -8,6 +8,7 @@ from freqtrade_balance_guard.arbitrage.funds import VenuePurse
 from freqtrade_balance_guard.arbitrage.plan import Rates
 from freqtrade_balance_guard.arbitrage.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
@@ -22,7 +23,11 @@ ReadFunds = Callable[[], Mapping[str, Funds]]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Built once per bot. ``wait`` sleeps so many seconds."""
+    """Built once per bot. ``wait`` sleeps so many seconds.
+
+    ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
+    ``is_stopping``: the bot ends; what is not resolved is left to the next run.
+    """
 
     ledger: ReservationLedger
     venues: Mapping[str, Venue]
@@ -34,6 +39,8 @@ class Parts:
     wait: Callable[[float], None]
     rates: Rates
     queues: KeyQueues
+    is_with_trade: Callable[[Exposure], bool]
+    is_stopping: Callable[[], bool]
 
     @property
     def bot(self) -> str:

@@ -33,12 +33,14 @@ class Market:
 class PlannedLeg:
     """A leg as it will be sent. Amount in base, prices in quote currency.
 
-    ``expected``: what the order book says that it fills at; ``limit``: the worst it may.
+    ``expected``: what the order book says that it fills at; ``limit``: the worst it may; ``best``:
+    its first level.
     """
 
     leg: Leg
     amount: Decimal
     limit: Decimal
+    best: Decimal
     expected: Decimal
     fee_rate: Decimal
 
@@ -92,13 +94,15 @@ def make_plan(
     legs = []
     for leg, market in zip(opportunity.legs, markets, strict=True):
         limit = limit_of(leg, market)
-        denied = _too_small(leg, market.rules, amount, limit) or _moved(
+        denied = _too_small(leg, market.rules, amount, limit) or moved(
             leg, market.price, limit, max_slippage_percent
         )
         if denied is not None:
             return denied
-        expected = market.price.average
-        legs.append(PlannedLeg(leg, amount, limit, expected, market.rules.taker_fee))
+        price = market.price
+        legs.append(
+            PlannedLeg(leg, amount, limit, price.best, price.average, market.rules.taker_fee)
+        )
     return _worth_it((legs[0], legs[1]), rates)
 
 
@@ -115,8 +119,8 @@ def _too_small(leg: Leg, rules: MarketRules, amount: Decimal, limit: Decimal) ->
     )
 
 
-def _moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> PairDenied | None:
-    """The order book is beyond the limit, or too thin to take it without moving too far."""
+def moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> PairDenied | None:
+    """Why not: the order book is beyond the limit, or too thin to take it without moving far."""
     sign = ONE if leg.side == "buy" else -ONE
     beyond = sign * (price.worst - limit) > ZERO
     slipped = sign * (price.worst - price.best) * HUNDRED > max_slippage * price.best

@@ -1,11 +1,20 @@
 """From an opportunity to two orders: asks both markets and both balances, each at the same time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.parts import Parts
-from freqtrade_balance_guard.arbitrage.plan import Market, PlannedLeg, make_plan
+from freqtrade_balance_guard.arbitrage.plan import (
+    Market,
+    Plan,
+    PlannedLeg,
+    limit_of,
+    make_plan,
+    moved,
+)
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
 from freqtrade_balance_guard.money import ZERO
@@ -20,7 +29,9 @@ class Proposals:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def orders_for(self, opportunity: Opportunity) -> Proposal | PairDenied:
+    def orders_for(
+        self, opportunity: Opportunity, inspect: Callable[[Plan], PairDenied | None]
+    ) -> Proposal | PairDenied:
         """The two orders, and what each may be paid from.
 
         :raises LedgerUnavailable: what may be spent cannot be said
@@ -36,9 +47,41 @@ class Proposals:
         )
         if isinstance(plan, PairDenied):
             return plan
+        if (denied := inspect(plan)) is not None:
+            return denied
         orders = [self._order(leg) for leg in plan.legs]
         funds = self.funds(orders)
         return funds if isinstance(funds, PairDenied) else (orders, funds)
+
+    def limit_of_sale(self, sale: Leg) -> Decimal | PairDenied:
+        """How far down its order book a sale has to go now."""
+        try:
+            (market,) = self._parts.queues.together([self._learn_market(sale)])
+        except Exception as error:
+            return PairDenied(PairRefusal.MARKET_UNREADABLE, _told(error), sale.venue)
+        limit = limit_of(sale, market)
+        return moved(sale, market.price, limit, self._parts.settings.max_slippage_percent) or limit
+
+    def order_books(self, markets: Sequence[tuple[str, str]], at_most: float) -> list[Book]:
+        """The order books of (venue, pair), all read at the same time.
+
+        :param at_most: seconds to wait
+        :raises LookupError: no venue has that name
+        :raises Exception: what a venue raised, or there was no answer in time
+        """
+        parts = self._parts
+        works: list[tuple[Venue, Callable[[], Book]]] = []
+        for name, pair in markets:
+            venue = parts.venues.get(name)
+            if venue is None:
+                raise LookupError(f'no venue is called "{name}"')
+            works.append((venue, lambda venue=venue, pair=pair: self._book(venue, pair)))  # type: ignore[misc]
+        return parts.queues.together(works, at_most=at_most)
+
+    def _book(self, venue: Venue, pair: str) -> Book:
+        bids, asks = venue.order_book(pair)
+        fee = venue.rules(pair).taker_fee
+        return Book(venue.name, pair, bids, asks, fee, self._parts.rate(pair.partition("/")[2]))
 
     def _learn_market(self, leg: Leg) -> tuple[Venue, Callable[[], Market]]:
         venue = self._parts.venues[leg.venue]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.venue import Venue
@@ -27,12 +27,21 @@ class KeyQueues:
                 self._pools[venue.queue] = pool
         return pool.submit(work)
 
-    def together(self, works: list[tuple[Venue, Callable[[], R]]]) -> list[R]:
+    def together(
+        self, works: list[tuple[Venue, Callable[[], R]]], *, at_most: float | None = None
+    ) -> list[R]:
         """Do all of them, each in its queue, and wait for all. The first error is raised then.
 
         Nothing is lost by an error: all others have ended as well when it is raised.
+
+        :param at_most: seconds to wait; only for what may go on unheard
+        :raises TimeoutError: they were not done by then
         """
         futures = [self.submit(venue, work) for venue, work in works]
+        if at_most is not None:
+            wait(futures, at_most)
+            if not all(future.done() for future in futures):
+                raise TimeoutError(f"no answer within {at_most:g} s")
         errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:

@@ -1,16 +1,22 @@
-"""What is done about an exposure: hold, unwind or complete, each order with its own reservation."""
+"""What is done about an exposure: hold, unwind, complete or (where its trade was sold) buy back.
+
+Each order has a reservation of its own.
+"""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairResult
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.events import UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.leg import Side
+from freqtrade_balance_guard.arbitrage.legs import RunningPair
 from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.parts import Parts
+from freqtrade_balance_guard.arbitrage.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.running import PairRunner
 from freqtrade_balance_guard.arbitrage.states import PairKind
-from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
 from freqtrade_balance_guard.money import ZERO, exact, format_amount, round_down, round_up
 
@@ -20,16 +26,17 @@ logger = logging.getLogger(__name__)
 # How often an exposure is valued anew.
 MARK_SECONDS = 10.0
 
-# Sends one order for an exposure and follows it: (kind, order, exposure).
-Send = Callable[[PairKind, LegOrder, Exposure], PairResult]
-
 
 class Repairs:
     """Carries out ``unhedged_policy``. One order at a time for each exposure."""
 
-    def __init__(self, parts: Parts, send: Send) -> None:
+    def __init__(self, parts: Parts, proposals: Proposals, runner: PairRunner) -> None:
         self._parts = parts
-        self._send = send
+        self._proposals = proposals
+        self._runner = runner
+        # Reserved before the sale of its trade, by the number of the pair.
+        self._prepared: dict[int, RunningPair] = {}
+        self._alerted = set[int]()
         self._next_try: dict[int, float] = {}
         self._marked: dict[int, float] = {}
 
@@ -40,35 +47,110 @@ class Repairs:
         """
         parts, policy = self._parts, self._parts.settings.unhedged_policy
         exposure = self._valued(exposure)
-        if policy == "hold":
+        if exposure.closes:
+            kind = PairKind.CLOSE
+        elif policy == "hold":
             self._say(exposure, "held by the policy; unhedged resolve closes it")
+            return
+        else:
+            kind = PairKind.UNWIND if policy == "unwind" else PairKind.COMPLETE
+        if kind is PairKind.UNWIND and parts.is_with_trade(exposure):
+            self._say(exposure, "freqtrade sells it: it is part of a trade")
             return
         now = parts.clock.monotonic()
         if now < self._next_try.get(exposure.id, now):
             return
         self._next_try[exposure.id] = now + parts.settings.leg_timeout
-        kind = PairKind.UNWIND if policy == "unwind" else PairKind.COMPLETE
         age = exposure.age_seconds(parts.clock.wall())
         if kind is PairKind.COMPLETE and age > parts.settings.leg_timeout:
             self._say(exposure, "not completed in time: held")
             return
-        try:
-            order = self._order(kind, exposure)
-        except Exception as error:
-            order = f"waiting: {type(error).__name__}: {error}"
-        if isinstance(order, str):
-            self._say(exposure, order)
-            return
-        self._say(exposure, f"{order.side} of {format_amount(order.amount)} on {order.venue}")
-        result = self._send(kind, order, exposure)
+        self._close(kind, exposure)
+        if exposure.closes:
+            self._alert_if_left(exposure)
+        reach("tended")
+
+    def _close(self, kind: PairKind, exposure: Exposure) -> None:
+        held = self._take_prepared(exposure) if kind is PairKind.CLOSE else None
+        if held is not None:
+            result = self._runner.send_held(held, exposure.id)
+        else:
+            order = self._order_or_words(kind, exposure)
+            if isinstance(order, str):
+                self._say(exposure, order)
+                return
+            self._say(exposure, f"{order.side} of {format_amount(order.amount)} on {order.venue}")
+            funds = self._proposals.funds([order])
+            result = (
+                funds
+                if isinstance(funds, PairDenied)
+                else self._runner.run(kind, [order], funds, exposure=exposure.id)
+            )
         if isinstance(result, PairDenied):
             self._say(exposure, f"waiting: {result.sentence}")
-        reach("tended")
+
+    def _order_or_words(self, kind: PairKind, exposure: Exposure) -> LegOrder | str:
+        try:
+            return self._order(kind, exposure)
+        except Exception as error:
+            return f"waiting: {type(error).__name__}: {str(error)[:200]}"
+
+    def _alert_if_left(self, exposure: Exposure) -> None:
+        """A sold trade's other leg is bought back at once; it is news only where that failed."""
+        left = self._parts.store.exposure(exposure.id)
+        if left is None or not left.is_open or exposure.id in self._alerted:
+            return
+        self._alerted.add(exposure.id)
+        logger.error("Unhedged: %s.", left.told())
+        self._parts.hub.publish(UnhedgedOpened(left))
 
     def _say(self, exposure: Exposure, doing: str) -> None:
         if doing != exposure.doing:
-            logger.warning("Unhedged: %s.", replace(exposure, doing=doing).told())
-            self._parts.store.note(replace(exposure, doing=doing))
+            told = replace(exposure, doing=doing)
+            is_usual = exposure.closes and exposure.id not in self._alerted
+            logger.log(logging.INFO if is_usual else logging.WARNING, "Unhedged: %s.", told.told())
+            self._parts.store.note(told)
+
+    # Before a trade is sold
+
+    def prepare(self, draft: Exposure) -> PairDenied | None:
+        """Reserve what buying back will cost. What was prepared before is let go.
+
+        :raises LedgerUnavailable: what may be spent cannot be said
+        """
+        self._let_go(draft.pair_number)
+        order = self._order_or_words(PairKind.CLOSE, draft)
+        if isinstance(order, str):
+            return PairDenied(PairRefusal.MARKET_UNREADABLE, order, draft.venue)
+        funds = self._proposals.funds([order])
+        if isinstance(funds, PairDenied):
+            return funds
+        held = self._runner.hold(PairKind.CLOSE, [order], funds)
+        if isinstance(held, PairDenied):
+            return held
+        self._prepared[draft.pair_number] = held
+        return None
+
+    def _take_prepared(self, exposure: Exposure) -> RunningPair | None:
+        """What is reserved already, if it is still, and of the right size."""
+        held = self._prepared.get(exposure.pair_number)
+        if held is None:
+            return None
+        row = self._parts.ledger.find(held.ids[0])
+        if held.stored.orders[0].amount == exposure.amount and row is not None and row.unfinished:
+            return self._prepared.pop(exposure.pair_number)
+        self._let_go(exposure.pair_number)
+        return None
+
+    def _let_go(self, pair_number: int) -> None:
+        held = self._prepared.pop(pair_number, None)
+        if held is not None:
+            self._runner.let_go(held)
+
+    def let_go_all(self) -> None:
+        """What was reserved for sales that did not come."""
+        for pair_number in list(self._prepared):
+            self._let_go(pair_number)
 
     def _valued(self, exposure: Exposure) -> Exposure:
         """With its value at the price of now, from time to time; the last one where none is to be
@@ -98,21 +180,28 @@ class Repairs:
     def _order(self, kind: PairKind, exposure: Exposure) -> LegOrder | str:
         """The order that closes it, or in words why there is none now."""
         parts = self._parts
-        is_unwinding = kind is PairKind.UNWIND
-        name = exposure.venue if is_unwinding else exposure.other_venue
-        pair = exposure.pair if is_unwinding else exposure.other_pair
-        worst = unwind_limit(exposure, parts.settings) if is_unwinding else exposure.other_price
+        is_missing = kind is PairKind.COMPLETE
+        name = exposure.other_venue if is_missing else exposure.venue
+        pair = exposure.other_pair if is_missing else exposure.pair
         venue = parts.venues.get(name)
         if venue is None:
             return f"waiting: no venue is called {name} any more"
         is_sale = exposure.net > ZERO
+        side: Side = "sell" if is_sale else "buy"
         (rules,) = parts.queues.together([(venue, lambda: venue.rules(pair))])
-        limit = (round_up if is_sale else round_down)(worst, rules.price_step)
         amount = round_down(exposure.amount, rules.amount_step)
+        if not amount:
+            return f"too small for {name}: held"
+        (price,) = parts.queues.together([(venue, lambda: venue.best_price(pair, side, amount))])
+        if is_missing:
+            worst = exposure.other_price
+        elif kind is PairKind.CLOSE:
+            worst = closing_limit(exposure, price.best, parts.settings)
+        else:
+            worst = unwind_limit(exposure, parts.settings)
+        limit = (round_up if is_sale else round_down)(worst, rules.price_step)
         if _is_too_small(amount, limit, rules):
             return f"too small for {name}: held"
-        side: Side = "sell" if is_sale else "buy"
-        (price,) = parts.queues.together([(venue, lambda: venue.best_price(pair, side, amount))])
         if price.best < limit if is_sale else price.best > limit:
             return (
                 f"waiting: {pair} is at {format_amount(price.best)} on {name}, beyond the limit "

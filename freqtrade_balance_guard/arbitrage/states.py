@@ -39,11 +39,12 @@ class PairMove(StrEnum):
 
 
 class PairKind(StrEnum):
-    """Two legs, or the one order that closes what two legs have left."""
+    """Two legs, or the one order that closes what two legs (or the sale of a trade) have left."""
 
     PAIR = "pair"
     UNWIND = "unwind"
     COMPLETE = "complete"
+    CLOSE = "close"
 
 
 # What is not in this table is not allowed. The remark says why the row is here.

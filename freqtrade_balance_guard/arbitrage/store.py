@@ -1,4 +1,4 @@
-"""Pairs and exposures as rows of the guard's local SQLite file. The only file here with sqlite3.
+"""Pairs and exposures in the guard's local SQLite file: what is written together, and when.
 
 The intent of a pair, and its end together with what it leaves unhedged, are each one transaction
 that is flushed to the disk. The database refuses a second end of a pair by itself.
@@ -7,79 +7,39 @@ that is flushed to the disk. The database refuses a second end of a pair by itse
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
-from freqtrade_balance_guard.arbitrage.states import (
-    ENDED,
-    UNFINISHED,
-    PairKind,
-    PairMove,
-    PairState,
-    after,
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.rows import (
+    EXPOSURE,
+    GOING,
+    INSERT_EXPOSURE,
+    PAIR,
+    POSITION,
+    PUT_POSITION,
+    TABLES,
+    UPDATE_EXPOSURE,
+    StoredPair,
+    cells_of_exposure,
+    cells_of_position,
+    exposure_of_row,
+    pair_of_row,
+    position_of_row,
 )
+from freqtrade_balance_guard.arbitrage.states import PairMove, PairState, after
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
-_ENDS = ", ".join(f"'{state}'" for state in ENDED)
-_GOING = ", ".join(f"'{state}'" for state in UNFINISHED)
-TABLES = f"""
-CREATE TABLE IF NOT EXISTS arbitrage_pairs (
-    id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    bot      TEXT NOT NULL,
-    kind     TEXT NOT NULL,
-    state    TEXT NOT NULL,
-    tag      TEXT,
-    orders   TEXT NOT NULL,
-    told     TEXT NOT NULL DEFAULT '{{}}',
-    exposure INTEGER,
-    made_at  TEXT NOT NULL,
-    ended_at TEXT,
-    note     TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS arbitrage_pairs_going ON arbitrage_pairs (bot)
-    WHERE state IN ({_GOING});
-CREATE TRIGGER IF NOT EXISTS arbitrage_pairs_end_once BEFORE UPDATE ON arbitrage_pairs
-    WHEN old.state IN ({_ENDS})
-    BEGIN SELECT raise(ABORT, 'this pair has ended'); END;
-CREATE TABLE IF NOT EXISTS arbitrage_unhedged (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    bot         TEXT NOT NULL,
-    pair_number INTEGER NOT NULL UNIQUE,
-    base        TEXT NOT NULL,
-    net         TEXT NOT NULL,
-    venue       TEXT NOT NULL,
-    account     TEXT NOT NULL,
-    pair        TEXT NOT NULL,
-    price       TEXT NOT NULL,
-    other_venue TEXT NOT NULL,
-    other_pair  TEXT NOT NULL,
-    other_price TEXT NOT NULL,
-    value       TEXT NOT NULL,
-    marked_at   TEXT NOT NULL,
-    opened_at   TEXT NOT NULL,
-    doing       TEXT NOT NULL,
-    closed_at   TEXT,
-    closed_how  TEXT NOT NULL DEFAULT ''
-);
-CREATE TRIGGER IF NOT EXISTS arbitrage_unhedged_close_once BEFORE UPDATE ON arbitrage_unhedged
-    WHEN old.closed_at IS NOT NULL
-    BEGIN SELECT raise(ABORT, 'this exposure is closed'); END;
-"""
-PAIR = (
-    "SELECT id, bot, kind, state, tag, orders, told, exposure, made_at, note FROM arbitrage_pairs"
-)
-NAMES = tuple(Exposure.__dataclass_fields__)
-EXPOSURE = f"SELECT {', '.join(NAMES)} FROM arbitrage_unhedged"  # noqa: S608  names of our own
-AMOUNTS = {"net", "price", "other_price", "value"}
-MOMENTS = {"marked_at", "opened_at", "closed_at"}
+R = TypeVar("R")
+
 # The loop must not wait long for another program that writes to the same file.
 WAIT_SECONDS = 1.0
 
@@ -90,22 +50,6 @@ class PairsUnavailable(BalanceGuardError):
 
 class NotOpen(BalanceGuardError):
     """The exposure is not there, is closed, or an order of it is under way."""
-
-
-@dataclass(slots=True)
-class StoredPair:
-    """One row: an intent, and what is known of its orders. ``told`` by client order id."""
-
-    id: int
-    bot: str
-    kind: PairKind
-    state: PairState
-    tag: str | None
-    orders: tuple[LegOrder, ...]
-    made_at: datetime
-    exposure: int | None = None
-    told: dict[str, VenueOrder] = field(default_factory=dict)
-    note: str = ""
 
 
 class PairStore:
@@ -149,6 +93,12 @@ class PairStore:
             db.execute("UPDATE arbitrage_pairs SET state = ? WHERE id = ?", (str(state), pair.id))
         return state
 
+    def assign(self, pair: StoredPair) -> None:
+        """Write which exposure its order is to close."""
+        sql = "UPDATE arbitrage_pairs SET exposure = ? WHERE id = ?"
+        with self._transaction(flush=True) as db:
+            db.execute(sql, (pair.exposure, pair.id))
+
     def learn(self, pair: StoredPair, told: Mapping[str, VenueOrder]) -> None:
         """What the exchanges say of its orders."""
         text = json.dumps({one: order.as_json() for one, order in told.items()})
@@ -168,36 +118,91 @@ class PairStore:
                 "UPDATE arbitrage_pairs SET state = ?, ended_at = ?, note = ? WHERE id = ?",
                 (str(state), now.isoformat(), note, pair.id),
             )
-            if exposure is not None and exposure.id:
-                _write(db, exposure)
-            elif exposure is not None:
-                exposure = _insert(db, exposure)
+            if exposure is not None:
+                exposure = _write_exposure(db, exposure)
         return state, exposure
 
     def going(self, bot: str) -> list[StoredPair]:
         """The pairs of a bot that have not ended, the oldest first."""
-        sql = f"{PAIR} WHERE bot = ? AND state IN ({_GOING}) ORDER BY id"
+        sql = f"{PAIR} WHERE bot = ? AND state IN ({GOING}) ORDER BY id"
         with self._transaction() as db:
-            return [_pair(row) for row in db.execute(sql, (bot,))]
+            return [pair_of_row(row) for row in db.execute(sql, (bot,))]
 
     def pair(self, number: int) -> StoredPair | None:
         """One pair by its number."""
         with self._transaction() as db:
             row = db.execute(f"{PAIR} WHERE id = ?", (number,)).fetchone()
-            return None if row is None else _pair(row)
+            return None if row is None else pair_of_row(row)
 
     def open_exposures(self, bot: str) -> list[Exposure]:
         """What is not hedged, the oldest first."""
         sql = f"{EXPOSURE} WHERE bot = ? AND closed_at IS NULL ORDER BY id"
         with self._transaction() as db:
-            return [_exposure(row) for row in db.execute(sql, (bot,))]
+            return [exposure_of_row(row) for row in db.execute(sql, (bot,))]
+
+    # What freqtrade has of it
+
+    def to_book(self, bot: str) -> list[StoredPair]:
+        """Pairs and completions that ended with fills, and that freqtrade was not told of."""
+        sql = (
+            f"{PAIR} WHERE bot = ? AND booked = 0 AND kind IN ('pair', 'complete') "
+            "AND state IN ('hedged', 'unhedged', 'filled') ORDER BY id"
+        )
+        with self._transaction() as db:
+            return [pair_of_row(row) for row in db.execute(sql, (bot,))]
+
+    def booked(self, pair: StoredPair, position: Position | None) -> None:
+        """freqtrade knows its share of the pair; ``position``: its trade, if it has one."""
+        with self._transaction(flush=True) as db:
+            db.execute("UPDATE arbitrage_pairs SET booked = 1 WHERE id = ?", (pair.id,))
+            if position is not None:
+                db.execute(PUT_POSITION, cells_of_position(position))
+
+    def positions(self, bot: str) -> list[Position]:
+        """What is not closed, the oldest first."""
+        sql = f"{POSITION} WHERE bot = ? AND closed_at IS NULL ORDER BY pair_number"
+        with self._transaction() as db:
+            return [position_of_row(row) for row in db.execute(sql, (bot,))]
+
+    def position(self, pair_number: int) -> Position | None:
+        """The trade that came of a pair."""
+        with self._transaction() as db:
+            row = db.execute(f"{POSITION} WHERE pair_number = ?", (pair_number,)).fetchone()
+            return None if row is None else position_of_row(row)
+
+    def follow(self, position: Position, exposures: Sequence[Exposure]) -> None:
+        """Write what the sale of a trade changed: new exposures have the number 0."""
+        with self._transaction(flush=True) as db:
+            db.execute(PUT_POSITION, cells_of_position(position))
+            for exposure in exposures:
+                _write_exposure(db, exposure)
+
+    def of_group(self, pair_number: int) -> list[StoredPair]:
+        """A pair, and all orders for exposures that came of it."""
+        sql = f"{PAIR} WHERE id = ? OR exposure IN ({_OF_PAIR}) ORDER BY id"
+        with self._transaction() as db:
+            return [pair_of_row(row) for row in db.execute(sql, (pair_number, pair_number))]
+
+    def ended_after(self, bot: str, number: int) -> list[StoredPair]:
+        """Ended pairs and orders with a higher number, the oldest first."""
+        sql = f"{PAIR} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
+        with self._transaction() as db:
+            return [pair_of_row(row) for row in db.execute(sql, (bot, number))]
+
+    # Exposures, by who takes care of them
+
+    def exposure(self, number: int) -> Exposure | None:
+        """One exposure by its number."""
+        with self._transaction() as db:
+            row = db.execute(f"{EXPOSURE} WHERE id = ?", (number,)).fetchone()
+            return None if row is None else exposure_of_row(row)
 
     def note(self, exposure: Exposure) -> bool:
         """Write what is being done and what it is worth; False if it was closed meanwhile."""
         with self._transaction() as db:
             values = (exposure.doing, str(exposure.value), exposure.marked_at.isoformat())
             sql = (
-                "UPDATE arbitrage_unhedged SET doing = ?, value = ?, marked_at = ? "
+                "UPDATE arbitrage_exposures SET doing = ?, value = ?, marked_at = ? "
                 "WHERE id = ? AND closed_at IS NULL"
             )
             return db.execute(sql, (*values, exposure.id)).rowcount == 1
@@ -211,13 +216,13 @@ class PairStore:
             if db.execute(_UNDER_WAY, (number,)).fetchone() is not None:
                 raise NotOpen(f"An order that closes exposure {number} is under way.")
             done = db.execute(
-                "UPDATE arbitrage_unhedged SET closed_at = ?, closed_how = ? "
+                "UPDATE arbitrage_exposures SET closed_at = ?, closed_how = ? "
                 "WHERE id = ? AND closed_at IS NULL",
                 (now.isoformat(), how, number),
             )
             if done.rowcount != 1:
                 raise NotOpen(f"There is no open exposure with the number {number}.")
-            return _exposure(db.execute(f"{EXPOSURE} WHERE id = ?", (number,)).fetchone())
+            return exposure_of_row(db.execute(f"{EXPOSURE} WHERE id = ?", (number,)).fetchone())
 
     @contextmanager
     def _transaction(self, *, flush: bool = False) -> Iterator[sqlite3.Connection]:
@@ -241,9 +246,18 @@ class PairStore:
             self._was_there = True
 
 
-_UNDER_WAY = f"{PAIR} WHERE exposure = ? AND state IN ({_GOING})"
-_CLOSED = "SELECT 1 FROM arbitrage_unhedged WHERE id = ? AND closed_at IS NOT NULL"
-_IS_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'arbitrage_unhedged_close_once'"
+_OF_PAIR = "SELECT id FROM arbitrage_exposures WHERE pair_number = ?"
+_UNDER_WAY = f"{PAIR} WHERE exposure = ? AND state IN ({GOING})"
+_CLOSED = "SELECT 1 FROM arbitrage_exposures WHERE id = ? AND closed_at IS NOT NULL"
+_IS_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'arbitrage_exposures_close_once'"
+
+
+def read_positions(path: Path) -> list[Position]:
+    """The open positions of all bots; for the console, which leaves no trace.
+
+    :raises PairsUnavailable: the file cannot be read
+    """
+    return _read(path, f"{POSITION} WHERE closed_at IS NULL ORDER BY pair_number", position_of_row)
 
 
 def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:
@@ -251,14 +265,18 @@ def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:
 
     :raises PairsUnavailable: the file cannot be read
     """
+    where = "" if also_closed else " WHERE closed_at IS NULL"
+    return _read(path, f"{EXPOSURE}{where} ORDER BY id", exposure_of_row)
+
+
+def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R]:
     with _trouble_told(path):
         if not path.exists():
             return []
         with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as db:
             if db.execute(_IS_THERE).fetchone() is None:
                 return []
-            where = "" if also_closed else " WHERE closed_at IS NULL"
-            return [_exposure(row) for row in db.execute(f"{EXPOSURE}{where} ORDER BY id")]
+            return [made(row) for row in db.execute(sql)]
 
 
 def _statements() -> list[str]:
@@ -272,54 +290,13 @@ def _statements() -> list[str]:
     return found
 
 
-def _insert(db: sqlite3.Connection, exposure: Exposure) -> Exposure:
-    names = NAMES[1:]
-    marks = ", ".join("?" * len(names))
-    sql = f"INSERT INTO arbitrage_unhedged ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
-    cursor = db.execute(sql, [_cell(exposure, name) for name in names])
-    row = db.execute(f"{EXPOSURE} WHERE id = ?", (cursor.lastrowid,)).fetchone()
-    return _exposure(row)
-
-
-def _write(db: sqlite3.Connection, exposure: Exposure) -> None:
-    names = NAMES[1:]
-    sets = ", ".join(f"{name} = ?" for name in names)
-    sql = f"UPDATE arbitrage_unhedged SET {sets} WHERE id = ?"  # noqa: S608
-    db.execute(sql, [*(_cell(exposure, name) for name in names), exposure.id])
-
-
-def _cell(exposure: Exposure, name: str) -> object:
-    value = getattr(exposure, name)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
-
-
-def _exposure(row: Sequence[object]) -> Exposure:
-    values: dict[str, object] = dict(zip(NAMES, row, strict=True))
-    for name in AMOUNTS:
-        values[name] = Decimal(str(values[name]))
-    for name in MOMENTS:
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(str(values[name]))
-    return Exposure(**values)  # type: ignore[arg-type]
-
-
-def _pair(row: Sequence[object]) -> StoredPair:
-    number, bot, kind, state, tag, orders, told, exposure, made_at, note = row
-    known = json.loads(str(told))
-    return StoredPair(
-        id=int(str(number)),
-        bot=str(bot),
-        kind=PairKind(str(kind)),
-        state=PairState(str(state)),
-        tag=None if tag is None else str(tag),
-        orders=tuple(LegOrder.from_json(order) for order in json.loads(str(orders))),
-        made_at=datetime.fromisoformat(str(made_at)),
-        exposure=None if exposure is None else int(str(exposure)),
-        told={one: VenueOrder.from_json(order) for one, order in known.items()},
-        note=str(note),
-    )
+def _write_exposure(db: sqlite3.Connection, exposure: Exposure) -> Exposure:
+    """A new one gets its number."""
+    cells = cells_of_exposure(exposure)
+    if exposure.id:
+        db.execute(UPDATE_EXPOSURE, [*cells, exposure.id])
+        return exposure
+    return replace(exposure, id=int(db.execute(INSERT_EXPOSURE, cells).lastrowid or 0))
 
 
 @contextmanager

@@ -20,7 +20,8 @@ class Exposure:
     ``net`` and amounts in ``base``; prices in the quote currency of their pair; ``value`` in stake
     currency, of the amount at the last known price. ``venue`` and ``pair`` are where it came about,
     at the average price ``price``; ``other_*`` where the missing part should have gone, and its
-    limit. ``doing``: what is being done about it, in words.
+    limit. ``doing``: what is being done about it, in words. ``closes``: its trade was sold, so it
+    is to be bought back, whatever the policy says.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Exposure:
     doing: str
     closed_at: datetime | None = None
     closed_how: str = ""
+    closes: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -132,6 +134,14 @@ def after_repair(exposure: Exposure, net_filled: Decimal, now: datetime, how: st
     if net:
         return replace(smaller, doing=f"{how}: {format_amount(abs(net))} is left")
     return replace(smaller, doing=how, closed_at=now, closed_how=how)
+
+
+@exact
+def closing_limit(exposure: Exposure, best: Decimal, settings: ArbitrageSettings) -> Decimal:
+    """The worst price at which the other leg of a sold trade is bought back: so far from the best
+    of now, for its trade is gone and waiting for the price of then helps nobody."""
+    share = settings.max_slippage_percent / HUNDRED
+    return best * (ONE - share if exposure.net > ZERO else ONE + share)
 
 
 @exact

@@ -9,13 +9,13 @@ certainly does not have the order. Whatever else it raises means that nobody kno
 is asked before anything is decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, Self
 
-from freqtrade_balance_guard.arbitrage.leg import Side
+from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.answers import Absent, Unknown
@@ -176,6 +176,9 @@ class Venue(Protocol):
 
     def rules(self, pair: str) -> MarketRules:
         """:raises LookupError: it has no such market, or it is closed"""
+
+    def order_book(self, pair: str) -> tuple[Sequence[Level], Sequence[Level]]:
+        """Bids and asks, the best first; each a price in quote and an amount in base currency."""
 
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
         """What ``amount`` can be had for now.

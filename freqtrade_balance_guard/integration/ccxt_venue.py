@@ -6,7 +6,7 @@ own. Orders go through ccxt directly, once: freqtrade's functions would try agai
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from freqtrade.enums import MarginMode, TradingMode
 from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
-from freqtrade_balance_guard.arbitrage.leg import Side
+from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
     LookUp,
@@ -132,12 +132,18 @@ class CcxtVenue:
             return ONE.scaleb(-int(precision))
         return to_decimal(precision)
 
+    def order_book(self, pair: str) -> tuple[Sequence[Level], Sequence[Level]]:
+        book = self.exchange.fetch_l2_order_book(pair, BOOK_LEVELS)
+        # ccxt adds further columns on some exchanges.
+        bids, asks = ([level[:2] for level in book[side]] for side in ("bids", "asks"))
+        return bids, asks
+
     @exact
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
-        book = self.exchange.fetch_l2_order_book(pair, BOOK_LEVELS)
+        bids, asks = self.order_book(pair)
         levels = [
-            (to_decimal(level[0]), to_decimal(level[1]))
-            for level in book["asks" if side == "buy" else "bids"]
+            (to_decimal(price), to_decimal(there))
+            for price, there in (asks if side == "buy" else bids)
         ]
         left, cost, worst = amount, ZERO, ZERO
         for price, there in levels:

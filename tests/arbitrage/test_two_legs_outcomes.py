@@ -51,7 +51,7 @@ def test_1_too_little_for_the_first_leg_reserves_and_sends_nothing(make, first):
     assert f"{there_is} " in denied.sentence
     assert denied.numbers["needed"] == D(needed)
     assert (world.rows(), sent(world)) == ([], [])
-    assert world.told(PairRefused) == [PairRefused(denied)]
+    assert [event.denial for event in world.told(PairRefused)] == [denied]
     world.check()
 
 

@@ -175,7 +175,7 @@ def test_it_is_closed_once_by_type_and_by_database(make):
         pytest.raises(PairsUnavailable, match="this exposure is closed"),
         world.store._transaction() as db,
     ):
-        db.execute("UPDATE arbitrage_unhedged SET closed_at = NULL")
+        db.execute("UPDATE arbitrage_exposures SET closed_at = NULL")
 
 
 def test_it_cannot_be_resolved_while_an_order_of_it_is_under_way(make):

@@ -9,7 +9,8 @@ from typing import Any
 from freqtrade_balance_guard.arbitrage import follow
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.store import PairStore, StoredPair
+from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.store import PairStore
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
 from freqtrade_balance_guard.ledger import ReservationLedger, State

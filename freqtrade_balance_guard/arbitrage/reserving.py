@@ -1,0 +1,58 @@
+"""The money of all orders of one step in the ledger: all of it, or none."""
+
+from collections.abc import Sequence
+
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.venue import LegOrder
+from freqtrade_balance_guard.ledger import (
+    Conflict,
+    Funds,
+    Refused,
+    Request,
+    ReservationLedger,
+    Reserved,
+)
+from freqtrade_balance_guard.orders.terms import as_stored
+from freqtrade_balance_guard.orders.ticket import LEG_OF
+
+
+def reserve(
+    ledger: ReservationLedger,
+    orders: Sequence[LegOrder],
+    funds: Sequence[Funds | None],
+    what: str,
+) -> PairDenied | None:
+    """Promise what the exchanges will keep back. A second time for the same orders is the same.
+
+    :param what: whose legs they are; it is stored with them
+    :return: why nothing is reserved; it names the venue and the amounts
+    :raises LedgerUnavailable: nothing is known to be reserved
+    """
+    requests = [
+        Request(
+            client_order_id=order.client_order_id,
+            account=order.account,
+            pair=order.pair,
+            side=order.side,
+            currency=order.terms.locks.currency,
+            amount=as_stored(order.terms.locks.amount),
+            funds=money,
+        )
+        for order, money in zip(orders, funds, strict=True)
+    ]
+    result = ledger.reserve(requests, f"{LEG_OF}{what}")
+    if isinstance(result, Reserved):
+        return None
+    if isinstance(result, Conflict):
+        return PairDenied(PairRefusal.GUARD_ERROR, result.sentence)
+    return _refusal(result, orders)
+
+
+def _refusal(refused: Refused, orders: Sequence[LegOrder]) -> PairDenied:
+    (order,) = [one for one in orders if one.client_order_id == refused.client_order_id]
+    return PairDenied(
+        PairRefusal(str(refused.code)),
+        f"{order.venue}: {refused.sentence}",
+        order.venue,
+        refused.numbers,
+    )

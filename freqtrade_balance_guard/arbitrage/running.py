@@ -1,0 +1,221 @@
+"""One pair from its intent to its end: stored, reserved, sent at the same time, followed."""
+
+import logging
+from collections.abc import Callable
+
+from freqtrade_balance_guard.arbitrage.answers import (
+    PairDenied,
+    PairEnded,
+    PairRefusal,
+    PairResult,
+    PairUnresolved,
+)
+from freqtrade_balance_guard.arbitrage.events import LegUnresolved
+from freqtrade_balance_guard.arbitrage.follow import Follower
+from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningPair
+from freqtrade_balance_guard.arbitrage.milestones import reach
+from freqtrade_balance_guard.arbitrage.parts import Parts
+from freqtrade_balance_guard.arbitrage.reserving import reserve
+from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.states import PairKind, PairMove, PairState
+from freqtrade_balance_guard.arbitrage.store import NotOpen, PairsUnavailable
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
+
+
+logger = logging.getLogger(__name__)
+
+# Between two rounds of asking; doubled each time up to the second.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+# How long after leg_timeout a loop waits for the outcome, before later loops ask.
+PATIENCE_SECONDS = 5.0
+
+
+class GateClosed(BalanceGuardError):
+    """The ledger did not let an order out."""
+
+
+class PairRunner:
+    """Of one bot. ``going``: by number, what was stored and has not ended."""
+
+    def __init__(self, parts: Parts, follower: Follower) -> None:
+        self._parts = parts
+        self._follower = follower
+        self.going: dict[int, RunningPair] = {}
+
+    def run(
+        self,
+        kind: PairKind,
+        orders: list[LegOrder],
+        funds: list[Funds | None],
+        *,
+        tag: str | None = None,
+        exposure: int | None = None,
+    ) -> PairResult:
+        """All of it, until it has ended or patience has. Never raises.
+
+        :param exposure: what the order is to close
+        """
+        pair = self._stored(kind, orders, tag, exposure)
+        if isinstance(pair, PairDenied):
+            return pair
+        try:
+            denial = self._reserved(pair, funds)
+            if denial is not None:
+                return denial
+            self._send(pair)
+        except Exception as error:
+            self._failed(pair, error)
+        return self._see_through(pair)
+
+    # In two steps
+
+    def hold(
+        self, kind: PairKind, orders: list[LegOrder], funds: list[Funds | None]
+    ) -> RunningPair | PairDenied:
+        """Everything up to the reservation; nothing is sent before ``send_held``."""
+        pair = self._stored(kind, orders, None, None)
+        if isinstance(pair, PairDenied):
+            return pair
+        try:
+            denial = self._reserved(pair, funds)
+            if denial is not None:
+                return denial
+        except Exception as error:
+            self._failed(pair, error)
+            self._see_through(pair)
+            return PairDenied(PairRefusal.LEDGER_UNAVAILABLE, f"it could not be reserved: {error}")
+        # Nobody follows what waits here.
+        del self.going[pair.stored.id]
+        return pair
+
+    def send_held(self, pair: RunningPair, exposure: int) -> PairResult:
+        """Send it now, for an exposure that has come about meanwhile."""
+        self.going[pair.stored.id] = pair
+        try:
+            pair.stored.exposure = exposure
+            self._parts.store.assign(pair.stored)
+            self._send(pair)
+        except Exception as error:
+            self._failed(pair, error)
+        return self._see_through(pair)
+
+    def let_go(self, pair: RunningPair) -> None:
+        """It is not needed: release it."""
+        self.going[pair.stored.id] = pair
+        pair.stored.note = "not needed"
+        self.quietly(lambda: self.advance(pair))
+
+    # Step by step
+
+    def _stored(
+        self, kind: PairKind, orders: list[LegOrder], tag: str | None, exposure: int | None
+    ) -> RunningPair | PairDenied:
+        parts = self._parts
+        made_at = parts.clock.wall()
+        stored = StoredPair(
+            *(0, parts.bot, kind, PairState.PLANNED, tag, tuple(orders), made_at, exposure)
+        )
+        try:
+            stored.id = parts.store.insert(stored)
+        except (PairsUnavailable, NotOpen) as error:
+            return PairDenied(PairRefusal.LEDGER_UNAVAILABLE, str(error))
+        pair = RunningPair(stored, [LegRun(order, parts.clock.monotonic()) for order in orders])
+        self.going[stored.id] = pair
+        return pair
+
+    def _reserved(self, pair: RunningPair, funds: list[Funds | None]) -> PairDenied | None:
+        """:raises LedgerUnavailable: nothing is known to be reserved"""
+        parts, stored = self._parts, pair.stored
+        reach("stored")
+        what = f"{stored.kind} {stored.id}"
+        denial = reserve(parts.ledger, stored.orders, funds, what)
+        if denial is not None:
+            parts.store.end(stored, PairMove.DENY, parts.clock.wall(), denial.sentence, None)
+            del self.going[stored.id]
+            return denial
+        reach("reserved")
+        return None
+
+    def _send(self, pair: RunningPair) -> None:
+        """Both at the same time. After this only the exchanges know.
+
+        :raises GateClosed: the ledger did not let both out; nothing was sent
+        """
+        parts = self._parts
+        for order in pair.stored.orders:
+            parts.venues[order.venue].check(order)
+        results = parts.ledger.settle(*[Step(Move.SEND, one) for one in pair.ids])
+        if not all(isinstance(result, Moved) for result in results):
+            raise GateClosed(f"the ledger let the orders not out: {results}")
+        reach("gated")
+        pair.stored.state = parts.store.mark_sent(pair.stored)
+        reach("sent")
+        pair.has_left = True
+        now = parts.clock.monotonic()
+        works: list[tuple[Venue, Callable[[], None]]] = []
+        for leg in pair.legs:
+            leg.sent_at = now
+            venue = parts.venues[leg.order.venue]
+            works.append((venue, lambda leg=leg, venue=venue: self._follower.place(leg, venue)))  # type: ignore[misc]
+        parts.queues.together(works)
+
+    def _failed(self, pair: RunningPair, error: Exception) -> None:
+        pair.stored.note = f"{type(error).__name__}: {error}"
+        logger.error("Pair %s: an error before its end.", pair.stored.id, exc_info=error)
+
+    # Following
+
+    def _see_through(self, pair: RunningPair) -> PairResult:
+        """Ask until it has ended, or for as long as a loop may wait."""
+        parts = self._parts
+        ends = parts.clock.monotonic() + parts.settings.leg_timeout + PATIENCE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            result = self.quietly(lambda: self.advance(pair))
+            if result is not None:
+                return result
+            is_late = parts.clock.monotonic() + pause >= ends
+            if is_late or not pair.has_left or parts.is_stopping():
+                return self._unresolved(pair)
+            parts.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def advance(self, pair: RunningPair) -> PairEnded | None:
+        """One round of asking and booking.
+
+        :raises LedgerUnavailable, PairsUnavailable: it could not be written; to be tried again
+        """
+        ended = self._follower.advance(pair)
+        if ended is not None:
+            self.going.pop(pair.stored.id, None)
+        return ended
+
+    def _unresolved(self, pair: RunningPair) -> PairUnresolved:
+        unknown = [leg for leg in pair.legs if not leg.is_over]
+        names = ", ".join(
+            f"{leg.order.side} of {leg.order.pair} on {leg.order.venue}" for leg in unknown
+        )
+        sentence = f"the outcome of {names or 'its booking'} is not known"
+        if not pair.was_told_unresolved:
+            pair.was_told_unresolved = True
+            logger.error("Pair %s: %s; it is asked for in every loop.", pair.stored.id, sentence)
+            for leg in unknown:
+                order = leg.order
+                event = LegUnresolved(
+                    pair.stored.id, order.venue, order.pair, order.client_order_id
+                )
+                self._parts.hub.publish(event)
+        return PairUnresolved(pair.stored.id, sentence)
+
+    def quietly(self, work: Callable[[], PairEnded | None]) -> PairEnded | None:
+        """What cannot be written now is tried again in the next loop; a bug stops nobody."""
+        try:
+            return work()
+        except (LedgerUnavailable, PairsUnavailable) as error:
+            logger.warning("Pairs wait: %s", error)
+        except Exception:
+            logger.exception("A pair could not be followed; it is tried again.")
+        return None
