@@ -1,8 +1,9 @@
 """Balance Guard for freqtrade.
 
-``BalanceGuard`` is the strategy mixin, ``activate`` what the launcher calls before it hands over to
-freqtrade. Both load freqtrade, so they are imported when they are asked for: importing this package
-costs next to nothing. ``Opportunity`` and ``Leg`` are what a strategy of two legs is written in.
+``BalanceGuard`` is the strategy mixin, ``ReservedArbitrage`` the one for two legs, ``activate``
+what the launcher calls before it hands over to freqtrade. They load freqtrade, so they are imported
+when they are asked for: importing this package costs next to nothing. ``Opportunity`` and ``Leg``
+are what a strategy of two legs is written in.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,17 @@ from freqtrade_balance_guard.version import __version__
 if TYPE_CHECKING:
     from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
     from freqtrade_balance_guard.integration.activation import activate
+    from freqtrade_balance_guard.integration.arbitrage import ReservedArbitrage
     from freqtrade_balance_guard.integration.strategy import BalanceGuard
 
 
-__all__ = ["BalanceGuard", "Leg", "Opportunity", "__version__", "activate"]
+__all__ = ["BalanceGuard", "Leg", "Opportunity", "ReservedArbitrage", "__version__", "activate"]
 
 _HOMES = {
     "BalanceGuard": "freqtrade_balance_guard.integration.strategy",
     "Leg": "freqtrade_balance_guard.arbitrage.leg",
     "Opportunity": "freqtrade_balance_guard.arbitrage.leg",
+    "ReservedArbitrage": "freqtrade_balance_guard.integration.arbitrage",
     "activate": "freqtrade_balance_guard.integration.activation",
 }
 

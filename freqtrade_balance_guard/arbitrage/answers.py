@@ -22,6 +22,7 @@ class PairRefusal(StrEnum):
     PRICE_CLAMP = "price_clamp"
     PAIR_UNDER_WAY = "pair_under_way"
     ORDER_UNRESOLVED = "order_unresolved"
+    REBALANCE_COOLDOWN = "rebalance_cooldown"
     UNHEDGED = "unhedged"
     MARKET_UNREADABLE = "market_unreadable"
     BALANCE_UNREADABLE = "balance_unreadable"

@@ -27,7 +27,7 @@ from freqtrade_balance_guard.arbitrage.follow import Follower
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.legs import RunningPair
 from freqtrade_balance_guard.arbitrage.milestones import reach
-from freqtrade_balance_guard.arbitrage.parts import Parts, ReadFunds, funds_of
+from freqtrade_balance_guard.arbitrage.parts import Parts, ReadFunds, VenueFunds
 from freqtrade_balance_guard.arbitrage.plan import Plan, Rates
 from freqtrade_balance_guard.arbitrage.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.queues import KeyQueues
@@ -83,7 +83,7 @@ class TwoLegExecutor:
         is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        by_name = funds_of(venues, ledger, clock, funds or {}, settle_seconds)
+        by_name = VenueFunds(venues, ledger, clock, funds or {}, settle_seconds)
         self._parts = Parts(
             *(ledger, venues, by_name, store, settings, hub, clock, wait, rates, KeyQueues()),
             is_with_trade=is_with_trade,

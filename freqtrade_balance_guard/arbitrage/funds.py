@@ -1,6 +1,6 @@
 """What may be spent on a venue: its free balance, less what it may not show yet."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -42,21 +42,21 @@ class VenuePurse:
         self._floors = floors or {}
         self._after = 0
 
-    def read(self) -> Mapping[str, Funds]:
-        """What may be spent, by currency; nothing for a currency that the venue does not name.
+    def read(self, currencies: Collection[str]) -> Mapping[str, Funds]:
+        """What may be spent of ``currencies``; nothing of one that the venue does not name.
 
         :raises BalanceUnreadable: a number in it is none
         :raises LedgerUnavailable: the ledger cannot be asked
         """
         mark = self._settled_mark()
         balances = self._venue.balances()
-        for currency, free in balances.items():
+        for free_currency, free in balances.items():
             if not isinstance(free, Decimal) or not free.is_finite() or free < ZERO:
-                raise BalanceUnreadable(f"{self._venue.name} says {free!r} {currency} is free")
+                raise BalanceUnreadable(f"{self._venue.name} says {free!r} {free_currency} is free")
         self._ledger.seen(mark, account=self._venue.account)
         return {
-            currency: Funds(free, self._floors.get(currency, ZERO), mark)
-            for currency, free in balances.items()
+            currency: Funds(balances.get(currency, ZERO), self._floors.get(currency, ZERO), mark)
+            for currency in currencies
         }
 
     def _settled_mark(self) -> int:

@@ -1,6 +1,6 @@
 """What the executor and its helpers share: the books, the venues, the clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,8 +17,8 @@ from freqtrade_balance_guard.money import ONE
 from freqtrade_balance_guard.settings import ArbitrageSettings
 
 
-# What may be spent on a venue now, by currency.
-ReadFunds = Callable[[], Mapping[str, Funds]]
+# What may be spent on a venue now, of these currencies.
+ReadFunds = Callable[[Collection[str]], Mapping[str, Funds]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,27 @@ class Parts:
         return ONE if known is None else known
 
 
-def funds_of(
-    venues: Mapping[str, Venue],
-    ledger: ReservationLedger,
-    clock: Clock,
-    given: Mapping[str, ReadFunds],
-    settle_seconds: float,
-) -> dict[str, ReadFunds]:
+class VenueFunds(dict[str, ReadFunds]):
     """For each venue who says what may be spent: whoever was given, else its own balance."""
-    return {
-        name: given.get(name)
-        or VenuePurse(venue, ledger, clock, settle_seconds=settle_seconds).read
-        for name, venue in venues.items()
-    }
+
+    def __init__(
+        self,
+        venues: Mapping[str, Venue],
+        ledger: ReservationLedger,
+        clock: Clock,
+        given: Mapping[str, ReadFunds],
+        settle_seconds: float,
+    ) -> None:
+        super().__init__(given)
+        self._venues = venues
+        self._ledger = ledger
+        self._clock = clock
+        self._settle_seconds = settle_seconds
+
+    def __missing__(self, name: str) -> ReadFunds:
+        # A venue may have come later: it could not be reached at the start.
+        purse = VenuePurse(
+            self._venues[name], self._ledger, self._clock, settle_seconds=self._settle_seconds
+        )
+        self[name] = purse.read
+        return self[name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.compare import Book
@@ -17,7 +18,6 @@ from freqtrade_balance_guard.arbitrage.plan import (
 )
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
-from freqtrade_balance_guard.money import ZERO
 
 
 Proposal = tuple[list[LegOrder], list[Funds | None]]
@@ -109,21 +109,23 @@ class Proposals:
     def funds(self, orders: list[LegOrder]) -> list[Funds | None] | PairDenied:
         """What may be spent for each order. An account is read once."""
         parts = self._parts
-        names = {parts.venues[order.venue].account: order.venue for order in orders}
-        works = [(parts.venues[name], parts.funds[name]) for name in names.values()]
+        works = []
+        for account in dict.fromkeys(order.account for order in orders):
+            of_it = [order for order in orders if order.account == account]
+            name, wanted = of_it[0].venue, {order.terms.locks.currency for order in of_it}
+            works.append((parts.venues[name], partial(self._read, account, name, wanted)))
         try:
-            read = dict(zip(names, parts.queues.together(works), strict=True))
+            read = dict(parts.queues.together(works))
         except LedgerUnavailable:
             raise
         except Exception as error:
             return PairDenied(PairRefusal.BALANCE_UNREADABLE, _told(error))
-        return [_of(read[order.account], order.terms.locks.currency) for order in orders]
+        return [read[order.account][order.terms.locks.currency] for order in orders]
 
-
-def _of(read: Mapping[str, Funds], currency: str) -> Funds:
-    """A currency that an account does not name is not there."""
-    mark = next((funds.mark for funds in read.values()), 0)
-    return read.get(currency, Funds(ZERO, ZERO, mark))
+    def _read(
+        self, account: str, name: str, currencies: set[str]
+    ) -> tuple[str, Mapping[str, Funds]]:
+        return account, self._parts.funds[name](currencies)
 
 
 def _told(error: Exception) -> str:

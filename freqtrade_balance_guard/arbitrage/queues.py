@@ -1,7 +1,7 @@
 """One API key, one ordered queue: a thread for each, so that two keys are used at the same time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ class KeyQueues:
         return pool.submit(work)
 
     def together(
-        self, works: list[tuple[Venue, Callable[[], R]]], *, at_most: float | None = None
+        self, works: Sequence[tuple[Venue, Callable[[], R]]], *, at_most: float | None = None
     ) -> list[R]:
         """Do all of them, each in its queue, and wait for all. The first error is raised then.
 

@@ -91,7 +91,8 @@ POSITION_AMOUNTS = {"amount", "trade_amount", "accounted", "hedged", "other_pric
 
 def _put(table: str, names: Sequence[str]) -> str:
     marks = ", ".join("?" * len(names))
-    return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})"
+    listed = ", ".join(names)
+    return f"INSERT OR REPLACE INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608
 
 
 PUT_POSITION = _put("arbitrage_positions", POSITION_NAMES)

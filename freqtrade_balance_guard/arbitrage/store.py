@@ -125,20 +125,17 @@ class PairStore:
     def going(self, bot: str) -> list[StoredPair]:
         """The pairs of a bot that have not ended, the oldest first."""
         sql = f"{PAIR} WHERE bot = ? AND state IN ({GOING}) ORDER BY id"
-        with self._transaction() as db:
-            return [pair_of_row(row) for row in db.execute(sql, (bot,))]
+        return [pair_of_row(row) for row in self._rows(sql, bot)]
 
     def pair(self, number: int) -> StoredPair | None:
         """One pair by its number."""
-        with self._transaction() as db:
-            row = db.execute(f"{PAIR} WHERE id = ?", (number,)).fetchone()
-            return None if row is None else pair_of_row(row)
+        rows = self._rows(f"{PAIR} WHERE id = ?", number)
+        return pair_of_row(rows[0]) if rows else None
 
     def open_exposures(self, bot: str) -> list[Exposure]:
         """What is not hedged, the oldest first."""
         sql = f"{EXPOSURE} WHERE bot = ? AND closed_at IS NULL ORDER BY id"
-        with self._transaction() as db:
-            return [exposure_of_row(row) for row in db.execute(sql, (bot,))]
+        return [exposure_of_row(row) for row in self._rows(sql, bot)]
 
     # What freqtrade has of it
 
@@ -148,8 +145,7 @@ class PairStore:
             f"{PAIR} WHERE bot = ? AND booked = 0 AND kind IN ('pair', 'complete') "
             "AND state IN ('hedged', 'unhedged', 'filled') ORDER BY id"
         )
-        with self._transaction() as db:
-            return [pair_of_row(row) for row in db.execute(sql, (bot,))]
+        return [pair_of_row(row) for row in self._rows(sql, bot)]
 
     def booked(self, pair: StoredPair, position: Position | None) -> None:
         """freqtrade knows its share of the pair; ``position``: its trade, if it has one."""
@@ -161,14 +157,12 @@ class PairStore:
     def positions(self, bot: str) -> list[Position]:
         """What is not closed, the oldest first."""
         sql = f"{POSITION} WHERE bot = ? AND closed_at IS NULL ORDER BY pair_number"
-        with self._transaction() as db:
-            return [position_of_row(row) for row in db.execute(sql, (bot,))]
+        return [position_of_row(row) for row in self._rows(sql, bot)]
 
     def position(self, pair_number: int) -> Position | None:
         """The trade that came of a pair."""
-        with self._transaction() as db:
-            row = db.execute(f"{POSITION} WHERE pair_number = ?", (pair_number,)).fetchone()
-            return None if row is None else position_of_row(row)
+        rows = self._rows(f"{POSITION} WHERE pair_number = ?", pair_number)
+        return position_of_row(rows[0]) if rows else None
 
     def follow(self, position: Position, exposures: Sequence[Exposure]) -> None:
         """Write what the sale of a trade changed: new exposures have the number 0."""
@@ -180,22 +174,19 @@ class PairStore:
     def of_group(self, pair_number: int) -> list[StoredPair]:
         """A pair, and all orders for exposures that came of it."""
         sql = f"{PAIR} WHERE id = ? OR exposure IN ({_OF_PAIR}) ORDER BY id"
-        with self._transaction() as db:
-            return [pair_of_row(row) for row in db.execute(sql, (pair_number, pair_number))]
+        return [pair_of_row(row) for row in self._rows(sql, pair_number, pair_number)]
 
     def ended_after(self, bot: str, number: int) -> list[StoredPair]:
         """Ended pairs and orders with a higher number, the oldest first."""
         sql = f"{PAIR} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
-        with self._transaction() as db:
-            return [pair_of_row(row) for row in db.execute(sql, (bot, number))]
+        return [pair_of_row(row) for row in self._rows(sql, bot, number)]
 
     # Exposures, by who takes care of them
 
     def exposure(self, number: int) -> Exposure | None:
         """One exposure by its number."""
-        with self._transaction() as db:
-            row = db.execute(f"{EXPOSURE} WHERE id = ?", (number,)).fetchone()
-            return None if row is None else exposure_of_row(row)
+        rows = self._rows(f"{EXPOSURE} WHERE id = ?", number)
+        return exposure_of_row(rows[0]) if rows else None
 
     def note(self, exposure: Exposure) -> bool:
         """Write what is being done and what it is worth; False if it was closed meanwhile."""
@@ -244,6 +235,16 @@ class PairStore:
                 yield db
                 db.execute("COMMIT")
             self._was_there = True
+
+    def _rows(self, sql: str, *values: object) -> list[Sequence[object]]:
+        """What is there; nobody who writes waits for it."""
+        if not self._was_there:
+            with self._transaction():
+                pass  # makes the tables
+        with self._lock, _trouble_told(self._path):
+            address = f"{self._path.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, timeout=WAIT_SECONDS)) as db:
+                return list(db.execute(sql, values))
 
 
 _OF_PAIR = "SELECT id FROM arbitrage_exposures WHERE pair_number = ?"

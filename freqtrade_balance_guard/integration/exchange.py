@@ -84,7 +84,9 @@ class GuardedExchange(Exchange):
             except Exception as error:
                 self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
-            self._order_watch.accepted(accepted, order)
+            handed = handed_over.get()
+            if handed is None or handed[0] is not None:
+                self._order_watch.accepted(accepted, order)
         return accepted
 
     # The order that is being sent carries our id, where the exchange takes one.

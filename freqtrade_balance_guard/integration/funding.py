@@ -1,12 +1,16 @@
 """What an entry is checked against in the ledger: what this bot may spend, and as of when."""
 
+import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable
+from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.money import exact, to_decimal
+from freqtrade_balance_guard.money import ZERO, exact, to_decimal
 from freqtrade_balance_guard.orders.desk import OrderDesk, ledger_refusal
 from freqtrade_balance_guard.orders.siblings import Siblings
 from freqtrade_balance_guard.orders.terms import Terms
@@ -30,6 +34,8 @@ class Funding:
         self._siblings = Siblings(desk.ledger, stake_currency)
         self._stake_currency = stake_currency
         self._mark: int | None = None
+        # The loop, RPC threads and the thread of the pairs all look.
+        self._looking = threading.Lock()
 
     def for_entry(self, terms: Terms, kind: EntryKind) -> Funds | None:
         """What the money for an entry is taken from; None: it was promised to this order before.
@@ -52,14 +58,37 @@ class Funding:
         mark = self._desk.ledger.mark() if self._mark is None else self._mark
         return Funds(to_decimal(wallets.get_free(self._stake_currency)), wallets.floor(), mark)
 
-    def look_at_siblings(self) -> int:
-        """Tell the book what the account's other bots did.
+    def for_leg(self, currency: str, owned: Decimal, floor: Decimal) -> Funds:
+        """What an arbitrage leg on the bot's own exchange may be taken from.
 
+        :param owned: of ``currency``, by open trades: never a leg's
+        :param floor: of ``currency``
+        :raises LedgerUnavailable, BalanceUnreadable: it cannot be said
+        """
+        live = self._wallets.live
+        if live is None:
+            mark = self._desk.ledger.mark() if self._mark is None else self._mark
+            free = to_decimal(self._wallets.get_free(currency)) - owned
+            return Funds(max(free, ZERO), floor, mark)
+        if live.book.verdict(currency) is Verdict.UNREADABLE:
+            raise BalanceUnreadable("the balance is unreadable")
+        since = self.look_at_siblings(currency)
+        spendable = live.book.spendable(currency) - owned
+        if currency == self._stake_currency:
+            spendable -= self._siblings.unsettled(live.now())
+        return Funds(max(spendable, ZERO), floor, since=since)
+
+    def look_at_siblings(self, currency: str | None = None) -> int:
+        """Tell the book what the account's other bots did, and our own legs.
+
+        :param currency: what is to be spent; None: the stake currency
+        :return: ``Funds.since`` for it
         :raises LedgerUnavailable: it cannot be read
         """
         live = self._wallets.live
         assert live is not None  # noqa: S101  the callers have looked
-        return self._siblings.look(live.book, live.now(), live.wall())
+        with self._looking:
+            return self._siblings.look(live.book, live.now(), live.wall(), currency)
 
     def refusal(self) -> Denied | None:
         """Why no entry is made at all while the ledger cannot be used; None while it can."""

@@ -75,6 +75,7 @@ def install_bot_hooks() -> None:
     wrap(module.FreqtradeBot, "check_and_call_adjust_trade_position", _quiet_denial)
     wrap(module.FreqtradeBot, "process", _one_loop)
     wrap(module.FreqtradeBot, "exit_positions", _rebalanced)
+    wrap(module.FreqtradeBot, "get_free_open_trades", _without_pairs)
     wrap(module.FreqtradeBot, "cleanup", _said_goodbye)
     wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
     wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
@@ -138,9 +139,23 @@ def _rebalanced(original: Callable[..., Any]) -> Callable[..., Any]:
         wallets = self.wallets
         if isinstance(wallets, GuardedWallets) and wallets.rebalancer is not None:
             wallets.rebalancer.step(self)
+        if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
+            wallets.pairs.step(self)
         return closed
 
     return exit_positions
+
+
+def _without_pairs(original: Callable[..., Any]) -> Callable[..., Any]:
+    # A purchase of a pair that is under way needs its slot.
+    def get_free_open_trades(self: Any) -> int:
+        free: int = original(self)
+        wallets = self.wallets
+        if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
+            return max(0, free - wallets.pairs.slots_taken())
+        return free
+
+    return get_free_open_trades
 
 
 def _said_goodbye(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,6 +164,8 @@ def _said_goodbye(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self)
         finally:
             wallets = getattr(self, "wallets", None)
+            if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
+                wallets.pairs.end()
             if isinstance(wallets, GuardedWallets) and wallets.duties is not None:
                 wallets.duties.end()
 
@@ -173,6 +190,9 @@ def _noted_exit(original: Callable[..., Any]) -> Callable[..., Any]:
         has_left = patient(self, *args, **kwargs)
         if has_left:
             reach("stored")
+            wallets = self.wallets
+            if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
+                wallets.pairs.exit_left(self)
         return has_left
 
     return execute_trade_exit

@@ -22,6 +22,7 @@ from freqtrade_balance_guard.integration.order_watch import OrderWatch
 from freqtrade_balance_guard.integration.ordering import Ordering
 from freqtrade_balance_guard.integration.orphans import Orphans
 from freqtrade_balance_guard.integration.outlook import Watch
+from freqtrade_balance_guard.integration.pairs_start import start_pairs, wants_pairs
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
@@ -43,7 +44,7 @@ def put_under_the_ledger(
 ) -> None:
     """From now on no order of this bot leaves without an intent on disk.
 
-    :raises OperationalException: the ledger's settings name something that is not installed
+    :raises OperationalException: the settings of the ledger or of a venue name what is not there
     """
     config = wallets._config
     try:
@@ -80,6 +81,10 @@ def put_under_the_ledger(
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
     )
+    strategy = wallets._guarded_strategy
+    wallets.pairs = None
+    if wants_pairs(strategy):
+        wallets.pairs = start_pairs(wallets, strategy, settings, desk, funding, hub, clock)
     try:
         # Before freqtrade looks at its open orders: what it learns of them is booked.
         desk.catch_up()

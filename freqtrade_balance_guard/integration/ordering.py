@@ -35,8 +35,10 @@ logger = logging.getLogger(__name__)
 
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
-# An order that exists and that freqtrade is to book now, instead of sending one.
-handed_over: ContextVar[tuple[Ticket, Order] | None] = ContextVar("handed_over", default=None)
+# An order that exists and that freqtrade is to book now, instead of sending one. Without a ticket:
+# a leg, which its pair has booked.
+HandedOver = tuple[Ticket | None, Order]
+handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
 # An exit is not held up longer than this by an earlier one of which nobody knows.
 EXIT_WAITS_SECONDS = 3.0
@@ -78,7 +80,8 @@ class Ordering:
         :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
         """
         if (handed := handed_over.get()) is not None:
-            return self._book(*handed)
+            ticket_of_it, existing = handed
+            return existing if ticket_of_it is None else self._book(ticket_of_it, existing)
         if purpose is Purpose.ENTRY:
             ticket = self._entry(order, kind)
         else:
@@ -124,7 +127,12 @@ class Ordering:
         for ticket in self.desk.unresolved(pair):
             return _unresolved(ticket)
         stranger = self.desk.stranger_on(pair)
-        return None if stranger is None else _unresolved(stranger)
+        if stranger is not None:
+            return _unresolved(stranger)
+        pairs = self._wallets.pairs
+        if pairs is not None and pairs.is_busy_with(pair):
+            return Denied(DenialCode.ORDER_UNRESOLVED, f"a pair of legs is buying {pair}")
+        return None
 
     def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket | None:
         try:
@@ -238,6 +246,8 @@ class Ordering:
         own = tag_of(self.desk.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
         strangers = {one for one, tag in tags.items() if tag not in (None, own)}
+        if self._wallets.pairs is not None:
+            strangers |= self._wallets.pairs.order_ids()
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
             strangers |= self._bound_to_others(set(tags) - strangers)

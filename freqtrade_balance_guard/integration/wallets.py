@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.duties import Duties
     from freqtrade_balance_guard.integration.funding import Funding
     from freqtrade_balance_guard.integration.live_balances import LiveBalances
+    from freqtrade_balance_guard.integration.live_pairs import LivePairs
     from freqtrade_balance_guard.integration.rebalancer import Rebalancer, SoldLately
     from freqtrade_balance_guard.limits.rejections import Rejections
 
@@ -59,6 +60,8 @@ class GuardedWallets(Wallets):
     duties: "Duties | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
     rebalancer: "Rebalancer | None" = None
+    # Of a strategy with two legs.
+    pairs: "LivePairs | None" = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -124,6 +127,15 @@ class GuardedWallets(Wallets):
         super().update(require_update)
         if self._last_wallet_refresh != before:
             funding.seen(mark)
+
+    def _update_dry(self) -> None:
+        """freqtrade's simulated balances know its trades; what legs did besides is added here."""
+        super()._update_dry()
+        if self.pairs is None:
+            return
+        for currency, change in self.pairs.dry_run_changes().items():
+            free, used, total = self._wallets.get(currency, Wallet(currency))[1:4]
+            self._wallets[currency] = Wallet(currency, free + change, used, total + change)
 
     def show_believed(self) -> None:
         """Put what is believed into freqtrade's own table."""

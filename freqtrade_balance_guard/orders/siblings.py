@@ -47,9 +47,12 @@ class Siblings:
         # Own orders that the book did not know when we looked.
         self._lost: set[str] = set()
 
-    def look(self, book: BalanceBook, now: float, wall: datetime) -> int:
+    def look(
+        self, book: BalanceBook, now: float, wall: datetime, currency: str | None = None
+    ) -> int:
         """Tell ``book`` what is new.
 
+        :param currency: what is to be spent; None: what this bot spends
         :param now: monotonic seconds; ``wall`` is the same moment
         :return: ``Funds.since``: up to which reservation the book knows everything
         :raises LedgerUnavailable: it cannot be read; the book may lack something
@@ -57,7 +60,7 @@ class Siblings:
         after, newest = self._after, dict[str, Reservation]()
         if after is None:
             after, newest = self._begin(book, now, wall)
-        outlook = self._ledger.outlook(self._currency, after)
+        outlook = self._ledger.outlook(currency or self._currency, after)
         old = set(newest)
         for entry, row in outlook.changes:
             newest[row.client_order_id] = row

@@ -70,7 +70,7 @@ def test_a_number_that_is_none_is_no_balance(make, free):
     world = make()
     world.here.balances = lambda: {"USDT": free}
     with pytest.raises(BalanceUnreadable):
-        with_purse(world, 30).read()
+        with_purse(world, 30).read(["USDT"])
     denied = world.go()
     assert denied.code == "balance_unreadable" and world.rows() == []
 
@@ -78,7 +78,7 @@ def test_a_number_that_is_none_is_no_balance(make, free):
 def test_a_floor_is_never_spent(make):
     world = make()
     purse = VenuePurse(world.here, world.ledger, world.clock, floors={"USDT": D(7)})
-    assert purse.read()["USDT"].floor == D(7)
+    assert purse.read(["USDT"])["USDT"].floor == D(7)
 
 
 def test_what_another_bot_holds_is_said_to_be_its(make):

@@ -1,0 +1,219 @@
+"""A purchase of a pair becomes a normal trade of freqtrade's, as if freqtrade had sent it."""
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from freqtrade.persistence import Trade
+from freqtrade.util import dt_ts
+
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.states import PairKind
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.asking import stored_order
+from freqtrade_balance_guard.integration.context import handed_stake
+from freqtrade_balance_guard.integration.ordering import handed_over
+from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+from freqtrade_balance_guard.settings.model import BOT_VENUE
+
+
+logger = logging.getLogger(__name__)
+
+# Under this name freqtrade's /list_custom_data and its API show what a trade's other leg is.
+CUSTOM_DATA = "balance_guard_pair"
+
+
+class NotBooked(Exception):
+    """freqtrade did not take it; it is tried again in the next loop."""
+
+
+class PairBooking:
+    """Of one bot. What is booked is marked so in the store, after freqtrade has it on disk."""
+
+    def __init__(self, store: PairStore, bot: str, clock: Clock) -> None:
+        self._store = store
+        self._bot = bot
+        self._clock = clock
+
+    def book_all(self, bot: Any, booked: Callable[[StoredPair, Position | None], None]) -> bool:
+        """Tell freqtrade of everything that has ended since.
+
+        :param bot: freqtrade's ``FreqtradeBot``
+        :param booked: is told of each
+        :return: whether all of it is booked
+        """
+        is_done = True
+        for pair in self._store.to_book(self._bot):
+            try:
+                position = self._book(bot, pair)
+            except Exception as error:
+                is_done = False
+                logger.error(
+                    "Pair %s has bought, and freqtrade did not take it as a trade yet (%s); it is "
+                    "tried again in every loop.",
+                    pair.id,
+                    str(error)[:200],
+                )
+                continue
+            self._store.booked(pair, position)
+            booked(pair, position)
+        return is_done
+
+    def _book(self, bot: Any, pair: StoredPair) -> Position | None:
+        """:raises NotBooked: it has to be tried again"""
+        bought = purchase_of(pair)
+        if bought is None:
+            return None
+        order, told = bought
+        root = self._root(pair)
+        position = self._store.position(root.id)
+        known = stored_order(told.order_id, order.pair)
+        if known is None:
+            self._enter(bot, root, order, told, position)
+            known = stored_order(told.order_id, order.pair)
+        if known is None:
+            raise NotBooked("it refused the order")
+        trade = trade_of(known.ft_trade_id)
+        if trade is None:
+            raise NotBooked("the order has no trade")
+        position = self._position(root, order, told, trade, position)
+        trade.set_custom_data(CUSTOM_DATA, _shown(position))
+        return position
+
+    def _root(self, pair: StoredPair) -> StoredPair:
+        """The pair that an order for an exposure belongs to."""
+        if pair.kind is PairKind.PAIR or pair.exposure is None:
+            return pair
+        exposure = self._store.exposure(pair.exposure)
+        root = None if exposure is None else self._store.pair(exposure.pair_number)
+        return root or pair
+
+    def _enter(
+        self,
+        bot: Any,
+        root: StoredPair,
+        order: LegOrder,
+        told: VenueOrder,
+        position: Position | None,
+    ) -> None:
+        price, amount = to_float(told.cost / told.filled), to_float(told.filled)
+        trade = None if position is None else trade_of(position.trade_id)
+        if trade is not None and not trade.is_open:
+            trade = None
+        answer = handed_over.set((None, _as_ccxt(order, told, self._clock)))
+        stake = handed_stake.set(amount * price)
+        try:
+            # "replace" asks neither for a price nor for a confirmation: the order is filled.
+            bot.execute_entry(
+                order.pair,
+                amount * price,
+                price,
+                enter_tag=root.tag,
+                trade=trade,
+                mode="pos_adjust" if trade else "replace",
+            )
+        finally:
+            handed_stake.reset(stake)
+            handed_over.reset(answer)
+
+    def _position(
+        self,
+        root: StoredPair,
+        order: LegOrder,
+        told: VenueOrder,
+        trade: Trade,
+        position: Position | None,
+    ) -> Position:
+        amount = to_decimal(trade.amount)
+        if position is not None and position.closed_at is None:
+            return position.more(told.filled, amount)
+        (other,) = [one for one in root.orders if one.client_order_id != _own(root, order)]
+        sold = root.told.get(other.client_order_id)
+        hedged = min(told.filled, ZERO if sold is None else sold.filled)
+        return Position(
+            pair_number=root.id,
+            bot=self._bot,
+            trade_id=trade.id,
+            pair=order.pair,
+            amount=told.filled,
+            trade_amount=amount,
+            accounted=told.filled,
+            hedged=hedged,
+            other_venue=other.venue,
+            other_account=other.account,
+            other_pair=other.pair,
+            other_price=_price(other, sold),
+            opened_at=self._clock.wall(),
+        )
+
+
+def purchase_of(pair: StoredPair) -> tuple[LegOrder, VenueOrder] | None:
+    """What the pair has bought on the bot's own exchange for freqtrade."""
+    if pair.kind not in (PairKind.PAIR, PairKind.COMPLETE):
+        return None  # bought back: that is inventory
+    for order in pair.orders:
+        told = pair.told.get(order.client_order_id)
+        if order.venue == BOT_VENUE and order.side == "buy" and told is not None and told.filled:
+            return order, told
+    return None
+
+
+def _own(root: StoredPair, order: LegOrder) -> str:
+    """The client order id of the root's own leg on the side of ``order``."""
+    (own,) = [one for one in root.orders if one.venue == order.venue and one.pair == order.pair]
+    return own.client_order_id
+
+
+def _price(order: LegOrder, told: VenueOrder | None) -> Decimal:
+    return told.cost / told.filled if told is not None and told.filled else order.price
+
+
+def trade_of(trade_id: int) -> Trade | None:
+    """freqtrade's trade, also if it is closed."""
+    trade: Trade | None = Trade.get_trades([Trade.id == trade_id]).first()
+    return trade
+
+
+def _as_ccxt(order: LegOrder, told: VenueOrder, clock: Clock) -> dict[str, Any]:
+    """The order as ccxt would tell it, ended with what it has filled."""
+    now = dt_ts(clock.wall())
+    fees = [
+        {"currency": currency, "cost": to_float(cost), "rate": to_float(order.fee_rate)}
+        for currency, cost in (told.fees or {}).items()
+    ]
+    amount, price = to_float(told.filled), to_float(told.cost / told.filled)
+    return {
+        "id": told.order_id,
+        "clientOrderId": order.client_order_id,
+        "symbol": order.pair,
+        "type": "limit",
+        "side": order.side,
+        "status": "closed",
+        "price": price,
+        "average": price,
+        "amount": amount,
+        "filled": amount,
+        "remaining": 0.0,
+        "cost": to_float(told.cost),
+        "timestamp": now,
+        "datetime": clock.wall().isoformat(),
+        "lastTradeTimestamp": now,
+        "fee": fees[0] if len(fees) == 1 else None,
+        "fees": fees,
+        "trades": None,
+        "info": {},
+    }
+
+
+def _shown(position: Position) -> dict[str, str | int]:
+    return {
+        "pair": position.pair_number,
+        "sold_on": position.other_venue,
+        "sold_pair": position.other_pair,
+        "sold_amount": f"{position.hedged:f}",
+        "sold_price": f"{position.other_price:f}",
+    }

@@ -1,0 +1,213 @@
+"""What freqtrade could not make a trade of is denied before anything is reserved."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.enums import State
+from freqtrade.persistence import PairLocks, Trade
+
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.asking import stored_order
+from freqtrade_balance_guard.integration.funding import Funding
+from freqtrade_balance_guard.integration.locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.pair_booking import purchase_of
+from freqtrade_balance_guard.integration.quote_rates import QuoteRates
+from freqtrade_balance_guard.ledger import Funds
+from freqtrade_balance_guard.limits.last_look import RoundedOrder, look_at_entry
+from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.money import ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.settings.model import BOT_VENUE
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+# freqtrade's own default: it moves a price that is further than this from the market's.
+CUSTOM_PRICE_MAX_DISTANCE = 0.02
+
+
+class PairChecks:
+    """Of one bot. ``look`` notes in the bot's loop what the pairs' thread may not ask freqtrade.
+
+    :param order_ids: of all legs on the bot's exchange that are known
+    """
+
+    def __init__(
+        self,
+        wallets: "GuardedWallets",
+        desk: OrderDesk,
+        funding: Funding,
+        rates: QuoteRates,
+        config: dict[str, Any],
+        clock: Clock,
+        leg_order_ids: Callable[[], set[str]],
+    ) -> None:
+        self.rates = rates
+        # Pairs of purchases that freqtrade has not taken yet.
+        self.unbooked: set[str] = set()
+        self._wallets = wallets
+        self._desk = desk
+        self._funding = funding
+        self._clock = clock
+        self._leg_order_ids = leg_order_ids
+        self._distance = to_decimal(
+            config.get("custom_price_max_distance_ratio", CUSTOM_PRICE_MAX_DISTANCE)
+        )
+        self._owned: dict[str, Decimal] = {}
+        self._floors: dict[str, Decimal] = {}
+
+    # In the bot's loop
+
+    def look(self, bot: Any) -> None:
+        """What open trades own, and what is never spent."""
+        self._owned = self._wallets._owned_by_trades()
+        guard = self._wallets.guard
+        if guard is not None:
+            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+
+    def refresh(self, bot: Any) -> None:
+        """Before a pair: the balance must be as fresh as for any other entry."""
+        wallets = self._wallets
+        if wallets.live is not None:
+            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.show_believed()
+        else:
+            wallets.update()
+        self.look(bot)
+
+    def unservable(self, bot: Any, opportunity: Opportunity) -> PairDenied | None:
+        """Why freqtrade cannot serve it now."""
+        if bot.state != State.RUNNING:
+            return PairDenied(PairRefusal.PAUSED, f"the bot is {bot.state.name.lower()}")
+        purchases = [
+            leg for leg in opportunity.legs if leg.venue == BOT_VENUE and leg.side == "buy"
+        ]
+        for leg in purchases:
+            if (denied := self._no_trade(bot, leg)) is not None:
+                return denied
+        return None
+
+    def _no_trade(self, bot: Any, leg: Leg) -> PairDenied | None:
+        pair = leg.pair
+        if pair not in bot.pairlists.whitelist:
+            return PairDenied(PairRefusal.NOT_IN_WHITELIST, f"{pair} is not in the whitelist",
+                              BOT_VENUE)  # fmt: skip
+        if Trade.get_trades([Trade.pair == pair, Trade.is_open.is_(True)]).first() is not None:
+            return PairDenied(PairRefusal.ALREADY_OPEN, f"{pair} has an open trade", BOT_VENUE)
+        if (reason := self._lock_on(pair)) is not None:
+            return PairDenied(PairRefusal.PAIR_LOCKED, f"{pair} is locked: {reason}", BOT_VENUE)
+        if bot.get_free_open_trades() <= 0:
+            return PairDenied(PairRefusal.NO_SLOT, "max_open_trades is reached", BOT_VENUE)
+        if self._desk.unresolved(pair) or self._desk.stranger_on(pair) or pair in self.unbooked:
+            return PairDenied(PairRefusal.ORDER_UNRESOLVED,
+                              f"nobody knows yet what became of an earlier order of {pair}",
+                              BOT_VENUE)  # fmt: skip
+        rebalancer = self._wallets.rebalancer
+        sold = rebalancer.refusal(pair) if rebalancer is not None else None
+        return None if sold is None else PairDenied(PairRefusal.REBALANCE_COOLDOWN, sold.sentence,
+                                                    BOT_VENUE, sold.numbers)  # fmt: skip
+
+    def _lock_on(self, pair: str) -> str | None:
+        """Locks but our own for want of stake: the threshold does not apply to legs."""
+        now = self._clock.wall()
+        for locked in (pair, ALL):
+            for lock in PairLocks.get_pair_locks(locked, now, side="long"):
+                if lock.reason != BELOW_THRESHOLD:
+                    return lock.reason or "for no reason that was told"
+        return None
+
+    def purchases_to_book(self, store: PairStore) -> set[str]:
+        """Pairs that were bought, and are not freqtrade's yet."""
+        found = [purchase_of(pair) for pair in store.to_book(self._desk.ledger.bot)]
+        return {one[0].pair for one in found if one is not None}
+
+    def order_ids(self) -> set[str]:
+        """Those of legs that freqtrade has no order of."""
+        return {one for one in self._leg_order_ids() if stored_order(one) is None}
+
+    # In the pairs' thread
+
+    def funds(self, currencies: Any) -> dict[str, Funds]:
+        """What legs may spend on the bot's own exchange: nothing that an open trade owns.
+
+        :raises BalanceUnreadable, LedgerUnavailable: nobody knows
+        """
+        return {
+            currency: self._funding.for_leg(
+                currency,
+                self._owned.get(currency, ZERO),
+                self._floors.get(currency.upper(), ZERO),
+            )
+            for currency in currencies
+        }
+
+    def is_with_trade(self, exposure: Exposure) -> bool:
+        """What a pair has bought here is a trade's: only freqtrade sells it."""
+        return exposure.venue == BOT_VENUE and exposure.net > ZERO and not exposure.closes
+
+    def inspector(self, bot: Any) -> Callable[[Plan], PairDenied | None]:
+        """The last word on a plan, with the limits of now."""
+        guard = self._wallets.guard
+        if guard is None or guard.settings.is_neutral:
+            return lambda plan: None
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        stoploss = self._wallets.stoploss()
+
+        def inspect(plan: Plan) -> PairDenied | None:
+            for leg in plan.legs:
+                if leg.leg.venue != BOT_VENUE or leg.leg.side != "buy":
+                    continue
+                denied = (
+                    self._clamped(leg)
+                    or _below(leg, limits.min_order_size)
+                    or self._no_room(leg, limits.room_for_exit, stoploss)
+                )
+                if denied is not None:
+                    return denied
+            return None
+
+        return inspect
+
+    @exact
+    def _clamped(self, leg: PlannedLeg) -> PairDenied | None:
+        distance = abs(leg.limit - leg.best)
+        if distance <= self._distance * leg.best:
+            return None
+        return PairDenied(
+            PairRefusal.PRICE_CLAMP,
+            f"the limit {format_amount(leg.limit)} of {leg.leg.pair} is further than "
+            f"custom_price_max_distance_ratio {format_amount(self._distance)} from "
+            f"{format_amount(leg.best)}: freqtrade would move it",
+            BOT_VENUE,
+            {"limit": leg.limit, "best": leg.best},
+        )
+
+    def _no_room(
+        self, leg: PlannedLeg, room_for_exit: bool, stoploss: Decimal
+    ) -> PairDenied | None:
+        pair = leg.leg.pair
+        order = RoundedOrder(pair, leg.amount, leg.limit, EntryKind.NEW, stoploss=stoploss)
+        rules = self._wallets.market_rules(pair)
+        denied = look_at_entry(order, rules, room_for_exit, leg.leg.quote)
+        return None if denied is None else PairDenied(PairRefusal.BELOW_MINIMUM, denied.sentence,
+                                                      BOT_VENUE, denied.numbers)  # fmt: skip
+
+
+@exact
+def _below(leg: PlannedLeg, minimum: Decimal) -> PairDenied | None:
+    cost = leg.amount * leg.limit
+    if cost >= minimum:
+        return None
+    return PairDenied(
+        PairRefusal.BELOW_MINIMUM,
+        f"{format_amount(cost)} {leg.leg.quote} is below min_order_size {format_amount(minimum)}",
+        BOT_VENUE,
+        {"cost": cost, "min_order_size": minimum},
+    )

@@ -1,0 +1,193 @@
+"""Builds what two legs need, for a strategy with the mixin ``ReservedArbitrage``."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.exceptions import OperationalException
+
+from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.venue import Venue
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.integration.ccxt_venue import CcxtVenue, DryWallet, make_venue
+from freqtrade_balance_guard.integration.files import is_dry_run, key_fingerprint, local_file
+from freqtrade_balance_guard.integration.funding import Funding
+from freqtrade_balance_guard.integration.inventory import Inventory
+from freqtrade_balance_guard.integration.live_pairs import LivePairs
+from freqtrade_balance_guard.integration.one_key import take_turns
+from freqtrade_balance_guard.integration.pair_booking import PairBooking
+from freqtrade_balance_guard.integration.pair_checks import PairChecks
+from freqtrade_balance_guard.integration.pair_positions import PairPositions
+from freqtrade_balance_guard.integration.pair_thread import PairThread
+from freqtrade_balance_guard.integration.pair_words import PairWords
+from freqtrade_balance_guard.integration.quote_rates import QuoteRates
+from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.settings.model import BOT_VENUE
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets import GuardedWallets
+
+
+logger = logging.getLogger(__name__)
+
+# A venue that could not be reached is tried again after this.
+RETRY_SECONDS = 30.0
+
+
+def wants_pairs(strategy: Any) -> bool:
+    """Is it a strategy of two legs?"""
+    return bool(getattr(strategy, "reserved_arbitrage_mixin", False))
+
+
+def start_pairs(
+    wallets: "GuardedWallets",
+    strategy: Any,
+    settings: GuardSettings,
+    desk: OrderDesk,
+    funding: Funding,
+    hub: EventHub,
+    clock: Clock,
+) -> LivePairs:
+    """The parts, connected, with their thread running.
+
+    :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
+    """
+    config, exchange, ledger = wallets._config, wallets._exchange, desk.ledger
+    if config.get("trading_mode", "spot") != "spot":
+        raise OperationalException(
+            "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
+            "strategy."
+        )
+    thread = PairThread()
+    store = PairStore(local_file(config))
+    rates = QuoteRates(exchange, config["stake_currency"], clock)
+    venues = _Venues(settings, config, ledger, clock, strategy)
+    bot_venue = _bot_venue(wallets, ledger, clock)
+    venues[BOT_VENUE] = bot_venue
+    if not is_dry_run(config):
+        take_turns(exchange._api)
+    venues.open_all()
+    inventory = Inventory(store, ledger.bot)
+    checks = PairChecks(
+        *(wallets, desk, funding, rates, config, clock),
+        lambda: inventory.order_ids() | set(bot_venue._known_ids),
+    )
+    words = PairWords(hub, _sender(strategy), config["stake_currency"])
+    executor = TwoLegExecutor(
+        ledger,
+        venues,
+        store,
+        settings.arbitrage,
+        hub=hub,
+        clock=clock,
+        wait=thread.pause,
+        rates=rates,
+        funds={BOT_VENUE: checks.funds},
+        settle_seconds=float(settings.post_trade_refresh_window),
+        is_with_trade=checks.is_with_trade,
+        is_stopping=thread.stopping.is_set,
+    )
+    pairs = LivePairs(
+        wallets,
+        strategy,
+        executor,
+        thread,
+        store,
+        PairBooking(store, ledger.bot, clock),
+        PairPositions(
+            *(store, ledger.bot, venues.get, rates, clock, config["stake_currency"]), words.say
+        ),
+        checks,
+        words,
+        inventory,
+        settings.arbitrage,
+        clock,
+    )
+    hub.subscribe(pairs.heard)
+    thread.start(executor)
+    return pairs
+
+
+class _Venues(dict[str, Venue]):
+    """By name. One that could not be reached at the start is tried again when it is asked for."""
+
+    def __init__(
+        self,
+        settings: GuardSettings,
+        config: dict[str, Any],
+        ledger: ReservationLedger,
+        clock: Clock,
+        strategy: Any,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._config = config
+        self._ledger = ledger
+        self._clock = clock
+        self._strategy = strategy
+        self._not_before: dict[str, float] = {}
+
+    def open_all(self) -> None:
+        """:raises OperationalException: a name that no exchange has"""
+        for name in self._settings.venues:
+            self._open(name)
+        for name, venue in self._strategy.own_venues().items():
+            self[str(name).lower()] = venue
+
+    def __missing__(self, name: str) -> Venue:
+        if name in self._not_before and self._clock.monotonic() >= self._not_before[name]:
+            self._open(name)
+        if name in self.keys():
+            return self[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._not_before
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def _open(self, name: str) -> None:
+        try:
+            self[name] = make_venue(
+                name,
+                self._settings.venues[name],
+                self._config,
+                bot=self._ledger.bot,
+                ledger=self._ledger,
+                clock=self._clock,
+            )
+            self._not_before.pop(name, None)
+        except OperationalException as error:
+            raise OperationalException(f"balance_guard.venues.{name}: {error}") from error
+        except Exception as error:
+            self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
+            logger.warning(
+                "The venue %s cannot be reached (%s); it is tried again.", name, str(error)[:200]
+            )
+
+
+def _bot_venue(wallets: "GuardedWallets", ledger: ReservationLedger, clock: Clock) -> CcxtVenue:
+    """The bot's own exchange: its connection, its key, its account."""
+    config = wallets._config
+    wallet = DryWallet(ledger.account, ledger, {}) if is_dry_run(config) else None
+    queue = key_fingerprint(config) or BOT_VENUE
+    return CcxtVenue(BOT_VENUE, ledger.account, queue, wallets._exchange, ledger.bot, clock, wallet)
+
+
+def _sender(strategy: Any) -> Callable[[str], None]:
+    """Messages leave with the loop's own, from whatever thread they come."""
+
+    def send(text: str) -> None:
+        if strategy.dp is not None:
+            strategy.dp.send_msg(text, always_send=True)
+
+    return send
