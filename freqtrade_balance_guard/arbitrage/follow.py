@@ -202,7 +202,10 @@ class Follower:
             logger.error("Unhedged: %s.", kept.told())
             hub.publish(UnhedgedOpened(kept))
         elif kept is not None and not kept.is_open:
-            logger.info("Hedged again: exposure %s was %s.", kept.id, kept.closed_how)
+            logger.log(
+                logging.DEBUG if kept.closes else logging.INFO,
+                *("Hedged again: exposure %s was %s.", kept.id, kept.closed_how),
+            )
             hub.publish(UnhedgedClosed(kept))
         return ended
 

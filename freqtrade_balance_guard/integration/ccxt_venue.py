@@ -188,7 +188,7 @@ class CcxtVenue:
         amount, price = to_float(order.amount), to_float(order.price)
         if self.dry_wallet is not None:
             made: Any = self.exchange.create_dry_run_order(
-                order.pair, "limit", order.side, amount, price, 1.0
+                order.pair, "limit", order.side, amount, self._simulated_price(order), 1.0
             )
             self._dry_ids[order.client_order_id] = made["id"]
             return self._told(made)
@@ -202,6 +202,15 @@ class CcxtVenue:
                 raise OrderRefused(str(error)[:200]) from error
             raise
         return self._told(made)
+
+    def _simulated_price(self, order: LegOrder) -> float:
+        """freqtrade fills at the order's limit; an exchange at what its book has to offer."""
+        try:
+            average = self.best_price(order.pair, order.side, order.amount).average
+        except LookupError:
+            return to_float(order.price)
+        better = min if order.side == "buy" else max
+        return to_float(better(order.price, average))
 
     def cancel(self, order: LegOrder, order_id: str) -> None:
         if self.dry_wallet is None:

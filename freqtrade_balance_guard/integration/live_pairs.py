@@ -147,15 +147,22 @@ class LivePairs:
         """
         self._waited = 0.0
         with self._lock:
-            for work in (self._tidy, self._book, self._follow, self._sell_unhedged):
+            for work in (
+                self._checks.look,
+                self._book,
+                self._follow,
+                self._tidy,
+                self._sell_unhedged,
+                self._exits,
+                self._opportunities,
+            ):
                 self._safely(work, bot)
-            self._safely(self._exits, bot)
-            self._safely(self._opportunities, bot)
 
     def exit_left(self, bot: Any) -> None:
         """freqtrade has just sent an exit: what it sold has another leg, perhaps."""
         with self._lock:
-            self._safely(self._follow, bot)
+            for work in (self._ask_for_exits, self._follow):
+                self._safely(work, bot)
 
     def _safely(self, work: Callable[[Any], None], bot: Any) -> None:
         try:
@@ -171,9 +178,8 @@ class LivePairs:
         logger.log(level, text, exc_info=error)
 
     def _tidy(self, bot: Any) -> None:
-        self._checks.look(bot)
-        if self._has_prepared:
-            # The sale of the last loop did not fill: its other leg is bought when it has.
+        """What was reserved for the other leg of a sale that is not to be waited for any more."""
+        if self._has_prepared and not self._open_exits():
             self._has_prepared = False
             self._thread.submit(self._executor.let_go_prepared)
 
@@ -203,6 +209,24 @@ class LivePairs:
             self._wait(self._thread.submit(self._executor.work))
             self._has_news = True
             self._positions.follow_all(self._busy_groups().__contains__)
+
+    def _ask_for_exits(self, bot: Any) -> None:
+        """Some exchanges answer an order without its fills; freqtrade asks in its next loop.
+
+        The other leg must not wait for that.
+        """
+        for trade, order_id in self._open_exits():
+            bot.update_trade_state(trade, order_id)
+
+    def _open_exits(self) -> list[tuple[Trade, str]]:
+        trades = [trade_of(position.trade_id) for position in self._positions.open]
+        return [
+            (trade, order.order_id)
+            for trade in trades
+            if trade is not None and trade.is_open
+            for order in trade.open_orders
+            if order.ft_order_side == trade.exit_side
+        ]
 
     def _busy_groups(self) -> set[int]:
         found = set()

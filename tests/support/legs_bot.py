@@ -1,0 +1,263 @@
+"""A real bot with two legs: its own sandbox is "here", a second one is the venue "there"."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.demo.bot import Bot, BotSettings
+from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
+from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+
+
+PAIR = "ETH/USDT"
+LEGS_FILE = "legs.json"
+
+STRATEGY = '''
+"""Offers each opportunity of legs.json once, also across restarts."""
+
+import json
+import time
+from pathlib import Path
+
+from freqtrade.strategy import IStrategy
+
+from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
+
+
+FOLDER = Path(__file__).resolve().parent.parent
+
+
+class Rehearsal(ReservedArbitrage, IStrategy):
+    timeframe = "1m"
+    process_only_new_candles = False
+    stoploss = @STOPLOSS@
+    order_types = {"entry": "limit", "exit": "market", "force_exit": "market",
+                   "emergency_exit": "market", "stoploss": "market",
+                   "stoploss_on_exchange": False}
+
+    def bot_loop_start(self, current_time, **kwargs):
+        with (FOLDER / "rehearsal_loops.txt").open("a") as loops:
+            loops.write(f"LOOP {time.monotonic():.6f}\\n")
+
+    def find_opportunities(self, current_time, **kwargs):
+        offered = FOLDER / "offered.txt"
+        known = offered.read_text().split() if offered.exists() else []
+        for number, one in self._told()["offers"].items():
+            if number not in known or one["always"]:
+                with offered.open("a") as file:
+                    file.write(f"{number}\\n")
+                first, second = (Leg(**leg) for leg in one["legs"])
+                yield Opportunity(first, second, tag=one["tag"])
+
+    def exit_opportunity(self, trade, current_time, **kwargs):
+        return "both legs" if trade.pair in self._told()["exits"] else None
+
+    def _told(self):
+        return json.loads((FOLDER / "legs.json").read_text())
+'''
+
+
+class _LegsBot(Bot):
+    stoploss = -0.99
+
+    def _write_files(self) -> None:
+        super()._write_files()
+        path = self.user_dir / "strategies" / "rehearsal.py"
+        path.write_text(STRATEGY.replace("@STOPLOSS@", str(self.stoploss)))
+        if not (self.user_dir / LEGS_FILE).exists():
+            (self.user_dir / LEGS_FILE).write_text('{"offers": {}, "exits": []}')
+
+
+@dataclass
+class LegsBot:
+    """The bot, both exchanges, and what has to be true of all their books."""
+
+    here: Sandbox
+    there: Sandbox
+    bot: Bot
+    folder: Path
+
+    # What the strategy finds
+
+    def offer(
+        self,
+        *legs: dict[str, Any],
+        amount: object = "0.1",
+        sell_first: bool = False,
+        always: bool = False,
+        tag: str | None = "two legs",
+    ) -> None:
+        """By default: buy here, sell there."""
+        buy = {"venue": "bot", "pair": PAIR, "side": "buy", "amount": str(amount)}
+        sell = {"venue": "there", "pair": PAIR, "side": "sell", "amount": str(amount)}
+        both = list(legs) or ([sell, buy] if sell_first else [buy, sell])
+        told = self._told()
+        number = str(len(told["offers"]) + 1)
+        told["offers"][number] = {"legs": both, "tag": tag, "always": always}
+        self._tell(told)
+
+    def close(self, *pairs: str) -> None:
+        """``exit_opportunity`` says yes for these from now on."""
+        self._tell({**self._told(), "exits": list(pairs)})
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.folder / LEGS_FILE).read_text())
+        return told
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        fresh = self.folder / f"{LEGS_FILE}.new"
+        fresh.write_text(json.dumps(told))
+        fresh.replace(self.folder / LEGS_FILE)
+
+    # What there is
+
+    @property
+    def is_dry_run(self) -> bool:
+        return self.bot.settings.dry_run
+
+    @property
+    def file(self) -> Path:
+        name = "balance_guard.dryrun.sqlite" if self.is_dry_run else "balance_guard.sqlite"
+        return self.folder / name
+
+    def ledger(self) -> ReservationLedger:
+        """The books, looked at from outside."""
+        return open_ledger(
+            f"sqlite:///{self.file}", bot="observer", account="here", clock=SystemClock()
+        )
+
+    def store(self) -> PairStore:
+        return PairStore(self.file)
+
+    def bot_name(self) -> str:
+        """The bot's name in the ledger."""
+        (name,) = {pair.bot for pair in self.pairs()}
+        return name
+
+    def pairs(self) -> list[Any]:
+        found, store = [], self.store()
+        while (pair := store.pair(len(found) + 1)) is not None:
+            found.append(pair)
+        return found
+
+    def exposures(self) -> list[Exposure]:
+        return self.store().open_exposures(self.bot_name()) if self.pairs() else []
+
+    def wait_pairs(self, count: int, timeout: float = 40) -> None:
+        """Until so many pairs and orders of exposures have ended, and nothing is going."""
+        self.bot.wait_until(
+            lambda: (
+                len(self.pairs()) >= count
+                and all(pair.state not in ("planned", "sent") for pair in self.pairs())
+            ),
+            timeout,
+            f"{count} ended pairs",
+        )
+
+    def coins(self, sandbox: Sandbox, currency: str = "ETH") -> Decimal:
+        """What the account really owns."""
+        balances = sandbox.control.state()["accounts"]["main"]["balances"]
+        return Decimal(str(balances.get(currency, {"total": 0})["total"]))
+
+    def orders(self, sandbox: Sandbox, side: str) -> list[dict[str, Any]]:
+        return [order for order in sandbox.control.orders() if order["side"] == side]
+
+    def messages(self) -> list[str]:
+        """What was sent to the user."""
+        return self.bot.lines(r"Sending rpc message.*strategy_msg")
+
+    # What must hold when nothing is going
+
+    def check(self) -> None:
+        """0 leaked reservations, 0 unknown orders; every fill on both exchanges is in the books."""
+        ledger = self.ledger()
+        try:
+            assert ledger.unfinished(account="here") == []
+            assert ledger.unfinished(account="there") == []
+            rows = {
+                row.client_order_id: row
+                for account in ("here", "there")
+                for row in ledger.reservations(account=account)
+            }
+        finally:
+            ledger.close()
+        for sandbox in (self.here, self.there):
+            assert sandbox.control.audit()["ok"]
+            assert sandbox.control.state()["open_orders"] == []
+            for order in sandbox.control.orders():
+                row, filled = rows[order["cl_ord_id"]], Decimal(str(order["filled"]))
+                cost = Decimal(str(order["cost"])) + Decimal(str(order["fee"]))
+                assert row.committed == (filled if order["side"] == "sell" else cost)
+
+
+def scenario(price: str, **balances: object) -> Scenario:
+    market = {
+        "symbol": PAIR,
+        "price": price,
+        "amount_min": "0.001",
+        "price_decimals": 2,
+        "fee_maker": "0.001",
+        "fee_taker": "0.001",
+    }
+    held = {"USDT": "10000", "ETH": "4", **{k: str(v) for k, v in balances.items()}}
+    account = {"name": "main", "keys": [{}], "balances": held}
+    return Scenario.model_validate({"accounts": [account], "markets": [market]})
+
+
+@contextmanager
+def exchanges(
+    here: dict[str, object] | None = None, there: dict[str, object] | None = None
+) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """ "here" at 2500, "there" at 2550; 10000 USDT and 4 ETH on each unless told otherwise."""
+    with (
+        Sandbox.start(scenario("2500", **(here or {}))) as cheap,
+        Sandbox.start(scenario("2550", **(there or {}))) as dear,
+    ):
+        yield cheap, dear
+
+
+@contextmanager
+def legs_bot(
+    folder: Path,
+    both: tuple[Sandbox, Sandbox],
+    *,
+    dry_run: bool = False,
+    stoploss: float = -0.99,
+    guard: dict[str, Any] | None = None,
+    arbitrage: dict[str, Any] | None = None,
+    **config: Any,
+) -> Iterator[LegsBot]:
+    """One run of the bot in ``folder`` on exchanges that were started before."""
+    here, there = both
+    section = {
+        "min_balance_threshold": 2.5,
+        "ledger": {"account": "here"},
+        "venues": {
+            "there": {
+                **there.freqtrade_exchange(),
+                "account": "there",
+                "dry_run_wallet": {"USDT": 10000, "ETH": 4},
+            }
+        },
+        "arbitrage": {"leg_timeout": 2, **(arbitrage or {})},
+        **(guard or {}),
+    }
+    settings = BotSettings(
+        exchange=here.freqtrade_exchange(),
+        way="mixin",
+        guard=section,
+        dry_run=dry_run,
+        dry_run_wallet={"USDT": 10000, "ETH": 4} if dry_run else 1000,  # type: ignore[arg-type]
+        config=config,
+    )
+    kind = type("Bot", (_LegsBot,), {"stoploss": stoploss})
+    with kind.start(settings, folder) as bot:
+        bot.wait_running()
+        yield LegsBot(here, there, bot, folder)
