@@ -1,7 +1,7 @@
 """The picture that a rebalance is decided on, taken from freqtrade: the same in every mode."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -43,6 +43,11 @@ class Sight:
     is_unsettled: bool = False
 
 
+def is_spot(config: Mapping[str, Any]) -> bool:
+    """Whether coins are bought and sold, and no contracts."""
+    return bool(config.get("trading_mode", "spot") == "spot")
+
+
 def limits_of(wallets: "GuardedWallets") -> RebalanceLimits:
     """The user's settings for the tier that the account is in."""
     guard = wallets.guard
@@ -58,10 +63,8 @@ def capital_of(wallets: "GuardedWallets", config: dict[str, Any], *, is_fresh: b
         answer may lack what own orders did since, and nothing is sold because of it.
     """
     funds = wallets.vouched_stake() if is_fresh else wallets.spendable_stake()
-    tied_up = to_decimal(Trade.total_open_trades_stakes())
-    room = to_decimal(wallets.get_total_stake_amount()) - tied_up
     ratio = ONE if "available_capital" in config else to_decimal(config["tradable_balance_ratio"])
-    return Capital(funds, room, ratio, _held(Trade.get_open_trades()))
+    return Capital(funds, wallets.room(), ratio, _held(Trade.get_open_trades()))
 
 
 def _held(trades: list[Any]) -> Decimal:
@@ -94,7 +97,6 @@ def _position(wallets: "GuardedWallets", trade: Any, found: float | None) -> Pos
     except KeyError:
         # The exchange does not trade it any more.
         rules, rate = MarketRules(), None
-    is_spot = wallets._config.get("trading_mode", "spot") == "spot"
     return Position(
         trade_id=int(trade.id),
         pair=trade.pair,
@@ -105,13 +107,19 @@ def _position(wallets: "GuardedWallets", trade: Any, found: float | None) -> Pos
         opened_at=trade.open_date_utc,
         rules=rules,
         slippage=SLIPPAGE,
-        in_wallet=to_decimal(wallets.get_total(trade.safe_base_currency)) if is_spot else None,
+        in_wallet=_in_wallet(wallets, trade),
         stoploss=way_to_the_stop(wallets, trade, rate) if rate else ZERO,
         rest_min=_rest_min(wallets, trade, found) if rate else None,
         leverage=to_decimal(trade.leverage or 1),
         is_short=bool(trade.is_short),
         has_open_order=bool(trade.open_orders),
     )
+
+
+def _in_wallet(wallets: "GuardedWallets", trade: Any) -> Decimal | None:
+    if not is_spot(wallets._config):
+        return None  # a contract is in no wallet
+    return to_decimal(wallets.get_total(trade.safe_base_currency))
 
 
 def _rest_min(wallets: "GuardedWallets", trade: Any, rate: float | None) -> Decimal | None:

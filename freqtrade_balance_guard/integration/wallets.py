@@ -27,6 +27,7 @@ from freqtrade_balance_guard.integration.context import (
 )
 from freqtrade_balance_guard.integration.denial import EntryDenied
 from freqtrade_balance_guard.integration.market import reload_markets_soon
+from freqtrade_balance_guard.integration.noise import available_without_noise, room_without_noise
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
@@ -190,8 +191,16 @@ class GuardedWallets(Wallets):
         vouched = self._vouched_for()
         return self.spendable_stake() if vouched is None else vouched
 
+    def room(self) -> Decimal:
+        """What freqtrade would put to work beyond what its open trades cost."""
+        return room_without_noise(self.get_total_stake_amount(), *self._parts())
+
     def _freqtrade_available(self) -> Decimal:
-        return to_decimal(super().get_available_stake_amount())
+        return available_without_noise(super().get_available_stake_amount(), *self._parts())
+
+    def _parts(self) -> tuple[float, float, float]:
+        ratio = self._config.get("tradable_balance_ratio", 1)
+        return Trade.total_open_trades_stakes(), self.get_free(self._stake_currency), ratio
 
     def floor(self) -> Decimal:
         """Stake currency that is never spent."""
