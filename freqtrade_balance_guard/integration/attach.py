@@ -5,6 +5,7 @@ each /reload_config.
 """
 
 import logging
+from typing import Any
 
 from freqtrade.enums import TRADE_MODES
 from freqtrade.exceptions import OperationalException
@@ -20,12 +21,14 @@ from freqtrade_balance_guard.integration.contract import differences
 from freqtrade_balance_guard.integration.hooks import install_backtest_hooks, install_bot_hooks
 from freqtrade_balance_guard.integration.market import MarketReader
 from freqtrade_balance_guard.integration.rates import dollar_rate
+from freqtrade_balance_guard.integration.rebalance_picture import is_spot
 from freqtrade_balance_guard.integration.refusing import RefusingWallets
 from freqtrade_balance_guard.integration.sections import settings_of
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
-from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.rebalance.policy import NO_REBALANCE_IN_FUTURES
+from freqtrade_balance_guard.settings import GuardSettings, TierLimits
 from freqtrade_balance_guard.version import __version__
 
 
@@ -84,6 +87,7 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     stake_currency = config["stake_currency"]
     rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
     _check_rate(settings, stake_currency, rate, live)
+    _check_trading_mode(settings, config)
     guard = Guard(
         # A backtest is pickled into hyperopt's workers and needs no secret.
         settings if live else settings.without_secrets(),
@@ -111,6 +115,7 @@ def _follow_orders(
     clock: SystemClock,
 ) -> None:
     # Imported here: a backtest needs none of it.
+    from freqtrade_balance_guard.integration.forced_entry import note_refusal
     from freqtrade_balance_guard.integration.live_orders import put_under_the_ledger
     from freqtrade_balance_guard.integration.live_start import live_balances
     from freqtrade_balance_guard.limits.rejections import Rejections
@@ -124,12 +129,12 @@ def _follow_orders(
             wallets.live = live_balances(wallets._config, wallets._exchange, settings)
         if wallets.live is not None:
             wallets.live.hub = hub
+    hub.subscribe(note_refusal)
     put_under_the_ledger(wallets, exchange, settings, hub, clock)
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
-    chosen = [settings.limits_for_tier(None)]
-    chosen += [settings.limits_for_tier(index) for index in range(len(settings.tiers))]
+    chosen = _all_tiers(settings)
     config = wallets._config
     with_protections = bool(config.get("enable_protections"))
     if settings.is_neutral or not (with_protections or any(c.rebalance.enabled for c in chosen)):
@@ -154,13 +159,23 @@ def _release(wallets: Wallets) -> None:
         runtime.forget()
 
 
+def _check_trading_mode(settings: GuardSettings, config: dict[str, Any]) -> None:
+    """Say at start that a rebalance which the user wants will not come."""
+    if not is_spot(config) and any(one.rebalance.enabled for one in _all_tiers(settings)):
+        logger.warning("balance_guard.rebalance does nothing: %s.", NO_REBALANCE_IN_FUTURES)
+
+
+def _all_tiers(settings: GuardSettings) -> list[TierLimits]:
+    chosen = [settings.limits_for_tier(None)]
+    return chosen + [settings.limits_for_tier(index) for index in range(len(settings.tiers))]
+
+
 def _check_rate(settings: GuardSettings, stake_currency: str, rate: DollarRate, live: bool) -> None:
     """Say at start what happens to limits in dollars where there is no rate.
 
     :raises OperationalException: live, the user wrote a dollar amount that cannot be converted
     """
-    chosen = [settings.limits_for_tier(None)]
-    chosen += [settings.limits_for_tier(index) for index in range(len(settings.tiers))]
+    chosen = _all_tiers(settings)
     order_size_in_dollars = [limits for limits in chosen if limits.min_order_size is None]
     if not order_size_in_dollars and all(c.is_written("min_balance_threshold") for c in chosen):
         return

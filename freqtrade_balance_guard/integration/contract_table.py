@@ -313,6 +313,12 @@ LIVE = (
         "wrapped: tells new entries, adjustments and replacements apart",
     ),
     Relied(
+        "freqtrade.rpc.rpc",
+        "RPC._rpc_force_entry",
+        "self, pair, price, *, order_type, order_side, stake_amount, enter_tag, leverage",
+        "wrapped: /forceenter answers with the reason of a refusal",
+    ),
+    Relied(
         "freqtrade.freqtradebot",
         "FreqtradeBot.process",
         "self",

@@ -68,6 +68,7 @@ def install_bot_hooks() -> None:
     if module is None:
         return
     # Imported here: a backtest needs none of it.
+    from freqtrade_balance_guard.integration.forced_entry import forced_entry
     from freqtrade_balance_guard.integration.live_start import first_wallets
 
     wrap(module.FreqtradeBot, "execute_entry", _noted_entry)
@@ -80,6 +81,7 @@ def install_bot_hooks() -> None:
     wrap(module.FreqtradeBot, "_safe_exit_amount", _fresh_balance)
     wrap(module.FreqtradeBot, "apply_fee_conditional", _fresh_balance)
     wrap(module.FreqtradeBot, "execute_trade_exit", _noted_exit)
+    wrap(sys.modules["freqtrade.rpc.rpc"].__dict__["RPC"], "_rpc_force_entry", forced_entry)
     if module.Wallets is Wallets:
         # The first balance is read when the bot is built, long before its strategy starts.
         module.Wallets = first_wallets

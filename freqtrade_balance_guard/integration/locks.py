@@ -1,7 +1,8 @@
 """Locks that follow the balance in every loop: freqtrade asks its protections only after a sale.
 
 They show in /locks and in FreqUI. They are no more than the visible side: entries are refused by
-the guard itself, with or without them (somebody may /unlock).
+the guard itself, with or without them. So after an /unlock they are set again: a list without them
+would say that entries are possible.
 """
 
 import logging
@@ -73,7 +74,7 @@ class Locks:
             return  # nothing is known, so nothing is to be said
         threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
         if self._is_locked is None:
-            self._is_locked = bool(_locks_for(BELOW_THRESHOLD, ALL, now))
+            self._is_locked = ALL in _locked_pairs(BELOW_THRESHOLD, now)
         available = wallets.available()
         was_below, self._was_below = self._was_below, available < threshold
         if available >= threshold:
@@ -86,16 +87,19 @@ class Locks:
             # The first time each pair is told by itself why it gets no order; then the lock speaks
             # for all. No money goes out meanwhile: the limit holds without the lock.
             return
-        if self._until is not None and now < self._until - timedelta(minutes=RENEW_MINUTES):
+        is_unlocked = self._is_locked and _was_unlocked(now)
+        is_young = self._until is not None and now < self._until - timedelta(minutes=RENEW_MINUTES)
+        if is_young and not is_unlocked:
             return
         is_news, self._is_locked = not self._is_locked, True
         self._until = now + timedelta(minutes=self._minutes)
         lock = PairLocks.lock_pair(ALL, self._until, BELOW_THRESHOLD, now=now)
         # Rounded up to the candle, which may be a day.
         self._until = max(self._until, lock.lock_end_time_utc)
-        if is_news:
+        if is_news or is_unlocked:
+            are_locked = "All pairs are locked" if is_news else "All pairs stay locked"
             self._say(
-                "All pairs are locked: %s is available, below min_balance_threshold %s.",
+                are_locked + ": %s is available, below min_balance_threshold %s.",
                 format_amount(available),
                 format_amount(threshold),
             )
@@ -108,18 +112,23 @@ class Locks:
             return
         try:
             last = rebalancer.log.last()
-            if last is None or last.id == self._locked_attempt or last.ended_at is None:
+            if last is None or last.ended_at is None:
                 return
+            is_new = last.id != self._locked_attempt
+            if not (is_new or PairLocks.use_db):
+                return  # a backtest has nobody who could take a lock away
             sold = rebalancer.sold_lately()
         except AttemptsUnavailable:
             return
         self._locked_attempt = last.id
         if sold is None:
             return
+        pairs = {ALL} if self._locks_all else set(sold.pairs)
         until = now + timedelta(seconds=sold.seconds_left)
-        for pair in (ALL,) if self._locks_all else sold.pairs:
-            if not _locks_for(SOLD, pair, now):
-                PairLocks.lock_pair(pair, until, SOLD, now=now)
+        for pair in pairs - _locked_pairs(SOLD, now):
+            PairLocks.lock_pair(pair, until, SOLD, now=now)
+            if not is_new:
+                self._say("%s stays locked: %s.", "Every pair" if pair == ALL else pair, SOLD)
 
     def _say(self, text: str, *values: str) -> None:
         if PairLocks.use_db:  # a backtest says nothing
@@ -134,13 +143,19 @@ def _minutes(protection: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     return int(protection.get("stop_duration", STOP_MINUTES))
 
 
-def _locks_for(reason: str, pair: str, now: datetime) -> list[PairLock]:
-    return [lock for lock in PairLocks.get_pair_locks(pair, now) if lock.reason == reason]
+def _locked_pairs(reason: str, now: datetime) -> set[str]:
+    return {lock.pair for lock in PairLocks.get_pair_locks(None, now) if lock.reason == reason}
+
+
+def _was_unlocked(now: datetime) -> bool:
+    """Whether somebody took the lock on everything away; nobody could in a backtest."""
+    return PairLocks.use_db and ALL not in _locked_pairs(BELOW_THRESHOLD, now)
 
 
 def _lift(reason: str, now: datetime) -> None:
     # freqtrade's own unlock_reason takes real time also in a backtest, and finds nothing there.
-    for lock in _locks_for(reason, ALL, now):
-        lock.active = False
+    for lock in PairLocks.get_pair_locks(ALL, now):
+        if lock.reason == reason:
+            lock.active = False
     if PairLocks.use_db:
         PairLock.session.commit()

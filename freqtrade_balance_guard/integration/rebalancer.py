@@ -8,6 +8,7 @@ from freqtrade_balance_guard.integration.rebalance_picture import (
     Rate,
     Sight,
     capital_of,
+    is_spot,
     last_fill,
     limits_of,
     open_order_count,
@@ -59,13 +60,18 @@ class Rebalancer:
     def currency(self) -> str:
         return str(self._config["stake_currency"])
 
+    @property
+    def is_spot(self) -> bool:
+        """Elsewhere nothing is sold."""
+        return is_spot(self._config)
+
     def limits(self) -> RebalanceLimits:
         """The user's settings, in stake currency."""
         return limits_of(self._wallets)
 
     def is_quiet(self, limits: RebalanceLimits) -> bool:
         """Whether nothing will come of a closer look: by far the most loops."""
-        if not limits.is_enabled:
+        if not (limits.is_enabled and self.is_spot):
             return True
         enough = min(limits.enough_stake, limits.target_stake * NEAR_ENOUGH)
         return capital_of(self._wallets, self._config, is_fresh=False).available >= enough
@@ -95,6 +101,7 @@ class Rebalancer:
             is_unsettled=sight.is_unsettled,
             attempts_problem=problem,
             is_asked=is_asked,
+            is_spot=self.is_spot,
         )
 
     def _started(self) -> "datetime":

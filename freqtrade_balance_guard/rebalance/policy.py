@@ -3,6 +3,7 @@
     code                 | when
     ---------------------|-----------------------------------------------------------------
     DISABLED             | the user has not switched it on
+    FUTURES              | it is no spot market: no balance can be vouched for there
     NOT_RUNNING          | the bot is paused or stopped
     ATTEMPTS_UNKNOWN     | what was attempted before cannot be read
     COOLDOWN             | the last attempt was less than the cooldown ago        (waiting)
@@ -52,11 +53,17 @@ RUNNING = "running"
 
 SECONDS_PER_HOUR = 3600
 
+NO_REBALANCE_IN_FUTURES = (
+    "there is no rebalance in futures: profits, funding and margin move the balance, so what it "
+    "should be is not known"
+)
+
 
 class NotNowCode(StrEnum):
     """Why there is no rebalance. The names are stable: they are counted, shown and documented."""
 
     DISABLED = "disabled"
+    FUTURES = "futures"
     NOT_RUNNING = "not_running"
     ATTEMPTS_UNKNOWN = "attempts_unknown"
     COOLDOWN = "cooldown"
@@ -138,6 +145,8 @@ class Picture:
     :ivar open_orders: own entries and exits that rest; a stop order on the exchange is none
     :ivar is_unsettled: an own order has filled and the balance does not show it yet
     :ivar is_asked: the user wants one now, and does not wait
+    :ivar is_spot: elsewhere profits, funding and margin move the balance, own orders do not explain
+        it, and so there is no verdict to rely on
     """
 
     currency: str
@@ -154,6 +163,7 @@ class Picture:
     is_unsettled: bool = False
     attempts_problem: str = ""
     is_asked: bool = False
+    is_spot: bool = True
 
     @property
     def deployed(self) -> Decimal:
@@ -202,6 +212,12 @@ def _disabled(picture: Picture) -> NotNow | None:
     if picture.limits.is_enabled:
         return None
     return NotNow(NotNowCode.DISABLED, "rebalance.enabled is false")
+
+
+def _futures(picture: Picture) -> NotNow | None:
+    if picture.is_spot:
+        return None
+    return NotNow(NotNowCode.FUTURES, NO_REBALANCE_IN_FUTURES)
 
 
 def _not_running(picture: Picture) -> NotNow | None:
@@ -335,6 +351,7 @@ def _balance_unconfirmed(picture: Picture) -> NotNow | None:
 
 CONDITIONS: tuple[Callable[[Picture], NotNow | None], ...] = (
     _disabled,
+    _futures,
     _not_running,
     _attempts_unknown,
     _cooldown,

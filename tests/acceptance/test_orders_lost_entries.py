@@ -1,10 +1,7 @@
 """The reply to an entry is lost: one order per signal, and freqtrade knows it as its own."""
 
-import socket
 import time
-from contextlib import closing
 
-import httpx
 import pytest
 
 from freqtrade_balance_guard.demo.strategy import StrategyPlan
@@ -20,6 +17,7 @@ from tests.support.orders import (
     settled_books,
     wrong_trade,
 )
+from tests.support.rest import Rest
 
 
 pytestmark = pytest.mark.acceptance
@@ -133,40 +131,13 @@ def test_an_exchange_that_lists_orders_late_is_waited_for(tmp_path, kind, way):
         assert len(rehearsed.orders()) == 2
 
 
-API = {
-    "api_server": {
-        "enabled": True,
-        "listen_ip_address": "127.0.0.1",
-        "verbosity": "error",
-        "username": "someone",
-        "password": "rehearsal",
-        "jwt_secret_key": "of-this-rehearsal-and-of-no-other-one",
-    },
-    "force_entry_enable": True,
-}
-
-
-def free_port():
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @pytest.mark.parametrize("way", GUARDED)
 def test_a_lost_reply_to_forceenter_makes_one_normal_trade(tmp_path, way):
-    port = free_port()
-    config = {**API, "api_server": {**API["api_server"], "listen_port": port}}
-    with rehearsal(tmp_path, way, stake_amount=100, config=config) as rehearsed:
+    rest = Rest.on_a_free_port()
+    with rehearsal(tmp_path, way, stake_amount=100, config=rest.config) as rehearsed:
         rehearsed.bot.wait_loops(1)
         rehearsed.exchange.fault(**lost("drop", times=1))
-        answer = httpx.post(
-            f"http://127.0.0.1:{port}/api/v1/forceenter",
-            json={"pair": A, "entry_tag": "by hand"},
-            auth=("someone", "rehearsal"),
-            timeout=20,
-            trust_env=False,
-        )
-        assert answer.status_code == 200, answer.text
+        rest.post("forceenter", pair=A, entry_tag="by hand")
         rehearsed.wait_bought(1)
         settled_books(rehearsed)
         eventually(rehearsed, lambda: wrong_trade(rehearsed, A, tag="by hand"))

@@ -6,7 +6,13 @@ import pytest
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.integration.exchange import GuardedExchange
+from freqtrade_balance_guard.integration.rebalance_picture import Sight
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
+from freqtrade_balance_guard.rebalance.policy import (
+    NO_REBALANCE_IN_FUTURES,
+    NotNowCode,
+    reasons_against,
+)
 from tests.integration.test_backtesting import NEUTRAL
 from tests.support.doubled import EXCHANGE, bot_with
 
@@ -83,3 +89,22 @@ def test_the_class_of_the_exchange_keeps_its_name(tmp_path, mocked_exchange):
     bot = bot_with(tmp_path, {"min_order_size": 0.01}, mixin=True)
     assert type(bot.exchange).__name__ == "Binance"
     assert isinstance(bot.exchange, GuardedExchange)
+
+
+def test_in_futures_a_rebalance_that_is_wanted_does_nothing_and_says_so(
+    tmp_path, mocked_exchange, caplog
+):
+    rebalance = {"enabled": True, "enough_stake": 2, "target_stake": 3}
+    guard = {"min_order_size": 0.01, "min_balance_threshold": 0, "rebalance": rebalance}
+    for mode in ("futures", "spot"):
+        caplog.clear()
+        bot = bot_with(tmp_path / mode, guard, mixin=True, trading_mode=mode)
+        rebalancer = bot.wallets.rebalancer
+        limits = rebalancer.limits()
+        picture = rebalancer.picture(limits, Sight(), lambda _trade: 0.03)
+        codes = [one.code for one in reasons_against(picture)]
+        assert limits.is_enabled
+        assert (NotNowCode.FUTURES in codes) is (mode == "futures")
+        assert rebalancer.is_quiet(limits) is (mode == "futures")
+        told = f"balance_guard.rebalance does nothing: {NO_REBALANCE_IN_FUTURES}."
+        assert caplog.text.count(told) == int(mode == "futures")

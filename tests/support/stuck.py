@@ -113,16 +113,17 @@ def stuck(
     settings: Mapping[str, Any] | None = None,
     scenario: Scenario | None = None,
     extra: str = "",
+    bought: int = 3,
     **more: Any,
 ) -> Iterator[Rehearsal]:
-    """A bot with three positions, whose stake is used up."""
+    """A bot with three positions (``bought``), whose stake is used up."""
     config = {"tradable_balance_ratio": 1.0, **more.pop("config", {})}
     more = {"stake_amount": 10, "max_open_trades": 4, "plan": PLAN, "config": config, **more}
     with (
         Sandbox.start(scenario or small_account()) as sandbox,
         bot_on(sandbox, folder, way, guard=settings or guard(), extra=extra, **more) as rehearsed,
     ):
-        rehearsed.wait_bought(3)
+        rehearsed.wait_bought(bought)
         yield rehearsed
 
 

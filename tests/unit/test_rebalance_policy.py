@@ -31,6 +31,13 @@ PREVENTED: list[tuple[str, dict[str, Any], NotNowCode, str]] = [
         NotNowCode.DISABLED,
         "rebalance.enabled is false",
     ),
+    (
+        "no spot market",
+        {"is_spot": False},
+        NotNowCode.FUTURES,
+        "there is no rebalance in futures: profits, funding and margin move the balance, so what "
+        "it should be is not known",
+    ),
     ("paused", {"bot_state": "paused"}, NotNowCode.NOT_RUNNING, "the bot is paused"),
     ("stopped", {"bot_state": "stopped"}, NotNowCode.NOT_RUNNING, "the bot is stopped"),
     (

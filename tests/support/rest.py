@@ -1,0 +1,66 @@
+"""freqtrade's REST API of a real bot: what /pause, /forceenter, /unlock and FreqUI come down to."""
+
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+USER, PASSWORD = "someone", "rehearsal"
+TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The API on a free port of its own; ``config`` goes into the bot's."""
+
+    port: int
+
+    @classmethod
+    def on_a_free_port(cls) -> "Rest":
+        with closing(socket.socket()) as one:
+            one.bind(("127.0.0.1", 0))
+            return cls(one.getsockname()[1])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {
+            "api_server": {
+                "enabled": True,
+                "listen_ip_address": "127.0.0.1",
+                "listen_port": self.port,
+                "verbosity": "error",
+                "username": USER,
+                "password": PASSWORD,
+                "jwt_secret_key": "of-this-rehearsal-and-of-no-other-one",
+            },
+            "force_entry_enable": True,
+        }
+
+    def ask(self, method: str, path: str, **payload: Any) -> httpx.Response:
+        """One request; ``payload`` is sent as JSON."""
+        return httpx.request(
+            method,
+            f"http://127.0.0.1:{self.port}/api/v1/{path}",
+            json=payload or None,
+            auth=(USER, PASSWORD),
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+
+    def post(self, path: str, **payload: Any) -> dict[str, Any]:
+        """A request that has to be answered well."""
+        return self._well(self.ask("POST", path, **payload))
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._well(self.ask("GET", path))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        return self._well(self.ask("DELETE", path))
+
+    @staticmethod
+    def _well(answer: httpx.Response) -> dict[str, Any]:
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
