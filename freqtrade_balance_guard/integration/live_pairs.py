@@ -23,6 +23,7 @@ from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.compare import Book
+from freqtrade_balance_guard.arbitrage.events import PairFinished
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
@@ -31,7 +32,7 @@ from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.events import Event, OrderDenied
+from freqtrade_balance_guard.events import Event
 from freqtrade_balance_guard.integration.inventory import Inventory
 from freqtrade_balance_guard.integration.pair_booking import PairBooking, trade_of
 from freqtrade_balance_guard.integration.pair_checks import PairChecks
@@ -130,8 +131,9 @@ class LivePairs:
         return self._executor.order_books(asked, BOOKS_SECONDS)
 
     def heard(self, event: Event) -> None:
-        """Something became of a pair (from the pairs' thread)."""
-        self._has_news = True
+        """Whatever is said in the bot; what became of a pair comes from the pairs' thread."""
+        if isinstance(event, PairFinished):
+            self._has_news = True
         self._words(event)
 
     def end(self) -> None:
@@ -308,7 +310,7 @@ class LivePairs:
             limit = to_decimal(bot.exchange.get_rate(trade.pair, side="exit", is_short=False,
                                                      refresh=True))  # fmt: skip
         if isinstance(limit, PairDenied):
-            self._words(OrderDenied(trade.pair, str(limit.code), limit.sentence, limit.numbers))
+            self._words.denied(trade.pair, limit)
             return
         self._has_prepared = True
         self._sell(bot, trade, limit, reason)

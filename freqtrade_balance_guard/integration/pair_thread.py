@@ -4,6 +4,7 @@ The bot's loop hands an opportunity over and waits a moment for what becomes of 
 over by then. What is not goes on here, and later loops see its end in the store.
 """
 
+import contextlib
 import logging
 import queue
 import threading
@@ -77,10 +78,12 @@ class PairThread:
                 logger.warning("An exchange keeps the thread of the pairs waiting.")
 
     def _run(self, executor: TwoLegExecutor) -> None:
-        executor.work()
         while not self.stopping.is_set():
             try:
-                self._tasks.get(timeout=IDLE_SECONDS)()
-            except queue.Empty:
                 executor.work()
+            except Exception:
+                # What is unresolved must be asked for again, whatever went wrong this time.
+                logger.exception("Pairs could not be looked after; tried again.")
+            with contextlib.suppress(queue.Empty):
+                self._tasks.get(timeout=IDLE_SECONDS)()
         executor.close()

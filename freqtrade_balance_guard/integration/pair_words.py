@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 
+from freqtrade_balance_guard.arbitrage.answers import PairDenied
 from freqtrade_balance_guard.arbitrage.events import (
     LegUnresolved,
     PairRefused,
@@ -35,11 +36,7 @@ class PairWords:
     def __call__(self, event: Event) -> None:
         """Pass on what is worth a message; refusals are stated like any other (once, counted)."""
         if isinstance(event, PairRefused):
-            denial = event.denial
-            pair = event.opportunity.first.pair
-            self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
-        elif isinstance(event, OrderDenied):
-            self._hub.publish(event)
+            self.denied(event.opportunity.first.pair, event.denial)
         elif isinstance(event, UnhedgedOpened | UnhedgedFound):
             self._message(f"Unhedged: {event.exposure.told()}.")
         elif isinstance(event, UnhedgedClosed) and not event.exposure.closes:
@@ -51,6 +48,10 @@ class PairWords:
                 f"Pair {event.number}: nobody knows yet what became of an order of {event.pair} on "
                 f"{event.venue}; it is asked for."
             )
+
+    def denied(self, pair: str, denial: PairDenied) -> None:
+        """An exit of both legs that is not begun now: stated like any other refusal."""
+        self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
 
     def booked(self, pair: StoredPair, position: Position | None, flow: Decimal | None) -> None:
         """A pair, or a completion, is what freqtrade knows as a trade, or is over."""
