@@ -1,7 +1,8 @@
 """freqtrade's REST API of a real bot: what /pause, /forceenter, /unlock and FreqUI come down to."""
 
+import random
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,13 @@ class Rest:
 
     @classmethod
     def on_a_free_port(cls) -> "Rest":
-        with closing(socket.socket()) as one:
-            one.bind(("127.0.0.1", 0))
-            return cls(one.getsockname()[1])
+        # Below the ports that outgoing connections get: freqtrade, which takes it seconds later,
+        # waits for ever if it is taken by then.
+        for port in random.sample(range(20_000, 32_000), 100):
+            with closing(socket.socket()) as one, suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                return cls(port)
+        raise OSError("No port is free.")
 
     @property
     def config(self) -> dict[str, Any]:
