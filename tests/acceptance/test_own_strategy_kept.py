@@ -25,7 +25,7 @@ from tests.support.stuck import (
 
 pytestmark = pytest.mark.acceptance
 
-# Exit signals while a trade is open, that count only in profit; the first two tries to leave are vetoed.
+# Exit signals while a trade is open, which count only in profit; two tries to leave are vetoed.
 OWN = """
 
 def populate_exit_trend(self, dataframe, metadata):

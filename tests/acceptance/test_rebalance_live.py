@@ -14,6 +14,7 @@ from tests.support.stuck import (
     LTC,
     PAIRS,
     PLAN,
+    XRP,
     attempts,
     console,
     guard,
@@ -52,6 +53,38 @@ milestones.watcher = die
 """
 
 
+# The attempt's own stages: killed when the word for it has just been written.
+KILLED_AT = """
+
+import os
+import signal
+
+from freqtrade_balance_guard.rebalance.attempt import Outcome
+from freqtrade_balance_guard.rebalance.attempts import AttemptLog
+
+
+def deadly(name, when):
+    original = getattr(AttemptLog, name)
+
+    def method(self, *args, **kwargs):
+        answer = original(self, *args, **kwargs)
+        if when(*args):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(AttemptLog, name, method)
+
+
+deadly(*{
+    "begun": ("begin", lambda *args: True),
+    "sending": ("record", lambda trade, outcome: outcome is Outcome.SENDING),
+    "one of two": ("record", lambda trade, outcome: outcome is Outcome.ORDERED),
+    "both": ("record", lambda trade, outcome: trade == 2 and outcome is Outcome.ORDERED),
+    "ended": ("end", lambda *args: True),
+}["@STAGE@"])
+"""
+
+
 def use_it_up(rehearsed):
     """What the rebalance has freed is spent: the shortage is there again."""
     rehearsed.signal(LTC)
@@ -82,7 +115,7 @@ def test_stuck_at_2_86_one_attempt_reaches_the_target_and_then_none_in_the_coold
     figure("stuck at 2.86, available after one attempt", {way: reached})
 
 
-@pytest.mark.parametrize("milestone", ["checked", "sent", "answered", "bound"])
+@pytest.mark.parametrize("milestone", ["checked", "sent", "answered", "bound", "stored"])
 def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_path, milestone):
     kill = KILLED.replace("@MILESTONE@", milestone)
     with Sandbox.start(small_account()) as sandbox:
@@ -93,7 +126,7 @@ def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_
             assert attempt.ended_at is None
         with bot_on(sandbox, tmp_path, "launcher", guard=guard(), **MORE) as second:
             second.bot.wait_for("the bot was interrupted in it", 60)
-            was_sent = milestone in ("answered", "bound")
+            was_sent = milestone in ("answered", "bound", "stored")
             if was_sent:
                 use_it_up(second)
             second.bot.wait_loops(15)
@@ -107,6 +140,47 @@ def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_
             second.signal(ADA, times=9)
             second.bot.wait_loops(4)
             assert len(second.orders("buy")) == 3 + int(was_sent)
+            assert not second.exchange.audit()["findings"]
+
+
+# Pair -> what became of its sale; and the pairs of which something was sold.
+STAGES = {
+    "begun": ({ADA: "not_sent", XRP: "not_sent"}, set()),
+    "sending": ({ADA: "unknown", XRP: "not_sent"}, set()),
+    "one of two": ({ADA: "filled", XRP: "not_sent"}, {ADA}),
+    "both": ({ADA: "filled", XRP: "filled"}, {ADA, XRP}),
+    "ended": ({ADA: "filled", XRP: "filled"}, {ADA, XRP}),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_between_its_stages_nothing_is_sold_twice_and_none_is_begun_anew(tmp_path, stage):
+    outcomes, sold = STAGES[stage]
+    settings = guard(rebalance={"order": "oldest", "target_stake": 14})
+    kill = KILLED_AT.replace("@STAGE@", stage)
+    with Sandbox.start(small_account()) as sandbox:
+        with bot_on(sandbox, tmp_path, "mixin", guard=settings, extra=kill, **MORE) as first:
+            first.wait_bought(3)
+            assert first.bot._running_process().wait(timeout=60) == -9
+            (attempt,) = attempts(first)
+            assert (attempt.ended_at is not None) is (stage == "ended")
+        with bot_on(sandbox, tmp_path, "mixin", guard=settings, **MORE) as second:
+
+            def is_over():
+                (ended,) = attempts(second)
+                found = {sale.pair: str(sale.outcome) for sale in ended.sales}
+                return ended.ended_at is not None and found == outcomes
+
+            second.bot.wait_until(is_over, 30, f"{outcomes}")
+            second.bot.wait_loops(12)
+            assert is_over()
+            assert [o["pair"] for o in second.orders("sell")] == sorted(sold)
+            # What may have been sold is not bought back, whatever signals.
+            kept = {pair for pair, outcome in outcomes.items() if outcome in MAY_BE_SOLD}
+            assert locks(second, SOLD) == kept
+            second.signal(*HELD, times=9)
+            second.bot.wait_loops(4)
+            assert not kept & {order["pair"] for order in second.orders("buy")[3:]}
             assert not second.exchange.audit()["findings"]
 
 
