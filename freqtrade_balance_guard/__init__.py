@@ -3,7 +3,7 @@
 ``BalanceGuard`` is the strategy mixin, ``ReservedArbitrage`` the one for two legs, ``activate``
 what the launcher calls before it hands over to freqtrade. They load freqtrade, so they are imported
 when they are asked for: importing this package costs next to nothing. ``Opportunity`` and ``Leg``
-are what a strategy of two legs is written in.
+are what a strategy of two legs is written in; ``best_opportunity`` compares two order books.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,22 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
+    from freqtrade_balance_guard.arbitrage.compare import best_opportunity
     from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
     from freqtrade_balance_guard.integration.activation import activate
     from freqtrade_balance_guard.integration.arbitrage import ReservedArbitrage
     from freqtrade_balance_guard.integration.strategy import BalanceGuard
 
 
-__all__ = ["BalanceGuard", "Leg", "Opportunity", "ReservedArbitrage", "__version__", "activate"]
+__all__ = [
+    "BalanceGuard",
+    "Leg",
+    "Opportunity",
+    "ReservedArbitrage",
+    "__version__",
+    "activate",
+    "best_opportunity",
+]
 
 _HOMES = {
     "BalanceGuard": "freqtrade_balance_guard.integration.strategy",
@@ -26,6 +35,7 @@ _HOMES = {
     "Opportunity": "freqtrade_balance_guard.arbitrage.leg",
     "ReservedArbitrage": "freqtrade_balance_guard.integration.arbitrage",
     "activate": "freqtrade_balance_guard.integration.activation",
+    "best_opportunity": "freqtrade_balance_guard.arbitrage.compare",
 }
 
 

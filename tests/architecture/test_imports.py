@@ -63,6 +63,7 @@ PUBLIC_NAMES = {
     "BalanceGuard": "integration",
     "ReservedArbitrage": "integration",
     "activate": "integration",
+    "best_opportunity": "arbitrage",
     "Leg": "arbitrage",
     "Opportunity": "arbitrage",
     "__version__": "version",
