@@ -20,7 +20,7 @@ from tests.support.two_sandboxes import PAIR, two_sandboxes
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
 D = Decimal
-PAIRS = 100
+PAIRS = 200
 MUST_MS, AIM_MS = 20.0, 5.0
 LATENCY_MS = 30
 
@@ -53,5 +53,4 @@ def test_two_keys_reach_two_exchanges_at_the_same_time(tmp_path):
         shown.add_row(name, f"{median:.1f}", f"{p99:.1f}", f"{MUST_MS:g}", f"{AIM_MS:g}")
     Console(width=110).print(shown)
     assert figures["one after the other"][0] > LATENCY_MS, "the control shows nothing"
-    assert figures["at the same time"][0] < MUST_MS
-    assert figures["at the same time"][1] < figures["one after the other"][0]
+    assert max(figures["at the same time"]) < MUST_MS
