@@ -14,6 +14,7 @@ from freqtrade_balance_guard.arbitrage.events import (
 )
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.arbitrage.venue import LegOrder
 from freqtrade_balance_guard.events import Event, EventHub, OrderDenied
 from freqtrade_balance_guard.money import ZERO, format_amount
@@ -50,7 +51,7 @@ class PairWords:
             )
 
     def denied(self, pair: str, denial: PairDenied) -> None:
-        """An exit of both legs that is not begun now: stated like any other refusal."""
+        """No pair, or no exit, and why."""
         self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
 
     def booked(self, pair: StoredPair, position: Position | None, flow: Decimal | None) -> None:
@@ -58,7 +59,7 @@ class PairWords:
         legs = "; ".join(_told(order, pair) for order in pair.orders if _filled(order, pair) > ZERO)
         brought = (
             ""
-            if flow is None or len(pair.orders) < 2
+            if flow is None or pair.state is not PairState.HEDGED
             else (f" Difference after fees: {format_amount(flow)} {self._stake_currency}.")
         )
         trade = "" if position is None else f" Trade {position.trade_id}."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from freqtrade_balance_guard.arbitrage.store import PairStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
@@ -23,15 +24,48 @@ STRATEGY = '''
 """Offers each opportunity of legs.json once, also across restarts."""
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
 from freqtrade.strategy import IStrategy
 
 from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
+from freqtrade_balance_guard.arbitrage import milestones as of_pairs
+from freqtrade_balance_guard.orders import milestones as of_orders
 
 
 FOLDER = Path(__file__).resolve().parent.parent
+
+
+class Planted:
+    """At a named point: a bug (an exception), or the end of the process; once.
+
+    ``planted.json`` says where and at which time; ``planted.done`` that it was there.
+    """
+
+    file, done = FOLDER / "planted.json", FOLDER / "planted.done"
+
+    def __init__(self, group):
+        self.group, self.passed, self.of = group, 0, None
+
+    def __call__(self, milestone):
+        if self.done.exists() or not self.file.exists():
+            return
+        where = json.loads(self.file.read_text())
+        if where["number"] != self.of:
+            self.passed, self.of = 0, where["number"]
+        self.passed += f"{self.group} {milestone}" == where["point"]
+        if self.passed >= where["nth"]:
+            self.done.write_text(where["point"])
+            if where["what"] == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise RuntimeError("planted")
+
+
+if of_pairs.watcher is None:
+    of_pairs.watcher, of_orders.watcher = Planted("pair"), Planted("order")
 
 
 class Rehearsal(ReservedArbitrage, IStrategy):
@@ -58,6 +92,12 @@ class Rehearsal(ReservedArbitrage, IStrategy):
 
     def exit_opportunity(self, trade, current_time, **kwargs):
         return "both legs" if trade.pair in self._told()["exits"] else None
+
+    def confirm_trade_exit(self, pair, **kwargs):
+        return pair not in self._told().get("vetoes", [])
+
+    def lock_pair(self, *args, **kwargs):
+        """freqtrade locks a pair until its next candle after each exit; nobody waits for that."""
 
     def _told(self):
         return json.loads((FOLDER / "legs.json").read_text())
@@ -106,6 +146,24 @@ class LegsBot:
     def close(self, *pairs: str) -> None:
         """``exit_opportunity`` says yes for these from now on."""
         self._tell({**self._told(), "exits": list(pairs)})
+
+    def veto(self, *pairs: str) -> None:
+        """``confirm_trade_exit`` says no for these from now on."""
+        self._tell({**self._told(), "vetoes": list(pairs)})
+
+    def plant(self, point: str, *, what: str = "raise", nth: int = 1) -> None:
+        """A bug, or a kill, at a point such as "pair reserved", when it is reached the nth time."""
+        self.planted.unlink(missing_ok=True)
+        number = self.bot.user_dir / "planted.json"
+        told = {"point": point, "what": what, "nth": nth, "number": str(uuid4())}
+        fresh = number.with_suffix(".new")
+        fresh.write_text(json.dumps(told))
+        fresh.replace(number)
+
+    @property
+    def planted(self) -> Path:
+        """It is there when the point was reached."""
+        return self.folder / "planted.done"
 
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads((self.folder / LEGS_FILE).read_text())
@@ -171,7 +229,7 @@ class LegsBot:
 
     def messages(self) -> list[str]:
         """What was sent to the user."""
-        return self.bot.lines(r"Sending rpc message.*strategy_msg")
+        return self.bot.lines(r"Sending rpc strategy_msg")
 
     # What must hold when nothing is going
 
@@ -197,18 +255,23 @@ class LegsBot:
                 assert row.committed == (filled if order["side"] == "sell" else cost)
 
 
-def scenario(price: str, **balances: object) -> Scenario:
-    market = {
-        "symbol": PAIR,
+def market(symbol: str, price: str, **more: object) -> dict[str, object]:
+    """One pair of an exchange."""
+    return {
+        "symbol": symbol,
         "price": price,
         "amount_min": "0.001",
         "price_decimals": 2,
         "fee_maker": "0.001",
         "fee_taker": "0.001",
+        **more,
     }
+
+
+def scenario(price: str, **balances: object) -> Scenario:
     held = {"USDT": "10000", "ETH": "4", **{k: str(v) for k, v in balances.items()}}
     account = {"name": "main", "keys": [{}], "balances": held}
-    return Scenario.model_validate({"accounts": [account], "markets": [market]})
+    return Scenario.model_validate({"accounts": [account], "markets": [market(PAIR, price)]})
 
 
 @contextmanager
@@ -232,10 +295,13 @@ def legs_bot(
     stoploss: float = -0.99,
     guard: dict[str, Any] | None = None,
     arbitrage: dict[str, Any] | None = None,
+    wallet: dict[str, float] | None = None,
+    max_open_trades: int = 3,
     **config: Any,
 ) -> Iterator[LegsBot]:
     """One run of the bot in ``folder`` on exchanges that were started before."""
     here, there = both
+    wallet = wallet or {"USDT": 10000, "ETH": 4}
     section = {
         "min_balance_threshold": 2.5,
         "ledger": {"account": "here"},
@@ -243,7 +309,7 @@ def legs_bot(
             "there": {
                 **there.freqtrade_exchange(),
                 "account": "there",
-                "dry_run_wallet": {"USDT": 10000, "ETH": 4},
+                "dry_run_wallet": wallet,
             }
         },
         "arbitrage": {"leg_timeout": 2, **(arbitrage or {})},
@@ -254,7 +320,8 @@ def legs_bot(
         way="mixin",
         guard=section,
         dry_run=dry_run,
-        dry_run_wallet={"USDT": 10000, "ETH": 4} if dry_run else 1000,  # type: ignore[arg-type]
+        dry_run_wallet=wallet if dry_run else 1000,  # type: ignore[arg-type]
+        max_open_trades=max_open_trades,
         config=config,
     )
     kind = type("Bot", (_LegsBot,), {"stoploss": stoploss})
