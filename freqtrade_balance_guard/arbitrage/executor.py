@@ -131,6 +131,16 @@ class TwoLegExecutor:
             self._runner.quietly(lambda pair=pair: self._runner.advance(pair))  # type: ignore[misc]
         self._runner.quietly(self._tend_all)
 
+    @property
+    def bot(self) -> str:
+        """The bot's name in the ledger."""
+        return self._parts.bot
+
+    @property
+    def is_recovered(self) -> bool:
+        """Is it known what an earlier run has left?"""
+        return self._is_recovered
+
     def unresolved(self) -> list[RunningPair]:
         """Pairs of which it is not known yet how they end."""
         return list(self._runner.going.values())
@@ -155,6 +165,10 @@ class TwoLegExecutor:
             if leg.venue not in self._parts.venues:
                 return PairDenied(
                     PairRefusal.UNKNOWN_VENUE, f'no venue is called "{leg.venue}"', leg.venue
+                )
+            if self._parts.venues.get(leg.venue) is None:
+                return PairDenied(
+                    PairRefusal.MARKET_UNREADABLE, f"{leg.venue} cannot be reached", leg.venue
                 )
         return self._blocked() or self._proposals.orders_for(opportunity, inspect)
 
@@ -219,6 +233,10 @@ class TwoLegExecutor:
         except Exception as error:
             logger.exception("An exit could not be prepared.")
             return PairDenied(PairRefusal.GUARD_ERROR, f"{type(error).__name__}: {error}")
+
+    def limit_of_sale(self, sale: Leg) -> Decimal | PairDenied:
+        """How far down its order book a sale has to go now."""
+        return self._proposals.limit_of_sale(sale)
 
     def let_go_prepared(self) -> None:
         """The sale did not come: release what was reserved for it."""

@@ -21,6 +21,13 @@ MILESTONES = {
     "ended": "the pair has ended, and its exposure, if any, is stored in the same step",
     "tended": "the policy has done what it does; its own order, if any, has ended",
 }
+# What a bot does besides: in its loop, with freqtrade's trades.
+OF_A_BOT = {
+    "trade booked": "freqtrade has the trade; the pair is not marked as booked",
+    "pair booked": "the pair is marked as booked, and its position is stored in the same step",
+    "sale seen": "freqtrade has sold a trade; what is to be bought back is not stored",
+    "sale followed": "what is to be bought back is stored; nothing is sent for it",
+}
 
 # Who wants to know; None in every bot.
 watcher: Callable[[str], None] | None = None

@@ -49,15 +49,36 @@ class Position:
         return self.amount * min(trade_amount / self.trade_amount, Decimal(1))
 
     @exact
-    def more(self, bought: Decimal, trade_amount: Decimal) -> "Position":
-        """A later order of the pair has bought some more for the same trade."""
+    def more(self, bought: Decimal, gained: Decimal, trade_amount: Decimal) -> "Position":
+        """A later order of the pair has bought some more for the same trade.
+
+        :param gained: what the trade got of it, less a fee in the coin
+        :param trade_amount: what the trade has now
+        """
+        # What was sold before it, and not acted on yet, must not be forgotten.
+        before = self.held(trade_amount - gained)
         return replace(
             self,
-            amount=self.amount + bought,
+            amount=before + bought,
             trade_amount=trade_amount,
             accounted=self.accounted + bought,
             hedged=self.hedged + bought,
         )
+
+    def moved(self, trade_id: int, bought: Decimal, trade_amount: Decimal) -> "Position":
+        """Its trade was sold, and a later order of the pair became a new one."""
+        return replace(
+            self,
+            trade_id=trade_id,
+            amount=bought,
+            trade_amount=trade_amount,
+            accounted=self.accounted + bought,
+            hedged=self.hedged + bought,
+        )
+
+    def sold_more(self, sold: Decimal) -> "Position":
+        """A later order of the pair has sold what was missing on the other venue."""
+        return replace(self, hedged=self.hedged + sold)
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """For scripts: amounts as text with all digits."""

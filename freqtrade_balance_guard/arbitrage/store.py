@@ -33,7 +33,7 @@ from freqtrade_balance_guard.arbitrage.rows import (
 )
 from freqtrade_balance_guard.arbitrage.states import PairMove, PairState, after
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.arbitrage.venue import VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.sqlite_address import read_only_address
 
@@ -77,8 +77,8 @@ class PairStore:
             *(pair.exposure, pair.made_at.isoformat()),
         )
         with self._transaction(flush=True) as db:
-            if pair.exposure is not None and db.execute(_CLOSED, (pair.exposure,)).fetchone():
-                raise NotOpen(f"Exposure {pair.exposure} is closed.")
+            if pair.exposure is not None:
+                _check_open(db, pair.exposure, pair.orders)
             cursor = db.execute(
                 "INSERT INTO arbitrage_pairs (bot, kind, state, tag, orders, exposure, made_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -94,9 +94,14 @@ class PairStore:
         return state
 
     def assign(self, pair: StoredPair) -> None:
-        """Write which exposure its order is to close."""
+        """Write which exposure its order is to close.
+
+        :raises NotOpen: it was closed meanwhile
+        """
         sql = "UPDATE arbitrage_pairs SET exposure = ? WHERE id = ?"
         with self._transaction(flush=True) as db:
+            if pair.exposure is not None:
+                _check_open(db, pair.exposure, pair.orders)
             db.execute(sql, (pair.exposure, pair.id))
 
     def learn(self, pair: StoredPair, told: Mapping[str, VenueOrder]) -> None:
@@ -165,8 +170,14 @@ class PairStore:
         return position_of_row(rows[0]) if rows else None
 
     def follow(self, position: Position, exposures: Sequence[Exposure]) -> None:
-        """Write what the sale of a trade changed: new exposures have the number 0."""
+        """Write what the sale of a trade changed: new exposures have the number 0.
+
+        :raises NotOpen: an order of one is under way; to be tried again when it has ended
+        """
         with self._transaction(flush=True) as db:
+            for exposure in exposures:
+                if exposure.id and db.execute(_UNDER_WAY, (exposure.id,)).fetchone() is not None:
+                    raise NotOpen(f"An order that closes exposure {exposure.id} is under way.")
             db.execute(PUT_POSITION, cells_of_position(position))
             for exposure in exposures:
                 _write_exposure(db, exposure)
@@ -249,7 +260,6 @@ class PairStore:
 
 _OF_PAIR = "SELECT id FROM arbitrage_exposures WHERE pair_number = ?"
 _UNDER_WAY = f"{PAIR} WHERE exposure = ? AND state IN ({GOING})"
-_CLOSED = "SELECT 1 FROM arbitrage_exposures WHERE id = ? AND closed_at IS NOT NULL"
 _IS_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'arbitrage_exposures_close_once'"
 
 
@@ -289,6 +299,19 @@ def _statements() -> list[str]:
             found.append(statement)
             statement = ""
     return found
+
+
+def _check_open(db: sqlite3.Connection, number: int, orders: Sequence[LegOrder]) -> None:
+    """An order may only close what is there: somebody else may have been quicker.
+
+    :raises NotOpen: it is closed, or smaller than the order by now
+    """
+    row = db.execute(f"{EXPOSURE} WHERE id = ?", (number,)).fetchone()
+    exposure = None if row is None else exposure_of_row(row)
+    if exposure is None or not exposure.is_open:
+        raise NotOpen(f"Exposure {number} is closed.")
+    if any(order.amount > exposure.amount for order in orders):
+        raise NotOpen(f"Exposure {number} is smaller by now.")
 
 
 def _write_exposure(db: sqlite3.Connection, exposure: Exposure) -> Exposure:

@@ -17,7 +17,9 @@ class Inventory:
     def __init__(self, store: PairStore, bot: str) -> None:
         self._store = store
         self._bot = bot
+        # Pairs do not end in the order of their numbers: all up to this one have.
         self._after = 0
+        self._taken: set[int] = set()
         self._changes: dict[str, Decimal] = {}
         self._order_ids: set[str] = set()
         self._lock = threading.Lock()
@@ -36,12 +38,19 @@ class Inventory:
 
     def _look(self) -> None:
         try:
+            # Asked first: what ends in between is taken now, and not passed over later.
+            going = [pair.id for pair in self._store.going(self._bot)]
             pairs = self._store.ended_after(self._bot, self._after)
         except PairsUnavailable:
             return  # as it was; it is looked at again
         for pair in pairs:
-            self._take(pair)
-            self._after = max(self._after, pair.id)
+            if pair.id not in self._taken:
+                self._taken.add(pair.id)
+                self._take(pair)
+        if pairs:
+            last = max(pair.id for pair in pairs)
+            self._after = max(self._after, min([last, *(number - 1 for number in going)]))
+            self._taken = {number for number in self._taken if number > self._after}
 
     @exact
     def _take(self, pair: StoredPair) -> None:

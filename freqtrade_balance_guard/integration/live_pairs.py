@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,7 @@ from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.events import PairFinished
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.states import PairState
@@ -56,6 +58,9 @@ R = TypeVar("R")
 WAIT_SECONDS = 2.0
 # The order books that a strategy compares; they come before anything is decided.
 BOOKS_SECONDS = 2.0
+# What exit_opportunity wants is sold without the money for the other leg being reserved when that
+# takes longer: no exit waits longer for us.
+EXIT_WAITS_SECONDS = 2.5
 UNHEDGED = "unhedged"
 EXIT = "exit_opportunity"
 
@@ -95,23 +100,42 @@ class LivePairs:
         self._has_prepared = False
         self._waited = 0.0
         self._unwound_at: dict[int, float] = {}
+        # By the number of the trade: when exit_opportunity first wanted it.
+        self._exit_waits_since: dict[int, float] = {}
+        self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
 
     # What the rest of the bot asks
 
-    def is_busy_with(self, pair: str) -> bool:
-        """Is a purchase of ``pair`` under way, or not freqtrade's yet? Then it enters nothing."""
-        return pair in self._under_way()
+    def why_not_enter(self, pair: str) -> str | None:
+        """A purchase of ``pair`` is under way, or not freqtrade's yet: then it enters nothing."""
+        if not self._executor.is_recovered:
+            return "nobody knows yet which pairs of legs an earlier run has left"
+        try:
+            is_busy = pair in self._under_way()
+        except PairsUnavailable as error:
+            return f"the pairs of legs cannot be read: {error}"
+        return f"a pair of legs is buying {pair}" if is_busy else None
 
     def slots_taken(self) -> int:
         """How many trades are about to come."""
-        return len(self._under_way() - {trade.pair for trade in Trade.get_open_trades()})
+        try:
+            coming = self._under_way()
+        except PairsUnavailable:
+            coming = self._checks.unbooked  # no entry leaves then: see above
+        if not coming:
+            return 0
+        return len(coming - {trade.pair for trade in Trade.get_open_trades()})
 
     def _under_way(self) -> set[str]:
+        """:raises PairsUnavailable: nobody can say"""
         going = [pair.stored.orders for pair in self._executor.unresolved()]
         orders = [order for one in going for order in one]
         found = {o.pair for o in orders if o.venue == BOT_VENUE and o.side == "buy"}
+        # Asked after the pairs that go on: one that has just ended is there.
+        if self._has_news:
+            self._checks.unbooked = self._checks.purchases_to_book(self._store)
         return found | self._checks.unbooked
 
     def order_ids(self) -> set[str]:
@@ -128,7 +152,11 @@ class LivePairs:
         :raises Exception: one could not be read in time
         """
         asked = [(venue.lower(), pair) for venue, pair in markets]
-        return self._executor.order_books(asked, BOOKS_SECONDS)
+        began = self._clock.monotonic()
+        try:
+            return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
+        finally:
+            self._waited += self._clock.monotonic() - began
 
     def heard(self, event: Event) -> None:
         """Whatever is said in the bot; what became of a pair comes from the pairs' thread."""
@@ -172,7 +200,8 @@ class LivePairs:
         except PairsUnavailable as error:
             self._tell_once(f"Pairs wait: {error}", None)
         except Exception as error:
-            self._tell_once(f"Two legs: {work.__name__} failed; tried again in every loop.", error)
+            name = getattr(work, "__name__", "exit")
+            self._tell_once(f"Two legs: {name} failed; tried again in every loop.", error)
 
     def _tell_once(self, text: str, error: Exception | None) -> None:
         level = logging.DEBUG if text in self._failed else logging.ERROR
@@ -191,10 +220,18 @@ class LivePairs:
         if not self._has_news:
             return
         self._has_news = False
-        is_done = self._booking.book_all(bot, self._booked)
-        self._checks.unbooked = set() if is_done else self._checks.purchases_to_book(self._store)
-        self._has_news |= not is_done
-        self._positions.load()
+        is_done = False
+        try:
+            is_done = self._booking.book_all(bot, self._booked)
+            self._checks.unbooked = (
+                set() if is_done else self._checks.purchases_to_book(self._store)
+            )
+            self._positions.load()
+        except PairsUnavailable:
+            is_done = False
+            raise
+        finally:
+            self._has_news |= not is_done
 
     def _booked(self, pair: StoredPair, position: Position | None) -> None:
         rates = self._checks.rates
@@ -205,8 +242,11 @@ class LivePairs:
     # What freqtrade sold is bought back
 
     def _follow(self, bot: Any) -> None:
+        if not self._positions.open:
+            return
         busy = self._busy_groups()
         if self._positions.follow_all(busy.__contains__):
+            reach("sale followed")
             self._has_prepared = False
             self._wait(self._thread.submit(self._executor.work))
             self._has_news = True
@@ -218,7 +258,9 @@ class LivePairs:
         The other leg must not wait for that.
         """
         for trade, order_id in self._open_exits():
-            bot.update_trade_state(trade, order_id)
+            order = self._checks.ask_exit(bot.exchange, order_id, trade.pair)
+            if order is not None:
+                bot.update_trade_state(trade, order_id, order)
 
     def _open_exits(self) -> list[tuple[Trade, str]]:
         trades = [trade_of(position.trade_id) for position in self._positions.open]
@@ -231,11 +273,14 @@ class LivePairs:
         ]
 
     def _busy_groups(self) -> set[int]:
+        """Whose orders are under way, or have ended and are not booked here: their exposures and
+        positions change."""
         found = set()
-        for pair in self._executor.unresolved():
-            exposure = pair.stored.exposure
-            stored = None if exposure is None else self._store.exposure(exposure)
-            found.add(pair.stored.id if stored is None else stored.pair_number)
+        going = [pair.stored for pair in self._executor.unresolved()]
+        # Asked after those that go on: one that has just ended is there.
+        for pair in [*going, *self._store.to_book(self._bot_name)]:
+            exposure = None if pair.exposure is None else self._store.exposure(pair.exposure)
+            found.add(pair.id if exposure is None else exposure.pair_number)
         return found
 
     # What only freqtrade may sell
@@ -259,19 +304,22 @@ class LivePairs:
         if now < self._unwound_at.get(exposure.id, now):
             return
         self._unwound_at[exposure.id] = now + self._settings.leg_timeout
-        price = to_decimal(bot.exchange.get_rate(trade.pair, side="exit", is_short=False,
-                                                 refresh=True))  # fmt: skip
-        if price < unwind_limit(exposure, self._settings):
-            return
         amount = min(exposure.net, to_decimal(trade.amount))
+        sale = Leg(BOT_VENUE, trade.pair, "sell", amount)
+        limit = self._wait(self._thread.submit(lambda: self._executor.limit_of_sale(sale)))
+        if not isinstance(limit, Decimal) or limit < unwind_limit(exposure, self._settings):
+            return
         is_whole = amount >= to_decimal(trade.amount)
-        self._sell(bot, trade, price, UNHEDGED, None if is_whole else to_float(amount))
+        if not is_whole and not self._checks.is_sellable(trade.pair, amount, limit):
+            return  # the exchange would refuse it each time; it is held
+        self._sell(bot, trade, limit, UNHEDGED, None if is_whole else to_float(amount))
 
     def _sell(
         self, bot: Any, trade: Trade, limit: Decimal, reason: str, part: float | None = None
-    ) -> None:
+    ) -> bool:
+        """:return: whether it has left"""
         try:
-            bot.execute_trade_exit(
+            has_left: bool = bot.execute_trade_exit(
                 trade,
                 to_float(limit),
                 ExitCheckTuple(ExitType.CUSTOM_EXIT, reason),
@@ -282,6 +330,8 @@ class LivePairs:
             )
         except (DependencyException, ExchangeError) as error:
             logger.warning("Unable to exit trade %s: %s", trade.pair, error)
+            return False
+        return has_left
 
     # Both legs together
 
@@ -290,31 +340,46 @@ class LivePairs:
             trade = trade_of(position.trade_id)
             if trade is None or not trade.is_open or trade.has_open_orders:
                 continue
-            decision = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
-            if decision:
-                reason = decision if isinstance(decision, str) else EXIT
-                self._exit(bot, position, trade, reason)
+            reason = self._decision(trade)
+            if reason is None:
+                self._exit_waits_since.pop(trade.id, None)
+                continue
+            self._safely(partial(self._exit, position, trade, reason), bot)
 
-    def _exit(self, bot: Any, position: Position, trade: Trade, reason: str) -> None:
-        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
-        if position.hedged and position.accounted:
-            rate = self._checks.rates(position.other_pair.partition("/")[2]) or ONE
-            draft = draft_of(position, rate, self._clock.wall())
-            limit = self._wait(
-                self._thread.submit(lambda: self._executor.prepare_exit(draft, sale))
-            )
-            if limit is None:
-                self._has_prepared = True  # it may still come
+    def _decision(self, trade: Trade) -> str | None:
+        """The strategy's reason to close both legs. What fails in it holds up no other trade."""
+        try:
+            told = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
+        except Exception as error:
+            self._tell_once(f"exit_opportunity failed: {type(error).__name__}: {error}", error)
+            return None
+        return (told if isinstance(told, str) else EXIT) if told else None
+
+    def _exit(self, position: Position, trade: Trade, reason: str, bot: Any) -> None:
+        """Sell it with the money for the other leg reserved; after a moment also without."""
+        since = self._exit_waits_since.setdefault(trade.id, self._clock.monotonic())
+        may_wait = self._clock.monotonic() - since < EXIT_WAITS_SECONDS
+        if position.hedged and position.accounted and may_wait:
+            prepared = self._prepared(position, trade)
+            if isinstance(prepared, PairDenied):
+                self._words.denied(trade.pair, prepared)
+            if not isinstance(prepared, Decimal):
                 return
+            limit = prepared
         else:
             limit = to_decimal(bot.exchange.get_rate(trade.pair, side="exit", is_short=False,
                                                      refresh=True))  # fmt: skip
-        if isinstance(limit, PairDenied):
-            self._words.denied(trade.pair, limit)
-            return
-        self._has_prepared = True
-        self._sell(bot, trade, limit, reason)
+        if self._sell(bot, trade, limit, reason):
+            self._exit_waits_since.pop(trade.id, None)
         # The hook behind the exit has followed it already, if it has filled.
+
+    def _prepared(self, position: Position, trade: Trade) -> Decimal | PairDenied | None:
+        """The limit of the sale, with the money for its other leg reserved; None: not yet."""
+        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
+        rate = self._checks.rates(position.other_pair.partition("/")[2]) or ONE
+        draft = draft_of(position, rate, self._clock.wall())
+        self._has_prepared = True
+        return self._wait(self._thread.submit(lambda: self._executor.prepare_exit(draft, sale)))
 
     # New pairs
 

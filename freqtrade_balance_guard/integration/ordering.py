@@ -130,8 +130,9 @@ class Ordering:
         if stranger is not None:
             return _unresolved(stranger)
         pairs = self._wallets.pairs
-        if pairs is not None and pairs.is_busy_with(pair):
-            return Denied(DenialCode.ORDER_UNRESOLVED, f"a pair of legs is buying {pair}")
+        why = None if pairs is None else pairs.why_not_enter(pair)
+        if why is not None:
+            return Denied(DenialCode.ORDER_UNRESOLVED, why)
         return None
 
     def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> Ticket | None:

@@ -8,10 +8,11 @@ from typing import Any
 from freqtrade.persistence import Trade
 from freqtrade.util import dt_ts
 
+from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.states import PairKind
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.asking import stored_order
@@ -38,6 +39,8 @@ class PairBooking:
         self._store = store
         self._bot = bot
         self._clock = clock
+        # Pairs that freqtrade did not take, with what was said of it.
+        self._told: dict[int, str] = {}
 
     def book_all(self, bot: Any, booked: Callable[[StoredPair, Position | None], None]) -> bool:
         """Tell freqtrade of everything that has ended since.
@@ -46,31 +49,43 @@ class PairBooking:
         :param booked: is told of each
         :return: whether all of it is booked
         """
-        is_done = True
+        waiting: set[int] = set()
         for pair in self._store.to_book(self._bot):
+            root = self._root(pair)
             try:
-                position = self._book(bot, pair)
+                if root.id in waiting:
+                    raise NotBooked("its pair comes first")
+                position = self._book(bot, pair, root)
+            except PairsUnavailable:
+                raise
             except Exception as error:
-                is_done = False
-                logger.error(
-                    "Pair %s has bought, and freqtrade did not take it as a trade yet (%s); it is "
-                    "tried again in every loop.",
-                    pair.id,
-                    str(error)[:200],
-                )
+                waiting.add(root.id)
+                self._tell(pair, error)
                 continue
             self._store.booked(pair, position)
+            reach("pair booked")
             booked(pair, position)
-        return is_done
+        return not waiting
 
-    def _book(self, bot: Any, pair: StoredPair) -> Position | None:
+    def _tell(self, pair: StoredPair, error: Exception) -> None:
+        text = str(error)[:200]
+        level = logging.DEBUG if self._told.get(pair.id) == text else logging.ERROR
+        self._told[pair.id] = text
+        logger.log(
+            level,
+            "Pair %s has bought, and freqtrade did not take it as a trade yet (%s); it is "
+            "tried again in every loop.",
+            pair.id,
+            text,
+        )
+
+    def _book(self, bot: Any, pair: StoredPair, root: StoredPair) -> Position | None:
         """:raises NotBooked: it has to be tried again"""
+        position = self._store.position(root.id)
         bought = purchase_of(pair)
         if bought is None:
-            return None
+            return None if position is None else position.sold_more(_sold(pair, position))
         order, told = bought
-        root = self._root(pair)
-        position = self._store.position(root.id)
         known = stored_order(told.order_id, order.pair)
         if known is None:
             self._enter(bot, root, order, told, position)
@@ -80,7 +95,9 @@ class PairBooking:
         trade = trade_of(known.ft_trade_id)
         if trade is None:
             raise NotBooked("the order has no trade")
-        position = self._position(root, order, told, trade, position)
+        reach("trade booked")
+        gained = to_decimal(known.safe_amount_after_fee)
+        position = self._position(root, order, told, trade, gained, position)
         trade.set_custom_data(CUSTOM_DATA, _shown(position))
         return position
 
@@ -104,6 +121,9 @@ class PairBooking:
         trade = None if position is None else trade_of(position.trade_id)
         if trade is not None and not trade.is_open:
             trade = None
+        if trade is not None and trade.has_open_orders:
+            # freqtrade would cancel them, and one may be an exit.
+            raise NotBooked("its trade has an open order")
         answer = handed_over.set((None, _as_ccxt(order, told, self._clock)))
         stake = handed_stake.set(amount * price)
         try:
@@ -126,11 +146,14 @@ class PairBooking:
         order: LegOrder,
         told: VenueOrder,
         trade: Trade,
+        gained: Decimal,
         position: Position | None,
     ) -> Position:
         amount = to_decimal(trade.amount)
         if position is not None and position.closed_at is None:
-            return position.more(told.filled, amount)
+            if position.trade_id != trade.id:
+                return position.moved(trade.id, told.filled, amount)
+            return position.more(told.filled, gained, amount)
         (other,) = [one for one in root.orders if one.client_order_id != _own(root, order)]
         sold = root.told.get(other.client_order_id)
         hedged = min(told.filled, ZERO if sold is None else sold.filled)
@@ -160,6 +183,14 @@ def purchase_of(pair: StoredPair) -> tuple[LegOrder, VenueOrder] | None:
         if order.venue == BOT_VENUE and order.side == "buy" and told is not None and told.filled:
             return order, told
     return None
+
+
+def _sold(pair: StoredPair, position: Position) -> Decimal:
+    """What an order has sold on the position's other venue."""
+    (order,) = pair.orders
+    told = pair.told.get(order.client_order_id)
+    is_its_sale = order.side == "sell" and order.venue == position.other_venue
+    return told.filled if told is not None and is_its_sale else ZERO
 
 
 def _own(root: StoredPair, order: LegOrder) -> str:

@@ -16,12 +16,14 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.asking import stored_order
 from freqtrade_balance_guard.integration.funding import Funding
 from freqtrade_balance_guard.integration.locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.pair_booking import purchase_of
 from freqtrade_balance_guard.integration.quote_rates import QuoteRates
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.last_look import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.orders.answers import Found
 from freqtrade_balance_guard.orders.desk import OrderDesk
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 
@@ -31,12 +33,15 @@ if TYPE_CHECKING:
 
 # freqtrade's own default: it moves a price that is further than this from the market's.
 CUSTOM_PRICE_MAX_DISTANCE = 0.02
+# How long it may take to ask for an exit that has just left.
+ASK_SECONDS = 1.0
 
 
 class PairChecks:
     """Of one bot. ``look`` notes in the bot's loop what the pairs' thread may not ask freqtrade.
 
-    :param order_ids: of all legs on the bot's exchange that are known
+    :param connection: the bot's exchange, for questions about orders
+    :param leg_order_ids: of all legs on the bot's exchange that are known
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class PairChecks:
         rates: QuoteRates,
         config: dict[str, Any],
         clock: Clock,
+        connection: Any,
         leg_order_ids: Callable[[], set[str]],
     ) -> None:
         self.rates = rates
@@ -56,6 +62,8 @@ class PairChecks:
         self._desk = desk
         self._funding = funding
         self._clock = clock
+        self._connection = connection
+        self._is_dry_run = bool(config["dry_run"])
         self._leg_order_ids = leg_order_ids
         self._distance = to_decimal(
             config.get("custom_price_max_distance_ratio", CUSTOM_PRICE_MAX_DISTANCE)
@@ -131,6 +139,18 @@ class PairChecks:
     def order_ids(self) -> set[str]:
         """Those of legs that freqtrade has no order of."""
         return {one for one in self._leg_order_ids() if stored_order(one) is None}
+
+    def is_sellable(self, pair: str, amount: Decimal, price: Decimal) -> bool:
+        """Would the exchange take a sale of this size?"""
+        rules = self._wallets.market_rules(pair)
+        return amount >= (rules.amount_min or ZERO) and amount * price >= (rules.cost_min or ZERO)
+
+    def ask_exit(self, exchange: Any, order_id: str, pair: str) -> Any:
+        """freqtrade's exit as it is now, asked for once; None: nobody knows yet."""
+        if self._is_dry_run:
+            return exchange.fetch_dry_run_order(order_id)
+        answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
+        return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
 
     # In the pairs' thread
 

@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.plan import Rates
 from freqtrade_balance_guard.arbitrage.positions import Position, follow
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import NotOpen, PairStore
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue, VenueOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.pair_booking import purchase_of, trade_of
@@ -77,8 +78,9 @@ class PairPositions:
         return has_work
 
     def _follow(self, position: Position, trade: Trade) -> bool:
-        held = position.held(to_decimal(trade.amount)) if trade.is_open else ZERO
+        held = position.held(self._amount(position, trade)) if trade.is_open else ZERO
         if held < position.accounted:
+            reach("sale seen")
             exposures = [
                 one
                 for one in self._store.open_exposures(self._bot)
@@ -92,12 +94,24 @@ class PairPositions:
             )
             if followed is None:
                 return False
-            self._store.follow(followed.position, followed.exposures)
+            try:
+                self._store.follow(followed.position, followed.exposures)
+            except NotOpen:
+                return False  # an order has just left; looked at again when it has ended
             self.load()
             return followed.to_buy_back > ZERO
         if not trade.is_open:
             self._close_if_done(position, trade)
         return False
+
+    @staticmethod
+    def _amount(position: Position, trade: Trade) -> Decimal:
+        """What the trade has. As long as it has sold nothing, less is a fee that became known."""
+        has_sold = any(
+            order.ft_order_side == trade.exit_side and order.safe_filled > 0
+            for order in trade.orders
+        )
+        return to_decimal(trade.amount) if has_sold else position.trade_amount
 
     def _step(self, position: Position) -> Decimal:
         """Of amounts on the other venue; 0 while that cannot be said."""

@@ -1,6 +1,7 @@
 """Builds what two legs need, for a strategy with the mixin ``ReservedArbitrage``."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from freqtrade_balance_guard.integration.files import is_dry_run, key_fingerprin
 from freqtrade_balance_guard.integration.funding import Funding
 from freqtrade_balance_guard.integration.inventory import Inventory
 from freqtrade_balance_guard.integration.live_pairs import LivePairs
-from freqtrade_balance_guard.integration.one_key import take_turns
+from freqtrade_balance_guard.integration.one_key import OwnConnection
 from freqtrade_balance_guard.integration.pair_booking import PairBooking
 from freqtrade_balance_guard.integration.pair_checks import PairChecks
 from freqtrade_balance_guard.integration.pair_positions import PairPositions
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 # A venue that could not be reached is tried again after this.
 RETRY_SECONDS = 30.0
+# The start waits so long for all venues together.
+OPEN_SECONDS = 10.0
 
 
 def wants_pairs(strategy: Any) -> bool:
@@ -67,14 +70,13 @@ def start_pairs(
     store = PairStore(local_file(config))
     rates = QuoteRates(exchange, config["stake_currency"], clock)
     venues = _Venues(settings, config, ledger, clock, strategy)
-    bot_venue = _bot_venue(wallets, ledger, clock)
+    connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
+    bot_venue = _bot_venue(wallets, connection, ledger, clock)
     venues[BOT_VENUE] = bot_venue
-    if not is_dry_run(config):
-        take_turns(exchange._api)
     venues.open_all()
     inventory = Inventory(store, ledger.bot)
     checks = PairChecks(
-        *(wallets, desk, funding, rates, config, clock),
+        *(wallets, desk, funding, rates, config, clock, connection),
         lambda: inventory.order_ids() | set(bot_venue._known_ids),
     )
     words = PairWords(hub, _sender(strategy), config["stake_currency"])
@@ -114,7 +116,10 @@ def start_pairs(
 
 
 class _Venues(dict[str, Venue]):
-    """By name. One that could not be reached at the start is tried again when it is asked for."""
+    """By name. One that could not be reached at the start is tried again when it is asked for.
+
+    That takes long: it happens in a thread of its own, and nobody waits for it.
+    """
 
     def __init__(
         self,
@@ -131,20 +136,37 @@ class _Venues(dict[str, Venue]):
         self._clock = clock
         self._strategy = strategy
         self._not_before: dict[str, float] = {}
+        self._opening: dict[str, threading.Thread] = {}
+        self._wrong: OperationalException | None = None
 
     def open_all(self) -> None:
         """:raises OperationalException: a name that no exchange has"""
+        ends = self._clock.monotonic() + OPEN_SECONDS
         for name in self._settings.venues:
-            self._open(name)
+            self._not_before[name] = 0.0
+            self._begin(name)
+        for name, opening in list(self._opening.items()):
+            opening.join(max(ends - self._clock.monotonic(), 0.0))
+            if opening.is_alive():
+                logger.warning("The venue %s has not answered yet; the bot starts without.", name)
+        if self._wrong is not None:
+            raise self._wrong
         for name, venue in self._strategy.own_venues().items():
             self[str(name).lower()] = venue
 
     def __missing__(self, name: str) -> Venue:
         if name in self._not_before and self._clock.monotonic() >= self._not_before[name]:
-            self._open(name)
-        if name in self.keys():
-            return self[name]
+            self._begin(name)
         raise KeyError(name)
+
+    def _begin(self, name: str) -> None:
+        """Try to reach it, in a thread of its own."""
+        known = self._opening.get(name)
+        if known is None or not known.is_alive():
+            self._opening[name] = threading.Thread(
+                target=self._open, args=(name,), name=f"venue-{name}", daemon=True
+            )
+            self._opening[name].start()
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in self._not_before
@@ -167,7 +189,8 @@ class _Venues(dict[str, Venue]):
             )
             self._not_before.pop(name, None)
         except OperationalException as error:
-            raise OperationalException(f"balance_guard.venues.{name}: {error}") from error
+            self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
+            self._wrong = OperationalException(f"balance_guard.venues.{name}: {error}")
         except Exception as error:
             self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
             logger.warning(
@@ -175,12 +198,14 @@ class _Venues(dict[str, Venue]):
             )
 
 
-def _bot_venue(wallets: "GuardedWallets", ledger: ReservationLedger, clock: Clock) -> CcxtVenue:
-    """The bot's own exchange: its connection, its key, its account."""
+def _bot_venue(
+    wallets: "GuardedWallets", connection: Any, ledger: ReservationLedger, clock: Clock
+) -> CcxtVenue:
+    """The bot's own exchange: its key, its account."""
     config = wallets._config
     wallet = DryWallet(ledger.account, ledger, {}) if is_dry_run(config) else None
     queue = key_fingerprint(config) or BOT_VENUE
-    return CcxtVenue(BOT_VENUE, ledger.account, queue, wallets._exchange, ledger.bot, clock, wallet)
+    return CcxtVenue(BOT_VENUE, ledger.account, queue, connection, ledger.bot, clock, wallet)
 
 
 def _sender(strategy: Any) -> Callable[[str], None]:

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration import pair_thread
 from freqtrade_balance_guard.integration.pair_thread import PairThread
 
@@ -27,7 +26,7 @@ class Executor:
 @pytest.fixture
 def thread(monkeypatch):
     monkeypatch.setattr(pair_thread, "IDLE_SECONDS", 0.05)
-    one = PairThread(SystemClock())
+    one = PairThread()
     yield one
     one.stop()
 
