@@ -51,8 +51,8 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("tiers[].", "One tier", TierSettings, IN_EFFECT_IN_A_TIER),
     ("rebalance.", "`rebalance`", RebalanceSettings, frozenset(RebalanceSettings.model_fields)),
     ("ledger.", "`ledger`", LedgerSettings, frozenset(LedgerSettings.model_fields)),
-    ("venues.*.", "One venue", VenueSettings, frozenset()),
-    ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset()),
+    ("venues.*.", "One venue", VenueSettings, frozenset(VenueSettings.model_fields)),
+    ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset(ArbitrageSettings.model_fields)),
     ("alerts.", "`alerts`", AlertSettings, frozenset()),
     ("metrics.", "`metrics`", MetricsSettings, frozenset()),
 )

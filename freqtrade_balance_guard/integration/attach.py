@@ -34,6 +34,11 @@ from freqtrade_balance_guard.version import __version__
 
 logger = logging.getLogger(__name__)
 
+NO_LEGS = (
+    "ReservedArbitrage does nothing here: candles know one exchange and no order books. "
+    "find_opportunities and exit_opportunity are not asked; entry and exit signals are."
+)
+
 
 def attach(strategy: IStrategy) -> None:
     """Guard the bot that ``strategy`` belongs to, if the user wants it guarded.
@@ -103,6 +108,7 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
         _follow_orders(wallets, exchange, settings, hub, clock)
     else:
         _follow_candles(wallets, settings)
+        _tell_of_legs(strategy)
     runtime.remember(wallets, counts)
     logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
 
@@ -144,6 +150,11 @@ def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
 
     install_backtest_hooks()
     wallets.rebalancer = CandleRebalancer(wallets, config, with_protections=with_protections)
+
+
+def _tell_of_legs(strategy: IStrategy) -> None:
+    if getattr(strategy, "reserved_arbitrage_mixin", False) and runtime.is_said_first(NO_LEGS):
+        logger.warning(NO_LEGS)
 
 
 def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:

@@ -17,6 +17,7 @@ _guards_every_strategy = False
 _expects_guard = False
 _wallets: "GuardedWallets | None" = None
 _counts = EventCounts()
+_said: set[str] = set()
 
 
 def guard_every_strategy() -> None:
@@ -62,3 +63,11 @@ def guarded_wallets() -> "GuardedWallets | None":
 def counts() -> EventCounts:
     """What was counted since the bot started."""
     return _counts
+
+
+def is_said_first(text: str) -> bool:
+    """Whether this process has not said ``text`` before: it may run many backtests."""
+    if text in _said:
+        return False
+    _said.add(text)
+    return True

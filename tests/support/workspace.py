@@ -123,16 +123,20 @@ class Workspace:
         self,
         name: str = "Clockwork",
         *,
-        mixin: bool = False,
+        mixin: bool | str = False,
         adjust: bool = False,
         stoploss: float = -0.03,
         body: str = "",
     ) -> None:
-        """The strategy above; ``body`` is put into the class."""
+        """The strategy above; ``body`` is put into the class.
+
+        :param mixin: which one; True for ``BalanceGuard``
+        """
+        name_of_mixin = "BalanceGuard" if mixin is True else mixin
         source = STRATEGY.format(
             name=name,
-            bases="BalanceGuard, IStrategy" if mixin else "IStrategy",
-            import_line="from freqtrade_balance_guard import BalanceGuard\n" if mixin else "",
+            bases=f"{name_of_mixin}, IStrategy" if mixin else "IStrategy",
+            import_line=f"from freqtrade_balance_guard import {name_of_mixin}\n" if mixin else "",
             stoploss=stoploss,
             adjust=adjust,
             body=textwrap.indent(textwrap.dedent(body), "    "),

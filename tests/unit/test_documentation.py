@@ -15,10 +15,12 @@ import pytest
 from freqtrade import constants
 from freqtrade.commands.arguments import Arguments
 from freqtrade.configuration.config_validation import validate_config_schema
-from freqtrade.configuration.load_config import load_config_file
+from freqtrade.configuration.load_config import load_from_files
 from freqtrade.enums import RunMode
 
 import freqtrade_balance_guard
+from freqtrade_balance_guard.arbitrage.answers import PairRefusal
+from freqtrade_balance_guard.arbitrage.states import PairMove, PairState
 from freqtrade_balance_guard.cli.main import COMMANDS
 from freqtrade_balance_guard.demo.scenes import SCENES
 from freqtrade_balance_guard.integration.names import register_names
@@ -175,6 +177,7 @@ def test_every_link_within_the_project_resolves(page: str) -> None:
 def test_every_file_of_the_project_that_is_named_exists(page: str) -> None:
     # What a run writes is not there yet.
     made = {
+        "user_data/trades.sandbox",
         "user_data/balance_guard.sqlite",
         "user_data/config.schema.json",
         "user_data/logs",
@@ -210,8 +213,20 @@ def test_the_page_of_denial_codes_is_up_to_date() -> None:
     assert (answer.returncode, answer.stdout.strip()) == (0, "up to date"), answer.stderr
 
 
+def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:
+    page = TEXTS["docs/arbitrage.md"]
+    codes = page.partition("## Why nothing was started")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [str(code) for code in PairRefusal]
+    states = page.partition("## States of a pair")[2].partition("\n## ")[0]
+    (drawn,) = re.findall(r"```\n(.*?)```", states, re.DOTALL)
+    words = set(re.findall(r"\w+", drawn))
+    assert words >= {*map(str, PairState), *map(str, PairMove)}
+    outcomes = page.partition("## Every outcome")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| (\d+) \|", outcomes, re.MULTILINE) == [str(n) for n in range(1, 13)]
+
+
 def test_codes_that_pages_name_exist() -> None:
-    codes = {str(code) for code in DenialCode}
+    codes = {str(code) for code in (*DenialCode, *PairRefusal)}
     for text in TEXTS.values():
         assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
 
@@ -276,7 +291,7 @@ def test_the_demo_page_names_the_scenes_of_the_demo() -> None:
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
 def test_every_example_config_passes_freqtrade_and_the_guard(config: Path) -> None:
-    loaded = load_config_file(str(config))
+    loaded = load_from_files([str(config)])
     load_settings(loaded["balance_guard"])
     mode = RunMode.DRY_RUN if loaded["dry_run"] else RunMode.LIVE
     register_names()
@@ -288,21 +303,39 @@ def test_every_example_config_passes_freqtrade_and_the_guard(config: Path) -> No
 
 def test_there_are_examples_for_the_sandbox_for_dry_run_and_for_small_accounts() -> None:
     names = {config.name for config in CONFIGS}
-    wanted = ("sandbox", "dry-run", "minimal", "small-account")
+    wanted = ("sandbox", "dry-run", "minimal", "small-account", "cross-exchange", "two-quotes")
     assert {f"config-{name}.json" for name in wanted} <= names
 
 
 def test_only_the_sandbox_example_trades_live_and_only_on_this_machine() -> None:
     for config in CONFIGS:
-        loaded = load_config_file(str(config))
+        loaded = load_from_files([str(config)])
         if not loaded["dry_run"]:
-            urls = loaded["exchange"]["ccxt_config"]["urls"]["api"].values()
-            assert all(url.startswith("http://127.0.0.1:") for url in urls)
+            venues = loaded["balance_guard"].get("venues", {}).values()
+            for section in (loaded["exchange"], *venues):
+                urls = section["ccxt_config"]["urls"]["api"].values()
+                assert all(url.startswith("http://127.0.0.1:") for url in urls)
             assert "sandbox" in loaded["db_url"]
 
 
 def test_the_sandbox_example_has_the_exchange_that_the_sandbox_prints() -> None:
     scenario = Scenario.from_file(USER_DATA / "sandbox-waves.json")
-    loaded = load_config_file(str(USER_DATA / "config-sandbox.json"))
+    loaded = load_from_files([str(USER_DATA / "config-sandbox.json")])
     printed = exchange_section(scenario, f"http://127.0.0.1:{DEFAULT_PORT}")
     assert loaded["exchange"] == printed
+
+
+def test_the_example_of_two_legs_has_the_two_exchanges_that_the_sandboxes_print() -> None:
+    loaded = load_from_files([str(USER_DATA / "config-two-sandboxes.json")])
+    ports = {"here": DEFAULT_PORT, "there": DEFAULT_PORT + 1}
+    here, there = (
+        exchange_section(
+            Scenario.from_file(USER_DATA / f"sandbox-{name}.json"), f"http://127.0.0.1:{port}"
+        )
+        for name, port in ports.items()
+    )
+    assert {**loaded["exchange"], "pair_whitelist": here["pair_whitelist"]} == here
+    venue = loaded["balance_guard"]["venues"]["second"]
+    assert {key: venue[key] for key in there if not key.startswith("pair_")} == {
+        key: value for key, value in there.items() if not key.startswith("pair_")
+    }

@@ -1,6 +1,6 @@
 """Two legs on two exchanges: buys a coin where it is cheaper and sells it where it is dearer.
 
-    freqtrade trade -c user_data/config-two-sandboxes.json --userdir user_data --strategy CrossExchange
+    freqtrade trade -c user_data/config-two-sandboxes.json --strategy CrossExchange
 
 There is money and coin on both exchanges ("bot" is the bot's own, "second" stands in ``venues``).
 Bought here and sold there, a pair is a trade of freqtrade's: it is open until the prices have come

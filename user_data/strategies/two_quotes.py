@@ -1,6 +1,6 @@
 """Two legs on one exchange: buys bitcoin for USDT and sells it for dollars, and the way back.
 
-    freqtrade trade -c user_data/config-two-quotes.json --userdir user_data --strategy TwoQuotes
+    freqtrade trade -c user_data/config-two-quotes.json --strategy TwoQuotes
 
 Both legs are on the bot's own exchange ("bot"), one after the other, for they have one key. The
 account holds bitcoin besides USDT: what is sold for dollars comes from there, what is bought for
