@@ -86,7 +86,7 @@ def test_what_is_found_brings_more_than_it_costs(bids, asks, other_bids, other_a
         assert buy.limit_price * (1 + D(fee)) < sell.limit_price * (1 - D(fee))
 
 
-def test_the_example_of_the_page_is_worth_it():
+def test_the_strategy_of_the_page_finds_what_is_worth_it():
     page = Path(__file__).parents[2] / "docs" / "arbitrage.md"
     (example,) = (
         block
@@ -95,4 +95,11 @@ def test_the_example_of_the_page_is_worth_it():
     )
     names: dict[str, object] = {}
     exec(example, names)
-    assert shown(names["opportunity"])[1] == ("second", "sell", D("0.3"), D(50400))
+    strategy = object.__new__(names["CrossExchange"])
+    here = Book("bot", "BTC/USDT", bids=[[49990, 1]], asks=[[50000, 1]], taker_fee=0.001)
+    there = Book("second", "BTC/USDT", bids=[[50900, 1]], asks=[[50910, 1]], taker_fee=0.002)
+    strategy.order_books = lambda *markets: [here, there]
+    (found,) = strategy.find_opportunities(None)
+    assert shown(found)[1] == ("second", "sell", D("0.004"), D(50900))
+    strategy.order_books = lambda *markets: [here, here]
+    assert list(strategy.find_opportunities(None)) == []
