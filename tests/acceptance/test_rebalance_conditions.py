@@ -238,3 +238,26 @@ def test_started_in_pause_it_does_nothing_until_it_is_set_running(tmp_path):
             prevented(second, "not_running")
             rest.post("start")
             rebalanced(second)
+
+
+def test_a_small_account_without_a_position_is_not_stuck_and_a_position_too_small_is_not_sold(
+    tmp_path,
+):
+    """First nothing is there to sell, then only what the exchange would not take."""
+    settings = guard(min_order_size=2.6, rebalance={"enough_stake": 4})
+    scene = {"settings": settings, "plan": WITH_LTC, "scenario": small_account("3.5")}
+    nothing = replace(WITH_LTC, signals={})
+    with stuck(tmp_path, **{**scene, "plan": nothing}, bought=0, **WHAT_IS_LEFT) as rehearsed:
+        bot = rehearsed.bot
+
+        def reasons():
+            return [one["code"] for one in preview(rehearsed)["reasons"]]
+
+        bot.wait_until(lambda: reasons() == ["nothing_deployed"], 60, "nothing deployed")
+        rehearsed.signal(LTC)
+        rehearsed.wait_bought(1)
+        # It was bought for 2.60 and is worth 1.95 now; the exchange takes 2.
+        rehearsed.exchange.price(LTC, "60")
+        bot.wait_until(lambda: reasons() == ["nothing_to_sell"], 90, "nothing to sell")
+        bot.wait_loops(3)
+        assert attempts(rehearsed) == [] and not rehearsed.orders("sell")
