@@ -140,6 +140,7 @@ def _follow_orders(
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
+    install_backtest_hooks()
     chosen = _all_tiers(settings)
     config = wallets._config
     with_protections = bool(config.get("enable_protections"))
@@ -148,7 +149,6 @@ def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
         return
     from freqtrade_balance_guard.integration.candle_rebalance import CandleRebalancer
 
-    install_backtest_hooks()
     wallets.rebalancer = CandleRebalancer(wallets, config, with_protections=with_protections)
 
 

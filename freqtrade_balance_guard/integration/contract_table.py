@@ -120,6 +120,13 @@ BACKTEST = (
     ),
     Relied(
         "freqtrade.optimize.backtesting",
+        "Backtesting._enter_trade",
+        "self, pair, row, direction, stake_amount, trade, requested_rate, requested_stake, "
+        "entry_tag1",
+        "wrapped: short entries and replaced ones are known as such",
+    ),
+    Relied(
+        "freqtrade.optimize.backtesting",
         "Backtesting._check_adjust_trade_for_candle",
         "self, trade, row, current_time",
         "called: a part is sold without waking the strategy's own position adjustment",

@@ -94,6 +94,7 @@ def install_backtest_hooks() -> None:
         return
     wrap(module.Backtesting, "time_pair_generator", _followed_candles)
     wrap(module.Backtesting, "_check_trade_exit", _rebalanced_candle)
+    wrap(module.Backtesting, "_enter_trade", _noted_candle_entry)
 
 
 def _followed_candles(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,6 +117,32 @@ def _rebalanced_candle(original: Callable[..., Any]) -> Callable[..., Any]:
         return rebalancer.sell(self, trade, check, row, current_time)
 
     return _check_trade_exit
+
+
+def _noted_candle_entry(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _enter_trade(
+        self: Any,
+        pair: str,
+        row: Any,
+        direction: str,
+        stake_amount: float | None = None,
+        trade: Any = None,
+        requested_rate: float | None = None,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        kind = EntryKind.NEW if trade is None else EntryKind.ADJUSTMENT
+        if requested_rate:
+            kind = EntryKind.REPLACEMENT
+        token = current_entry.set(Entry(pair, kind, direction == "short"))
+        try:
+            return original(
+                self, pair, row, direction, stake_amount, trade, requested_rate, *more, **named
+            )
+        finally:
+            current_entry.reset(token)
+
+    return _enter_trade
 
 
 def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
