@@ -39,12 +39,14 @@ class PairRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairDenied:
-    """Nothing is reserved and nothing was sent. ``venue``: which one is to blame, if one is."""
+    """Nothing is reserved and nothing was sent. ``venue``: which one is to blame, if one is;
+    ``currency``: of what there is too little."""
 
     code: PairRefusal
     sentence: str
     venue: str | None = None
     numbers: dict[str, Decimal] = field(default_factory=dict)
+    currency: str | None = None
 
     def __str__(self) -> str:
         details = ", ".join(f"{name}={format_amount(n)}" for name, n in self.numbers.items())

@@ -65,6 +65,7 @@ class TwoLegExecutor:
     :param settle_seconds: how far a venue's balance may lag behind fills
     :param is_with_trade: is this coin held by a trade of freqtrade's, which alone sells it?
     :param is_stopping: does the bot end? Then what is not resolved is left to the next run
+    :param explain: puts a refusal for funds as whoever knows the account better would
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class TwoLegExecutor:
         settle_seconds: float = 30.0,
         is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
         is_stopping: Callable[[], bool] = lambda: False,
+        explain: Callable[[PairDenied], PairDenied] = lambda denial: denial,
     ) -> None:
         by_name = VenueFunds(venues, ledger, clock, funds or {}, settle_seconds)
         self._parts = Parts(
             *(ledger, venues, by_name, store, settings, hub, clock, wait, rates, KeyQueues()),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
+            explain=explain,
         )
         self._proposals = Proposals(self._parts)
         self._follower = Follower(self._parts)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from freqtrade_balance_guard.arbitrage.answers import PairDenied
 from freqtrade_balance_guard.arbitrage.funds import VenuePurse
 from freqtrade_balance_guard.arbitrage.plan import Rates
 from freqtrade_balance_guard.arbitrage.queues import KeyQueues
@@ -26,7 +27,8 @@ class Parts:
     """Built once per bot. ``wait`` sleeps so many seconds.
 
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
-    ``is_stopping``: the bot ends; what is not resolved is left to the next run.
+    ``is_stopping``: the bot ends; what is not resolved is left to the next run. ``explain``: a
+    refusal for funds, as whoever knows the account better would put it.
     """
 
     ledger: ReservationLedger
@@ -41,6 +43,7 @@ class Parts:
     queues: KeyQueues
     is_with_trade: Callable[[Exposure], bool]
     is_stopping: Callable[[], bool]
+    explain: Callable[[PairDenied], PairDenied]
 
     @property
     def bot(self) -> str:

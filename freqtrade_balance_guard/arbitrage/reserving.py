@@ -55,4 +55,5 @@ def _refusal(refused: Refused, orders: Sequence[LegOrder]) -> PairDenied:
         f"{order.venue}: {refused.sentence}",
         order.venue,
         refused.numbers,
+        refused.currency,
     )

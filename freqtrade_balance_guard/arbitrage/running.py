@@ -133,6 +133,7 @@ class PairRunner:
         what = f"{stored.kind} {stored.id}"
         denial = reserve(parts.ledger, stored.orders, funds, what)
         if denial is not None:
+            denial = parts.explain(denial)
             parts.store.end(stored, PairMove.DENY, parts.clock.wall(), denial.sentence, None)
             del self.going[stored.id]
             return denial

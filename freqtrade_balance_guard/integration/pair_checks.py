@@ -1,6 +1,7 @@
 """What freqtrade could not make a trade of is denied before anything is reserved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +168,22 @@ class PairChecks:
             )
             for currency in currencies
         }
+
+    @exact
+    def explained(self, denied: PairDenied) -> PairDenied:
+        """A refusal for money that is only under way to the balance is called that."""
+        live, currency = self._wallets.live, denied.currency
+        is_of_funds = (
+            denied.code is PairRefusal.INSUFFICIENT_AVAILABLE and denied.venue == BOT_VENUE
+        )
+        if live is None or currency is None or not is_of_funds:
+            return denied
+        missing = denied.numbers["needed"] - denied.numbers["available"]
+        coming = live.book.expected(currency).free - live.book.spendable(currency)
+        if missing > coming:
+            return denied
+        sentence = f"{denied.sentence}; the rest is under way"
+        return replace(denied, code=PairRefusal.BALANCE_LAGGING, sentence=sentence)
 
     def is_with_trade(self, exposure: Exposure) -> bool:
         """What a pair has bought here is a trade's: only freqtrade sells it."""

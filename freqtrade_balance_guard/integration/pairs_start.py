@@ -93,6 +93,7 @@ def start_pairs(
         settle_seconds=float(settings.post_trade_refresh_window),
         is_with_trade=checks.is_with_trade,
         is_stopping=thread.stopping.is_set,
+        explain=checks.explained,
     )
     pairs = LivePairs(
         wallets,
