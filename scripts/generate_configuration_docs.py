@@ -43,7 +43,7 @@ DEFAULTS = {
     "ledger.account": "the exchange's name",
     "tiers[].up_to": "no upper border",
     "venues.*.name": "required",
-    "venues.*.account": "the exchange's name",
+    "venues.*.account": "the venue's own name",
     "venues.*.unknown_fee_rate": "as in freqtrade",
 }
 TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (

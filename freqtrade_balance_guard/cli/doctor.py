@@ -23,9 +23,14 @@ def run(args: argparse.Namespace) -> int:
     """0: healthy; 1: a warning or an error; 2: wrong settings."""
 
     def work(look: Look) -> int:
-        from freqtrade_balance_guard.integration.console import freqtrade_differences
+        from freqtrade_balance_guard.integration.console import (
+            freqtrade_differences,
+            known_exchanges,
+        )
 
-        diagnosis = examine(look.books, freqtrade=freqtrade_differences())
+        diagnosis = examine(
+            look.books, freqtrade=freqtrade_differences(), exchanges=known_exchanges()
+        )
         if args.json:
             print_json(diagnosis.as_json())
         else:

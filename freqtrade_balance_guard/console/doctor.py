@@ -3,14 +3,15 @@
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from freqtrade_balance_guard.console.finding import Finding, Level
 from freqtrade_balance_guard.console.source import Books, BotView
+from freqtrade_balance_guard.console.venues import venue_findings
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.version import __version__
 
@@ -23,32 +24,6 @@ NETWORK_FILE_SYSTEMS = (
     "nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2",
     "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.glusterfs", "virtiofs",
 )  # fmt: skip
-
-
-class Level(StrEnum):
-    """ERROR: money is at risk or nothing works; WARNING: worth a change; NOTE: to know."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that somebody should know, and what to do about it."""
-
-    level: Level
-    code: str
-    sentence: str
-    remedy: str
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "level": self.level.value,
-            "code": self.code,
-            "sentence": self.sentence,
-            "remedy": self.remedy,
-        }
 
 
 @dataclass(frozen=True)
@@ -78,16 +53,23 @@ def examine(
     books: Books,
     *,
     freqtrade: Sequence[str] = (),
+    exchanges: Collection[str] = (),
     mounts: Path = MOUNTS,
     may_write: Callable[[Path], bool] = _may_write,
 ) -> Diagnosis:
     """All checks.
 
     :param freqtrade: what differs in freqtrade from what the guard relies on, as sentences
+    :param exchanges: the names that a venue may have; none given: they are not looked at
     :param mounts: the system's table of mounted file systems
     """
-    findings = [*_versions(freqtrade), *_ledger_place(books, mounts, may_write)]
+    findings = [
+        *_versions(freqtrade),
+        *_ledger_place(books, mounts, may_write),
+        *venue_findings(books.source, exchanges),
+    ]
     checked = ["settings", "versions", "place of the ledger"]
+    checked += ["venues"] if books.source.settings.venues else []
     try:
         bots = books.bots
     except NothingStored as nothing:

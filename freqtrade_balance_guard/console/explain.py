@@ -96,6 +96,7 @@ def explain(
     limits = tuple(limits_in_force(source.settings, source.stake_currency))
     sentences = [
         *_about_bots(pair, status),
+        *_about_legs(pair, status),
         *_about_decisions(decisions, books.clock.wall()),
         *_about_reservations(rows, ended),
         *_about_locks(locks),
@@ -149,6 +150,19 @@ def _about_bot(pair: str, bot: BotView) -> Iterator[str]:
         yield f"{bot.bot} {has} an open trade on {pair}: freqtrade opens no second one."
     elif bot.pairs and pair not in {one.upper() for one in bot.pairs}:
         yield f"{pair} is not among the {len(bot.pairs)} pairs that {had} traded by {bot.bot}."
+
+
+def _about_legs(pair: str, status: Status) -> Iterator[str]:
+    for one in status.pairs:
+        if pair in (one.pair.upper(), one.other_pair.upper()):
+            yield (
+                f"Trade {one.trade_id} of {one.bot} is a leg of pair {one.pair_number}: "
+                f"{format_amount(one.hedged)} was sold as {one.other_pair} on {one.other_venue} at "
+                f"{format_amount(one.other_price)}, and is bought back when the trade is sold."
+            )
+    for exposure in status.unhedged:
+        if pair in (exposure.pair.upper(), exposure.other_pair.upper()):
+            yield f"Unhedged ({exposure.id}): {exposure.told()}."
 
 
 def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[str]:

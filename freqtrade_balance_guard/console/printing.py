@@ -8,12 +8,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.console.ages import ago
-from freqtrade_balance_guard.console.doctor import Diagnosis, Level
+from freqtrade_balance_guard.console.doctor import Diagnosis
 from freqtrade_balance_guard.console.explain import Explanation
+from freqtrade_balance_guard.console.finding import Level
 from freqtrade_balance_guard.console.rebalance import attempt_sentence
 from freqtrade_balance_guard.console.reconcile import Difference
+from freqtrade_balance_guard.console.source import BotView
 from freqtrade_balance_guard.console.status import Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
@@ -108,16 +111,9 @@ def show_status(console: Console, status: Status) -> None:
     elif not status.trouble:
         _say(console, f"No balance of {status.account} is stored yet.")
     if status.bots:
-        table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
-        for bot in status.bots:
-            table.add_row(
-                *(bot.bot, str(bot.about.get("bot_name", "-"))),
-                *("yes" if bot.alive else "no", ago(bot.age), str(len(bot.pairs))),
-                str(bot.about.get("version", "-")),
-                f"{bot.about.get('host', '-')}, {bot.about.get('pid', '-')}",
-                style="" if bot.alive else "dim",
-            )
-        console.print(table)
+        console.print(_bots_table(status.bots))
+    if status.pairs:
+        console.print(_pairs_table(status.pairs, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
     if status.last_rebalance is not None:
@@ -126,6 +122,36 @@ def show_status(console: Console, status: Status) -> None:
         _say(console, status.early_warning)
     for note in status.notes:
         _say(console, note)
+
+
+def _bots_table(bots: Sequence[BotView]) -> Table:
+    table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
+    for bot in bots:
+        table.add_row(
+            *(bot.bot, str(bot.about.get("bot_name", "-"))),
+            *("yes" if bot.alive else "no", ago(bot.age), str(len(bot.pairs))),
+            str(bot.about.get("version", "-")),
+            f"{bot.about.get('host', '-')}, {bot.about.get('pid', '-')}",
+            style="" if bot.alive else "dim",
+        )
+    return table
+
+
+def _pairs_table(pairs: Sequence[Position], now: datetime) -> Table:
+    """Trades that have another leg."""
+    table = _table("open pair", "bot", "trade", "bought", "sold on", "sold")
+    for heading in ("at", "age"):
+        table.add_column(heading, justify="right")
+    for one in pairs:
+        base = one.pair.partition("/")[0]
+        table.add_row(
+            *(str(one.pair_number), one.bot, str(one.trade_id)),
+            f"{format_amount(one.accounted)} {one.pair}",
+            one.other_venue + ("" if one.other_pair == one.pair else f" ({one.other_pair})"),
+            *(f"{format_amount(one.hedged)} {base}", format_amount(one.other_price)),
+            ago((now - one.opened_at).total_seconds()),
+        )
+    return table
 
 
 def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime) -> None:

@@ -28,7 +28,8 @@ class Source:
     """What a config says about its bot. ``ledger_url`` may hold a password and is not shown.
 
     ``bot_name`` is the user's (``bot_name`` in the config), ``bot`` the name in the ledger where
-    freqtrade's database tells it; ``key`` a fingerprint of the API key.
+    freqtrade's database tells it; ``key`` a fingerprint of the API key, ``venue_keys`` those of
+    venues; ``exchange`` the name of the bot's own.
     """
 
     account: str
@@ -42,6 +43,8 @@ class Source:
     ledger_url: str = field(repr=False)
     database_url: str = field(default="", repr=False)  # freqtrade's own
     bot: str | None = None
+    exchange: str = ""
+    venue_keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown_ledger(self) -> str:

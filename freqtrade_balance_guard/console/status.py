@@ -6,7 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.store import PairsUnavailable, read_exposures
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.store import (
+    PairsUnavailable,
+    read_exposures,
+    read_positions,
+)
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
@@ -75,6 +80,7 @@ class Status:
     bots: tuple[BotView, ...]
     notes: tuple[str, ...]
     trouble: str | None = None
+    pairs: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
@@ -91,6 +97,7 @@ class Status:
             "account": self.account,
             "bot": self.bot,
             "balances": balances,
+            "pairs": [one.as_json(self.at) for one in self.pairs],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
@@ -145,14 +152,17 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
         )
         for account, currency in sorted(places)
     )
+    pairs: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
     try:
+        pairs = tuple(read_positions(source.local))
         unhedged = tuple(read_exposures(source.local))
     except PairsUnavailable as error:
-        notes.append(f"What is unhedged is not known: {error}.")
+        notes.append(f"Which pairs are open, and what is unhedged, is not known: {error}.")
     return Status(
         *(source.account, own, books.clock.wall(), balances, bots, tuple(notes)),
         trouble=trouble,
+        pairs=pairs,
         unhedged=unhedged,
         last_rebalance=last_attempt(books, own),
         early_warning=_early_warning(books, own),

@@ -86,7 +86,19 @@ def source_of(config: dict[str, Any]) -> Source:
         ledger_url=ledger_url(config, settings),
         database_url=database_url,
         bot=bot_in(database_url),
+        exchange=str(exchange["name"]).lower(),
+        venue_keys={
+            name: key_fingerprint({"exchange": venue.exchange_section()})
+            for name, venue in settings.venues.items()
+        },
     )
+
+
+def known_exchanges() -> frozenset[str]:
+    """The names that an exchange may have: ccxt's."""
+    import ccxt
+
+    return frozenset(ccxt.exchanges)
 
 
 def freqtrade_differences() -> list[str]:

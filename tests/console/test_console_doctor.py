@@ -3,7 +3,9 @@
 import pytest
 
 from freqtrade_balance_guard.console.doctor import examine, file_system_of
+from freqtrade_balance_guard.integration.console import known_exchanges
 from freqtrade_balance_guard.ledger.opening import open_store
+from tests.support.console import KEY
 from tests.support.ledger import made, order
 
 
@@ -147,3 +149,53 @@ def test_a_heartbeat_that_says_nonsense_stops_nobody(desk):
     bot.heartbeat('["a list"]')
     store.close()
     assert codes(desk) == []
+
+
+# Venues of two legs
+
+
+def venue(desk, **more):
+    desk.bot()
+    second = {"name": "binance", "account": "second", "key": "K2", "secret": "S2", **more}
+    desk.guard = {"venues": {"second": {k: v for k, v in second.items() if v is not None}}}
+
+
+def test_a_venue_with_a_key_and_an_account_of_its_own_is_healthy(desk):
+    venue(desk)
+    diagnosis = examine(desk.books(), exchanges={"binance", "kraken"})
+    assert diagnosis.findings == () and "venues" in diagnosis.checked
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"name": "binnance"}, ["unknown_exchange"]),
+        ({"key": None}, ["venue_without_key"]),
+        ({"key": KEY}, ["venue_has_bots_key", "one_key_two_accounts"]),
+        ({"account": "main"}, ["one_account_two_exchanges"]),
+        ({"account": "main", "name": "kraken"}, ["venue_is_own_account"]),
+        ({"name": "kraken"}, []),
+    ],
+)
+def test_what_is_wrong_with_a_venue(desk, told, found):
+    venue(desk, **told)
+    assert codes(desk, exchanges={"binance", "kraken"}) == found
+
+
+def test_two_venues_with_one_key_count_the_same_money_twice(desk):
+    venue(desk)
+    desk.guard["venues"]["third"] = {"name": "binance", "key": "K2", "secret": "S2"}
+    assert codes(desk) == ["one_key_two_accounts"]
+
+
+def test_in_dry_run_a_venue_needs_money_and_no_key(desk):
+    venue(desk, key=None, secret=None)
+    desk.config = {"dry_run": True}
+    assert "venue_without_money" in codes(desk)
+    desk.guard["venues"]["second"]["dry_run_wallet"] = {"USDT": 10, "BTC": 0.1}
+    assert not [code for code in codes(desk) if code.startswith("venue")]
+
+
+def test_the_exchanges_that_the_doctor_knows_are_those_of_ccxt():
+    assert {"kraken", "binance", "okx"} <= known_exchanges()
+    assert "sandbox" not in known_exchanges()

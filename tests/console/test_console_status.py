@@ -1,8 +1,14 @@
 """Status: the numbers add up, and nobody is said to be alive who is not."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.console.explain import explain
+from freqtrade_balance_guard.console.printing import paper, show_status
 from freqtrade_balance_guard.console.status import status_of
 from tests.support.console import SECRET
 from tests.support.ledger import made, order
@@ -173,3 +179,34 @@ def test_nothing_secret_is_in_it(desk):
     desk.believe(USDT="1")
     books = desk.books()
     assert SECRET not in json.dumps(status_of(books).as_json()) + repr(books.source)
+
+
+def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(desk, capsys):
+    desk.bot()
+    open_since = desk.clock.wall() - timedelta(seconds=90)
+    position = Position(
+        *(3, "freqtrade-aaaa", 7, "BTC/USDT", D("0.5"), D("0.5"), D("0.5"), D("0.4")),
+        *("second", "second-account", "BTC/USD", D("50700"), open_since),
+    )
+    store = PairStore(desk.file)
+    store.follow(position, [])
+    status = status_of(desk.books())
+    (shown,) = status.as_json()["pairs"]
+    assert shown == {
+        "pair_number": 3,
+        "bot": "freqtrade-aaaa",
+        "trade_id": 7,
+        "pair": "BTC/USDT",
+        "amount": "0.5",
+        "sold_on": "second",
+        "sold_pair": "BTC/USD",
+        "sold_amount": "0.4",
+        "age_seconds": 90.0,
+    }
+    show_status(paper(), status)
+    row = next(line for line in capsys.readouterr().out.splitlines() if "second" in line)
+    assert "0.5 BTC/USDT" in row and "second (BTC/USD)" in row and "50700" in row
+    told = " ".join(explain(desk.books(), "BTC/USDT").sentences)
+    assert "Trade 7 of freqtrade-aaaa is a leg of pair 3: 0.4 was sold as BTC/USD on second" in told
+    store.follow(replace(position, closed_at=desk.clock.wall()), [])
+    assert status_of(desk.books()).as_json()["pairs"] == []
