@@ -34,6 +34,9 @@ R = TypeVar("R")
 # for both twice, and an exit must not be delayed by more than 3 s.
 WAIT_SECONDS = 0.7
 
+# A step changes a row or two in each of its pages, and writes them whole.
+PAGE_BYTES = 2048
+
 _flush = getattr(os, "fdatasync", os.fsync)
 
 
@@ -56,6 +59,8 @@ class SqliteFile:
         self._name = str(path)
         self._identity = (0, 0)
         self._lost = False
+        # How often what was written here was taken back, or another connection began.
+        self.undone = 0
 
     def read(self, work: Callable[[Cursor], R]) -> R:
         """Run ``work``; it sees what was committed."""
@@ -127,6 +132,7 @@ class SqliteFile:
                 self._lock.release()
         self._db = db
         self._cursor = db.cursor()
+        self.undone += 1
         return self._cursor
 
     def _opened_for_a_look(self) -> Cursor:
@@ -153,9 +159,11 @@ class SqliteFile:
         self._identity = rescue.identity(self._name)
         self._db = db
         self._cursor = db.cursor()
+        self.undone += 1
         return self._cursor
 
     def _prepare(self, db: sqlite3.Connection, copy: Path | None) -> None:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         self._migrate(db)
@@ -246,6 +254,7 @@ class SqliteFile:
         return str(error)
 
     def _roll_back(self) -> None:
+        self.undone += 1
         if self._db is not None and self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")

@@ -24,6 +24,8 @@ from freqtrade_balance_guard.ledger import (
     open_ledger,
     sqlite,
     sqlite_file,
+    sqlite_steps,
+    sqlite_unseen,
 )
 from tests.support.ledger import order
 
@@ -31,36 +33,45 @@ from tests.support.ledger import order
 # How each statement is called in the names of the points.
 LABELS = {
     "BEGIN IMMEDIATE": "begin",
-    sqlite.IS_TAKEN: "look for the id",
-    sqlite.FIND: "read the row",
-    sqlite.UNSEEN: "sum",
-    sqlite.ADD_HISTORY: "history",
-    sqlite.INSERT: "row",
-    sqlite.UPDATE: "row",
-    sqlite.UPDATE_AND_MOVE: "row",
+    sqlite_steps.IS_TAKEN: "look for the id",
+    sqlite_steps.FIND: "read the row",
+    sqlite_unseen.VERSION: "who wrote",
+    sqlite_unseen.UNSEEN: "sum",
+    sqlite_steps.BEGIN_HISTORY: "history",
+    sqlite_steps.ADD_HISTORY: "history",
+    sqlite_steps.INSERT: "row",
+    sqlite_steps.INSERT_REFUSAL: "row",
+    sqlite_steps.UPDATE: "row",
+    sqlite_steps.UPDATE_AND_MOVE: "row",
     sqlite.SEEN: "row",
     "COMMIT": "commit",
 }
 
-RESERVE = ["begin", "look for the id", "sum", "history", "row", "commit", "flush"]
-MOVE = ["begin", "read the row", "history", "row", "commit"]
+BOUND = "use what somebody else has bound"
+RESERVE = ["begin", "who wrote", "sum", "history", "row", "commit", "flush"]
+MOVE = ["begin", "history", "row", "commit"]
 PASSED = {
     "reserve": RESERVE,
     "reserve a pair": [
-        *("begin", "look for the id", "look for the id", "sum", "sum"),
+        *("begin", "who wrote", "sum", "who wrote"),
         *("history", "row", "history", "row", "commit", "flush"),
     ],
     "refuse": RESERVE,
-    "ask again": ["begin", "look for the id", "read the row", "commit", "flush"],
+    "ask again": [
+        *("begin", "who wrote", "history", "row, refused"),
+        *("begin", "look for the id", "read the row", "commit", "flush"),
+    ],
     "send": MOVE,
+    "send after a restart": ["begin", "read the row", "history", "row", "commit"],
     "bind": MOVE,
     "use": MOVE,
+    BOUND: [
+        *("begin", "history", "row", "begin", "read the row", "history", "row", "commit"),
+    ],
     "commit": MOVE,
     "release": MOVE,
     "expire": MOVE,
-    "settle a pair": [
-        *("begin", "read the row", "history", "row", "read the row", "history", "row", "commit"),
-    ],
+    "settle a pair": ["begin", "history", "row", "history", "row", "commit"],
     "seen": ["begin", "row", "commit"],
 }
 
@@ -68,10 +79,13 @@ PASSED = {
 def points(name):
     """Before and after each; the second of two equal ones is called so."""
     named, seen = [], {}
-    for label in PASSED[name]:
+    for told in PASSED[name]:
+        label = told.removesuffix(", refused")
         seen[label] = seen.get(label, 0) + 1
         number = f" {seen[label]}" if seen[label] > 1 else ""
-        named += [f"before {label}{number}", f"after {label}{number}"]
+        named.append(f"before {label}{number}")
+        if label == told:
+            named.append(f"after {label}{number}")
     return named
 
 
@@ -125,11 +139,15 @@ class Scene:
     def __init__(self, path, name):
         self.clock = ManualClock()
         self.name = name
-        self.ledger = open_ledger(f"sqlite:///{path}", bot="one", account="main", clock=self.clock)
+        self.url = f"sqlite:///{path}"
+        self.ledger = self.open()
         self.requests = [
             order(self.ledger, amount, client_order_id=f"o{number}", spendable=spendable)
             for number, (amount, spendable) in enumerate([(30, 100), (20, 100)])
         ]
+
+    def open(self):
+        return open_ledger(self.url, bot="one", account="main", clock=self.clock)
 
     def prepare(self):
         first, second = self.requests
@@ -140,7 +158,7 @@ class Scene:
             self.ledger.mark()
         else:
             self.ledger.reserve(first)
-        if self.name in ("bind", "use", "commit", "release", "settle a pair", "seen"):
+        if self.name in ("bind", "use", "commit", "release", "settle a pair", "seen", BOUND):
             self.ledger.send("o0")
         if self.name == "settle a pair":
             self.ledger.reserve(second)
@@ -149,6 +167,14 @@ class Scene:
             self.ledger.bind("o0", "EX-1")
         if self.name == "expire":
             self.clock.advance(100)
+        if self.name == "send after a restart":
+            self.ledger.close()
+            self.ledger = self.open()
+            self.ledger.mark()
+        if self.name == BOUND:
+            other = self.open()
+            other.bind("o0", "EX-1")
+            other.close()
 
     def step(self):
         ledger = self.ledger
@@ -158,8 +184,10 @@ class Scene:
             "refuse": lambda: ledger.reserve(self.requests[0]),
             "ask again": lambda: ledger.reserve(self.requests[0]),
             "send": lambda: ledger.send("o0"),
+            "send after a restart": lambda: ledger.send("o0"),
             "bind": lambda: ledger.bind("o0", "EX-1"),
             "use": lambda: ledger.use("o0", Decimal(10)),
+            BOUND: lambda: ledger.use("o0", Decimal(10)),
             "commit": lambda: ledger.commit("o0", Decimal(30)),
             "release": lambda: ledger.release("o0", "rejected"),
             "expire": lambda: ledger.expire_unsent(),
@@ -205,8 +233,10 @@ BEFORE = {
     "refuse": {},
     "ask again": {"o0": State.RESERVED},
     "send": {"o0": State.RESERVED},
+    "send after a restart": {"o0": State.RESERVED},
     "bind": {"o0": State.IN_FLIGHT},
     "use": {"o0": State.IN_FLIGHT},
+    BOUND: {"o0": State.OPEN},
     "commit": {"o0": State.IN_FLIGHT},
     "release": {"o0": State.IN_FLIGHT},
     "expire": {"o0": State.RESERVED},
@@ -219,8 +249,10 @@ AFTER = {
     "refuse": {},
     "ask again": {"o0": State.RESERVED},
     "send": {"o0": State.IN_FLIGHT},
+    "send after a restart": {"o0": State.IN_FLIGHT},
     "bind": {"o0": State.OPEN},
     "use": {"o0": State.OPEN},
+    BOUND: {"o0": State.OPEN},
     "commit": {"o0": State.COMMITTED},
     "release": {"o0": State.RELEASED},
     "expire": {"o0": State.EXPIRED},
@@ -250,6 +282,8 @@ def test_a_kill(tmp_path, name, point):
         answer = ledger.reserve(asked)
         assert isinstance(answer, Reserved)
         assert answer.replayed is done
+    if name == BOUND:
+        assert ledger.find("o0").committed == (10 if done else 0)
     if name == "seen":
         assert ledger.held("USDT").own == (0 if done else 30)
     finish_everything_once(ledger)
