@@ -5,7 +5,6 @@ compared with its neighbours in time, and a control (the same thing against itse
 such a ratio can be trusted.
 """
 
-import itertools
 import multiprocessing
 import os
 import statistics
@@ -26,6 +25,10 @@ from tests.support.ledger import postgres_server, server_folder
 
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+
+# What an order is checked against: snapshots with a mark, as the legs of an arbitrage are, and
+# balances that follow all orders of the account up to one of them, as freqtrade's entries are.
+FUNDS = ["mark", "since"]
 
 FORK = multiprocessing.get_context("fork")
 ROWS = []
@@ -203,49 +206,25 @@ def test_four_processes_on_one_file(tmp_path):
 # 5
 
 
-def freqtrade_trade(path):
-    """What freqtrade writes for one trade: the order with its trade, and then its fill."""
-    from datetime import UTC, datetime
-
-    from freqtrade.persistence import Order, Trade, init_db
-
-    init_db(f"sqlite:///{path}")
-    numbers = itertools.count(1)
-
-    def work():
-        now = datetime.now(UTC)
-        number = next(numbers)
-        started = time.perf_counter()
-        order = Order(
-            ft_order_side="buy", ft_pair="COIN/USDT", ft_is_open=True, ft_amount=1.0, ft_price=10.0,
-            order_id=f"EX-{number}", status="open", symbol="COIN/USDT", order_type="limit",
-            side="buy", price=10.0, amount=1.0, filled=0.0, remaining=1.0, cost=10.0,
-            order_date=now,
-        )  # fmt: skip
-        trade = Trade(
-            pair="COIN/USDT", base_currency="COIN", stake_currency="USDT", stake_amount=10.0,
-            amount=0, is_open=True, amount_requested=1.0, fee_open=0.001, fee_close=0.001,
-            open_rate=10.0, open_rate_requested=10.0, open_date=now, exchange="kraken",
-            strategy="Any", timeframe=5, leverage=1.0, is_short=False,
-        )  # fmt: skip
-        trade.orders.append(order)
-        Trade.session.add(trade)
-        Trade.commit()
-        order.status, order.filled, order.remaining = "closed", 1.0, 0.0
-        order.ft_is_open, order.order_filled_date, order.average = False, now, 10.0
-        trade.recalc_trade_from_orders()
-        Trade.commit()
-        return time.perf_counter() - started
-
-    return work
+# Blocks so long that most of each runs with caches of its own, as what is asked about does: p50.
+BLOCK = 60
 
 
-def share_of_a_trade(folder):
-    """A reservation, in shares of what freqtrade writes for one trade."""
-    ours = Ours(f"sqlite:///{folder / 'ours.sqlite'}")
-    works = [one_reservation(ours), freqtrade_trade(folder / "trades.sqlite")]
-    take_turns(works, 2, 30)
-    return ratio(*take_turns(works, 20, 20))
+def shares_of_a_trade(folder):
+    """A reservation, in shares of freqtrade's two commits and of all it does for one entry."""
+    from tests.benchmarks.freqtrade_trades import FreqtradeTrades
+
+    trades = FreqtradeTrades(folder / "trades.sqlite")
+    ours = [Ours(f"sqlite:///{folder / f'{one}.sqlite'}", funds=one) for one in FUNDS]
+    works = [trades.two_commits, trades.own_way, *[one_reservation(one, one.look) for one in ours]]
+    take_turns(works, 2, BLOCK)
+    two_commits, own_way, *reservations = take_turns(works, 20, BLOCK)
+    for one in ours:
+        one.close()
+    return {
+        funds: (ratio(times, two_commits), ratio(times, own_way))
+        for funds, times in zip(FUNDS, reservations, strict=True)
+    }
 
 
 # The goal was set where freqtrade's two commits took this long, and one flush that. They flush
@@ -264,20 +243,21 @@ def test_a_reservation_to_what_freqtrade_writes_for_a_trade(tmp_path):
 
     On a slow disk both sides are nothing but flushes, and the share goes to one in two, whatever
     anybody does: 8 % says something about a fast one only.
-
-    Not reached, so the limit here only holds what is. A seventh of our work is what the database
-    itself refuses, as much again the history, half of it the check and the decision in Python;
-    freqtrade's part has become smaller than it was when the goal was set.
     """
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        work = share_of_a_trade(Path(folder))
-    share = on_the_disk_of_the_goal(work)
-    must = "8 %" if share <= 0.08 else "8 %: missed"
-    tell("5 reservation to freqtrade's two commits", f"{share:.1%}", must, "5 %")
-    tell("  the work alone", f"{work:.1%}", "", "")
-    tell("  with the flushes of this disk", f"{share_of_a_trade(tmp_path):.1%}", "", "")
-    assert share <= 0.115
+        in_memory = shares_of_a_trade(Path(folder))
+    here = shares_of_a_trade(tmp_path)
+    shares = {}
+    for funds, (work, own_way) in in_memory.items():
+        shares[funds] = on_the_disk_of_the_goal(work)
+        title = f"5 reservation ({funds}) to freqtrade's two commits"
+        tell(title, f"{shares[funds]:.1%}", "8 %", "5 %")
+        tell("  the work alone", f"{work:.1%}", "", "")
+        tell("  the work alone, to all that it does for an entry", f"{own_way:.1%}", "", "")
+        told = f"{here[funds][0]:.1%}; {here[funds][1]:.1%}"
+        tell("  both with the flushes of this disk", told, "", "")
+    assert max(shares.values()) <= 0.08
 
 
 # 6
@@ -288,10 +268,6 @@ def postgres():
     with server_folder() as folder, postgres_server(folder) as url:
         RawPostgres.make_tables(url)
         yield url
-
-
-# Snapshots with a mark, and balances that follow all orders of the account up to one of them.
-FUNDS = ["mark", "since"]
 
 
 @pytest.mark.parametrize("funds", FUNDS)
