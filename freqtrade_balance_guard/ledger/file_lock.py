@@ -26,6 +26,7 @@ except ImportError:  # Windows: the database's own lock has to do
 
 
 TURN_SECONDS = 0.002
+_AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB if fcntl is not None else 0
 
 
 class FairLock:
@@ -154,7 +155,7 @@ def _open(base: Path, suffix: str) -> int:
 
 def _try(descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, _AT_ONCE)
     except BlockingIOError:
         return False
     return True

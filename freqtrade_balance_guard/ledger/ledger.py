@@ -111,8 +111,10 @@ class ReservationLedger:
         started = self._clock.monotonic()
         self._stop_while_paused(started)
         # Before it is written: an answer may be lost, and then it expires like others.
-        new = [one.client_order_id for one in batch if one.client_order_id not in self._made]
-        self._made.update(dict.fromkeys(new, started))
+        made = self._made
+        new = [one.client_order_id for one in batch if one.client_order_id not in made]
+        for client_order_id in new:
+            made[client_order_id] = started
         try:
             result = self.store.reserve(batch, self._stamp(), why)
         except LedgerUnavailable as error:
@@ -188,9 +190,8 @@ class ReservationLedger:
         :param total: what all its fills used; None: what ``use`` has reported
         :param excess: more than was reserved was used, and the exchange says so
         """
-        return self._step(
-            _fills(Move.COMMIT, client_order_id, total, received, order_id, why, excess)
-        )
+        step = _fills(Move.COMMIT, client_order_id, total, received, order_id, why, excess)
+        return self.settle(step)[0]
 
     def release(self, client_order_id: str, why: str) -> MoveResult:
         """The order has ended without any fill, or was never accepted."""

@@ -144,3 +144,7 @@ class Reservation(NamedTuple):
         """Itself with all that may ever change. (``_replace`` takes four times as long.)"""
         told = (held, committed, state, self[13], order_id, known_at, visible_from)
         return tuple.__new__(Reservation, self[:10] + told)
+
+    def known_since(self, event: int) -> "Reservation":
+        """Itself with the event that made it known to the exchange."""
+        return tuple.__new__(Reservation, (*self[:15], event, self[16]))

@@ -131,6 +131,8 @@ def repeated_id(batch: Sequence[Request]) -> Conflict | None:
     return None
 
 
+_BOOKS_FILLS = (Move.COMMIT, Move.USE)
+
 Refusal = Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld
 
 
@@ -149,7 +151,7 @@ def take_step(
             return AlreadyEnded(row, move)
         return NotAllowed(row, move, f"{move} is not allowed when {row.state}")
     state = allowed[0]
-    if move in (Move.COMMIT, Move.USE):
+    if move in _BOOKS_FILLS:
         return _use(row, step, state, event)
     if move is Move.BIND:
         return _bind(row, step, event)

@@ -73,46 +73,36 @@ class SqliteStore:
     # Writing
 
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
-        def write(new: bool) -> ReserveResult:
-            return self._file.write(
-                lambda db: reserve(db, batch, stamp, why, self._unseen, new=new), flush=True
-            )
-
+        write, unseen = self._file.write, self._unseen
         try:
-            result = write(new=True)
+            result = write(lambda db: reserve(db, batch, stamp, why, unseen, new=True), flush=True)
         except InvariantBroken:  # an id that somebody has: what was said then?
-            return write(new=False)
+            return write(lambda db: reserve(db, batch, stamp, why, unseen, new=False), flush=True)
         if isinstance(result, Reserved) and not result.replayed:
-            self._remember(result.reservations)
+            if len(self._known) > REMEMBERED:
+                self._known.clear()
+            for row in result.reservations:
+                self._known[row.client_order_id] = row
         return result
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
-        def write(known: dict[str, Reservation]) -> tuple[MoveResult, ...]:
-            return self._file.write(
-                lambda db: take_steps(db, steps, stamp, self._unseen, known), flush=False
-            )
-
         known = {}
         for step in steps:
             row = self._known.pop(step.client_order_id, None)
             if row is not None:
                 known[step.client_order_id] = row
-        if known:
-            try:
-                results = write(known)
-            except (OutdatedError, InvariantBroken):  # somebody else was here: how is it now?
-                results = write({})
-        else:
-            results = write({})
-        self._remember([one.reservation for one in results if isinstance(one, Moved)])
+        write, unseen = self._file.write, self._unseen
+        try:
+            results = write(lambda db: take_steps(db, steps, stamp, unseen, known), flush=False)
+        except (OutdatedError, InvariantBroken):
+            if not known:
+                raise
+            # Somebody else was here: how is it now?
+            results = write(lambda db: take_steps(db, steps, stamp, unseen, {}), flush=False)
+        for one in results:
+            if isinstance(one, Moved) and one.reservation.state in UNFINISHED:
+                self._known[one.reservation.client_order_id] = one.reservation
         return results
-
-    def _remember(self, rows: Sequence[Reservation]) -> None:
-        if len(self._known) > REMEMBERED:
-            self._known.clear()
-        for row in rows:
-            if row.unfinished:
-                self._known[row.client_order_id] = row
 
     def seen(self, account: str, mark: int, currencies: Collection[str] | None) -> int:
         only, names = _one_of("currency", currencies)

@@ -154,12 +154,11 @@ def take_steps(
     """
     if len(steps) == 1:
         return (_move(db, steps[0], stamp, unseen, known.get(steps[0].client_order_id)),)
-    results = []
-    for step in steps:
-        # Known once only: a second step of the same row comes after the first.
-        result = _move(db, step, stamp, unseen, known.pop(step.client_order_id, None))
-        results.append(result)
-    return tuple(results)
+    left = dict(known)
+    # Known once only: a second step of the same row comes after the first.
+    return tuple(
+        [_move(db, step, stamp, unseen, left.pop(step.client_order_id, None)) for step in steps]
+    )
 
 
 def _move(
@@ -176,22 +175,21 @@ def _move(
         if not isinstance(after, Reservation):
             return after
     bot, process, at = stamp
-    client_order_id, state = after.client_order_id, after.state.value
+    # str(): an enum's ``value`` is Python's own work, in the hottest of places.
+    client_order_id, state = after.client_order_id, str(after.state)
     held, committed = f"{after.held:f}", f"{after.committed:f}"
     received = None if step.received is None else f"{step.received:f}"
-    line = (client_order_id, at.isoformat(), bot, process, step.move.value, state, held, committed)
+    line = (client_order_id, at.isoformat(), bot, process, str(step.move), state, held, committed)
     learned = (after.order_id, received, step.received_currency, step.why)
     changes = db.connection.total_changes
-    event = db.execute(ADD_HISTORY, line + learned).lastrowid
+    event = db.execute(ADD_HISTORY, line + learned).lastrowid or 0
     if after.known_at == PENDING:
-        after = after.changed(
-            after.state, after.held, after.committed, after.order_id, event, after.visible_from
-        )
+        after = after.known_since(event)
     row = (state, held, committed, after.order_id, after.known_at)
     as_before = (
         client_order_id,
         before.id,
-        before.state.value,
+        str(before.state),
         f"{before.committed:f}",
         before.order_id,
         before.visible_from,

@@ -75,11 +75,7 @@ class Unseen:
         """
         if changes != self._changes:
             return  # something is missing in the sums: the next question clears them
-        if (
-            before is None
-            or before.visible_from != after.visible_from
-            or before.promised != after.promised
-        ):
+        if before is None or not _same(before, after):
             for question, sums in self._sums.items():
                 self._sums[question] = _changed(question, sums, before, after)
         self._changes = db.connection.total_changes
@@ -110,12 +106,19 @@ def _changed(
     if after.account != account or after.currency != currency:
         return sums
     own, others = sums
-    change = _counted(after, mark)
-    if before is not None:
-        change = EXACT.subtract(change, _counted(before, mark))
+    if before is None:
+        change = after.requested  # no balance shows it yet
+    else:
+        change = EXACT.subtract(_counted(after, mark), _counted(before, mark))
     if after.bot == bot:
         return EXACT.add(own, change), others
     return own, EXACT.add(others, change)
+
+
+def _same(before: Reservation, after: Reservation) -> bool:
+    """True if it is all still promised: a step without an end, or an end that used everything."""
+    used_up = after.committed == after.requested
+    return before.visible_from == after.visible_from and (used_up or after.unfinished)
 
 
 def _counted(row: Reservation, mark: int) -> Decimal:
