@@ -56,14 +56,19 @@ def a_minute(folder, count, way, ledger_url):
 
 
 @pytest.mark.parametrize("way", GUARDED)
-def test_two_bots_with_one_sqlite_file_both_trade_and_no_order_is_refused(tmp_path, way):
-    seen = a_minute(tmp_path, 2, way, f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    assert min(seen["entries"]) >= 3 and min(seen["exits"]) >= 3
+def test_two_bots_on_one_sqlite_file_both_trade_and_no_order_is_refused_as_plain_ones_are(
+    tmp_path, way
+):
+    """Two plain bots do the same at the same time, on an exchange of their own: our control."""
 
+    def minute(way):
+        url = None if way == "plain" else f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+        return a_minute(tmp_path / way, 2, way, url)
 
-def test_two_plain_bots_are_in_each_others_way(tmp_path):
-    # The control of the checks here.
-    assert a_minute(tmp_path, 2, "plain", None)["refused for funds"] >= 2
+    seen = side_by_side(minute, "plain", way)
+    assert seen["plain"]["refused for funds"] > 0
+    assert seen[way]["refused for funds"] == 0
+    assert min(seen[way]["entries"]) >= 3 and min(seen[way]["exits"]) >= 3
 
 
 def test_four_bots_on_postgresql_all_trade_and_no_order_is_refused(tmp_path, postgres):
