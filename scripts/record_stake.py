@@ -23,17 +23,22 @@ from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 
 SECONDS = 240.0
 EVERY = 0.5
-START = "100"
-STAKE = 12.0
-# Seconds between two entries on average, and how long a position is held.
-BOTS = {"enters now and then, holds long": (9.0, 70.0), "enters often, holds short": (4.0, 25.0)}
+STAKE = 12.2
+# Seconds between two entries on average, how long a position is held, and the USDT at the start:
+# of 50, four positions leave less than the default threshold of 2.5.
+BOTS = {
+    "100 USDT, enters now and then, holds long": (9.0, 70.0, "100"),
+    "100 USDT, enters often, holds short": (4.0, 25.0, "100"),
+    "50 USDT, enters now and then, holds long": (9.0, 70.0, "50"),
+    "50 USDT, enters often, holds short": (4.0, 25.0, "50"),
+}
 
 
-def run(entries_every: float, hold: float, seed: int) -> list[tuple[float, str]]:
+def run(entries_every: float, hold: float, start: str, seed: int) -> list[tuple[float, str]]:
     """Seconds since the start, and the free stake, as the exchange has it."""
     rng = random.Random(seed)
     scenario = Scenario.model_validate(
-        {"accounts": [{"name": "main", "balances": {"USDT": START}}]}
+        {"accounts": [{"name": "main", "balances": {"USDT": start}}]}
     )
     with Sandbox.start(scenario) as sandbox, tempfile.TemporaryDirectory() as folder:
         exchange = sandbox.freqtrade_exchange()
@@ -71,7 +76,7 @@ def _samples(
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", type=Path, help="where to write the record")
-    parser.add_argument("--runs", type=int, default=2, help="runs of each bot")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each bot")
     args = parser.parse_args()
     record = {
         name: [run(*parameters, seed) for seed in range(args.runs)]
