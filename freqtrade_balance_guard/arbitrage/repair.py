@@ -4,10 +4,11 @@ Each order has a reservation of its own.
 """
 
 import logging
+import re
 from dataclasses import replace
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal, PairResult
 from freqtrade_balance_guard.arbitrage.events import UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.leg import Side
 from freqtrade_balance_guard.arbitrage.legs import RunningPair
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # How often an exposure is valued anew.
 MARK_SECONDS = 10.0
+DIGITS = re.compile(r"[\d.]+")
 
 
 class Repairs:
@@ -37,6 +39,7 @@ class Repairs:
         # Reserved before the sale of its trade, by the number of the pair.
         self._prepared: dict[int, RunningPair] = {}
         self._alerted = set[int]()
+        self._said: dict[int, str] = {}
         self._next_try: dict[int, float] = {}
         self._marked: dict[int, float] = {}
 
@@ -79,13 +82,11 @@ class Repairs:
             if isinstance(order, str):
                 self._say(exposure, order)
                 return
-            self._say(exposure, f"{order.side} of {format_amount(order.amount)} on {order.venue}")
             funds = self._proposals.funds([order])
-            result = (
-                funds
-                if isinstance(funds, PairDenied)
-                else self._runner.run(kind, [order], funds, exposure=exposure.id)
-            )
+            if isinstance(funds, PairDenied):
+                result: PairResult = funds
+            else:
+                result = self._runner.run(kind, [order], funds, exposure=exposure.id)
         if isinstance(result, PairDenied):
             self._say(exposure, f"waiting: {result.sentence}")
 
@@ -108,7 +109,13 @@ class Repairs:
         if doing != exposure.doing:
             told = replace(exposure, doing=doing)
             is_usual = exposure.closes and exposure.id not in self._alerted
-            logger.log(logging.INFO if is_usual else logging.WARNING, "Unhedged: %s.", told.told())
+            level = logging.INFO if is_usual else logging.WARNING
+            # The same with other numbers is no news.
+            kind = DIGITS.sub("", doing)
+            if self._said.get(exposure.id) == kind:
+                level = logging.DEBUG
+            self._said[exposure.id] = kind
+            logger.log(level, "Unhedged: %s.", told.told())
             self._parts.store.note(told)
 
     # Before a trade is sold

@@ -185,6 +185,8 @@ class Duties:
                 "bot_name": config.get("bot_name", "freqtrade"),
                 "pairs": list(getattr(bot, "active_pair_whitelist", None) or []),
                 "open_pairs": sorted({trade.pair for trade in Trade.get_open_trades()}),
+                # What another bot's legs must not sell out of the account's inventory.
+                "owned": {coin: str(n) for coin, n in wallets._owned_by_trades().items()},
                 "key": self._key,
                 "trading_mode": str(config.get("trading_mode", "spot")),
                 "dry_run": bool(config["dry_run"]),

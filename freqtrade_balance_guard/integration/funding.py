@@ -1,5 +1,6 @@
 """What an entry is checked against in the ledger: what this bot may spend, and as of when."""
 
+import json
 import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Funds
+from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, exact, to_decimal
@@ -76,7 +78,26 @@ class Funding:
         spendable = live.book.spendable(currency) - owned
         if currency == self._stake_currency:
             spendable -= self._siblings.unsettled(live.now())
+        else:
+            spendable -= self._owned_by_siblings(currency)
         return Funds(max(spendable, ZERO), floor, since=since)
+
+    def _owned_by_siblings(self, currency: str) -> Decimal:
+        """What the open trades of the account's other bots own, as of their last signs of life.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        ledger = self._desk.ledger
+        newest: dict[str, Beat] = {}
+        for beat in ledger.heartbeats(ledger.account):
+            known = newest.get(beat.bot)
+            if beat.bot != ledger.bot and (known is None or beat.at > known.at):
+                newest[beat.bot] = beat
+        owned = ZERO
+        for beat in newest.values():
+            about = json.loads(beat.about or "{}")
+            owned += to_decimal((about.get("owned") or {}).get(currency, 0))
+        return owned
 
     def look_at_siblings(self, currency: str | None = None) -> int:
         """Tell the book what the account's other bots did, and our own legs.

@@ -13,35 +13,32 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from freqtrade.enums import ExitCheckTuple, ExitType
-from freqtrade.exceptions import DependencyException, ExchangeError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.events import PairFinished
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.milestones import reach
-from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
+from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
-from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import Event
 from freqtrade_balance_guard.integration.inventory import Inventory
 from freqtrade_balance_guard.integration.pair_booking import PairBooking, trade_of
 from freqtrade_balance_guard.integration.pair_checks import PairChecks
+from freqtrade_balance_guard.integration.pair_exits import PairExits
 from freqtrade_balance_guard.integration.pair_positions import PairPositions, flow_of
 from freqtrade_balance_guard.integration.pair_thread import PairThread
 from freqtrade_balance_guard.integration.pair_words import PairWords
-from freqtrade_balance_guard.money import ONE, to_decimal, to_float
+from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 
@@ -58,11 +55,6 @@ R = TypeVar("R")
 WAIT_SECONDS = 2.0
 # The order books that a strategy compares; they come before anything is decided.
 BOOKS_SECONDS = 2.0
-# What exit_opportunity wants is sold without the money for the other leg being reserved when that
-# takes longer: no exit waits longer for us.
-EXIT_WAITS_SECONDS = 2.5
-UNHEDGED = "unhedged"
-EXIT = "exit_opportunity"
 
 
 class LivePairs:
@@ -97,14 +89,13 @@ class LivePairs:
         self._clock = clock
         # Set by what the pairs' thread does (``heard``): there may be something to book.
         self._has_news = True
-        self._has_prepared = False
         self._waited = 0.0
-        self._unwound_at: dict[int, float] = {}
-        # By the number of the trade: when exit_opportunity first wanted it.
-        self._exit_waits_since: dict[int, float] = {}
         self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
+        self._exits = PairExits(
+            *(strategy, executor, thread, positions, checks, words, settings, clock, self._wait)
+        )
 
     # What the rest of the bot asks
 
@@ -141,6 +132,10 @@ class LivePairs:
     def order_ids(self) -> set[str]:
         """Orders of legs on the bot's own exchange: none that freqtrade has to look for."""
         return self._checks.order_ids()
+
+    def client_order_ids(self) -> set[str]:
+        """Our ids of legs that are under way."""
+        return {one for pair in self._executor.unresolved() for one in pair.ids}
 
     def dry_run_changes(self) -> dict[str, float]:
         """What legs did to the simulated balances of the bot's exchange, besides its trades."""
@@ -182,8 +177,8 @@ class LivePairs:
                 self._book,
                 self._follow,
                 self._tidy,
-                self._sell_unhedged,
-                self._exits,
+                self._exits.sell_unhedged,
+                self._close,
                 self._opportunities,
             ):
                 self._safely(work, bot)
@@ -200,7 +195,7 @@ class LivePairs:
         except PairsUnavailable as error:
             self._tell_once(f"Pairs wait: {error}", None)
         except Exception as error:
-            name = getattr(work, "__name__", "exit")
+            name = getattr(work, "__name__", "an exit")
             self._tell_once(f"Two legs: {name} failed; tried again in every loop.", error)
 
     def _tell_once(self, text: str, error: Exception | None) -> None:
@@ -209,10 +204,7 @@ class LivePairs:
         logger.log(level, text, exc_info=error)
 
     def _tidy(self, bot: Any) -> None:
-        """What was reserved for the other leg of a sale that is not to be waited for any more."""
-        if self._has_prepared and not self._open_exits():
-            self._has_prepared = False
-            self._thread.submit(self._executor.let_go_prepared)
+        self._exits.tidy()
 
     # What was bought becomes a trade
 
@@ -247,7 +239,7 @@ class LivePairs:
         busy = self._busy_groups()
         if self._positions.follow_all(busy.__contains__):
             reach("sale followed")
-            self._has_prepared = False
+            self._exits.has_prepared = False
             self._wait(self._thread.submit(self._executor.work))
             self._has_news = True
             self._positions.follow_all(self._busy_groups().__contains__)
@@ -257,20 +249,10 @@ class LivePairs:
 
         The other leg must not wait for that.
         """
-        for trade, order_id in self._open_exits():
+        for trade, order_id in self._exits.open_exits():
             order = self._checks.ask_exit(bot.exchange, order_id, trade.pair)
             if order is not None:
                 bot.update_trade_state(trade, order_id, order)
-
-    def _open_exits(self) -> list[tuple[Trade, str]]:
-        trades = [trade_of(position.trade_id) for position in self._positions.open]
-        return [
-            (trade, order.order_id)
-            for trade in trades
-            if trade is not None and trade.is_open
-            for order in trade.open_orders
-            if order.ft_order_side == trade.exit_side
-        ]
 
     def _busy_groups(self) -> set[int]:
         """Whose orders are under way, or have ended and are not booked here: their exposures and
@@ -283,103 +265,24 @@ class LivePairs:
             found.add(pair.id if exposure is None else exposure.pair_number)
         return found
 
-    # What only freqtrade may sell
-
-    def _sell_unhedged(self, bot: Any) -> None:
-        """Policy ``unwind`` for a coin that is part of a trade."""
-        if self._settings.unhedged_policy != "unwind" or not self._positions.open:
-            return
-        for exposure in self._executor.exposures():
-            if not self._checks.is_with_trade(exposure):
-                continue
-            position = next(
-                (p for p in self._positions.open if p.pair_number == exposure.pair_number), None
-            )
-            trade = None if position is None else trade_of(position.trade_id)
-            if trade is not None and trade.is_open and not trade.has_open_orders:
-                self._unwind(bot, exposure, trade)
-
-    def _unwind(self, bot: Any, exposure: Exposure, trade: Trade) -> None:
-        now = self._clock.monotonic()
-        if now < self._unwound_at.get(exposure.id, now):
-            return
-        self._unwound_at[exposure.id] = now + self._settings.leg_timeout
-        amount = min(exposure.net, to_decimal(trade.amount))
-        sale = Leg(BOT_VENUE, trade.pair, "sell", amount)
-        limit = self._wait(self._thread.submit(lambda: self._executor.limit_of_sale(sale)))
-        if not isinstance(limit, Decimal) or limit < unwind_limit(exposure, self._settings):
-            return
-        is_whole = amount >= to_decimal(trade.amount)
-        if not is_whole and not self._checks.is_sellable(trade.pair, amount, limit):
-            return  # the exchange would refuse it each time; it is held
-        self._sell(bot, trade, limit, UNHEDGED, None if is_whole else to_float(amount))
-
-    def _sell(
-        self, bot: Any, trade: Trade, limit: Decimal, reason: str, part: float | None = None
-    ) -> bool:
-        """:return: whether it has left"""
-        try:
-            has_left: bool = bot.execute_trade_exit(
-                trade,
-                to_float(limit),
-                ExitCheckTuple(ExitType.CUSTOM_EXIT, reason),
-                exit_tag=reason,
-                ordertype="limit",
-                sub_trade_amt=part,
-                skip_custom_exit_price=True,
-            )
-        except (DependencyException, ExchangeError) as error:
-            logger.warning("Unable to exit trade %s: %s", trade.pair, error)
-            return False
-        return has_left
-
     # Both legs together
 
-    def _exits(self, bot: Any) -> None:
+    def _close(self, bot: Any) -> None:
         for position in list(self._positions.open):
             trade = trade_of(position.trade_id)
             if trade is None or not trade.is_open or trade.has_open_orders:
                 continue
-            reason = self._decision(trade)
-            if reason is None:
-                self._exit_waits_since.pop(trade.id, None)
-                continue
-            self._safely(partial(self._exit, position, trade, reason), bot)
+            # What fails in one holds up no other.
+            self._safely(partial(self._close_one, position, trade), bot)
 
-    def _decision(self, trade: Trade) -> str | None:
-        """The strategy's reason to close both legs. What fails in it holds up no other trade."""
+    def _close_one(self, position: Position, trade: Trade, bot: Any) -> None:
         try:
-            told = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
+            reason = self._exits.decision(trade)
         except Exception as error:
             self._tell_once(f"exit_opportunity failed: {type(error).__name__}: {error}", error)
-            return None
-        return (told if isinstance(told, str) else EXIT) if told else None
-
-    def _exit(self, position: Position, trade: Trade, reason: str, bot: Any) -> None:
-        """Sell it with the money for the other leg reserved; after a moment also without."""
-        since = self._exit_waits_since.setdefault(trade.id, self._clock.monotonic())
-        may_wait = self._clock.monotonic() - since < EXIT_WAITS_SECONDS
-        if position.hedged and position.accounted and may_wait:
-            prepared = self._prepared(position, trade)
-            if isinstance(prepared, PairDenied):
-                self._words.denied(trade.pair, prepared)
-            if not isinstance(prepared, Decimal):
-                return
-            limit = prepared
-        else:
-            limit = to_decimal(bot.exchange.get_rate(trade.pair, side="exit", is_short=False,
-                                                     refresh=True))  # fmt: skip
-        if self._sell(bot, trade, limit, reason):
-            self._exit_waits_since.pop(trade.id, None)
-        # The hook behind the exit has followed it already, if it has filled.
-
-    def _prepared(self, position: Position, trade: Trade) -> Decimal | PairDenied | None:
-        """The limit of the sale, with the money for its other leg reserved; None: not yet."""
-        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
-        rate = self._checks.rates(position.other_pair.partition("/")[2]) or ONE
-        draft = draft_of(position, rate, self._clock.wall())
-        self._has_prepared = True
-        return self._wait(self._thread.submit(lambda: self._executor.prepare_exit(draft, sale)))
+            return
+        if reason is not None:
+            self._exits.close(bot, position, trade, reason)
 
     # New pairs
 

@@ -247,8 +247,14 @@ class Ordering:
         own = tag_of(self.desk.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
         strangers = {one for one, tag in tags.items() if tag not in (None, own)}
-        if self._wallets.pairs is not None:
-            strangers |= self._wallets.pairs.order_ids()
+        pairs = self._wallets.pairs
+        if pairs is not None:
+            strangers |= pairs.order_ids()
+            # Of a leg that is under way, perhaps only our id is known.
+            going = pairs.client_order_ids()
+            strangers |= {
+                str(order.get("id")) for order in orders if order.get("clientOrderId") in going
+            }
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
             strangers |= self._bound_to_others(set(tags) - strangers)

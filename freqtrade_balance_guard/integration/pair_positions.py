@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed
 from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.plan import Rates
 from freqtrade_balance_guard.arbitrage.positions import Position, follow
@@ -18,6 +19,7 @@ from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.store import NotOpen, PairStore
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue, VenueOrder
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.pair_booking import purchase_of, trade_of
 from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal
 
@@ -42,6 +44,7 @@ class PairPositions:
         clock: Clock,
         stake_currency: str,
         say: Callable[[str], None],
+        hub: EventHub,
     ) -> None:
         self._store = store
         self._bot = bot
@@ -50,6 +53,7 @@ class PairPositions:
         self._clock = clock
         self._stake_currency = stake_currency
         self._say = say
+        self._hub = hub
         self.open: list[Position] = []
 
     def load(self) -> None:
@@ -99,6 +103,9 @@ class PairPositions:
             except NotOpen:
                 return False  # an order has just left; looked at again when it has ended
             self.load()
+            for exposure in followed.exposures:
+                if not exposure.is_open:
+                    self._hub.publish(UnhedgedClosed(exposure))
             return followed.to_buy_back > ZERO
         if not trade.is_open:
             self._close_if_done(position, trade)

@@ -103,7 +103,8 @@ def start_pairs(
         store,
         PairBooking(store, ledger.bot, clock),
         PairPositions(
-            *(store, ledger.bot, venues.get, rates, clock, config["stake_currency"]), words.say
+            *(store, ledger.bot, venues.get, rates, clock, config["stake_currency"]),
+            *(words.say, hub),
         ),
         checks,
         words,

@@ -22,7 +22,7 @@ every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outcomes")
-    with matrix(folder, coins=70, arbitrage={"max_unhedged": 1_000_000}) as found:
+    with matrix(folder, 70, arbitrage={"max_unhedged": 1_000_000}) as found:
         yield found
 
 

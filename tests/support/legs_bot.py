@@ -106,11 +106,12 @@ class Rehearsal(ReservedArbitrage, IStrategy):
 
 class _LegsBot(Bot):
     stoploss = -0.99
+    extra = ""
 
     def _write_files(self) -> None:
         super()._write_files()
         path = self.user_dir / "strategies" / "rehearsal.py"
-        path.write_text(STRATEGY.replace("@STOPLOSS@", str(self.stoploss)))
+        path.write_text(STRATEGY.replace("@STOPLOSS@", str(self.stoploss)) + self.extra)
         if not (self.user_dir / LEGS_FILE).exists():
             (self.user_dir / LEGS_FILE).write_text('{"offers": {}, "exits": []}')
 
@@ -297,6 +298,7 @@ def legs_bot(
     arbitrage: dict[str, Any] | None = None,
     wallet: dict[str, float] | None = None,
     max_open_trades: int = 3,
+    extra: str = "",
     **config: Any,
 ) -> Iterator[LegsBot]:
     """One run of the bot in ``folder`` on exchanges that were started before."""
@@ -324,7 +326,7 @@ def legs_bot(
         max_open_trades=max_open_trades,
         config=config,
     )
-    kind = type("Bot", (_LegsBot,), {"stoploss": stoploss})
+    kind = type("Bot", (_LegsBot,), {"stoploss": stoploss, "extra": extra})
     with kind.start(settings, folder) as bot:
         bot.wait_running()
         yield LegsBot(here, there, bot, folder)

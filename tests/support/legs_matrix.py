@@ -136,8 +136,10 @@ class Scene:
 
         def is_over() -> bool:
             found = self.stored()
+            if len(found) < orders:
+                return False
             waits = {one.id for one in self.bot.store().to_book(self.bot.bot_name())}
-            return len(found) >= orders and all(
+            return all(
                 one.state not in ("planned", "sent") and one.id not in waits for one in found
             )
 
@@ -151,6 +153,10 @@ class Scene:
         assert self.orders("bot") + self.orders("there") == []
         assert self.trades() == []
         return line
+
+    def denied_exit(self, code: str, timeout: float = 20) -> str:
+        """Until closing both legs was refused with ``code``; the sentence."""
+        return self.bot.bot.wait_for(rf"{self.coin}.*\[{code}", timeout)
 
     def check(self, state: str, bought: object = AMOUNT, sold: object = AMOUNT) -> None:
         """The pair ended as ``state``, with these fills: on the exchanges, in the ledger, in
@@ -204,28 +210,46 @@ def _exchange(names: dict[str, list[str]], price: dict[str, Decimal]) -> Scenari
     return Scenario.model_validate({"accounts": [account], "markets": markets})
 
 
-@contextmanager
-def matrix(folder: Path, coins: int, **more: Any) -> Iterator[Matrix]:
-    """``coins`` scenes for each direction."""
-    names = {
-        kind: [f"{kind}{number:02d}/USDT" for number in range(coins if kind in "BS" else 6)]
+def coins(count: int) -> dict[str, list[str]]:
+    """Pairs by kind: the bot buys or sells (B, S), and where they are too dear (Y, Z)."""
+    return {
+        kind: [f"{kind}{number:02d}/USDT" for number in range(count if kind in "BS" else 6)]
         for kind in "BSYZ"
     }
+
+
+@contextmanager
+def exchanges_of(names: dict[str, list[str]]) -> Iterator[tuple[Sandbox, Sandbox]]:
+    """The bot's exchange and the venue "there"."""
+    prices = (CHEAP, CHEAP, DEAR, DEAR)
+    with (
+        Sandbox.start(_exchange(names, dict(zip("BYSZ", prices, strict=True)))) as here,
+        Sandbox.start(_exchange(names, dict(zip("SZBY", prices, strict=True)))) as there,
+    ):
+        yield here, there
+
+
+@contextmanager
+def run_on(
+    folder: Path, both: tuple[Sandbox, Sandbox], names: dict[str, list[str]], **more: Any
+) -> Iterator[LegsBot]:
+    """One run of the bot."""
     wallet = {"USDT": float(MONEY)} | {
         pair.partition("/")[0]: float(COINS) for pairs in names.values() for pair in pairs
     }
-    buys = (CHEAP, CHEAP, DEAR, DEAR)
-    with (
-        Sandbox.start(_exchange(names, dict(zip("BYSZ", buys, strict=True)))) as here,
-        Sandbox.start(_exchange(names, dict(zip("SZBY", buys, strict=True)))) as there,
-        legs_bot(
-            folder,
-            (here, there),
-            wallet=wallet,
-            process_only_new_candles=True,
-            timeframe="1h",
-            max_open_trades=100,
-            **more,
-        ) as bot,
-    ):
+    settings: dict[str, Any] = {
+        "wallet": wallet,
+        "process_only_new_candles": True,
+        "timeframe": "1h",
+        "max_open_trades": 100,
+    }
+    with legs_bot(folder, both, **(settings | more)) as bot:
+        yield bot
+
+
+@contextmanager
+def matrix(folder: Path, count: int, **more: Any) -> Iterator[Matrix]:
+    """``count`` scenes for each direction."""
+    names = coins(count)
+    with exchanges_of(names) as both, run_on(folder, both, names, **more) as bot:
         yield Matrix(bot, {kind: list(pairs) for kind, pairs in names.items()})

@@ -55,6 +55,17 @@ class Rest:
             trust_env=False,
         )
 
+    def ask_with(self, method: str, path: str, payload: object) -> httpx.Response:
+        """One request whose JSON is no object."""
+        return httpx.request(
+            method,
+            f"http://127.0.0.1:{self.port}/api/v1/{path}",
+            json=payload,
+            auth=(USER, PASSWORD),
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+
     def post(self, path: str, **payload: Any) -> dict[str, Any]:
         """A request that has to be answered well."""
         return self._well(self.ask("POST", path, **payload))

@@ -1,0 +1,56 @@
+"""kill -9 of a real bot at every named point of two legs, and a restart on the same files."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from freqtrade_balance_guard.arbitrage.milestones import MILESTONES, OF_A_BOT
+from tests.support.balances import figure
+from tests.support.legs_matrix import WAYS
+from tests.support.mortal_legs import mortal_legs
+
+
+POINTS = [f"pair {point}" for point in (*MILESTONES, *OF_A_BOT)]
+KILLS = 100
+SEED = 6
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(1200)
+def test_after_a_kill_at_each_point_the_next_start_finds_everything_and_nothing_twice(tmp_path):
+    with mortal_legs(tmp_path, len(POINTS)) as mortal:
+        for point in POINTS:
+            with mortal.life() as world:
+                mortal.recovered(world)
+                mortal.die_at(world, point)
+        with mortal.life() as world:
+            mortal.recovered(world)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_hundred_random_kills(tmp_path):
+    dice, killed = random.Random(SEED), Counter()
+    with mortal_legs(tmp_path, KILLS) as mortal:
+        for _ in range(KILLS):
+            with mortal.life() as world:
+                mortal.recovered(world)
+                point = dice.choice([*POINTS, "any moment"])
+                if point != "any moment":
+                    world.bot.plant(point, what="kill", nth=dice.randint(1, 3))
+                    point = "never reached"
+                world.bot.close(*(scene.pair for scene in mortal.past(world)[-3:]))
+                scene = mortal.scene(world, dice.choice(WAYS))
+                mortal.trouble(scene, dice)
+                scene.offer()
+                try:
+                    mortal.wait_for_death(world, dice.uniform(1, 15))
+                    point = world.bot.planted.read_text()
+                except Exception:
+                    world.bot.bot.kill()
+                killed[point] += 1
+        with mortal.life() as world:
+            mortal.recovered(world)
+    figure(f"{KILLS} kills of a bot with two legs", {"at": dict(killed), "seed": SEED})
+    assert killed.total() == KILLS
