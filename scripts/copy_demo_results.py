@@ -26,8 +26,10 @@ PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
 
 COLUMNS = (
     "scene", "bot", "orders", "rejected by the exchange", "private calls", "slowest loop",
-    "wrong size", "unknown orders", "stuck trades", "warnings", "end value", "refused by the guard",
+    "wrong size", "unknown orders", "stuck trades", "legs alone", "warnings", "end value",
+    "refused by the guard",
 )  # fmt: skip
+COUNTED = ("wrong_sizes", "unknown_orders", "stuck_trades", "legs_alone")
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -49,7 +51,7 @@ def _cells(measures: Mapping[str, Any]) -> list[str]:
         _listed({error.rpartition(":")[2]: n for error, n in measures["rejections"].items()}),
         str(measures["private_calls"]),
         f"{measures['slowest_loop']:.1f} s",
-        *(str(len(measures[k])) for k in ("wrong_sizes", "unknown_orders", "stuck_trades")),
+        *(str(len(measures[key])) for key in COUNTED),
         str(measures["warnings"]),
         f"{float(measures['end_value']):.2f}",
         _listed({f"`{code}`": count for code, count in measures["refusals"].items()}),

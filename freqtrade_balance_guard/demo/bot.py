@@ -53,13 +53,15 @@ class BotSettings:
 
     exchange: Mapping[str, Any]  # freqtrade's `exchange` section
     plan: StrategyPlan = field(default_factory=StrategyPlan)
+    source: str | None = None  # the strategy's text; None: the one that obeys the plan
+    files: Mapping[str, str] = field(default_factory=dict)  # more files in the bot's folder
     way: Way = "plain"
     guard: Mapping[str, Any] | None = None  # the `balance_guard` section; None: no section
     stake_amount: float | Literal["unlimited"] = "unlimited"
     stake_currency: str = "USDT"
     max_open_trades: int = 3
     dry_run: bool = False
-    dry_run_wallet: float = 1000.0
+    dry_run_wallet: float | Mapping[str, float] = 1000.0
     config: Mapping[str, Any] = field(default_factory=dict)  # more top-level keys, put in last
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -264,8 +266,10 @@ class Bot:
         (self.user_dir / "config.json").write_text(config, encoding="utf-8")
         plan = json.dumps(self.settings.plan.as_dict(), indent=2)
         (self.user_dir / PLAN_FILE).write_text(plan, encoding="utf-8")
-        source = strategy_source(mixin=self.settings.way == "mixin")
+        source = self.settings.source or strategy_source(mixin=self.settings.way == "mixin")
         (strategies / "rehearsal.py").write_text(source, encoding="utf-8")
+        for name, text in self.settings.files.items():
+            (self.user_dir / name).write_text(text, encoding="utf-8")
         (self.user_dir / LOOPS_FILE).unlink(missing_ok=True)
         self.control(Control())
 

@@ -39,6 +39,7 @@ class Measures:
     wrong_sizes: list[str] = field(default_factory=list)
     unknown_orders: list[str] = field(default_factory=list)
     stuck_trades: list[str] = field(default_factory=list)
+    legs_alone: list[str] = field(default_factory=list)  # bought on one exchange, sold on none
     end_value: Decimal = Decimal(0)
     warnings: int = 0  # lines at WARNING or above in the bot's log
     refusals: dict[str, int] = field(default_factory=dict)  # the guard's code -> log lines
@@ -66,6 +67,7 @@ def added(parts: Sequence[Measures]) -> Measures:
         total.wrong_sizes += part.wrong_sizes
         total.unknown_orders += part.unknown_orders
         total.stuck_trades += part.stuck_trades
+        total.legs_alone += part.legs_alone
         total.sold += part.sold
         total.slowest_loop = max(total.slowest_loop, part.slowest_loop)
         total.rejections = dict(Counter(total.rejections) + Counter(part.rejections))
@@ -113,6 +115,24 @@ def stuck_trades(
             times = refused_sells[trade["pair"]]
             stuck.append(f"{trade['pair']} worth {value:.2f}, {times} sales refused")
     return stuck
+
+
+def legs_alone(orders: Iterable[Row], prices: Mapping[str, Decimal]) -> list[str]:
+    """Coins of which both exchanges together have bought more than they have sold, or less.
+
+    ``prices``: symbol -> what one coin is worth in quote currency.
+    """
+    net: dict[str, Decimal] = {}
+    for order in orders:
+        sign = 1 if order["side"] == "buy" else -1
+        filled = sign * Decimal(str(order["filled"]))
+        net[order["pair"]] = net.get(order["pair"], Decimal(0)) + filled
+    return [
+        f"{abs(amount):g} {pair.partition('/')[0]} worth {abs(amount) * prices[pair]:.2f} "
+        f"{'bought and not sold' if amount > 0 else 'sold and not bought'}"
+        for pair, amount in net.items()
+        if amount
+    ]
 
 
 def sold(trades: Iterable[Row]) -> list[str]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from freqtrade_balance_guard.demo.bot import Bot
+from freqtrade_balance_guard.demo.legs_strategy import Offer
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 from freqtrade_balance_guard.sandbox import SandboxClient
 
@@ -94,7 +95,22 @@ class RightSize:
     at_least: Mapping[str, Decimal] = field(default_factory=dict)  # pair -> smallest sane cost
 
 
-Claim = Literal["no_rejection", "no_unknown_order", "no_stuck_trade", "no_wrong_size", "no_order"]
+@dataclass(frozen=True)
+class SecondExchange:
+    """Where the other leg goes; the bots' strategies are then those of two legs."""
+
+    scenario: Mapping[str, Any]
+    offers: Mapping[str, Offer]
+
+
+Claim = Literal[
+    "no_rejection",
+    "no_unknown_order",
+    "no_stuck_trade",
+    "no_wrong_size",
+    "no_order",
+    "no_leg_alone",
+]
 
 ALL_CLAIMS: frozenset[Claim] = frozenset(
     {"no_rejection", "no_unknown_order", "no_stuck_trade", "no_wrong_size"}
@@ -122,6 +138,7 @@ class Scene:
     most_private_calls: int | None = (
         None  # of the guarded bot in the whole scene; None: not claimed
     )
+    second: SecondExchange | None = None
     must_sell: Sequence[str] = ()  # pairs of which the guarded bot must have sold its position
 
     @property

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from freqtrade_balance_guard.demo.balance_scenes import BALANCE_SCENES
+from freqtrade_balance_guard.demo.legs_scenes import TWO_LEGS
 from freqtrade_balance_guard.demo.rebalance_scenes import STUCK
 from freqtrade_balance_guard.demo.scene import PriceMoves, RightSize, Scene, Step
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
@@ -115,7 +116,7 @@ FLOOR = Scene(
     right_size=RightSize(floor=Decimal(200), share=Decimal(60)),
 )
 
-SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR, *BALANCE_SCENES, STUCK]
+SCENES: list[Scene] = [UNSELLABLE, BETWEEN, PARTIAL, FLOOR, *BALANCE_SCENES, STUCK, TWO_LEGS]
 
 
 def chosen(names: str | None) -> list[Scene]:

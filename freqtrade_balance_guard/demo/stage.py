@@ -1,9 +1,11 @@
 """Plays scenes: one sandbox and one bot per side, both sides at the same time."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +13,9 @@ from typing import Any, Literal
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.bot import Bot, BotError, BotSettings, Way
+from freqtrade_balance_guard.demo.legs_strategy import LEGS_FILE, legs_plan, legs_source
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.scene import Scene
+from freqtrade_balance_guard.demo.scene import Claim, Scene
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
 
 
@@ -84,12 +87,15 @@ def broken_claims(scene: Scene, guarded: Measures, *, dry_run: bool = False) -> 
         broken.append(f"the guarded bot ended by itself with code {guarded.exit_code}")
     if "no_rejection" in scene.claims and guarded.rejected > scene.most_rejections:
         broken.append(f"the exchange rejected {guarded.rejected} orders")
-    if "no_unknown_order" in scene.claims and guarded.unknown_orders:
-        broken.append(f"unknown to the bot: {', '.join(guarded.unknown_orders)}")
-    if "no_stuck_trade" in scene.claims and guarded.stuck_trades:
-        broken.append(f"stuck: {', '.join(guarded.stuck_trades)}")
-    if "no_wrong_size" in scene.claims and guarded.wrong_sizes:
-        broken.append(f"wrong size: {', '.join(guarded.wrong_sizes)}")
+    none_of: tuple[tuple[Claim, str, list[str]], ...] = (
+        ("no_unknown_order", "unknown to the bot", guarded.unknown_orders),
+        ("no_stuck_trade", "stuck", guarded.stuck_trades),
+        ("no_leg_alone", "one leg alone", guarded.legs_alone),
+        ("no_wrong_size", "wrong size", guarded.wrong_sizes),
+    )
+    for claim, words, found in none_of:
+        if claim in scene.claims and found:
+            broken.append(f"{words}: {', '.join(found)}")
     if "no_order" in scene.claims and guarded.orders:
         broken.append(f"{guarded.orders} orders where none may be")
     if scene.most_private_calls is not None and guarded.private_calls > scene.most_private_calls:
@@ -126,16 +132,23 @@ class _Stage:
         self._give_up = give_up
         self._clock = SystemClock()
         self._labels: list[tuple[float, str]] = []
+        self._second: Sandbox | None = None
 
     def play(self) -> Performance:
         scenario = Scenario.model_validate(dict(self._scene.scenario))
         self._report(self._side, "starting", 0.0)
-        with Sandbox.start(scenario) as sandbox:
+        with ExitStack() as stack:
+            sandbox = stack.enter_context(Sandbox.start(scenario))
+            if self._scene.second is not None:
+                other = Scenario.model_validate(dict(self._scene.second.scenario))
+                self._second = stack.enter_context(Sandbox.start(other))
             settings = self._settings(sandbox)
             with Bot.start(settings, self._folder) as bot:
                 bot.wait_running()
                 curtain = self._now()
                 sandbox.control.reset_counters()
+                if self._second is not None:
+                    self._second.control.reset_counters()
                 self._follow_script(sandbox.control, bot)
                 # Measured while it runs: what it does on its way out is not part of the scene.
                 performance = Performance(
@@ -153,6 +166,21 @@ class _Stage:
         return performance
 
     def _settings(self, sandbox: Sandbox) -> BotSettings:
+        settings = self._settings_of_one(sandbox)
+        if self._second is None or self._scene.second is None:
+            return settings
+        there = self._second.freqtrade_exchange(account=ACCOUNT)
+        second = {**there, "account": "second", "dry_run_wallet": _wallet(self._second)}
+        # The plain strategy has a connection of its own, and so a key of its own.
+        its_own = sandbox.freqtrade_exchange(account=ACCOUNT, key_index=1)
+        return replace(
+            settings,
+            guard={**self._scene.guard, "venues": {"second": second}},
+            source=legs_source(guarded=self._side == "guarded"),
+            files={LEGS_FILE: legs_plan(self._scene.second.offers, its_own, there)},
+        )
+
+    def _settings_of_one(self, sandbox: Sandbox) -> BotSettings:
         return BotSettings(
             exchange=sandbox.freqtrade_exchange(account=ACCOUNT),
             plan=self._scene.plan,
@@ -199,7 +227,7 @@ class _Stage:
             symbol: {**rules, "price": state["prices"][symbol]["bid"]}
             for symbol, rules in state["markets"].items()
         }
-        return Measures(
+        measures = Measures(
             orders=len(in_database) if self._dry_run else len(on_exchange),
             rejections=measure.rejections(refused),
             private_calls=exchange.counters()["private"],
@@ -217,6 +245,22 @@ class _Stage:
             exit_code=bot.exit_code(),
             sold=measure.sold(bot.trades()),
         )
+        if self._second is not None:
+            self._add_second(measures, self._second.control, on_exchange)
+        return measures
+
+    def _add_second(
+        self, measures: Measures, exchange: SandboxClient, orders: list[dict[str, Any]]
+    ) -> None:
+        state, there = exchange.state(), exchange.orders()
+        measures.orders += len(there)
+        measures.rejections = dict(
+            Counter(measures.rejections) + Counter(measure.rejections(exchange.rejections()))
+        )
+        measures.private_calls += exchange.counters()["private"]
+        measures.end_value += _value(state)
+        prices = {symbol: Decimal(told["last"]) for symbol, told in state["prices"].items()}
+        measures.legs_alone = measure.legs_alone([*orders, *there], prices)
 
     def _dry_value(self, bot: Bot, state: dict[str, Any]) -> Decimal:
         """The simulated wallet: what it began with, what is realised, what is held."""
@@ -239,6 +283,12 @@ def _value(state: dict[str, Any]) -> Decimal:
         price = Decimal(1) if currency == "USDT" else _price(state, f"{currency}/USDT")
         value += Decimal(holding["total"]) * price
     return value
+
+
+def _wallet(sandbox: Sandbox) -> dict[str, float]:
+    """What the account has, as simulated money."""
+    balances = sandbox.control.state()["accounts"][ACCOUNT]["balances"]
+    return {currency: float(holding["total"]) for currency, holding in balances.items()}
 
 
 def _price(state: dict[str, Any], symbol: str) -> Decimal:

@@ -43,6 +43,7 @@ _COLUMNS = (
     _Column("wrong\nsize", lambda m: _count(m.wrong_sizes)),
     _Column("unknown\norders", lambda m: _count(m.unknown_orders)),
     _Column("stuck\ntrades", lambda m: _count(m.stuck_trades)),
+    _Column("legs\nalone", lambda m: _count(m.legs_alone), shown="wide"),
     _Column("log\nwarnings", lambda m: str(m.warnings), shown="wide"),
     _Column("end\nvalue", lambda m: f"{m.end_value:.2f}"),
     _Column(
@@ -101,6 +102,7 @@ def _reasons(plain: Measures, guarded: Measures) -> list[str]:
         f"Rejected by the exchange, plain: {_listed(plain.rejections, ', ')}",
         f"Rejected by the exchange, guarded: {_listed(guarded.rejections, ', ')}",
         f"Refused by the guard: {_listed(guarded.refusals, ', ')}",
+        f"Legs alone: plain {len(plain.legs_alone)}, guarded {len(guarded.legs_alone)}",
     ]
 
 

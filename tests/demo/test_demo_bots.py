@@ -124,6 +124,24 @@ def test_the_demo_shows_the_same_wiring_in_dry_run(capfd, tmp_path):
     assert set(scene["guarded"]["refused_pairs"].values()) == {1}
 
 
+@pytest.mark.acceptance
+@pytest.mark.parametrize("mode", ["live", "dry-run"])
+def test_with_two_exchanges_the_plain_bot_is_left_with_one_leg_and_the_guarded_one_is_not(
+    capfd, tmp_path, mode
+):
+    options = ["--json", "--scenes", "two-legs", "--output", str(tmp_path / "out")]
+    code, out = _run(capfd, *options, *(["--dry-run"] if mode == "dry-run" else []))
+
+    (scene,) = json.loads(out)["scenes"]
+    assert (code, scene["broken"]) == (0, [])
+    plain, guarded = scene["plain"], scene["guarded"]
+    assert guarded["legs_alone"] == [] and guarded["refusals"] == {"insufficient_available": 1}
+    if mode == "live":
+        assert [alone.split()[1] for alone in plain["legs_alone"]] == ["XRP", "DOT"]
+        assert (plain["rejected"], guarded["rejected"]) == (2, 1)
+        assert (plain["orders"], guarded["orders"]) == (4, 4)
+
+
 def test_the_scenes_are_listed_without_playing_them(capfd):
     code, out = _run(capfd, "--list-scenes", "--json")
 

@@ -120,3 +120,22 @@ def test_scenes_add_up_and_the_slowest_loop_is_the_slowest_of_all():
     assert (total.orders, total.slowest_loop, total.end_value) == (5, 9.0, Decimal("11.5"))
     assert total.rejections == {"A": 3, "B": 1}
     assert total.rejected == 4
+
+
+def test_a_leg_alone_is_what_both_exchanges_together_have_bought_and_not_sold():
+    def order(side, pair, filled):
+        return {"side": side, "pair": pair, "filled": filled}
+
+    orders = [
+        order("buy", "ADA/USDT", "100"),
+        order("sell", "ADA/USDT", "100"),
+        order("buy", "XRP/USDT", "100"),
+        order("sell", "XRP/USDT", "40"),
+        order("sell", "DOT/USDT", "2"),
+        order("buy", "DOT/USDT", "0"),
+    ]
+    prices = {"ADA/USDT": Decimal("0.5"), "XRP/USDT": Decimal("0.6"), "DOT/USDT": Decimal(5)}
+    assert measure.legs_alone(orders, prices) == [
+        "60 XRP worth 36.00 bought and not sold",
+        "2 DOT worth 10.00 sold and not bought",
+    ]

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.demo.balance_scenes import CALL_BUDGET, FAULTY, MINIMUM_RAISED
+from freqtrade_balance_guard.demo.legs_scenes import TWO_LEGS
 from freqtrade_balance_guard.demo.measure import Measures
 from freqtrade_balance_guard.demo.scenes import BETWEEN, PARTIAL, SCENES, UNSELLABLE, chosen
 from freqtrade_balance_guard.demo.stage import broken_claims
@@ -40,7 +41,7 @@ def test_every_scene_has_a_name_of_its_own():
 
 
 def test_all_scenes_together_take_less_than_three_and_a_half_minutes():
-    assert sum(scene.loops + SECONDS_PER_SCENE for scene in SCENES) < 200
+    assert sum(scene.loops + SECONDS_PER_SCENE for scene in SCENES) < 210
 
 
 def test_the_unsellable_position_is_under_the_minimum_at_its_stop_and_the_other_is_not():
@@ -108,6 +109,32 @@ def test_one_rejection_may_teach_where_the_scene_says_so():
     assert broken_claims(MINIMUM_RAISED, taught) == []
     taught.rejections["EOrder:Cost minimum not met"] += 1
     assert broken_claims(MINIMUM_RAISED, taught) == ["the exchange rejected 3 orders"]
+
+
+def test_a_leg_alone_breaks_the_claim_of_the_scene_with_two_exchanges():
+    seen = Measures(legs_alone=["10 DOT worth 51.00 bought and not sold"])
+
+    (broken,) = broken_claims(TWO_LEGS, seen)
+    assert broken == "one leg alone: 10 DOT worth 51.00 bought and not sold"
+    assert broken_claims(UNSELLABLE, seen) == []
+
+
+def test_the_second_exchange_has_the_coins_of_all_pairs_but_one_and_refuses_one_sale():
+    there = Scenario.model_validate(dict(TWO_LEGS.second.scenario))
+    here = Scenario.model_validate(dict(TWO_LEGS.scenario))
+
+    missing = [
+        pair
+        for pair, offer in TWO_LEGS.second.offers.items()
+        if there.accounts[0].balances.get(pair.split("/")[0], 0) < Decimal(offer.amount)
+    ]
+    assert missing == ["DOT/USDT"]
+    assert [(fault.symbol, fault.side, fault.times) for fault in there.faults] == [
+        ("XRP/USDT", "sell", 1)
+    ]
+    # Dearer there by more than what the strategies want.
+    for cheap, dear in zip(here.markets, there.markets, strict=True):
+        assert dear.price == cheap.price * Decimal("1.02")
 
 
 def test_a_position_that_should_be_sold_and_a_call_too_many_break_a_claim():

@@ -178,6 +178,7 @@ def test_every_file_of_the_project_that_is_named_exists(page: str) -> None:
     # What a run writes is not there yet.
     made = {
         "user_data/trades.sandbox",
+        "user_data/balance_guard.dryrun.sqlite",
         "user_data/balance_guard.sqlite",
         "user_data/config.schema.json",
         "user_data/logs",
