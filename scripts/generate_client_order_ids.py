@@ -4,10 +4,11 @@ python scripts/generate_client_order_ids.py           rewrite the table
 python scripts/generate_client_order_ids.py --check   exit code 1 if it is out of date
 """
 
-import argparse
 import sys
 from datetime import timedelta
 from pathlib import Path
+
+from generated import between, write_or_check
 
 from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
 
@@ -56,25 +57,8 @@ def _memory(memory: timedelta | None) -> str:
 
 def updated(page: str) -> str:
     """``page`` with a fresh table."""
-    before, _, rest = page.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise SystemExit(f"{PAGE.name} has lost its markers.")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
-    check = parser.parse_args().check
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = updated(page)
-    if check:
-        print("up to date" if fresh == page else "out of date: run this script")
-        return int(fresh != page)
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    return between(PAGE, page, BEGIN, END, f"\n{table()}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(__doc__, PAGE, updated))

@@ -6,11 +6,11 @@
 Only what stands between the two markers is generated; the rest of the page is written by hand.
 """
 
-import argparse
 import sys
 from decimal import Decimal
 from pathlib import Path
 
+from generated import between, write_or_check
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -61,7 +61,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
 def reference() -> str:
     """All tables as Markdown, between their markers."""
     tables = [_table(*table) for table in TABLES]
-    return "\n".join([BEGIN, "", *tables, END])
+    return "\n".join(["", "", *tables, ""])
 
 
 def _table(prefix: str, title: str, model: type[BaseModel], in_effect: frozenset[str]) -> str:
@@ -107,25 +107,8 @@ def _allowed(key: str, field: FieldInfo) -> str:
 
 def updated(page: str) -> str:
     """``page`` with fresh tables."""
-    before, _, rest = page.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise SystemExit(f"{PAGE.name} has lost its markers.")
-    return before + reference() + after
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
-    check = parser.parse_args().check
-    page = PAGE.read_text(encoding="utf-8")
-    fresh = updated(page)
-    if check:
-        print("up to date" if fresh == page else "out of date: run this script")
-        return int(fresh != page)
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    return between(PAGE, page, BEGIN, END, reference())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(__doc__, PAGE, updated))

@@ -7,12 +7,13 @@ Codes come from the enum, sentences and numbers from the functions that refuse: 
 real answer. Only what a code means, and what to do about it, is written here by hand.
 """
 
-import argparse
 import ast
 import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
+
+from generated import write_or_check
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub, OrderDenied
@@ -292,17 +293,5 @@ def _section(code: DenialCode, example: Denied | None, in_use: bool) -> str:
     return "\n".join([*lines, f"**What to do:** {remedy}", ""])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
-    fresh = page()
-    if parser.parse_args().check:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        print("up to date" if fresh == current else "out of date: run this script")
-        return int(fresh != current)
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(__doc__, PAGE, lambda _: page()))

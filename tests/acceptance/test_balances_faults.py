@@ -8,6 +8,7 @@ import pytest
 
 from freqtrade_balance_guard.sandbox import Sandbox
 from tests.support.balances import (
+    BALANCE_FAULTS,
     GUARDED,
     A,
     B,
@@ -24,27 +25,6 @@ from tests.support.balances import (
 pytestmark = pytest.mark.acceptance
 
 FAULT_SECONDS = 12.0
-FAULTS = {
-    "empty": {"kind": "balance_empty"},
-    "zero": {"kind": "balance_zero"},
-    "null amounts": {"kind": "balance_null"},
-    "null result": {"kind": "balance_result_null"},
-    "stake currency missing": {"kind": "balance_missing", "currency": "USDT"},
-    "coin missing": {"kind": "balance_missing", "currency": "BTC"},
-    "garbage number": {"kind": "balance_garbage"},
-    "negative": {"kind": "balance_negative"},
-    "html": {"kind": "html", "endpoint": "BalanceEx"},
-    "ten times too high": {"kind": "balance_factor", "factor": "10"},
-    "502": {"kind": "http_status", "status": 502, "endpoint": "BalanceEx"},
-    "429": {"kind": "http_status", "status": 429, "endpoint": "BalanceEx"},
-    "unavailable": {
-        "kind": "error", "message": "EService:Unavailable", "endpoint": "BalanceEx",
-    },
-    "rate limit": {
-        "kind": "error", "message": "EAPI:Rate limit exceeded", "endpoint": "BalanceEx",
-    },
-    "time-out": {"kind": "timeout", "seconds": 15, "endpoint": "BalanceEx"},
-}  # fmt: skip
 
 
 # The stake currency is believed during these: an entry may go out, of its usual size.
@@ -52,7 +32,7 @@ STAKE_IS_KNOWN = ("coin missing", "ten times too high")
 
 
 @pytest.mark.parametrize("way", GUARDED)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", BALANCE_FAULTS)
 def test_while_the_balance_is_faulty_exits_go_out_and_entries_are_not_misled(tmp_path, fault, way):
     with rehearsal(tmp_path, way, max_open_trades=3) as rehearsed:
         rehearsed.signal(A, B)
@@ -60,7 +40,7 @@ def test_while_the_balance_is_faulty_exits_go_out_and_entries_are_not_misled(tmp
         rehearsed.bot.wait_loops(2)
         usual = min(rehearsed.costs())
         began = time.time()
-        fault_id = rehearsed.exchange.fault(**FAULTS[fault])
+        fault_id = rehearsed.exchange.fault(**BALANCE_FAULTS[fault])
         rehearsed.bot.wait_loops(2)
         # Both exits become due, and another pair signals from now on.
         due = time.time()
@@ -101,7 +81,7 @@ def what_becomes_of_exits(folder, way, fault):
         rehearsed.signal(A, B)
         rehearsed.wait_bought(2)
         rehearsed.bot.wait_loops(1)
-        rehearsed.exchange.fault(**FAULTS[fault], duration_s=FAULT_SECONDS)
+        rehearsed.exchange.fault(**BALANCE_FAULTS[fault], duration_s=FAULT_SECONDS)
         due = time.time()
         rehearsed.signal(sell=(A, B))
         while time.time() < due + FAULT_SECONDS + 5:
@@ -138,7 +118,7 @@ def test_a_restart_into_a_fault_sells_what_is_due(tmp_path, fault, way):
         with bot_on(sandbox, tmp_path, way, max_open_trades=2) as rehearsed:
             rehearsed.signal(A)
             rehearsed.wait_bought(1)
-        sandbox.control.fault(**FAULTS[fault])
+        sandbox.control.fault(**BALANCE_FAULTS[fault])
         with bot_on(sandbox, tmp_path, way, max_open_trades=2) as rehearsed:
             rehearsed.bot.wait_loops(1)
             due = time.time()
@@ -163,7 +143,7 @@ AT_START = ("empty", "html", "unavailable")
 @pytest.mark.parametrize("way", GUARDED)
 @pytest.mark.parametrize("fault", AT_START)
 def test_a_start_without_a_balance_heals_and_leaves_freqtrades_records_right(tmp_path, fault, way):
-    on = usdt("1000", faults=[FAULTS[fault]])
+    on = usdt("1000", faults=[BALANCE_FAULTS[fault]])
     with rehearsal(tmp_path, way, on=on, max_open_trades=2) as rehearsed:
         rehearsed.signal(A)
         rehearsed.bot.wait_for(f"No order for {A}: .*balance_unreadable", 30)
@@ -215,7 +195,7 @@ def history_after_a_start_without_a_balance(folder, way):
             rehearsed.wait_bought(1)
         # Nor does the guard remember what it believed.
         (folder / way / "balance_guard.sqlite").unlink(missing_ok=True)
-        sandbox.control.fault(**FAULTS["empty"])
+        sandbox.control.fault(**BALANCE_FAULTS["empty"])
         with bot_on(sandbox, folder, way, extra=WITH_HISTORY) as rehearsed:
             rehearsed.bot.wait_loops(3)
             unreadable = dict(wallet_history(rehearsed))

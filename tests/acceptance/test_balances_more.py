@@ -9,6 +9,7 @@ import pytest
 
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
 from tests.support.balances import (
+    BALANCE_FAULTS,
     GUARDED,
     PAIRS,
     A,
@@ -209,27 +210,10 @@ def test_balance_requests_of_the_api_disturb_nothing(tmp_path, way):
 # Faults at other moments
 
 FAULTS = {
-    "empty": {"kind": "balance_empty"},
-    "zero": {"kind": "balance_zero"},
-    "null amounts": {"kind": "balance_null"},
-    "garbage number": {"kind": "balance_garbage"},
-    "negative": {"kind": "balance_negative"},
-    "html": {"kind": "html", "endpoint": "BalanceEx"},
-    "stake currency missing": {"kind": "balance_missing", "currency": "USDT"},
-    "coin missing": {"kind": "balance_missing", "currency": "BTC"},
-    "ten times too high": {"kind": "balance_factor", "factor": "10"},
-    "502": {"kind": "http_status", "status": 502, "endpoint": "BalanceEx"},
-    "429": {"kind": "http_status", "status": 429, "endpoint": "BalanceEx"},
-    "unavailable": {
-        "kind": "error", "message": "EService:Unavailable", "endpoint": "BalanceEx",
-    },
-    "rate limit": {
-        "kind": "error", "message": "EAPI:Rate limit exceeded", "endpoint": "BalanceEx",
-    },
-    "time-out": {"kind": "timeout", "seconds": 15, "endpoint": "BalanceEx"},
+    **BALANCE_FAULTS,
     "slow": {"kind": "latency", "ms": 1300, "endpoint": "BalanceEx"},
     "open orders time out": {"kind": "timeout", "seconds": 15, "endpoint": "OpenOrders"},
-}  # fmt: skip
+}
 
 SLOW = ("time-out", "slow", "open orders time out")
 

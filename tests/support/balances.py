@@ -26,6 +26,28 @@ A, B, C, D, E = PAIRS[:5]
 GUARDED = ("launcher", "mixin")
 # An entry may take all that is there: sizes are then freqtrade's own.
 WHOLE: Mapping[str, Any] = {"position_size_percent": 100}
+# What can be wrong with an answer about balances, by name.
+BALANCE_FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "empty": {"kind": "balance_empty"},
+    "zero": {"kind": "balance_zero"},
+    "null amounts": {"kind": "balance_null"},
+    "null result": {"kind": "balance_result_null"},
+    "stake currency missing": {"kind": "balance_missing", "currency": "USDT"},
+    "coin missing": {"kind": "balance_missing", "currency": "BTC"},
+    "garbage number": {"kind": "balance_garbage"},
+    "negative": {"kind": "balance_negative"},
+    "html": {"kind": "html", "endpoint": "BalanceEx"},
+    "ten times too high": {"kind": "balance_factor", "factor": "10"},
+    "502": {"kind": "http_status", "status": 502, "endpoint": "BalanceEx"},
+    "429": {"kind": "http_status", "status": 429, "endpoint": "BalanceEx"},
+    "unavailable": {
+        "kind": "error", "message": "EService:Unavailable", "endpoint": "BalanceEx",
+    },
+    "rate limit": {
+        "kind": "error", "message": "EAPI:Rate limit exceeded", "endpoint": "BalanceEx",
+    },
+    "time-out": {"kind": "timeout", "seconds": 15, "endpoint": "BalanceEx"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
