@@ -1,26 +1,38 @@
-"""What may be spent on a venue: its free balance, less what it may not show yet."""
+"""What may be spent on a venue: what it says is free and what our own orders leave, both."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import BalanceGuardError
-from freqtrade_balance_guard.ledger import Funds, ReservationLedger
-from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.ledger import Funds, Reservation, ReservationLedger, State
+from freqtrade_balance_guard.money import ZERO, exact
+
+
+# Ended orders whose last word is kept: a ledger may tell it twice.
+REMEMBERED = 2000
 
 
 class BalanceUnreadable(BalanceGuardError):
     """The answer is none: a number that is none, or negative."""
 
 
+class _Told(NamedTuple):
+    """What the ledger said last of one order: of ``currency`` it holds or has used ``promised``."""
+
+    promised: Decimal
+    received: Decimal
+
+
 class VenuePurse:
     """Reads a venue's balance for one reservation.
 
-    A balance may lag behind fills. So what was learned of orders of this account within the last
-    ``settle_seconds`` is subtracted, also where the balance shows it already: for that long the
-    money of a fill may count twice, which refuses a pair rather than promising money that is gone.
+    A balance may lag behind fills. So it is compared with what is expected: what was believed last,
+    less what the account's orders hold and have used since, plus what they brought. The smaller one
+    may be spent. When nothing happened for ``settle_seconds``, the balance is believed as it is.
 
     :param floors: currency -> what is never spent
     :param settle_seconds: how far a balance may lag
@@ -41,6 +53,11 @@ class VenuePurse:
         self._settle = timedelta(seconds=settle_seconds)
         self._floors = floors or {}
         self._after = 0
+        self._told: dict[str, _Told] = {}
+        self._unsent: dict[str, Reservation] = {}
+        self._changed_at: datetime | None = None
+        # None: no balance was believed yet.
+        self._expected: dict[str, Decimal] | None = None
 
     def read(self, currencies: Collection[str]) -> Mapping[str, Funds]:
         """What may be spent of ``currencies``; nothing of one that the venue does not name.
@@ -48,24 +65,79 @@ class VenuePurse:
         :raises BalanceUnreadable: a number in it is none
         :raises LedgerUnavailable: the ledger cannot be asked
         """
-        mark = self._settled_mark()
+        # Before the balance is asked for: what happens meanwhile may be in it twice, never missing.
+        mark = self._ledger.mark()
+        since = {currency: self._follow(currency) for currency in currencies}
+        is_settled = self._is_settled()
         balances = self._venue.balances()
         for free_currency, free in balances.items():
             if not isinstance(free, Decimal) or not free.is_finite() or free < ZERO:
                 raise BalanceUnreadable(f"{self._venue.name} says {free!r} {free_currency} is free")
-        self._ledger.seen(mark, account=self._venue.account)
-        return {
-            currency: Funds(balances.get(currency, ZERO), self._floors.get(currency, ZERO), mark)
-            for currency in currencies
-        }
+        if is_settled:
+            named = {*balances, *(self._expected or ())}
+            self._expected = {one: self._seen(balances, one) for one in named}
+            self._ledger.seen(mark, account=self._venue.account)
+        if self._expected is None:
+            return {one: self._first(balances, one) for one in currencies}
+        return {one: self._funds(balances, one, since[one]) for one in currencies}
 
-    def _settled_mark(self) -> int:
-        """The newest event after which nothing happened that the balance may not show."""
+    def _funds(self, balances: Mapping[str, Decimal], currency: str, since: int) -> Funds:
+        expected = (self._expected or {}).get(currency, ZERO)
+        spendable = max(min(self._seen(balances, currency), expected), ZERO)
+        return Funds(spendable, self._floors.get(currency, ZERO), since=since)
+
+    @exact
+    def _seen(self, balances: Mapping[str, Decimal], currency: str) -> Decimal:
+        """What is free, less what was promised to orders that the exchange may not have yet."""
+        unsent = (row.held for row in self._unsent.values() if row.currency == currency)
+        return balances.get(currency, ZERO) - sum(unsent, ZERO)
+
+    # What the account's orders did, as the ledger has it
+
+    def _follow(self, currency: str) -> int:
+        """Take up what is new; ``Funds.since`` for ``currency``."""
+        outlook = self._ledger.outlook(currency, self._after, account=self._venue.account)
+        for entry, row in outlook.changes:
+            received = None if entry.received is None else (entry.received_currency, entry.received)
+            self._take(row, received)
+            if self._changed_at is None or entry.at > self._changed_at:
+                self._changed_at = entry.at
+        self._after = outlook.after
+        while len(self._told) > REMEMBERED:
+            self._told.pop(next(iter(self._told)))
+        return outlook.since
+
+    @exact
+    def _take(self, row: Reservation, received: tuple[str | None, Decimal] | None) -> None:
+        one = row.client_order_id
+        before = self._told.pop(one, _Told(ZERO, ZERO))
+        brought = before.received if received is None else max(received[1], before.received)
+        self._told[one] = _Told(row.held + row.committed, brought)
+        if row.state in (State.RESERVED, State.IN_FLIGHT):
+            self._unsent[one] = row
+        else:
+            self._unsent.pop(one, None)
+        self._expect(row.currency, before.promised - row.held - row.committed)
+        if received is not None and received[0] is not None:
+            self._expect(received[0], brought - before.received)
+
+    def _expect(self, currency: str, change: Decimal) -> None:
+        if self._expected is not None:
+            self._expected[currency] = self._expected.get(currency, ZERO) + change
+
+    def _is_settled(self) -> bool:
+        """Did nothing happen for so long that the balance must show all of it?"""
+        return self._changed_at is None or self._clock.wall() - self._changed_at >= self._settle
+
+    # Right after a start
+
+    def _first(self, balances: Mapping[str, Decimal], currency: str) -> Funds:
+        """Before any balance was believed: what happened just now is subtracted, shown or not."""
         mark = self._ledger.mark()
         oldest = self._clock.wall() - self._settle
-        for entry, _ in self._ledger.changes(self._after, account=self._venue.account):
+        for entry, _ in self._ledger.changes(0, account=self._venue.account):
             if entry.at > oldest:
                 mark = min(mark, entry.event - 1)
-                break
-            self._after = max(self._after, entry.event)
-        return mark
+        self._ledger.seen(mark, account=self._venue.account)
+        floor = self._floors.get(currency, ZERO)
+        return Funds(balances.get(currency, ZERO), floor, mark)

@@ -75,6 +75,7 @@ class Repairs:
 
     def _close(self, kind: PairKind, exposure: Exposure) -> None:
         held = self._take_prepared(exposure) if kind is PairKind.CLOSE else None
+        result: PairResult
         if held is not None:
             result = self._runner.send_held(held, exposure.id)
         else:
@@ -84,7 +85,7 @@ class Repairs:
                 return
             funds = self._proposals.funds([order])
             if isinstance(funds, PairDenied):
-                result: PairResult = funds
+                result = funds
             else:
                 result = self._runner.run(kind, [order], funds, exposure=exposure.id)
         if isinstance(result, PairDenied):

@@ -1,6 +1,7 @@
 """The money of all orders of one step in the ledger: all of it, or none."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.venue import LegOrder
@@ -12,6 +13,7 @@ from freqtrade_balance_guard.ledger import (
     ReservationLedger,
     Reserved,
 )
+from freqtrade_balance_guard.money import exact, format_amount
 from freqtrade_balance_guard.orders.terms import as_stored
 from freqtrade_balance_guard.orders.ticket import LEG_OF
 
@@ -45,14 +47,22 @@ def reserve(
         return None
     if isinstance(result, Conflict):
         return PairDenied(PairRefusal.GUARD_ERROR, result.sentence)
-    return _refusal(result, orders)
+    others = ledger.held(result.currency, account=result.account).others
+    return _refusal(result, orders, others)
 
 
-def _refusal(refused: Refused, orders: Sequence[LegOrder]) -> PairDenied:
+@exact
+def _refusal(refused: Refused, orders: Sequence[LegOrder], others: Decimal) -> PairDenied:
+    """:param others: what other bots hold of it, also where it was left out of what is spendable"""
     (order,) = [one for one in orders if one.client_order_id == refused.client_order_id]
+    code, sentence = PairRefusal(str(refused.code)), refused.sentence
+    missing = refused.numbers["needed"] - refused.numbers["available"]
+    if code is PairRefusal.INSUFFICIENT_AVAILABLE and missing <= others:
+        code = PairRefusal.RESERVED_BY_OTHERS
+        sentence = f"{sentence}, other bots hold {format_amount(others)} {refused.currency}"
     return PairDenied(
-        PairRefusal(str(refused.code)),
-        f"{order.venue}: {refused.sentence}",
+        code,
+        f"{order.venue}: {sentence}",
         order.venue,
         refused.numbers,
         refused.currency,

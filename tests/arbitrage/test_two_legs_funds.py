@@ -45,14 +45,44 @@ def test_without_that_it_would_be(make):
     assert not hasattr(world.go(), "code"), "the ledger let it through: nothing but the lag is told"
 
 
-def test_after_the_time_to_settle_the_balance_counts_as_it_is(make):
-    world = make(money_here={"COIN": D(1), "USDT": D(210)})
+def test_a_balance_that_does_not_lag_is_counted_once(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(310)})
     with_purse(world, 30)
-    assert world.go().state is PairState.HEDGED
+    for _ in range(3):
+        assert world.go().state is PairState.HEDGED
     assert world.go().code == "insufficient_available"
-    world.clock.advance(31)
-    assert world.go().state is PairState.HEDGED
     world.check()
+
+
+def test_what_comes_from_outside_counts_when_all_of_our_own_has_settled(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(150)})
+    purse = with_purse(world, 30)
+    assert world.go().state is PairState.HEDGED
+    world.here.money["USDT"] += D(100)
+    assert purse.read(["USDT"])["USDT"].spendable == D("49.9")
+    world.clock.advance(31)
+    assert purse.read(["USDT"])["USDT"].spendable == D("149.9")
+
+
+def test_what_leaves_counts_at_once(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(250)})
+    purse = with_purse(world, 30)
+    assert world.go().state is PairState.HEDGED
+    world.here.money["USDT"] -= D(100)
+    assert purse.read(["USDT"])["USDT"].spendable == D("49.9")
+
+
+def test_what_a_sale_brought_is_spent_when_both_the_ledger_and_the_balance_say_so(make):
+    world = make(first="sell", money_there={"COIN": D(10), "USDT": D(0)})
+    purse = VenuePurse(world.there, world.ledger, world.clock)
+    assert purse.read(["USDT"])["USDT"].spendable == 0
+    stale = dict(world.there.money)
+    assert world.go().state is PairState.HEDGED
+    told = world.there.balances()["USDT"]
+    assert told > 100
+    assert purse.read(["USDT"])["USDT"].spendable == told
+    world.there.balances = lambda: stale
+    assert purse.read(["USDT"])["USDT"].spendable == 0
 
 
 def test_a_restart_knows_what_may_not_be_shown_yet(make):
