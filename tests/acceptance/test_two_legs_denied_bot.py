@@ -35,6 +35,7 @@ def world(tmp_path_factory, rest):
         15,
         guard={"min_order_size": 100},
         max_open_trades=SLOTS,
+        unlisted=("Y00/USDT",),
         **rest.config,
     ) as found:
         yield found
@@ -71,10 +72,8 @@ def explain(scene):
     return " ".join(done.stdout.split())
 
 
-def test_a_pair_that_is_not_in_the_whitelist(world, rest):
-    scene, before = world.scene(BUYS), orders_asked_for(world)
-    rest.post("blacklist", blacklist=[scene.pair])
-    world.bot.bot.wait_loops(1)
+def test_a_pair_that_is_not_in_the_whitelist(world):
+    scene, before = world.scene(BUYS, dear=True), orders_asked_for(world)
     scene.offer(always=True)
     is_denied(world, scene, "not_in_whitelist", before)
 
@@ -132,7 +131,8 @@ def test_a_bot_that_is_paused(world, rest):
 
 
 def test_an_opportunity_while_an_earlier_pair_is_under_way(world):
-    first, second = world.scene(BUYS), world.scene(BUYS)
+    # The second one needs no slot.
+    first, second = world.scene(BUYS), world.scene(WAYS[2])
     first.fault("second", "no_fill")
     first.offer()
     world.bot.bot.wait_until(lambda: len(first.orders("there")) == 1, 20, "an order that rests")

@@ -93,6 +93,12 @@ class Rehearsal(ReservedArbitrage, IStrategy):
     def exit_opportunity(self, trade, current_time, **kwargs):
         return "both legs" if trade.pair in self._told()["exits"] else None
 
+    def populate_entry_trend(self, dataframe, metadata):
+        """Ordinary signals beside the pairs."""
+        if metadata["pair"] in self._told().get("signals", []):
+            dataframe["enter_long"] = 1
+        return dataframe
+
     def confirm_trade_exit(self, pair, **kwargs):
         return pair not in self._told().get("vetoes", [])
 
@@ -151,6 +157,10 @@ class LegsBot:
     def veto(self, *pairs: str) -> None:
         """``confirm_trade_exit`` says no for these from now on."""
         self._tell({**self._told(), "vetoes": list(pairs)})
+
+    def signal(self, *pairs: str) -> None:
+        """Ordinary entry signals for these from now on."""
+        self._tell({**self._told(), "signals": list(pairs)})
 
     def plant(self, point: str, *, what: str = "raise", nth: int = 1) -> None:
         """A bug, or a kill, at a point such as "pair reserved", when it is reached the nth time."""
@@ -299,11 +309,15 @@ def legs_bot(
     wallet: dict[str, float] | None = None,
     max_open_trades: int = 3,
     extra: str = "",
+    key_index: int = 0,
+    unlisted: tuple[str, ...] = (),
     **config: Any,
 ) -> Iterator[LegsBot]:
     """One run of the bot in ``folder`` on exchanges that were started before."""
     here, there = both
     wallet = wallet or {"USDT": 10000, "ETH": 4}
+    exchange = here.freqtrade_exchange(key_index=key_index)
+    listed = [pair for pair in exchange["pair_whitelist"] if pair not in unlisted]
     section = {
         "min_balance_threshold": 2.5,
         "ledger": {"account": "here"},
@@ -318,7 +332,7 @@ def legs_bot(
         **(guard or {}),
     }
     settings = BotSettings(
-        exchange=here.freqtrade_exchange(),
+        exchange=exchange | {"pair_whitelist": listed},
         way="mixin",
         guard=section,
         dry_run=dry_run,

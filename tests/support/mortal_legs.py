@@ -75,7 +75,7 @@ class MortalLegs:
             world.bot.close(scene.pair)
         else:
             if point in OF_UNHEDGED:
-                scene.fault("second", "refuse", message=REFUSED, times=1)
+                scene.fault("first", "refuse", message=REFUSED, times=1)
             if point == "pair asked":
                 scene.fault("second", "lost_reply", times=1)
             scene.offer()
