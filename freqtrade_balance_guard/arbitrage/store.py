@@ -42,6 +42,10 @@ R = TypeVar("R")
 
 # The loop must not wait long for another program that writes to the same file.
 WAIT_SECONDS = 1.0
+# An opportunity that is refused may come in every loop, for days: of those that sent nothing the
+# last ones are kept.
+KEPT = 500
+FORGET_EVERY = 100
 
 
 class PairsUnavailable(BalanceGuardError):
@@ -84,7 +88,10 @@ class PairStore:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
-            return int(cursor.lastrowid or 0)
+            number = int(cursor.lastrowid or 0)
+            if number % FORGET_EVERY == 0:
+                db.execute(_FORGET, (number - KEPT,))
+            return number
 
     def mark_sent(self, pair: StoredPair) -> PairState:
         """Its orders are about to leave."""
@@ -260,6 +267,7 @@ class PairStore:
 
 _OF_PAIR = "SELECT id FROM arbitrage_exposures WHERE pair_number = ?"
 _UNDER_WAY = f"{PAIR} WHERE exposure = ? AND state IN ({GOING})"
+_FORGET = "DELETE FROM arbitrage_pairs WHERE state IN ('denied', 'abandoned') AND id <= ?"
 _IS_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'arbitrage_exposures_close_once'"
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from freqtrade_balance_guard.arbitrage import store
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
 from freqtrade_balance_guard.arbitrage.states import PairKind, PairMove, PairState
 from freqtrade_balance_guard.arbitrage.store import PairStore
@@ -95,6 +96,22 @@ def test_what_cannot_be_read_now_stays_as_it_was(books, tmp_path):
     for file in tmp_path.iterdir():
         file.unlink()
     assert books.inventory.changes() == before
+
+
+def test_refusals_that_repeat_do_not_fill_the_file_and_what_traded_stays(books, monkeypatch):
+    monkeypatch.setattr(store, "KEPT", 5)
+    monkeypatch.setattr(store, "FORGET_EVERY", 2)
+    books.end(books.begin(leg("sell"), leg("buy", venue="there")))
+    orders = (leg("sell"), leg("buy", venue="there"))
+    for _ in range(20):
+        pair = StoredPair(0, "bot", PairKind.PAIR, PairState.PLANNED, None, orders,
+                          books.clock.wall())  # fmt: skip
+        pair.id = books.store.insert(pair)
+        books.store.end(pair, PairMove.DENY, books.clock.wall(), "no money", None)
+    assert len(books.store.ended_after("bot", 0)) <= 8
+    assert books.store.pair(1).state is PairState.HEDGED
+    assert books.store.pair(pair.id) is not None
+    assert books.inventory.changes()["ETH"] == -1
 
 
 class Exchange:
