@@ -144,8 +144,8 @@ def test_an_opportunity_while_an_earlier_pair_is_under_way(world):
 
 
 def test_a_pair_that_has_an_open_trade(world):
-    (trade, *_) = world.bot.bot.open_trades()
-    scene = next(one for one in [world.scene(BUYS)])
+    (*_, trade) = world.bot.bot.open_trades()
+    scene = world.scene(BUYS)
     scene.pair = trade["pair"]
     before = orders_asked_for(world)
     scene.bot.offer(
