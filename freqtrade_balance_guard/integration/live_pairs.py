@@ -27,7 +27,7 @@ from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.milestones import reach
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
-from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
 from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import Event
@@ -53,6 +53,8 @@ R = TypeVar("R")
 
 # Of one loop, for all its pairs together: exits of the next loop wait for no more than this.
 WAIT_SECONDS = 2.0
+# Their purchases on the bot's exchange become trades of freqtrade's.
+OF_TRADES = (PairKind.PAIR, PairKind.COMPLETE)
 # The order books that a strategy compares; they come before anything is decided.
 BOOKS_SECONDS = 2.0
 
@@ -121,8 +123,8 @@ class LivePairs:
 
     def _under_way(self) -> set[str]:
         """:raises PairsUnavailable: nobody can say"""
-        going = [pair.stored.orders for pair in self._executor.unresolved()]
-        orders = [order for one in going for order in one]
+        going = [pair.stored for pair in self._executor.unresolved()]
+        orders = [order for one in going if one.kind in OF_TRADES for order in one.orders]
         found = {o.pair for o in orders if o.venue == BOT_VENUE and o.side == "buy"}
         # Asked after the pairs that go on: one that has just ended is there.
         if self._has_news:
@@ -150,6 +152,8 @@ class LivePairs:
         began = self._clock.monotonic()
         try:
             return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
+        except TimeoutError as error:
+            raise TimeoutError("the order books did not come in time") from error
         finally:
             self._waited += self._clock.monotonic() - began
 
@@ -190,17 +194,20 @@ class LivePairs:
                 self._safely(work, bot)
 
     def _safely(self, work: Callable[[Any], None], bot: Any) -> None:
+        name = getattr(work, "__name__", "an exit")
         try:
             work(bot)
         except PairsUnavailable as error:
-            self._tell_once(f"Pairs wait: {error}", None)
+            self._tell_once(name, f"Pairs wait: {error}", None)
         except Exception as error:
-            name = getattr(work, "__name__", "an exit")
-            self._tell_once(f"Two legs: {name} failed; tried again in every loop.", error)
+            text = f"Two legs: {name} failed ({type(error).__name__}); tried again in every loop."
+            self._tell_once(f"{name} {type(error).__name__}", text, error)
+        else:
+            self._failed.discard(name)
 
-    def _tell_once(self, text: str, error: Exception | None) -> None:
-        level = logging.DEBUG if text in self._failed else logging.ERROR
-        self._failed.add(text)
+    def _tell_once(self, what: str, text: str, error: Exception | None) -> None:
+        level = logging.DEBUG if what in self._failed else logging.ERROR
+        self._failed.add(what)
         logger.log(level, text, exc_info=error)
 
     def _tidy(self, bot: Any) -> None:
@@ -279,7 +286,7 @@ class LivePairs:
         try:
             reason = self._exits.decision(trade)
         except Exception as error:
-            self._tell_once(f"exit_opportunity failed: {type(error).__name__}: {error}", error)
+            self._strategy_failed("exit_opportunity", error)
             return
         if reason is not None:
             self._exits.close(bot, position, trade, reason)
@@ -291,11 +298,14 @@ class LivePairs:
             opportunity = _folded(found)
             if opportunity is None:
                 text = f"find_opportunities gave {found!r}; it must be an Opportunity."
-                self._tell_once(text, None)
+                self._tell_once("no opportunity", text, None)
                 continue
             denied = self._checks.unservable(bot, opportunity)
-            if denied is None and (self._thread.is_busy or self._waited >= WAIT_SECONDS):
+            if denied is None and self._thread.is_busy:
                 denied = PairDenied(PairRefusal.PAIR_UNDER_WAY, "an earlier pair is under way")
+            elif denied is None and self._waited >= WAIT_SECONDS:
+                too_long = "the exchanges took too long to answer in this loop"
+                denied = PairDenied(PairRefusal.MARKET_UNREADABLE, too_long)
             if denied is not None:
                 self._executor.denied(denied, opportunity)
                 continue
@@ -305,8 +315,12 @@ class LivePairs:
         try:
             return list(self._strategy.find_opportunities(current_time=self._clock.wall()) or ())
         except Exception as error:
-            self._tell_once(f"find_opportunities failed: {type(error).__name__}: {error}", error)
+            self._strategy_failed("find_opportunities", error)
             return []
+
+    def _strategy_failed(self, name: str, error: Exception) -> None:
+        kind = type(error).__name__
+        self._tell_once(f"{name} {kind}", f"{name} failed: {kind}: {error}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
         self._checks.refresh(bot)

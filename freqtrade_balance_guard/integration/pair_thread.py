@@ -53,17 +53,23 @@ class PairThread:
 
         def task() -> None:
             try:
-                future.set_result(work())
+                result = work()
             except BaseException as error:
+                self._done()
                 future.set_exception(error)
-            finally:
-                with self._lock:
-                    self._busy -= 1
+            else:
+                # Before who waits goes on: it may ask at once whether there is still something.
+                self._done()
+                future.set_result(result)
 
         with self._lock:
             self._busy += 1
         self._tasks.put(task)
         return future
+
+    def _done(self) -> None:
+        with self._lock:
+            self._busy -= 1
 
     def pause(self, seconds: float) -> None:
         """Sleep, but no longer than until the end."""

@@ -75,6 +75,13 @@ def test_it_is_busy_until_all_that_was_asked_for_is_done(thread):
     until(lambda: not thread.is_busy)
 
 
+def test_who_waited_for_a_task_finds_it_done(thread):
+    thread.start(Executor())
+    for _ in range(300):
+        thread.submit(lambda: None).result(5)
+        assert not thread.is_busy
+
+
 def test_an_end_waits_for_what_is_under_way_and_cuts_its_pauses_short(thread):
     executor, done = Executor(), []
     thread.start(executor)
