@@ -59,7 +59,8 @@ No order for <pair>: <why, in words>. [<code>: <numbers>]
 ```
 
 The code is stable: search for it, count it, and ask about it. In backtesting the guard writes no
-such line.
+such line. Opportunities of two legs have
+[codes of their own](../arbitrage.md#why-nothing-was-started).
 
 Numbers are in the stake currency, before leverage; those whose name ends with `_base` are in the
 coin that is traded. There is one line per pair and ten minutes, whatever the reason; what is not
