@@ -308,7 +308,7 @@ def test_there_are_examples_for_the_sandbox_for_dry_run_and_for_small_accounts()
     assert {f"config-{name}.json" for name in wanted} <= names
 
 
-def test_only_the_sandbox_example_trades_live_and_only_on_this_machine() -> None:
+def test_only_the_sandbox_examples_trade_live_and_only_on_this_machine() -> None:
     for config in CONFIGS:
         loaded = load_from_files([str(config)])
         if not loaded["dry_run"]:
