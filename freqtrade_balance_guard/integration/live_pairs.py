@@ -286,7 +286,7 @@ class LivePairs:
         try:
             reason = self._exits.decision(trade)
         except Exception as error:
-            self._strategy_failed("exit_opportunity", error)
+            self._strategy_failed("exit_opportunity failed", error)
             return
         if reason is not None:
             self._exits.close(bot, position, trade, reason)
@@ -315,12 +315,12 @@ class LivePairs:
         try:
             return list(self._strategy.find_opportunities(current_time=self._clock.wall()) or ())
         except Exception as error:
-            self._strategy_failed("find_opportunities", error)
+            self._strategy_failed("find_opportunities failed", error)
             return []
 
     def _strategy_failed(self, name: str, error: Exception) -> None:
         kind = type(error).__name__
-        self._tell_once(f"{name} {kind}", f"{name} failed: {kind}: {error}", error)
+        self._tell_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
         self._checks.refresh(bot)
