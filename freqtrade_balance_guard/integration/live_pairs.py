@@ -116,7 +116,7 @@ class LivePairs:
         try:
             coming = self._under_way()
         except PairsUnavailable:
-            coming = self._checks.unbooked  # no entry leaves then: see above
+            coming = set(self._checks.unbooked)  # no entry leaves then: see above
         if not coming:
             return 0
         return len(coming - {trade.pair for trade in Trade.get_open_trades()})
@@ -129,7 +129,7 @@ class LivePairs:
         # Asked after the pairs that go on: one that has just ended is there.
         if self._has_news:
             self._checks.unbooked = self._checks.purchases_to_book(self._store)
-        return found | self._checks.unbooked
+        return found | set(self._checks.unbooked)
 
     def order_ids(self) -> set[str]:
         """Orders of legs on the bot's own exchange: none that freqtrade has to look for."""
@@ -222,9 +222,7 @@ class LivePairs:
         is_done = False
         try:
             is_done = self._booking.book_all(bot, self._booked)
-            self._checks.unbooked = (
-                set() if is_done else self._checks.purchases_to_book(self._store)
-            )
+            self._checks.unbooked = {} if is_done else self._checks.purchases_to_book(self._store)
             self._positions.load()
         except PairsUnavailable:
             is_done = False

@@ -57,8 +57,8 @@ class PairChecks:
         leg_order_ids: Callable[[], set[str]],
     ) -> None:
         self.rates = rates
-        # Pairs of purchases that freqtrade has not taken yet.
-        self.unbooked: set[str] = set()
+        # Purchases that freqtrade has not taken yet: pair -> amount in base currency.
+        self.unbooked: dict[str, Decimal] = {}
         self._wallets = wallets
         self._desk = desk
         self._funding = funding
@@ -76,7 +76,11 @@ class PairChecks:
 
     def look(self, bot: Any) -> None:
         """What open trades own, and what is never spent."""
-        self._owned = self._wallets._owned_by_trades()
+        owned = self._wallets._owned_by_trades()
+        for pair, amount in self.unbooked.items():
+            base = pair.partition("/")[0]
+            owned[base] = owned.get(base, ZERO) + amount
+        self._owned = owned
         guard = self._wallets.guard
         if guard is not None:
             self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
@@ -132,10 +136,15 @@ class PairChecks:
                     return lock.reason or "for no reason that was told"
         return None
 
-    def purchases_to_book(self, store: PairStore) -> set[str]:
-        """Pairs that were bought, and are not freqtrade's yet."""
-        found = [purchase_of(pair) for pair in store.to_book(self._desk.ledger.bot)]
-        return {one[0].pair for one in found if one is not None}
+    def purchases_to_book(self, store: PairStore) -> dict[str, Decimal]:
+        """What was bought, and is not freqtrade's yet: pair -> amount in base currency."""
+        found: dict[str, Decimal] = {}
+        for pair in store.to_book(self._desk.ledger.bot):
+            bought = purchase_of(pair)
+            if bought is not None:
+                order, told = bought
+                found[order.pair] = found.get(order.pair, ZERO) + told.filled
+        return found
 
     def order_ids(self) -> set[str]:
         """Those of legs that freqtrade has no order of."""

@@ -152,3 +152,13 @@ def test_3_and_8_after_an_unexpected_error_each_leg_ends_once(world, way, number
     scene.wait()
     assert scene.bot.planted.exists()
     scene.check(state, *((0, 0) if state == "abandoned" else (AMOUNT, AMOUNT)))
+
+
+@pytest.mark.parametrize("way", WAYS[:2], ids=str)
+def test_8_a_booking_that_fails_half_way_is_finished_in_the_next_loop(world, way):
+    scene = world.scene(way)
+    scene.bot.plant("pair trade booked")
+    scene.offer()
+    scene.bot.bot.wait_for(r"freqtrade did not take it as a trade yet \(planted\)", 20)
+    scene.wait()
+    scene.check("hedged")
