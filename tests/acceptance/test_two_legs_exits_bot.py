@@ -248,3 +248,20 @@ def test_the_api_shows_what_the_other_leg_is(opened, rest):
     told = rest.ask("GET", f"trades/{trade_id(scene)}/custom-data").text
     assert "balance_guard_pair" in told
     assert "sold_on" in told
+
+
+@pytest.mark.parametrize("share", ["0", "0.5"])
+def test_a_sale_hedges_what_was_held_alone_and_only_the_rest_is_bought_back(world, share):
+    scene = world.scene(BUYS)
+    scene.fault("second", "partial_fill", fraction=share)
+    scene.offer()
+    scene.wait()
+    sold = AMOUNT * D(share)
+    scene.check("unhedged", AMOUNT, sold)
+    world.venue("bot").control.price(scene.pair, 2300)
+    scene.bot.bot.wait_for(rf"strategy_msg.*Hedged again: {scene.coin} .*sold with its trade", 20)
+    scene.bot.bot.wait_for(rf"strategy_msg.*\({scene.pair}\) is closed: ", 30)
+    assert scene.filled("bot", "buy") == scene.filled("bot", "sell") == AMOUNT
+    assert scene.filled("there", "buy") == scene.filled("there", "sell") == sold
+    assert scene.exposures() == []
+    scene._check_ledger()
