@@ -34,6 +34,7 @@ def world(tmp_path_factory, rest):
         tmp_path_factory.mktemp("denied"),
         15,
         guard={"min_order_size": 100},
+        arbitrage={"leg_timeout": 6},
         max_open_trades=SLOTS,
         unlisted=("Y00/USDT",),
         **rest.config,
