@@ -21,6 +21,7 @@ from freqtrade_balance_guard.arbitrage.answers import (
     PairRefusal,
     PairResult,
 )
+from freqtrade_balance_guard.arbitrage.books import OrderBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.events import PairRefused, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.follow import Follower
@@ -65,6 +66,7 @@ class TwoLegExecutor:
     :param settle_seconds: how far a venue's balance may lag behind fills
     :param is_with_trade: is this coin held by a trade of freqtrade's, which alone sells it?
     :param is_stopping: does the bot end? Then what is not resolved is left to the next run
+    :param is_wanted: is something else to be done? Then a pair is followed later
     :param explain: puts a refusal for funds as whoever knows the account better would
     """
 
@@ -83,6 +85,7 @@ class TwoLegExecutor:
         settle_seconds: float = 30.0,
         is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
         is_stopping: Callable[[], bool] = lambda: False,
+        is_wanted: Callable[[], bool] = lambda: False,
         explain: Callable[[PairDenied], PairDenied] = lambda denial: denial,
     ) -> None:
         by_name = VenueFunds(venues, ledger, clock, funds or {}, settle_seconds)
@@ -90,9 +93,11 @@ class TwoLegExecutor:
             *(ledger, venues, by_name, store, settings, hub, clock, wait, rates, KeyQueues()),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
+            is_wanted=is_wanted,
             explain=explain,
         )
         self._proposals = Proposals(self._parts)
+        self._books = OrderBooks(self._parts)
         self._follower = Follower(self._parts)
         self._runner = PairRunner(self._parts, self._follower)
         self._repairs = Repairs(self._parts, self._proposals, self._runner)
@@ -252,7 +257,7 @@ class TwoLegExecutor:
         :raises LookupError: no venue has that name
         :raises Exception: what a venue raised, or there was no answer in time
         """
-        return self._proposals.order_books(markets, at_most)
+        return self._books.read(markets, at_most)
 
     # Inside
 

@@ -44,6 +44,7 @@ class Follower:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._missing: set[str] = set()
 
     def taken_up(self, stored: StoredPair) -> RunningPair:
         """A pair that an earlier run has left."""
@@ -61,6 +62,7 @@ class Follower:
     def place(self, leg: LegRun, venue: Venue) -> None:
         """Send it, in the thread of its key. Whatever comes back is an answer, or none."""
         reach("leaving")
+        leg.sent_at = self._parts.clock.monotonic()
         try:
             told = venue.place(leg.order)
         except OrderRefused as refusal:
@@ -96,7 +98,10 @@ class Follower:
             if venue is not None:
                 works.append((venue, lambda leg=leg, venue=venue: self._ask(leg, venue)))  # type: ignore[misc]
             else:
-                logger.error("No venue is called %s any more.", leg.order.venue)
+                name = leg.order.venue
+                level = logging.DEBUG if name in self._missing else logging.ERROR
+                self._missing.add(name)
+                logger.log(level, "The venue %s of a pair is not there.", name)
         parts.queues.together(works)
         for leg in going:
             if not leg.is_over:

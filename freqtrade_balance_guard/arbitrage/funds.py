@@ -32,7 +32,8 @@ class VenuePurse:
 
     A balance may lag behind fills. So it is compared with what is expected: what was believed last,
     less what the account's orders hold and have used since, plus what they brought. The smaller one
-    may be spent. When nothing happened for ``settle_seconds``, the balance is believed as it is.
+    may be spent. When nothing happened for ``settle_seconds``, less is believed at once, and more
+    when it is seen a second time ``settle_seconds`` later.
 
     :param floors: currency -> what is never spent
     :param settle_seconds: how far a balance may lag
@@ -55,6 +56,9 @@ class VenuePurse:
         self._after = 0
         self._told: dict[str, _Told] = {}
         self._unsent: dict[str, Reservation] = {}
+        self._unfinished: set[str] = set()
+        self._in_question: set[str] = set()
+        self._risen_at: dict[str, datetime] = {}
         self._changed_at: datetime | None = None
         # None: no balance was believed yet.
         self._expected: dict[str, Decimal] | None = None
@@ -68,14 +72,20 @@ class VenuePurse:
         # Before the balance is asked for: what happens meanwhile may be in it twice, never missing.
         mark = self._ledger.mark()
         since = {currency: self._follow(currency) for currency in currencies}
-        is_settled = self._is_settled()
         balances = self._venue.balances()
+        # What happened while we asked may be in the answer or not.
+        before = self._after
+        for currency in currencies:
+            self._follow(currency)
+        is_settled = self._is_settled() and self._after == before
         for free_currency, free in balances.items():
             if not isinstance(free, Decimal) or not free.is_finite() or free < ZERO:
                 raise BalanceUnreadable(f"{self._venue.name} says {free!r} {free_currency} is free")
         if is_settled:
             named = {*balances, *(self._expected or ())}
-            self._expected = {one: self._seen(balances, one) for one in named}
+            self._expected = {one: self._believed(balances, one) for one in named}
+            # The balance may show what the ledger will tell of these only later.
+            self._in_question = set(self._unfinished)
             self._ledger.seen(mark, account=self._venue.account)
         if self._expected is None:
             return {one: self._first(balances, one) for one in currencies}
@@ -85,6 +95,19 @@ class VenuePurse:
         expected = (self._expected or {}).get(currency, ZERO)
         spendable = max(min(self._seen(balances, currency), expected), ZERO)
         return Funds(spendable, self._floors.get(currency, ZERO), since=since)
+
+    def _believed(self, balances: Mapping[str, Decimal], currency: str) -> Decimal:
+        """What is seen; more than is expected only when it is seen again later."""
+        seen = self._seen(balances, currency)
+        expected = None if self._expected is None else self._expected.get(currency, ZERO)
+        if expected is None or seen <= expected:
+            self._risen_at.pop(currency, None)
+            return seen
+        now = self._clock.wall()
+        if now - self._risen_at.setdefault(currency, now) < self._settle:
+            return expected
+        del self._risen_at[currency]
+        return seen
 
     @exact
     def _seen(self, balances: Mapping[str, Decimal], currency: str) -> Decimal:
@@ -117,8 +140,12 @@ class VenuePurse:
             self._unsent[one] = row
         else:
             self._unsent.pop(one, None)
+        if row.unfinished:
+            self._unfinished.add(one)
+        else:
+            self._unfinished.discard(one)
         self._expect(row.currency, before.promised - row.held - row.committed)
-        if received is not None and received[0] is not None:
+        if received is not None and received[0] is not None and one not in self._in_question:
             self._expect(received[0], brought - before.received)
 
     def _expect(self, currency: str, change: Decimal) -> None:

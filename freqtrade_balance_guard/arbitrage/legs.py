@@ -1,6 +1,6 @@
 """A pair on its way: what is known of each of its orders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
@@ -8,6 +8,10 @@ from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact
 from freqtrade_balance_guard.orders.ticket import FEE_ASSUMED
+
+
+# An order that the exchange has told and then denies for so long is over, with what it had filled.
+FORGOTTEN_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -48,10 +52,14 @@ class LegRun:
 
     def absent(self, now: float, late_seconds: float, twice_within: float) -> None:
         """The exchange does not know it. Believed when it says so twice, after it may be late."""
-        if self.told is not None:
-            return  # it was there before: this answer is none
         if self.absent_since is None:
             self.absent_since = now
+        if self.told is not None:
+            # It was there: one such answer is none. An exchange may forget what has ended, and a
+            # simulated order lives as long as its process.
+            if now - self.absent_since >= FORGOTTEN_SECONDS:
+                self.told = replace(self.told, is_open=False)
+            return
         is_late = now - self.sent_at >= late_seconds
         if is_late and now - self.absent_since >= twice_within:
             self.refused = "the exchange does not know it"

@@ -27,8 +27,9 @@ class Parts:
     """Built once per bot. ``wait`` sleeps so many seconds.
 
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
-    ``is_stopping``: the bot ends; what is not resolved is left to the next run. ``explain``: a
-    refusal for funds, as whoever knows the account better would put it.
+    ``is_stopping``: the bot ends; what is not resolved is left to the next run.
+    ``is_wanted``: something else is to be done; what goes on can be followed later.
+    ``explain``: a refusal for funds, as whoever knows the account better would put it.
     """
 
     ledger: ReservationLedger
@@ -43,6 +44,7 @@ class Parts:
     queues: KeyQueues
     is_with_trade: Callable[[Exposure], bool]
     is_stopping: Callable[[], bool]
+    is_wanted: Callable[[], bool]
     explain: Callable[[PairDenied], PairDenied]
 
     @property

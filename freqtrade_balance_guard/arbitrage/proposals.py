@@ -1,11 +1,10 @@
 """From an opportunity to two orders: asks both markets and both balances, each at the same time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
 from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
-from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.parts import Parts
 from freqtrade_balance_guard.arbitrage.plan import (
@@ -61,27 +60,6 @@ class Proposals:
             return PairDenied(PairRefusal.MARKET_UNREADABLE, _told(error), sale.venue)
         limit = limit_of(sale, market)
         return moved(sale, market.price, limit, self._parts.settings.max_slippage_percent) or limit
-
-    def order_books(self, markets: Sequence[tuple[str, str]], at_most: float) -> list[Book]:
-        """The order books of (venue, pair), all read at the same time.
-
-        :param at_most: seconds to wait
-        :raises LookupError: no venue has that name
-        :raises Exception: what a venue raised, or there was no answer in time
-        """
-        parts = self._parts
-        works: list[tuple[Venue, Callable[[], Book]]] = []
-        for name, pair in markets:
-            venue = parts.venues.get(name)
-            if venue is None:
-                raise LookupError(f'no venue is called "{name}"')
-            works.append((venue, lambda venue=venue, pair=pair: self._book(venue, pair)))  # type: ignore[misc]
-        return parts.queues.together(works, at_most=at_most)
-
-    def _book(self, venue: Venue, pair: str) -> Book:
-        bids, asks = venue.order_book(pair)
-        fee = venue.rules(pair).taker_fee
-        return Book(venue.name, pair, bids, asks, fee, self._parts.rate(pair.partition("/")[2]))
 
     def _learn_market(self, leg: Leg) -> tuple[Venue, Callable[[], Market]]:
         venue = self._parts.venues[leg.venue]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.venue import Venue
@@ -18,30 +18,25 @@ class KeyQueues:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
 
-    def submit(self, venue: Venue, work: Callable[[], R]) -> "Future[R]":
-        """Do ``work`` after everything that was asked of this venue's key before."""
+    def submit(self, venue: Venue, work: Callable[[], R], lane: str = "") -> "Future[R]":
+        """Do ``work`` after everything that was asked of this venue's key before.
+
+        :param lane: a queue beside it, for what needs no key: no order ever waits for that
+        """
+        name = venue.queue + lane
         with self._lock:
-            pool = self._pools.get(venue.queue)
+            pool = self._pools.get(name)
             if pool is None:
                 pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"leg-{venue.name}")
-                self._pools[venue.queue] = pool
+                self._pools[name] = pool
         return pool.submit(work)
 
-    def together(
-        self, works: Sequence[tuple[Venue, Callable[[], R]]], *, at_most: float | None = None
-    ) -> list[R]:
+    def together(self, works: Sequence[tuple[Venue, Callable[[], R]]]) -> list[R]:
         """Do all of them, each in its queue, and wait for all. The first error is raised then.
 
         Nothing is lost by an error: all others have ended as well when it is raised.
-
-        :param at_most: seconds to wait; only for what may go on unheard
-        :raises TimeoutError: they were not done by then
         """
         futures = [self.submit(venue, work) for venue, work in works]
-        if at_most is not None:
-            wait(futures, at_most)
-            if not all(future.done() for future in futures):
-                raise TimeoutError(f"no answer within {at_most:g} s")
         errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:
@@ -51,5 +46,5 @@ class KeyQueues:
     def close(self) -> None:
         """Wait for what is under way, and end the threads."""
         for pool in self._pools.values():
-            pool.shutdown(wait=True)
+            pool.shutdown(wait=True, cancel_futures=True)
         self._pools.clear()

@@ -42,7 +42,9 @@ def reserve(
         )
         for order, money in zip(orders, funds, strict=True)
     ]
-    result = ledger.reserve(requests, f"{LEG_OF}{what}")
+    # All that another bot needs to know an order of a dead one again, where there are no ids.
+    terms = " and ".join(f"entry of {one.amount:f} at {one.price:f}" for one in orders)
+    result = ledger.reserve(requests, f"{LEG_OF}{what}: {terms}")
     if isinstance(result, Reserved):
         return None
     if isinstance(result, Conflict):

@@ -44,6 +44,7 @@ class PairRunner:
         self._parts = parts
         self._follower = follower
         self.going: dict[int, RunningPair] = {}
+        self._told: set[str] = set()
 
     def run(
         self,
@@ -146,6 +147,8 @@ class PairRunner:
         :raises GateClosed: the ledger did not let both out; nothing was sent
         """
         parts = self._parts
+        if parts.is_stopping():
+            raise GateClosed("the bot stops")
         for order in pair.stored.orders:
             parts.venues[order.venue].check(order)
         results = parts.ledger.settle(*[Step(Move.SEND, one) for one in pair.ids])
@@ -181,6 +184,8 @@ class PairRunner:
             is_late = parts.clock.monotonic() + pause >= ends
             if is_late or not pair.has_left or parts.is_stopping():
                 return self._unresolved(pair)
+            if parts.is_wanted():
+                return PairUnresolved(pair.stored.id, "something else is to be done; it goes on")
             parts.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -214,9 +219,20 @@ class PairRunner:
     def quietly(self, work: Callable[[], PairEnded | None]) -> PairEnded | None:
         """What cannot be written now is tried again in the next loop; a bug stops nobody."""
         try:
-            return work()
+            done = work()
         except (LedgerUnavailable, PairsUnavailable) as error:
-            logger.warning("Pairs wait: %s", error)
-        except Exception:
-            logger.exception("A pair could not be followed; it is tried again.")
-        return None
+            self._tell_once(f"Pairs wait: {error}", None)
+            return None
+        except Exception as error:
+            text = f"A pair could not be followed ({type(error).__name__}); it is tried again."
+            self._tell_once(text, error)
+            return None
+        if done is not None:
+            self._told.clear()
+        return done
+
+    def _tell_once(self, text: str, error: Exception | None) -> None:
+        """Until something has ended: it comes again in every round."""
+        level = logging.DEBUG if text in self._told else logging.WARNING
+        self._told.add(text)
+        logger.log(level, text, exc_info=error)

@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 # All requests of one look-up together.
 LOOK_UP_SECONDS = 10.0
 BOOK_LEVELS = 100
+# How long a venue's minimums and steps are taken for true.
+MARKETS_SECONDS = 3600.0
 # A request that ccxt has given up on may still be on its way.
 LATE_SECONDS = 10.0
 CLOCK_MARGIN = timedelta(seconds=10)
@@ -99,6 +101,8 @@ class CcxtVenue:
     late_seconds: float = LATE_SECONDS
     _dry_ids: dict[str, str] = field(default_factory=dict)
     _known_ids: set[str] = field(default_factory=set)
+    # When its markets are loaded again (monotonic); None: somebody else does.
+    _reload_at: float | None = None
 
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
@@ -110,6 +114,7 @@ class CcxtVenue:
     # The market
 
     def rules(self, pair: str) -> MarketRules:
+        self._reload_if_due()
         market = self.exchange.markets.get(pair)
         if market is None or market.get("active") is False or not market.get("spot", True):
             raise LookupError(f"{self.name} has no open spot market {pair}")
@@ -123,6 +128,17 @@ class CcxtVenue:
             cost_min=_number((limits.get("cost") or {}).get("min")),
             taker_fee=to_decimal(fee),
         )
+
+    def _reload_if_due(self) -> None:
+        """freqtrade loads its own exchange's markets anew; a venue's nobody else does."""
+        now = self.clock.monotonic()
+        if self._reload_at is None or now < self._reload_at:
+            return
+        self._reload_at = now + MARKETS_SECONDS
+        try:
+            self.exchange.reload_markets(True, load_leverage_tiers=False)
+        except Exception as error:
+            logger.debug("%s does not tell its markets: %s", self.name, error)
 
     def _step(self, precision: float | None) -> Decimal:
         """0 where the exchange counts significant digits, or tells nothing: ccxt rounds then."""
@@ -199,6 +215,8 @@ class CcxtVenue:
             )
         except Exception as error:
             if classify(error) is Outcome.REFUSED:
+                if self._reload_at is not None:
+                    self._reload_at = self.clock.monotonic()  # the rules may be others by now
                 raise OrderRefused(str(error)[:200]) from error
             raise
         return self._told(made)
@@ -329,4 +347,6 @@ def make_venue(
         initial = {currency: to_decimal(amount) for currency, amount in amounts.items()}
         wallet = DryWallet(account, ledger, initial)
     key = key_fingerprint({"exchange": section})
-    return CcxtVenue(name, account, key or name, exchange, bot, clock, wallet)
+    venue = CcxtVenue(name, account, key or name, exchange, bot, clock, wallet)
+    venue._reload_at = clock.monotonic() + MARKETS_SECONDS
+    return venue

@@ -9,9 +9,10 @@ most; what takes longer goes on in a thread of its own.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import RLock
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from freqtrade.persistence import Trade
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal, PairResult
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.events import PairFinished
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
@@ -31,6 +32,7 @@ from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
 from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import Event
+from freqtrade_balance_guard.integration.context import Loop, current_loop
 from freqtrade_balance_guard.integration.inventory import Inventory
 from freqtrade_balance_guard.integration.pair_booking import PairBooking, trade_of
 from freqtrade_balance_guard.integration.pair_checks import PairChecks
@@ -92,6 +94,9 @@ class LivePairs:
         # Set by what the pairs' thread does (``heard``): there may be something to book.
         self._has_news = True
         self._waited = 0.0
+        self._loop: Loop | None = None
+        # What the pairs' thread is planning or following, and what it would buy for freqtrade.
+        self._taking: tuple[Future[PairResult], set[str]] | None = None
         self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
@@ -107,7 +112,7 @@ class LivePairs:
             return "nobody knows yet which pairs of legs an earlier run has left"
         try:
             is_busy = pair in self._under_way()
-        except PairsUnavailable as error:
+        except Exception as error:
             return f"the pairs of legs cannot be read: {error}"
         return f"a pair of legs is buying {pair}" if is_busy else None
 
@@ -115,7 +120,7 @@ class LivePairs:
         """How many trades are about to come."""
         try:
             coming = self._under_way()
-        except PairsUnavailable:
+        except Exception:
             coming = set(self._checks.unbooked)  # no entry leaves then: see above
         if not coming:
             return 0
@@ -129,11 +134,13 @@ class LivePairs:
         # Asked after the pairs that go on: one that has just ended is there.
         if self._has_news:
             self._checks.unbooked = self._checks.purchases_to_book(self._store)
+        if self._taking is not None and not self._taking[0].done():
+            found |= self._taking[1]
         return found | set(self._checks.unbooked)
 
-    def order_ids(self) -> set[str]:
-        """Orders of legs on the bot's own exchange: none that freqtrade has to look for."""
-        return self._checks.order_ids()
+    def legs_among(self, order_ids: set[str]) -> set[str]:
+        """Which of these are legs on the bot's own exchange: none that freqtrade looks for."""
+        return self._checks.legs_among(order_ids)
 
     def client_order_ids(self) -> set[str]:
         """Our ids of legs that are under way."""
@@ -149,13 +156,11 @@ class LivePairs:
         :raises Exception: one could not be read in time
         """
         asked = [(venue.lower(), pair) for venue, pair in markets]
-        began = self._clock.monotonic()
-        try:
-            return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
-        except TimeoutError as error:
-            raise TimeoutError("the order books did not come in time") from error
-        finally:
-            self._waited += self._clock.monotonic() - began
+        with self._counted():
+            try:
+                return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
+            except TimeoutError as error:
+                raise TimeoutError("the order books did not come in time") from error
 
     def heard(self, event: Event) -> None:
         """Whatever is said in the bot; what became of a pair comes from the pairs' thread."""
@@ -174,7 +179,7 @@ class LivePairs:
 
         :param bot: freqtrade's ``FreqtradeBot``
         """
-        self._waited = 0.0
+        self._begin_loop()
         with self._lock:
             for work in (
                 self._checks.look,
@@ -203,7 +208,7 @@ class LivePairs:
             text = f"Two legs: {name} failed ({type(error).__name__}); tried again in every loop."
             self._tell_once(f"{name} {type(error).__name__}", text, error)
         else:
-            self._failed.discard(name)
+            self._failed = {one for one in self._failed if one.split()[0] != name}
 
     def _tell_once(self, what: str, text: str, error: Exception | None) -> None:
         level = logging.DEBUG if what in self._failed else logging.ERROR
@@ -231,7 +236,7 @@ class LivePairs:
             self._has_news |= not is_done
 
     def _booked(self, pair: StoredPair, position: Position | None) -> None:
-        rates = self._checks.rates
+        rates = self._checks.rates.known
         self._words.booked(pair, position, flow_of(pair, rates))
         if position is None and pair.state is PairState.HEDGED:
             self._wallets.update()
@@ -254,8 +259,12 @@ class LivePairs:
 
         The other leg must not wait for that.
         """
+        self._begin_loop()
         for trade, order_id in self._exits.open_exits():
-            order = self._checks.ask_exit(bot.exchange, order_id, trade.pair)
+            if self._waited >= WAIT_SECONDS:
+                return  # other exits wait; freqtrade will ask
+            with self._counted():
+                order = self._checks.ask_exit(bot.exchange, order_id, trade.pair)
             if order is not None:
                 bot.update_trade_state(trade, order_id, order)
 
@@ -321,21 +330,40 @@ class LivePairs:
         self._tell_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
-        self._checks.refresh(bot)
+        with self._counted():
+            self._checks.refresh(bot)
         inspect = self._checks.inspector(bot)
-        self._wait(self._thread.submit(lambda: self._executor.execute(opportunity, inspect)))
+        future = self._thread.submit(lambda: self._executor.execute(opportunity, inspect))
+        purchases = {
+            leg.pair for leg in opportunity.legs if leg.venue == BOT_VENUE and leg.side == "buy"
+        }
+        self._taking = (future, purchases)
+        self._wait(future)
         self._book(bot)
 
     def _wait(self, future: "Future[R]") -> R | None:
         """What became of it; None if that takes longer than this loop may wait."""
+        with self._counted():
+            try:
+                return future.result(timeout=max(WAIT_SECONDS - self._waited, 0.0))
+            except StillRunning:
+                self._has_news = True
+                return None
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """What exits of this loop, or of the next, wait for."""
         began = self._clock.monotonic()
         try:
-            return future.result(timeout=max(WAIT_SECONDS - self._waited, 0.0))
-        except StillRunning:
-            self._has_news = True
-            return None
+            yield
         finally:
             self._waited += self._clock.monotonic() - began
+
+    def _begin_loop(self) -> None:
+        """The time to wait is that of one loop; an RPC thread has its own."""
+        loop = current_loop.get()
+        if loop is None or loop is not self._loop:
+            self._loop, self._waited = loop, 0.0
 
 
 def _folded(found: Any) -> Opportunity | None:

@@ -249,7 +249,7 @@ class Ordering:
         strangers = {one for one, tag in tags.items() if tag not in (None, own)}
         pairs = self._wallets.pairs
         if pairs is not None:
-            strangers |= pairs.order_ids()
+            strangers |= pairs.legs_among(set(tags))
             # Of a leg that is under way, perhaps only our id is known.
             going = pairs.client_order_ids()
             strangers |= {

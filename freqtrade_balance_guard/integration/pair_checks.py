@@ -146,9 +146,10 @@ class PairChecks:
                 found[order.pair] = found.get(order.pair, ZERO) + told.filled
         return found
 
-    def order_ids(self) -> set[str]:
-        """Those of legs that freqtrade has no order of."""
-        return {one for one in self._leg_order_ids() if stored_order(one) is None}
+    def legs_among(self, order_ids: set[str]) -> set[str]:
+        """Legs that freqtrade has no order of."""
+        legs = order_ids & self._leg_order_ids()
+        return {one for one in legs if stored_order(one) is None}
 
     def is_sellable(self, pair: str, amount: Decimal, price: Decimal) -> bool:
         """Would the exchange take a sale of this size?"""

@@ -34,6 +34,8 @@ UNHEDGED = "unhedged"
 EXIT = "exit_opportunity"
 # Where something of ours is broken, an exit goes out without us after this.
 BROKEN_SECONDS = 2.5
+# An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
+SLOW_SECONDS = 15.0
 OURS = (PairRefusal.LEDGER_UNAVAILABLE, PairRefusal.GUARD_ERROR)
 
 
@@ -67,13 +69,15 @@ class PairExits:
         # Money for the other leg of a sale may be reserved.
         self.has_prepared = False
         self._unwound_at: dict[int, float] = {}
-        # By the number of the trade: since when something of ours keeps it.
-        self._broken_since: dict[int, float] = {}
+        # By the number of the trade: what is reserved for its other leg just now, and since when
+        # something keeps it.
+        self._preparing: dict[int, Future[Decimal | PairDenied]] = {}
+        self._kept_since: dict[int, float] = {}
         self._vetoed: set[int] = set()
 
     def tidy(self) -> None:
         """Release what was reserved for the other leg of a sale that did not come."""
-        if self.has_prepared and not self.open_exits():
+        if self.has_prepared and not self._preparing and not self.open_exits():
             self.has_prepared = False
             self._thread.submit(self._executor.let_go_prepared)
 
@@ -98,7 +102,8 @@ class PairExits:
         told = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
         if told:
             return told if isinstance(told, str) else EXIT
-        self._broken_since.pop(trade.id, None)
+        self._kept_since.pop(trade.id, None)
+        self._preparing.pop(trade.id, None)
         self._vetoed.discard(trade.id)
         return None
 
@@ -114,28 +119,37 @@ class PairExits:
         limit = self._prepared(position, trade)
         if isinstance(limit, PairDenied):
             self._words.denied(trade.pair, limit)
-            if limit.code in OURS and self._is_broken_for_long(trade):
+            if limit.code in OURS and self._is_kept_for(trade, BROKEN_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
-        elif limit is not None and not self._sell(bot, trade, limit, reason, "limit"):
+        elif limit is None:
+            if self._is_kept_for(trade, SLOW_SECONDS):
+                self._sell_as_freqtrade_does(bot, trade, reason)
+        elif not self._sell(bot, trade, limit, reason, "limit"):
             # The strategy's veto: to reserve in each loop what is not used helps nobody.
             self._vetoed.add(trade.id)
 
     def _prepared(self, position: Position, trade: Trade) -> Decimal | PairDenied | None:
         """The limit of the sale; None: not yet."""
-        if self._thread.is_busy:
-            return None
-        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
-        rate = self._checks.rates(position.other_pair.partition("/")[2]) or ONE
-        draft = draft_of(position, rate, self._clock.wall())
-        self.has_prepared = True
-        limit: Decimal | PairDenied | None = self._wait(
-            self._thread.submit(lambda: self._executor.prepare_exit(draft, sale))
-        )
+        future = self._preparing.get(trade.id)
+        if future is None:
+            if self._thread.is_busy:
+                return None
+            future = self._preparing[trade.id] = self._prepare(position, trade)
+        limit: Decimal | PairDenied | None = self._wait(future)
+        if future.done():
+            del self._preparing[trade.id]
         return limit
 
-    def _is_broken_for_long(self, trade: Trade) -> bool:
+    def _prepare(self, position: Position, trade: Trade) -> "Future[Decimal | PairDenied]":
+        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
+        rate = self._checks.rates.known(position.other_pair.partition("/")[2]) or ONE
+        draft = draft_of(position, rate, self._clock.wall())
+        self.has_prepared = True
+        return self._thread.submit(lambda: self._executor.prepare_exit(draft, sale))
+
+    def _is_kept_for(self, trade: Trade, seconds: float) -> bool:
         now = self._clock.monotonic()
-        return now - self._broken_since.setdefault(trade.id, now) >= BROKEN_SECONDS
+        return now - self._kept_since.setdefault(trade.id, now) >= seconds
 
     def _sell_as_freqtrade_does(self, bot: Any, trade: Trade, reason: str) -> None:
         price = bot.exchange.get_rate(trade.pair, side="exit", is_short=False, refresh=True)

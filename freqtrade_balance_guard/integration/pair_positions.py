@@ -75,7 +75,8 @@ class PairPositions:
             if is_busy(position.pair_number):
                 continue
             trade = trade_of(position.trade_id)
-            if trade is None:
+            # SQLite may give a deleted trade's number to the next one.
+            if trade is None or trade.pair != position.pair:
                 self._trade_was_deleted(position)
                 continue
             has_work |= self._follow(position, trade)
@@ -118,7 +119,15 @@ class PairPositions:
             order.ft_order_side == trade.exit_side and order.safe_filled > 0
             for order in trade.orders
         )
-        return to_decimal(trade.amount) if has_sold else position.trade_amount
+        if not has_sold:
+            return position.trade_amount
+        # freqtrade counts an exit when it has ended; what it has sold by now is gone all the same.
+        resting = (
+            to_decimal(order.safe_filled)
+            for order in trade.open_orders
+            if order.ft_order_side == trade.exit_side
+        )
+        return max(to_decimal(trade.amount) - sum(resting, ZERO), ZERO)
 
     def _step(self, position: Position) -> Decimal:
         """Of amounts on the other venue; 0 while that cannot be said."""

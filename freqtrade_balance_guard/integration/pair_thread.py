@@ -47,6 +47,11 @@ class PairThread:
         """Is something that was asked for not done yet?"""
         return self._busy > 0
 
+    @property
+    def is_wanted(self) -> bool:
+        """Does something wait for what is done now?"""
+        return not self._tasks.empty()
+
     def submit(self, work: Callable[[], R]) -> "Future[R]":
         """Do it after everything that was asked for before."""
         future: Future[R] = Future()

@@ -75,8 +75,10 @@ def start_pairs(
     venues[BOT_VENUE] = bot_venue
     venues.open_all()
     inventory = Inventory(store, ledger.bot)
+    # Another one: two threads would change each other's time-out.
+    asking: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     checks = PairChecks(
-        *(wallets, desk, funding, rates, config, clock, connection),
+        *(wallets, desk, funding, rates, config, clock, asking),
         lambda: inventory.order_ids() | set(bot_venue._known_ids),
     )
     words = PairWords(hub, _sender(strategy), config["stake_currency"])
@@ -93,6 +95,7 @@ def start_pairs(
         settle_seconds=float(settings.post_trade_refresh_window),
         is_with_trade=checks.is_with_trade,
         is_stopping=thread.stopping.is_set,
+        is_wanted=lambda: thread.is_wanted,
         explain=checks.explained,
     )
     pairs = LivePairs(
@@ -103,7 +106,7 @@ def start_pairs(
         store,
         PairBooking(store, ledger.bot, clock),
         PairPositions(
-            *(store, ledger.bot, venues.get, rates, clock, config["stake_currency"]),
+            *(store, ledger.bot, venues.get, rates.known, clock, config["stake_currency"]),
             *(words.say, hub),
         ),
         checks,

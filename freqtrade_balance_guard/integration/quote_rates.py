@@ -39,6 +39,13 @@ class QuoteRates:
             self._known[currency] = known
         return known[1]
 
+    def known(self, currency: str) -> Decimal | None:
+        """The last one, without asking anybody: for the bot's loop, in which exits wait."""
+        if currency == self._stake_currency:
+            return ONE
+        known = self._known.get(currency)
+        return self._guess(currency) if known is None else known[1]
+
     def _ask(self, currency: str) -> Decimal | None:
         for pair in (f"{currency}/{self._stake_currency}", f"{self._stake_currency}/{currency}"):
             if pair not in self._exchange.markets:
@@ -49,6 +56,9 @@ class QuoteRates:
                 logger.debug("No rate from %s: %s", pair, error)
                 continue
             return middle if pair.startswith(f"{currency}/") else ONE / middle
+        return self._guess(currency)
+
+    def _guess(self, currency: str) -> Decimal | None:
         both = {currency.upper(), self._stake_currency.upper()}
         return ONE if both <= set(DOLLAR_COINS) else None
 

@@ -126,7 +126,8 @@ def ticket_of(row: Reservation, why: str, now: float, *, is_margin: bool = False
 
     :param why: what ``why_of`` made of its terms
     """
-    told = _WHY.match(why)
+    # A leg's reason begins with its pair.
+    told = _WHY.search(why)
     side: Side = "buy" if row.side == "buy" else "sell"
     guess = Purpose.ENTRY if row.currency == currencies(row.pair)[1] else Purpose.EXIT
     terms = Terms(

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.balances import figure
+from tests.support.legs_bot import PAIR, exchanges, legs_bot
 from tests.support.legs_matrix import AMOUNT, WAYS, matrix
 from tests.support.rest import Rest
 
@@ -265,3 +266,21 @@ def test_a_sale_hedges_what_was_held_alone_and_only_the_rest_is_bought_back(worl
     assert scene.filled("there", "buy") == scene.filled("there", "sell") == sold
     assert scene.exposures() == []
     scene._check_ledger()
+
+
+def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answer(tmp_path):
+    with exchanges() as both, legs_bot(tmp_path, both) as bot:
+        _, there = both
+        bot.offer()
+        bot.wait_pairs(1)
+        bot.bot.wait_until(lambda: len(bot.bot.open_trades()) == 1, 10, "a trade")
+        # What has to be asked before the exit takes longer than one loop waits.
+        there.control.fault("latency", ms=2500)
+        bot.close(PAIR)
+        bot.bot.wait_until(lambda: not bot.bot.open_trades(), 40, "an exit")
+        there.control.clear_faults()
+        bot.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+        # With the money for it reserved before: one order bought it back.
+        assert [pair.kind for pair in bot.pairs()] == ["pair", "close"]
+        assert [bot.coins(sandbox) for sandbox in both] == [4, 4]
+        bot.check()

@@ -7,7 +7,7 @@ import pytest
 from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable, VenuePurse
 from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Reserved
-from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.money import ZERO, Money
 from tests.support.ledger import postgres_server, server_folder
 from tests.support.pairs import World
 from tests.support.venue import FILLS, REFUSED, Fate
@@ -59,9 +59,27 @@ def test_what_comes_from_outside_counts_when_all_of_our_own_has_settled(make):
     purse = with_purse(world, 30)
     assert world.go().state is PairState.HEDGED
     world.here.money["USDT"] += D(100)
-    assert purse.read(["USDT"])["USDT"].spendable == D("49.9")
+    for seconds, spendable in ((0, "49.9"), (31, "49.9"), (29, "49.9"), (1, "149.9")):
+        world.clock.advance(seconds)
+        assert purse.read(["USDT"])["USDT"].spendable == D(spendable)
+
+
+def test_a_fill_that_the_balance_showed_before_the_ledger_knew_it_counts_once(make):
+    world = make()
+    purse = VenuePurse(world.here, world.ledger, world.clock, settle_seconds=30)
+    other = ReservationLedger(
+        world.ledger.store, bot="other", account="account of here", process="p", clock=world.clock
+    )
+    request = Request("theirs", "account of here", "COIN/USDT", "buy", "USDT", D(60), None)
+    assert isinstance(other.reserve(request), Reserved)
+    other.send("theirs")
+    other.bind("theirs", "EX-theirs")
     world.clock.advance(31)
-    assert purse.read(["USDT"])["USDT"].spendable == D("149.9")
+    world.here.money["COIN"] += 1  # it has filled, and its owner has not said so yet
+    assert purse.read(["COIN"])["COIN"].spendable == 11
+    other.commit("theirs", D(60), received=Money(D(1), "COIN"))
+    world.here.money["COIN"] += 5
+    assert purse.read(["COIN"])["COIN"].spendable == 11
 
 
 def test_what_leaves_counts_at_once(make):

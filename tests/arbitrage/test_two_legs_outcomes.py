@@ -15,6 +15,7 @@ from freqtrade_balance_guard.arbitrage.answers import (
 from freqtrade_balance_guard.arbitrage.events import LegUnresolved, PairRefused, UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.ledger import LedgerUnavailable, State
+from freqtrade_balance_guard.orders.answers import Absent
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate, ScriptedVenue
 
 
@@ -410,3 +411,50 @@ def test_what_the_user_released_by_hand_ends_a_pair_that_nobody_answers_for(make
     world.ledger.release(one, "by hand")
     world.work(10)
     assert world.pairs()[0].state is PairState.FAILED
+
+
+def test_nothing_leaves_any_more_when_the_bot_stops(make):
+    world = make()
+    world.executor._parts = replace(world.executor._parts, is_stopping=lambda: True)
+    world.executor._runner._parts = world.executor._parts
+    world.go()
+    assert [venue.asked for venue in world.venues] == [[], []]
+    assert world.states() == ["released", "released"]
+
+
+def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(make):
+    world = make(there=[Fate(lost=True)])
+    left_at = []
+    look = world.there.look_up
+
+    def look_up(order, order_id):
+        (pair,) = world.executor.unresolved()
+        left_at.extend(leg.sent_at for leg in pair.legs if leg.order.venue == "there")
+        return look(order, order_id)
+
+    world.there.look_up = look_up
+    submit = world.executor._parts.queues.submit
+
+    def after_something_else(venue, work, lane=""):
+        def later():
+            if venue is world.there and not world.there.asked:
+                world.clock.advance(20)
+            return work()
+
+        return submit(venue, later, lane)
+
+    world.executor._parts.queues.submit = after_something_else
+    before = world.clock.monotonic()
+    assert world.go().state == "hedged"
+    assert left_at[0] >= before + 20
+
+
+def test_an_order_that_the_exchange_told_and_then_forgot_ends_with_what_it_had_filled(make):
+    world = make(there=[Fate(fills=D("0.4"))], leg_timeout=1000)
+    world.there.look_up = lambda order, order_id: Absent()
+    world.executor._parts.clock.advance(0)
+    world.go()
+    world.work(120)
+    assert world.states() == ["committed", "committed"]
+    (exposure,) = world.executor.exposures()
+    assert exposure.net == D("0.6")

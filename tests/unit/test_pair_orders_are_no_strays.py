@@ -13,7 +13,9 @@ BOT = "rehearsal-1234abcd"
 
 
 def ordering(*, known=(), going=()):
-    pairs = SimpleNamespace(order_ids=lambda: set(known), client_order_ids=lambda: set(going))
+    pairs = SimpleNamespace(
+        legs_among=lambda asked: asked & set(known), client_order_ids=lambda: set(going)
+    )
     desk = SimpleNamespace(
         ledger=SimpleNamespace(bot=BOT, account="here"), quietly=lambda ask: None
     )
