@@ -85,7 +85,7 @@ class Follower:
         """
         parts = self._parts
         if pair.stored.state in PAIR_ENDED:
-            return self._ended(pair)  # something failed after its end was written
+            return self._told(pair)  # something failed after its end was written
         if not pair.has_left:
             return self._dropped(pair, "it was not sent")
         if self._was_never_reserved(pair):
@@ -198,9 +198,17 @@ class Follower:
         stored = pair.stored
         now = self._parts.clock.wall()
         stored.state, kept = self._parts.store.end(stored, move, now, note, exposure)
+        pair.to_tell = (kept, note)
         reach("ended")
+        return self._told(pair)
+
+    def _told(self, pair: RunningPair) -> PairEnded:
+        """Say once that it has ended; who books it waits for that."""
+        if pair.to_tell is None:
+            return self._ended(pair)
+        (kept, note), pair.to_tell = pair.to_tell, None
+        stored, hub = pair.stored, self._parts.hub
         ended = self._ended(pair, kept, note)
-        hub = self._parts.hub
         hub.publish(PairFinished(stored.id, stored.kind, stored.state, ended.bought, ended.sold))
         _tell(stored, ended.bought, ended.sold, note)
         if kept is not None and stored.kind is PairKind.PAIR:

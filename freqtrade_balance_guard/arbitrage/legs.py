@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact
@@ -115,6 +116,8 @@ class RunningPair:
     legs: list[LegRun]
     has_left: bool = False
     was_told_unresolved: bool = False
+    # Its end is written, and nobody was told: the exposure it left, and why it ended so.
+    to_tell: tuple[Exposure | None, str] | None = None
     ids: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

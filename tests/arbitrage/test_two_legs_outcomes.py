@@ -12,7 +12,12 @@ from freqtrade_balance_guard.arbitrage.answers import (
     PairRefusal,
     PairUnresolved,
 )
-from freqtrade_balance_guard.arbitrage.events import LegUnresolved, PairRefused, UnhedgedOpened
+from freqtrade_balance_guard.arbitrage.events import (
+    LegUnresolved,
+    PairFinished,
+    PairRefused,
+    UnhedgedOpened,
+)
 from freqtrade_balance_guard.arbitrage.states import PairState
 from freqtrade_balance_guard.ledger import LedgerUnavailable, State
 from freqtrade_balance_guard.orders.answers import Absent
@@ -176,6 +181,11 @@ def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, poi
     world.work(60)
     world.check()
     assert world.executor.unresolved() == []
+    # Who books pairs and counts exposures hears of each once.
+    told = [event.number for event in world.told(PairFinished)]
+    assert sorted(told) == [pair.id for pair in world.pairs()]
+    opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
+    assert len(opened) == len(set(opened)) == (point in ("tended", "leaving"))
 
 
 def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, first):
