@@ -254,7 +254,7 @@ def test_the_api_shows_what_the_other_leg_is(opened, rest):
 @pytest.mark.parametrize("share", ["0", "0.5"])
 def test_a_sale_hedges_what_was_held_alone_and_only_the_rest_is_bought_back(world, share):
     scene = world.scene(BUYS)
-    scene.fault("second", "partial_fill", fraction=share)
+    scene.fault("second", "partial_fill", fraction=share, times=1)
     scene.offer()
     scene.wait()
     sold = AMOUNT * D(share)
