@@ -44,7 +44,8 @@ def reserve(
     ]
     # All that another bot needs to know an order of a dead one again, where there are no ids.
     terms = " and ".join(f"entry of {one.amount:f} at {one.price:f}" for one in orders)
-    result = ledger.reserve(requests, f"{LEG_OF}{what}: {terms}")
+    # An opportunity that cannot be paid comes again in every loop: it must not fill the ledger.
+    result = ledger.too_little(requests) or ledger.reserve(requests, f"{LEG_OF}{what}: {terms}")
     if isinstance(result, Reserved):
         return None
     if isinstance(result, Conflict):

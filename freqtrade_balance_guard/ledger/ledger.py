@@ -45,8 +45,9 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
+from freqtrade_balance_guard.ledger.rules import judge
 from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp, Store
-from freqtrade_balance_guard.money import Money
+from freqtrade_balance_guard.money import ZERO, Money
 
 
 R = TypeVar("R")
@@ -128,6 +129,13 @@ class ReservationLedger:
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
+
+    def too_little(self, requests: Sequence[Request]) -> Refused | None:
+        """What ``reserve`` would say where the ``funds`` alone are too little already.
+
+        Nobody is asked and nothing is written: for who tries again and again with new ids.
+        """
+        return judge(requests, self.bot, lambda *_: (ZERO, ZERO))
 
     def send(self, client_order_id: str, why: str = "") -> MoveResult:
         """The gate: only if this comes back as ``Moved`` may the order leave."""

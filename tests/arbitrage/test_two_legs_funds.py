@@ -169,3 +169,12 @@ def test_the_same_on_postgresql(postgres, tmp_path, here, there, policy, state):
     assert world.executor.exposures() == []
     assert world.ledger.unfinished() == []
     world.close()
+
+
+def test_what_cannot_be_paid_leaves_nothing_in_the_ledger_however_often_it_comes(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(50)})
+    for _ in range(5):
+        denied = world.go()
+        assert denied.code == "insufficient_available"
+        assert denied.numbers["needed"] == D("100.1")
+    assert world.ledger.mark() == 0
