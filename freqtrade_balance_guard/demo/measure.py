@@ -107,6 +107,8 @@ def stuck_trades(
     for trade in open_trades:
         market = markets[trade["pair"]]
         amount = Decimal(str(trade["amount"]))
+        if not amount:
+            continue  # the scene ended while its entry was being booked
         value = amount * Decimal(str(market["price"]))
         too_small = amount < Decimal(str(market["amount_min"])) or value < Decimal(
             str(market["cost_min"])

@@ -88,6 +88,11 @@ def test_a_trade_under_the_minimum_is_stuck_and_one_above_it_is_not():
     assert found == ["ADA/USDT worth 3.80, 1 sales refused"]
 
 
+def test_a_trade_whose_entry_is_not_booked_yet_is_not_stuck():
+    markets = {"ADA/USDT": {"price": "0.25", "amount_min": "1", "cost_min": "5"}}
+    assert measure.stuck_trades([{"pair": "ADA/USDT", "amount": 0.0}], [], markets) == []
+
+
 LOG = """\
 2026-01-02 03:04:05,678 - freqtrade_balance_guard - WARNING - No order for ADA/USDT: a stake of \
 7.6 USDT is too small. [stake_below_minimum: stake=7.6, minimum=10.5]
