@@ -59,17 +59,8 @@ class PairRunner:
 
         :param exposure: what the order is to close
         """
-        pair = self._stored(kind, orders, tag, exposure)
-        if isinstance(pair, PairDenied):
-            return pair
-        try:
-            denial = self._reserved(pair, funds)
-            if denial is not None:
-                return denial
-            self._send(pair)
-        except Exception as error:
-            self._failed(pair, error)
-        return self._see_through(pair)
+        begun = self._begun(kind, orders, funds, tag, exposure)
+        return self._sent(begun) if isinstance(begun, RunningPair) else begun
 
     # In two steps
 
@@ -77,31 +68,25 @@ class PairRunner:
         self, kind: PairKind, orders: list[LegOrder], funds: list[Funds | None]
     ) -> RunningPair | PairDenied:
         """Everything up to the reservation; nothing is sent before ``send_held``."""
-        pair = self._stored(kind, orders, None, None)
-        if isinstance(pair, PairDenied):
-            return pair
-        try:
-            denial = self._reserved(pair, funds)
-            if denial is not None:
-                return denial
-        except Exception as error:
-            self._failed(pair, error)
-            self._see_through(pair)
-            return PairDenied(PairRefusal.LEDGER_UNAVAILABLE, f"it could not be reserved: {error}")
+        begun = self._begun(kind, orders, funds, None, None)
+        if isinstance(begun, PairDenied):
+            return begun
+        if not isinstance(begun, RunningPair):
+            return PairDenied(PairRefusal.LEDGER_UNAVAILABLE, "it could not be reserved")
         # Nobody follows what waits here.
-        del self.going[pair.stored.id]
-        return pair
+        del self.going[begun.stored.id]
+        return begun
 
     def send_held(self, pair: RunningPair, exposure: int) -> PairResult:
         """Send it now, for an exposure that has come about meanwhile."""
         self.going[pair.stored.id] = pair
+        pair.stored.exposure = exposure
         try:
-            pair.stored.exposure = exposure
             self._parts.store.assign(pair.stored)
-            self._send(pair)
         except Exception as error:
             self._failed(pair, error)
-        return self._see_through(pair)
+            return self._see_through(pair)
+        return self._sent(pair)
 
     def let_go(self, pair: RunningPair) -> None:
         """It is not needed: release it."""
@@ -110,6 +95,31 @@ class PairRunner:
         self.quietly(lambda: self.advance(pair))
 
     # Step by step
+
+    def _begun(
+        self,
+        kind: PairKind,
+        orders: list[LegOrder],
+        funds: list[Funds | None],
+        tag: str | None,
+        exposure: int | None,
+    ) -> RunningPair | PairResult:
+        """Stored and reserved, or how it ended before that."""
+        pair = self._stored(kind, orders, tag, exposure)
+        if isinstance(pair, PairDenied):
+            return pair
+        try:
+            return self._reserved(pair, funds) or pair
+        except Exception as error:
+            self._failed(pair, error)
+            return self._see_through(pair)
+
+    def _sent(self, pair: RunningPair) -> PairResult:
+        try:
+            self._send(pair)
+        except Exception as error:
+            self._failed(pair, error)
+        return self._see_through(pair)
 
     def _stored(
         self, kind: PairKind, orders: list[LegOrder], tag: str | None, exposure: int | None

@@ -22,7 +22,7 @@ from freqtrade_balance_guard.integration.order_watch import OrderWatch
 from freqtrade_balance_guard.integration.ordering import Ordering
 from freqtrade_balance_guard.integration.orphans import Orphans
 from freqtrade_balance_guard.integration.outlook import Watch
-from freqtrade_balance_guard.integration.pairs_start import start_pairs, wants_pairs
+from freqtrade_balance_guard.integration.pairs_start import build_pairs, wants_pairs
 from freqtrade_balance_guard.integration.wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
@@ -84,7 +84,7 @@ def put_under_the_ledger(
     strategy = wallets._guarded_strategy
     wallets.pairs = None
     if wants_pairs(strategy):
-        wallets.pairs = start_pairs(wallets, strategy, settings, desk, funding, hub, clock)
+        wallets.pairs = build_pairs(wallets, strategy, settings, desk, funding, hub, clock)
     try:
         # Before freqtrade looks at its open orders: what it learns of them is booked.
         desk.catch_up()
@@ -98,6 +98,8 @@ def put_under_the_ledger(
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
     exchange.put_guard(wallets, watch, Ordering(exchange, wallets, desk, funding, ids, clock))
+    if wallets.pairs is not None:
+        wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
 
 
 def _rebalancer(wallets: GuardedWallets, desk: OrderDesk, clock: Clock) -> LiveRebalancer:

@@ -168,6 +168,10 @@ class LivePairs:
             self._has_news = True
         self._words(event)
 
+    def begin(self) -> None:
+        """From now on pairs are followed, and exposures tended."""
+        self._thread.start(self._executor)
+
     def end(self) -> None:
         """The bot stops."""
         self._thread.stop()

@@ -47,7 +47,7 @@ def wants_pairs(strategy: Any) -> bool:
     return bool(getattr(strategy, "reserved_arbitrage_mixin", False))
 
 
-def start_pairs(
+def build_pairs(
     wallets: "GuardedWallets",
     strategy: Any,
     settings: GuardSettings,
@@ -56,7 +56,7 @@ def start_pairs(
     hub: EventHub,
     clock: Clock,
 ) -> LivePairs:
-    """The parts, connected, with their thread running.
+    """The parts, connected; ``begin`` starts their thread.
 
     :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
     """
@@ -116,7 +116,6 @@ def start_pairs(
         clock,
     )
     hub.subscribe(pairs.heard)
-    thread.start(executor)
     return pairs
 
 

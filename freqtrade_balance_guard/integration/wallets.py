@@ -134,7 +134,13 @@ class GuardedWallets(Wallets):
         super()._update_dry()
         if self.pairs is None:
             return
-        for currency, change in self.pairs.dry_run_changes().items():
+        try:
+            changes = self.pairs.dry_run_changes()
+        except Exception as error:
+            # An exit may be waiting for this.
+            self._tell_error("What legs did to simulated balances cannot be read.", error)
+            return
+        for currency, change in changes.items():
             free, used, total = self._wallets.get(currency, Wallet(currency))[1:4]
             self._wallets[currency] = Wallet(currency, free + change, used, total + change)
 

@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.legs_bot import PAIR, exchanges, legs_bot
 from tests.support.legs_matrix import WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
@@ -21,11 +20,6 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 D = Decimal
 BUYS = WAYS[0]
 SLOTS = 3
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")

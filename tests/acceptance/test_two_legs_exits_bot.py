@@ -12,7 +12,6 @@ import pytest
 from tests.support.balances import figure
 from tests.support.legs_bot import PAIR, exchanges, legs_bot
 from tests.support.legs_matrix import AMOUNT, WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
@@ -22,11 +21,6 @@ BUYS = WAYS[0]
 HALF = AMOUNT / 2
 # Of our own delay; the exchange's and freqtrade's time comes on top of it.
 AT_MOST = 3.0
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")

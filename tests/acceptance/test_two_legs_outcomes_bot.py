@@ -8,14 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.legs_matrix import AMOUNT, WAYS, matrix
+from tests.support.legs_matrix import AMOUNT, REFUSED, WAYS, matrix
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 D = Decimal
 HALF = AMOUNT / 2
-REFUSED = "EOrder:Insufficient funds"
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 
 
@@ -42,11 +41,7 @@ def fills(way, first, second):
 @every_way
 @pytest.mark.parametrize("leg", ["first", "second"], ids=["1", "2"])
 def test_1_and_2_without_the_money_for_one_leg_nothing_is_reserved_or_sent(world, way, leg):
-    venue = way.venue(leg)
-    buys = (venue == "bot") == (way.bot == "buy")
-    scene = world.scene(way, dear=buys)
-    scene.offer(D(4) if buys else D("5.5"))
-    assert f"{venue}: " in scene.denied("insufficient_available")
+    assert f"{way.venue(leg)}: " in world.denied_for_funds(way, leg)
 
 
 @every_way

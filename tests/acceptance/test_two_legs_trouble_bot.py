@@ -12,18 +12,12 @@ from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.balances import figure
 from tests.support.legs_bot import PAIR, legs_bot, market, scenario
 from tests.support.legs_matrix import AMOUNT, WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 D = Decimal
 BUYS = WAYS[0]
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import ArbitrageSettings, VenueSettings
 from tests.support.exchange import freqtrade_config
+from tests.support.legs_bot import market
 
 
 PAIR = "ETH/USDT"
@@ -72,17 +73,14 @@ class TwoSandboxes:
 
 
 def _scenario(price: str, seed: int, latency_ms: float) -> Scenario:
-    market = {
-        "symbol": PAIR,
-        "price": price,
-        "amount_min": "0.001",
-        "price_decimals": 2,
-        "fee_maker": "0.001",
-        "fee_taker": "0.001",
-    }
     account = {"name": "main", "keys": [{}], "balances": {"USDT": "1000000", "ETH": "400"}}
     return Scenario.model_validate(
-        {"seed": seed, "accounts": [account], "markets": [market], "latency_ms": latency_ms}
+        {
+            "seed": seed,
+            "accounts": [account],
+            "markets": [market(PAIR, price)],
+            "latency_ms": latency_ms,
+        }
     )
 
 
