@@ -16,13 +16,13 @@ from freqtrade_balance_guard.events import (
     StakeReduced,
 )
 from freqtrade_balance_guard.limits.decision import Decision, DenialCode, Denied
-from freqtrade_balance_guard.limits.last_look import (
+from freqtrade_balance_guard.limits.market import MarketRules
+from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
     RoundedOrder,
     look_at_entry,
     shape_partial_exit,
 )
-from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import (
     EntryLimits,
     EntryRequest,

@@ -21,13 +21,13 @@ from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.ledger import Funds, Refused, Request, ReservationLedger
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.last_look import (
+from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
+from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
     RoundedOrder,
     look_at_entry,
     shape_partial_exit,
 )
-from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
 from freqtrade_balance_guard.limits.rejections import Rejections
 from freqtrade_balance_guard.limits.sizing import (
     EntryKind,
@@ -36,8 +36,8 @@ from freqtrade_balance_guard.limits.sizing import (
     size_entry,
 )
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.desk import REFUSALS, ledger_refusal
-from freqtrade_balance_guard.rebalance.words import sold_pair
+from freqtrade_balance_guard.orders.registry import REFUSALS, ledger_refusal
+from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
 

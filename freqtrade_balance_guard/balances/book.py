@@ -20,8 +20,8 @@ from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
+from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
-from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.money import ZERO, exact

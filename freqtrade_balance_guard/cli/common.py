@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.console.source import Books, NotPossible
+from freqtrade_balance_guard.console.bot_source import Books, NotPossible
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.monitoring.local_file import LocalFileError
@@ -63,7 +63,7 @@ def add_exchange_argument(parser: argparse._ActionsContainer) -> None:
 def answered(args: argparse.Namespace, work: Callable[[Look], int]) -> int:
     """Run ``work``; whatever goes wrong is one sentence and an exit code."""
     # freqtrade's part of it loads what `--help` does not need.
-    from freqtrade_balance_guard.integration.console import load_config, source_of
+    from freqtrade_balance_guard.integration.host.console import load_config, source_of
 
     clock = SystemClock()
     try:

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """0: healthy; 1: a warning or an error; 2: wrong settings."""
 
     def work(look: Look) -> int:
-        from freqtrade_balance_guard.integration.console import (
+        from freqtrade_balance_guard.integration.host.console import (
             freqtrade_differences,
             known_exchanges,
         )

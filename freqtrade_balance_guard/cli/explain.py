@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """0: explained; 1: the ledger cannot be read; 2: wrong settings."""
 
     def work(look: Look) -> int:
-        from freqtrade_balance_guard.integration.console import locks_on
+        from freqtrade_balance_guard.integration.host.console import locks_on
 
         source = look.books.source
         pair = full_pair(args.pair, source.stake_currency)

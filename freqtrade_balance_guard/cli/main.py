@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if name in ("-V", "--version"):
         print(f"balance-guard {__version__}")  # noqa: T201 - the answer to a question on the console
     # Loads freqtrade, which our own subcommands do not need.
-    from freqtrade_balance_guard.integration.launcher import run_freqtrade
+    from freqtrade_balance_guard.integration.startup.launcher import run_freqtrade
 
     run_freqtrade(arguments)
 

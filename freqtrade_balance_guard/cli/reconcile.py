@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _asked(look: Look) -> list[Difference]:
-    from freqtrade_balance_guard.integration.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
 
     books = look.books
     questions = questions_to(look.config, books, "reconcile --exchange", look.clock)

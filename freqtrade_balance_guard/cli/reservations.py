@@ -15,9 +15,9 @@ from freqtrade_balance_guard.cli.common import (
     say,
 )
 from freqtrade_balance_guard.console import printing, release
+from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.reconcile import describe
 from freqtrade_balance_guard.console.reservations import as_json, listed, with_history
-from freqtrade_balance_guard.console.source import NotPossible
 from freqtrade_balance_guard.ledger import NothingStored, Reservation
 
 
@@ -127,7 +127,7 @@ def _released(
         return release.by_its_bot(books, row, clock, time.sleep)
     if args.force:
         return release.without_asking(books, row, clock)
-    from freqtrade_balance_guard.integration.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
 
     if row.account != books.source.account:
         raise NotPossible(

@@ -3,9 +3,9 @@
 import argparse
 
 from freqtrade_balance_guard.arbitrage.store import (
+    ArbitrageStore,
+    ArbitragesUnavailable,
     NotOpen,
-    PairStore,
-    PairsUnavailable,
     read_exposures,
 )
 from freqtrade_balance_guard.cli.common import (
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace, look: Look) -> int:
     try:
         exposures = read_exposures(look.books.source.local, also_closed=args.all)
-    except PairsUnavailable as error:
+    except ArbitragesUnavailable as error:
         say(str(error))
         return FOUND
     now = look.clock.wall()
@@ -64,8 +64,8 @@ def _resolve(args: argparse.Namespace, look: Look) -> int:
             say("Nothing was resolved: nobody confirmed.")
             return FOUND
         # The bot reads what is open from the same table before every pair.
-        closed = PairStore(file).resolve(args.number, now, args.why)
-    except (PairsUnavailable, NotOpen) as error:
+        closed = ArbitrageStore(file).resolve(args.number, now, args.why)
+    except (ArbitragesUnavailable, NotOpen) as error:
         say(str(error))
         return FOUND
     if args.json:

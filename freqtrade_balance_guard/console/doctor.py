@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from freqtrade_balance_guard.console.bot_source import Books, BotView
 from freqtrade_balance_guard.console.finding import Finding, Level
-from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.console.venues import venue_findings
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.version import __version__

@@ -8,10 +8,10 @@ from typing import Any
 
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.console.ages import ago
+from freqtrade_balance_guard.console.bot_source import Books, BotView
 from freqtrade_balance_guard.console.reconcile import describe
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.reservations import text
-from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
 from freqtrade_balance_guard.money import format_amount

@@ -11,12 +11,12 @@ from rich.table import Table
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.console.ages import ago
+from freqtrade_balance_guard.console.bot_source import BotView
 from freqtrade_balance_guard.console.doctor import Diagnosis
 from freqtrade_balance_guard.console.explain import Explanation
 from freqtrade_balance_guard.console.finding import Level
 from freqtrade_balance_guard.console.rebalance import attempt_sentence
 from freqtrade_balance_guard.console.reconcile import Difference
-from freqtrade_balance_guard.console.source import BotView
 from freqtrade_balance_guard.console.status import Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry

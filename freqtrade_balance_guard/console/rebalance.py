@@ -7,8 +7,8 @@ from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.console.ages import ago
-from freqtrade_balance_guard.console.asking import ask_bot
-from freqtrade_balance_guard.console.source import Books, NotPossible
+from freqtrade_balance_guard.console.bot_command import ask_bot
+from freqtrade_balance_guard.console.bot_source import Books, NotPossible
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.monitoring.commands import Answer
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceView, read_views

@@ -8,8 +8,8 @@ from typing import Any
 
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.bot_source import Books
 from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, ExchangeView
-from freqtrade_balance_guard.console.source import Books
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger, State
 from freqtrade_balance_guard.money import ZERO, format_amount
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.asking import ask_bot
+from freqtrade_balance_guard.console.bot_command import ask_bot
+from freqtrade_balance_guard.console.bot_source import Books, NotPossible
 from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, Questions
 from freqtrade_balance_guard.console.reconcile import describe
-from freqtrade_balance_guard.console.source import Books, NotPossible
 from freqtrade_balance_guard.ledger import Moved, Reservation, open_ledger
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from freqtrade_balance_guard.console.source import Books
+from freqtrade_balance_guard.console.bot_source import Books
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 

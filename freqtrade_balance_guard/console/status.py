@@ -8,20 +8,20 @@ from typing import Any
 
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import (
-    PairsUnavailable,
+    ArbitragesUnavailable,
     read_exposures,
     read_positions,
 )
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.bot_source import Books, BotView
 from freqtrade_balance_guard.console.rebalance import (
     attempt_as_json,
     early_warning,
     last_attempt,
 )
 from freqtrade_balance_guard.console.reservations import text
-from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
@@ -157,7 +157,7 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
     try:
         pairs = tuple(read_positions(source.local))
         unhedged = tuple(read_exposures(source.local))
-    except PairsUnavailable as error:
+    except ArbitragesUnavailable as error:
         notes.append(f"Which pairs are open, and what is unhedged, is not known: {error}.")
     return Status(
         *(source.account, own, books.clock.wall(), balances, bots, tuple(notes)),

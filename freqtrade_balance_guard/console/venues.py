@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from itertools import combinations
 
+from freqtrade_balance_guard.console.bot_source import DRY_RUN_ACCOUNT, Source
 from freqtrade_balance_guard.console.finding import Finding, Level
-from freqtrade_balance_guard.console.source import DRY_RUN_ACCOUNT, Source
 from freqtrade_balance_guard.settings import VenueSettings
 
 

@@ -173,7 +173,7 @@ def test_no_slot_is_left(world):
 
 CHECKED_TWICE = '''
 
-from freqtrade_balance_guard.integration.ccxt_venue import CcxtVenue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue
 
 place = CcxtVenue.place
 
@@ -181,7 +181,7 @@ place = CcxtVenue.place
 def checked_twice(self, order):
     """The fault of the naive way: what is reserved counts as spent when it is looked at again."""
     wallets = WALLETS[0]
-    ledger = wallets.funding._desk.ledger
+    ledger = wallets.funding._registry.ledger
     row = ledger.find(order.client_order_id)
     free = self.balances() if self.name != "bot" else {
         row.currency: wallets.live.book.spendable(row.currency)
@@ -189,8 +189,8 @@ def checked_twice(self, order):
     held = sum(one.held for one in ledger.unfinished(account=order.account)
                if one.currency == row.currency)
     if free[row.currency] - held < row.amount:
-        from freqtrade_balance_guard.arbitrage.venue import OrderRefused
-        raise OrderRefused("insufficient balance")
+        from freqtrade_balance_guard.arbitrage.venue import OrderRejected
+        raise OrderRejected("insufficient balance")
     return place(self, order)
 
 

@@ -184,15 +184,15 @@ def test_imports_point_downward_only() -> None:
 def test_the_table_has_no_circle() -> None:
     below: dict[str, set[str]] = {}
 
-    def reach(part: str, way: tuple[str, ...]) -> set[str]:
+    def crash_point(part: str, way: tuple[str, ...]) -> set[str]:
         assert part not in way, " -> ".join([*way, part])
         if part not in below:
             nearest = MAY_IMPORT[part]
-            below[part] = nearest.union(*(reach(next_, (*way, part)) for next_ in nearest))
+            below[part] = nearest.union(*(crash_point(next_, (*way, part)) for next_ in nearest))
         return below[part]
 
     for part in MAY_IMPORT:
-        reach(part, ())
+        crash_point(part, ())
     for feature in FEATURES:
         assert not below[feature] & {"guard", "integration", "cli", "demo", "sandbox"}
     assert not below["limits"] & {"settings", "integration", "guard"}
@@ -334,7 +334,7 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
     [
         "arbitrage.leg",
         "limits.sizing",
-        "limits.last_look",
+        "limits.order_check",
         "orders.client_ids",
         "rebalance.policy",
         "monitoring.listeners",

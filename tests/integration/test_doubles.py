@@ -5,9 +5,9 @@ from unittest.mock import MagicMock
 import pytest
 from freqtrade.persistence import Trade
 
-from freqtrade_balance_guard.integration.exchange import GuardedExchange
-from freqtrade_balance_guard.integration.rebalance_picture import Sight
-from freqtrade_balance_guard.integration.wallets import GuardedWallets
+from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
+from freqtrade_balance_guard.integration.rebalance.inputs import Sight
+from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.rebalance.policy import (
     NO_REBALANCE_IN_FUTURES,
     NotNowCode,

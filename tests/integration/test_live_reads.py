@@ -12,9 +12,9 @@ from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead
-from freqtrade_balance_guard.integration.context import Loop, current_loop
-from freqtrade_balance_guard.integration.live_balances import LiveBalances
-from freqtrade_balance_guard.integration.reading import BalanceReader
+from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
+from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 
 
 class Api:

@@ -10,8 +10,8 @@ from typing import Any
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.console.source import Books
-from freqtrade_balance_guard.integration.console import load_config, source_of
+from freqtrade_balance_guard.console.bot_source import Books
+from freqtrade_balance_guard.integration.host.console import load_config, source_of
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.version import __version__
 

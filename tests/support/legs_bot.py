@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
@@ -32,8 +32,8 @@ from pathlib import Path
 from freqtrade.strategy import IStrategy
 
 from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
-from freqtrade_balance_guard.arbitrage import milestones as of_pairs
-from freqtrade_balance_guard.orders import milestones as of_orders
+from freqtrade_balance_guard.arbitrage import crash_points as of_pairs
+from freqtrade_balance_guard.orders import crash_points as of_orders
 
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -50,13 +50,13 @@ class Planted:
     def __init__(self, group):
         self.group, self.passed, self.of = group, 0, None
 
-    def __call__(self, milestone):
+    def __call__(self, point):
         if self.done.exists() or not self.file.exists():
             return
         where = json.loads(self.file.read_text())
         if where["number"] != self.of:
             self.passed, self.of = 0, where["number"]
-        self.passed += f"{self.group} {milestone}" == where["point"]
+        self.passed += f"{self.group} {point}" == where["point"]
         if self.passed >= where["nth"]:
             self.done.write_text(where["point"])
             if where["what"] == "kill":
@@ -202,8 +202,8 @@ class LegsBot:
             f"sqlite:///{self.file}", bot="observer", account="here", clock=SystemClock()
         )
 
-    def store(self) -> PairStore:
-        return PairStore(self.file)
+    def store(self) -> ArbitrageStore:
+        return ArbitrageStore(self.file)
 
     def bot_name(self) -> str:
         """The bot's name in the ledger."""

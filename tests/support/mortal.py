@@ -8,7 +8,7 @@ from typing import Any
 
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
-from freqtrade_balance_guard.orders.milestones import MILESTONES
+from freqtrade_balance_guard.orders.crash_points import CRASH_POINTS
 from freqtrade_balance_guard.sandbox import Sandbox
 from tests.support.balances import PAIRS
 from tests.support.fleet import (
@@ -30,7 +30,7 @@ Rehearsal.lock_pair = lambda self, *args, **kwargs: None
 OWN_PAIRS = PAIRS[:4]
 # A kill at no named point: the machine fails whenever it likes.
 ANY_MOMENT = "any moment"
-# What has to happen on the exchange for an order to come to a milestone.
+# What has to happen on the exchange for an order to come to a point.
 TROUBLE: dict[str, dict[str, Any]] = {
     "refused": {"kind": "refuse", "message": "EOrder:Insufficient funds"},
     "found": {"kind": "lost_reply", "how": "drop"},
@@ -118,7 +118,7 @@ def _wait_for_death(bot: Bot, point: str) -> None:
 
 def points(chance: random.Random, kills: int) -> list[str]:
     """Every named point as often as the others, in random order."""
-    names = [*MILESTONES, ANY_MOMENT]
+    names = [*CRASH_POINTS, ANY_MOMENT]
     many = names * (kills // len(names) + 1)
     some = many[:kills]
     chance.shuffle(some)

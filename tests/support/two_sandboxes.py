@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import Event, EventHub
-from freqtrade_balance_guard.integration.ccxt_venue import CcxtVenue, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue, make_venue
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import ArbitrageSettings, VenueSettings
@@ -31,7 +31,7 @@ class TwoSandboxes:
     dear: Sandbox
     venues: dict[str, CcxtVenue]
     ledger: ReservationLedger
-    store: PairStore
+    store: ArbitrageStore
     executor: TwoLegExecutor
 
     @property
@@ -128,7 +128,7 @@ def a_bot_on(
         if one_queue:
             venue.queue = "one key"
         venues[name] = venue
-    store = PairStore(folder / "pairs.sqlite")
+    store = ArbitrageStore(folder / "pairs.sqlite")
     executor = TwoLegExecutor(
         ledger,
         venues,

@@ -19,11 +19,11 @@ from freqtrade.configuration.load_config import load_from_files
 from freqtrade.enums import RunMode
 
 import freqtrade_balance_guard
-from freqtrade_balance_guard.arbitrage.answers import PairRefusal
-from freqtrade_balance_guard.arbitrage.states import PairMove, PairState
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
+from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.cli.main import COMMANDS
 from freqtrade_balance_guard.demo.scenes import SCENES
-from freqtrade_balance_guard.integration.names import register_names
+from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.sandbox import Scenario
 from freqtrade_balance_guard.sandbox.command import DEFAULT_PORT
@@ -217,17 +217,19 @@ def test_the_page_of_denial_codes_is_up_to_date() -> None:
 def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:
     page = TEXTS["docs/arbitrage.md"]
     codes = page.partition("## Why nothing was started")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [str(code) for code in PairRefusal]
+    assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [
+        str(code) for code in ArbitrageDenialCode
+    ]
     states = page.partition("## States of a pair")[2].partition("\n## ")[0]
     (drawn,) = re.findall(r"```\n(.*?)```", states, re.DOTALL)
     words = set(re.findall(r"\w+", drawn))
-    assert words >= {*map(str, PairState), *map(str, PairMove)}
+    assert words >= {*map(str, ArbitrageState), *map(str, ArbitrageMove)}
     outcomes = page.partition("## Every outcome")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (\d+) \|", outcomes, re.MULTILINE) == [str(n) for n in range(1, 13)]
 
 
 def test_codes_that_pages_name_exist() -> None:
-    codes = {str(code) for code in (*DenialCode, *PairRefusal)}
+    codes = {str(code) for code in (*DenialCode, *ArbitrageDenialCode)}
     for text in TEXTS.values():
         assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
 
