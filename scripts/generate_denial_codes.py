@@ -36,7 +36,7 @@ from freqtrade_balance_guard.limits.sizing import (
     size_entry,
 )
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.registry import REFUSALS, ledger_refusal
+from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
@@ -226,7 +226,7 @@ def examples() -> dict[DenialCode, Denied]:
         Denied(DenialCode.BALANCE_UNREADABLE, "the balance is unreadable: the answer is empty"),
         too_small.entry_refusal(PAIR, rules, D(100)),
         no_funds.entry_refusal(PAIR, rules, D(100)),
-        ledger_refusal(
+        ledger_denial(
             "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
         ),
         reserved_by_others(),
@@ -259,7 +259,7 @@ def reserved_by_others() -> Denied:
         answers.append(ledger.reserve(request))
     refused = answers[1]
     assert isinstance(refused, Refused)
-    return Denied(REFUSALS[refused.code], refused.sentence, refused.numbers)
+    return Denied(DENIALS[refused.code], refused.sentence, refused.numbers)
 
 
 def codes_in_use() -> set[str]:

@@ -105,6 +105,17 @@ class BalanceBook:
         self.touch(order.placed_at)
 
     @_alone
+    def placed(self, order_id: str, now: float) -> None:
+        """An order that is followed was accepted ``now``, or its reply was lost."""
+        self.orders.placed(order_id, now)
+        self.touch(now)
+
+    @_alone
+    def withdraw(self, order_id: str) -> None:
+        """An order that is followed never was on the exchange."""
+        self.orders.withdraw(order_id)
+
+    @_alone
     @exact
     def observe(
         self,

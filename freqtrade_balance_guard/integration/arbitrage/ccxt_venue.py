@@ -33,8 +33,8 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_know
 from freqtrade_balance_guard.ledger import ReservationLedger, State
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
-from freqtrade_balance_guard.orders.lookup_result import Absent, Found
-from freqtrade_balance_guard.orders.terms import OPEN_STATUSES, fees_of
+from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
+from freqtrade_balance_guard.orders.reader import OPEN_STATUSES, fees_of
 from freqtrade_balance_guard.settings import VenueSettings
 from freqtrade_balance_guard.settings.state_paths import (
     DRY_RUN_ACCOUNT,
@@ -218,7 +218,7 @@ class CcxtVenue:
                 order.pair, "limit", order.side, amount, price, params=params
             )
         except Exception as error:
-            if classify(error) is Outcome.REFUSED:
+            if classify(error) is Outcome.REJECTED:
                 if self._reload_at is not None:
                     self._reload_at = self.clock.monotonic()  # the rules may be others by now
                 raise OrderRejected(str(error)[:200]) from error
@@ -269,7 +269,7 @@ class CcxtVenue:
         """A simulated order lives as long as the process that simulates it."""
         dry_id = self._dry_ids.get(order.client_order_id)
         if dry_id is None:
-            return Absent()
+            return NotFound()
         return self._told(self.exchange.fetch_dry_run_order(dry_id))
 
     def _told(self, answer: Any) -> VenueOrder:

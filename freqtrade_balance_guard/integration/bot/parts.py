@@ -32,6 +32,7 @@ from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
@@ -67,6 +68,15 @@ def put_under_the_ledger(
         is_margin=config.get("trading_mode", "spot") != "spot",
     )
     funding = EntryFunds(wallets, registry, config["stake_currency"])
+    wallets.waits = registry.waits
+    if wallets.live is not None:
+        registry.other_bots = funding.other_bots
+        registry.book = BookOrders(
+            wallets.live.book,
+            lambda pair: wallets.market_rules(pair).fee,
+            clock,
+            wallets.live.has_learnt,
+        )
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
     if wallets.live is not None:

@@ -20,7 +20,7 @@ from freqtrade.exceptions import (
 class Outcome(StrEnum):
     """What became of an order whose reply was an error."""
 
-    REFUSED = "refused"
+    REJECTED = "rejected"
     UNKNOWN = "unknown"
 
 
@@ -56,7 +56,7 @@ def classify(error: BaseException) -> Outcome:
         # reading an answer, so there was one.
         if isinstance(error, TemporaryError | RetryableOrderError):
             return Outcome.UNKNOWN
-        return Outcome.REFUSED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
+        return Outcome.REJECTED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
     if isinstance(cause.__cause__, requests.RequestException):
         # ccxt files a broken connection, and a status that it does not know (524: the gate gave
         # up waiting), as ExchangeError.
@@ -65,9 +65,9 @@ def classify(error: BaseException) -> Outcome:
         return Outcome.UNKNOWN
     if type(cause) is ccxt.ExchangeError:
         known = _PLAIN_REFUSAL.search(str(cause)) is not None
-        return Outcome.REFUSED if known else Outcome.UNKNOWN
+        return Outcome.REJECTED if known else Outcome.UNKNOWN
     if isinstance(cause, (ccxt.ExchangeError, *_TURNED_AWAY)):
-        return Outcome.REFUSED
+        return Outcome.REJECTED
     return Outcome.UNKNOWN
 
 

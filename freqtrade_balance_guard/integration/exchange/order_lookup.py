@@ -1,7 +1,7 @@
 """Asks the exchange what became of an order whose reply was lost, or that a crash left behind.
 
 Each request is sent once, through ccxt itself: freqtrade's own functions would try six times, ten
-seconds each. "Absent" is said only when two looks agree. Orders move one way, from open to ended,
+seconds each. "NotFound" is said only when two looks agree. Orders move one way, from open to ended,
 so open ones are read first: an order that moves in between is in the second list.
 
 What a look cannot see is a request that is still on its way to the exchange. Kraken refuses a late
@@ -22,12 +22,18 @@ from freqtrade.exchange import Exchange
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.money import to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds, belongs_to
-from freqtrade_balance_guard.orders.lookup_result import Absent, Answer, Found, Order, Unknown
+from freqtrade_balance_guard.orders.lookup_result import (
+    Found,
+    LookupResult,
+    NotFound,
+    Order,
+    Uncertain,
+)
 
 
 logger = logging.getLogger(__name__)
 
-# Absent only if the exchange says so twice: what it lists may be behind what it has accepted.
+# NotFound only if the exchange says so twice: what it lists may be behind what it has accepted.
 LOOKS = 2
 # The exchange's clock may differ from ours by so much.
 CLOCK_MARGIN = timedelta(seconds=10)
@@ -53,7 +59,7 @@ def find_order(
     known_order_ids: frozenset[str] = frozenset(),
     is_stop: bool = False,
     order_type: str | None = None,
-) -> Answer:
+) -> LookupResult:
     """Find an order by its client order id, or where that is impossible by what was ordered.
 
     :param amount: base currency, as it was given to ``create_order``
@@ -83,25 +89,25 @@ def find_order(
     )
     try:
         with _settings_kept(exchange):
-            answer: Order | Absent | Unknown = Absent()
+            answer: Order | NotFound | Uncertain = NotFound()
             for _ in range(LOOKS):
                 answer = look.once()
-                if not isinstance(answer, Absent):
+                if not isinstance(answer, NotFound):
                     break
-            if isinstance(answer, Absent):
+            if isinstance(answer, NotFound):
                 return look.absence()
-            if isinstance(answer, Unknown):
+            if isinstance(answer, Uncertain):
                 return answer
             return Found(_as_created(exchange, answer, is_stop=is_stop, order_type=order_type))
     except Exception as error:
         # ccxt's errors, and others: a garbage number in the answer is a ValueError.
         logger.debug("Order not looked up.", exc_info=error)
-        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+        return Uncertain(f"{type(error).__name__}: {str(error)[:200]}")
 
 
 def fetch_known(
     exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float, is_stop: bool = False
-) -> Answer:
+) -> LookupResult:
     """The order with the exchange's own id, asked for once.
 
     freqtrade's own function would try six times with growing pauses when the order is not there.
@@ -125,8 +131,8 @@ def fetch_known(
                 except ccxt.OrderNotFound:
                     _check_answer(exchange, ids, kind)
     except Exception as error:
-        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
-    return Absent()
+        return Uncertain(f"{type(error).__name__}: {str(error)[:200]}")
+    return NotFound()
 
 
 def cancel_known(exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float) -> None:
@@ -169,7 +175,7 @@ class _Look:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_api", self.exchange._api)
 
-    def once(self) -> Order | Absent | Unknown:
+    def once(self) -> Order | NotFound | Uncertain:
         """One look at everything.
 
         :raises Exception: whatever the exchange did
@@ -178,31 +184,31 @@ class _Look:
             return self._one(self.client_order_id)
         return self._in_lists()
 
-    def absence(self) -> Absent | Unknown:
+    def absence(self) -> NotFound | Uncertain:
         """What "not found" means: the exchanges forget."""
         memory = self.ids.memory
         if memory is not None and self.clock.wall() - self.since > memory:
-            return Unknown(f"{self.exchange.id} may have forgotten an order this old")
-        return Absent()
+            return Uncertain(f"{self.exchange.id} may have forgotten an order this old")
+        return NotFound()
 
-    def _one(self, client_order_id: str) -> Order | Absent | Unknown:
+    def _one(self, client_order_id: str) -> Order | NotFound | Uncertain:
         params = self.ids.ask_params(client_order_id, stop=self.is_stop)
         try:
             order = self._request("fetch_order", "", self.pair, params=params)
         except ccxt.OrderNotFound:
-            return Absent()
+            return NotFound()
         if not _carries(order, client_order_id):
-            return Unknown(f"{self.exchange.id} answered with another order")
+            return Uncertain(f"{self.exchange.id} answered with another order")
         return dict(order)
 
-    def _in_lists(self) -> Order | Absent | Unknown:
+    def _in_lists(self) -> Order | NotFound | Uncertain:
         found: dict[str, Order] = {}
         is_cut = False
         for listed in self._lists():
             is_cut = is_cut or listed.is_cut
             for order in listed.orders:
                 fits = self._fits(order)
-                if isinstance(fits, Unknown):
+                if isinstance(fits, Uncertain):
                     return fits
                 if fits:
                     # An order in both lists has ended in between: the later word counts.
@@ -210,12 +216,12 @@ class _Look:
             if found and self.client_order_id is not None:
                 break
         if len(found) > 1:
-            return Unknown(f"ambiguous: {', '.join(sorted(found))} all match")
+            return Uncertain(f"ambiguous: {', '.join(sorted(found))} all match")
         if is_cut and (not found or self.client_order_id is None):
-            return Unknown(f"{self.exchange.id} has more orders than it lists at once")
-        return next(iter(found.values()), Absent())
+            return Uncertain(f"{self.exchange.id} has more orders than it lists at once")
+        return next(iter(found.values()), NotFound())
 
-    def _fits(self, order: Order) -> bool | Unknown:
+    def _fits(self, order: Order) -> bool | Uncertain:
         if self.client_order_id is not None:
             return _carries(order, self.client_order_id)
         if (order.get("symbol"), order.get("side")) != (self.pair, self.side):
@@ -229,7 +235,7 @@ class _Look:
         if at is not None and at < earliest:
             return False
         if order.get("amount") is None:
-            return Unknown(f"ambiguous: {order.get('id')} does not tell its amount")
+            return Uncertain(f"ambiguous: {order.get('id')} does not tell its amount")
         amount = to_decimal(self.exchange._contracts_to_amount(self.pair, order["amount"]))
         return abs(amount - self._rounded_amount()) <= self._rounded_amount() * _SAME_AMOUNT
 

@@ -5,8 +5,9 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order as FreqtradeOrder
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
-from freqtrade_balance_guard.orders.lookup_result import Absent, Answer, Found, Unknown
+from freqtrade_balance_guard.orders.lookup_result import Found, LookupResult, NotFound, Uncertain
 from freqtrade_balance_guard.orders.terms import Purpose
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 
@@ -19,8 +20,9 @@ class OrderQuery:
         self._clock = clock
         self._is_dry_run = bool(exchange._config["dry_run"])
 
-    def __call__(self, tracked: TrackedOrder, seconds: float) -> Answer:
-        """What is known of an order after at most ``seconds``."""
+    def __call__(self, tracked: TrackedOrder, deadline: Deadline) -> LookupResult:
+        """What is known of an order until ``deadline``."""
+        seconds = deadline.seconds_left
         if self._is_dry_run:
             return self._simulated(tracked)
         terms = tracked.terms
@@ -33,7 +35,7 @@ class OrderQuery:
                 timeout_seconds=seconds,
                 is_stop=is_stop,
             )
-            return _stored(tracked.order_id, tracked.pair) if answer == Absent() else answer
+            return _stored(tracked.order_id, tracked.pair) if answer == NotFound() else answer
         return find_order(
             self._exchange,
             tracked.client_order_id,
@@ -47,23 +49,23 @@ class OrderQuery:
             is_stop=is_stop,
         )
 
-    def _simulated(self, tracked: TrackedOrder) -> Answer:
+    def _simulated(self, tracked: TrackedOrder) -> LookupResult:
         if tracked.order_id is None:
             # A simulated order exists once freqtrade has it; before that nothing was simulated.
-            return Absent()
+            return NotFound()
         try:
             return Found(dict(self._exchange.fetch_dry_run_order(tracked.order_id)))
         except InvalidOrderException:
             return _stored(tracked.order_id, tracked.pair)
         except Exception as error:
-            return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+            return Uncertain(f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def _stored(order_id: str, pair: str) -> Answer:
+def _stored(order_id: str, pair: str) -> LookupResult:
     """What freqtrade has of an order that the exchange does not know (any more)."""
     order = stored_order(order_id, pair)
     if order is None:
-        return Absent()
+        return NotFound()
     known = dict(order.to_ccxt_object())
     return Found({**known, "status": "canceled" if order.ft_is_open else known["status"]})
 

@@ -23,7 +23,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds
-from freqtrade_balance_guard.orders.lookup_result import Found, Unknown
+from freqtrade_balance_guard.orders.lookup_result import Found, Uncertain
 
 
 LOOK_UP_SECONDS = 10.0
@@ -106,7 +106,7 @@ class ExchangeQuestions:
             )
             if isinstance(answer, Found):
                 return _order(answer.order)
-            if isinstance(answer, Unknown):
+            if isinstance(answer, Uncertain):
                 raise NotPossible(
                     f"The exchange does not say what became of the order ({answer.reason})."
                 )

@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
@@ -20,7 +19,7 @@ from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
 from freqtrade_balance_guard.orders.crash_points import crash_point
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.events import ExitUnresolved, LostReplyFound, OrderUnresolved
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
@@ -40,10 +39,8 @@ current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 HandedOver = tuple[TrackedOrder | None, Order]
 handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
-# An exit is not held up longer than this by an earlier one of which nobody knows.
+# An exit is not held up longer than this by an earlier one whose outcome is unknown.
 EXIT_WAITS_SECONDS = 3.0
-# How long it may take to ask for it once.
-ASK_SECONDS = 1.0
 # Two exits of the same amount are the same exit, up to rounding.
 SAME_AMOUNT = Decimal("0.01")
 
@@ -173,19 +170,20 @@ class OrderGateway:
 
     def _after_error(self, tracked: TrackedOrder, error: Exception) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
-        if classify(error) is Outcome.REFUSED:
-            self.registry.refused(tracked, str(error)[:200])
+        if classify(error) is Outcome.REJECTED:
+            self.registry.rejected(tracked, str(error)[:200])
             raise error
         found = None
         try:
-            found = self.registry.resolve(tracked)
+            self.registry.lost(tracked)
+            found = self.registry.lookups.resolve(tracked)
         except Exception:
             # freqtrade knows what to do with the exchange's error, not with ours.
             logger.exception("A lost order of %s could not be asked for.", tracked.pair)
         if found is not None:
             self._tell_found(tracked, found)
             return self._book(tracked, found)
-        if not tracked.is_refused:
+        if not tracked.is_rejected:
             self.registry.hub.publish(OrderUnresolved(tracked.pair, tracked.client_order_id))
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
@@ -214,14 +212,14 @@ class OrderGateway:
     def _earlier_exit(self, order: Mapping[str, Any], purpose: Purpose) -> Order | None:
         """The order that was sent before, if it is what this one would be.
 
-        :raises TemporaryError: it was sent just now, and nobody knows yet; freqtrade tries again in
-            its next loop
+        What of it is still unknown when the budget is used up does not hold this one back.
         """
         for tracked in self.registry.unresolved(order["pair"]):
-            if tracked.is_entry:
-                continue  # nothing of an entry may hold up an exit
+            if tracked.is_entry or tracked.is_given_up:
+                continue  # nothing of an entry may hold up an exit; housekeeping asks on
             try:
-                found = self.registry.ask(tracked, ASK_SECONDS)
+                with self.registry.waits.wait(EXIT_WAITS_SECONDS) as deadline:
+                    found = self.registry.lookups.ask_until(tracked, deadline)
             except Exception:
                 logger.exception("An earlier exit of %s could not be asked for.", tracked.pair)
                 continue
@@ -231,14 +229,20 @@ class OrderGateway:
                     self._tell_found(tracked, found)
                     return booked
                 self.registry.unclaimed.append((tracked, booked))
-            elif tracked.absent_since is not None:
-                self.registry.give_up(tracked)
-            elif self._clock.monotonic() - tracked.sent_at < EXIT_WAITS_SECONDS:
-                raise TemporaryError(
-                    f"The reply to the last exit of {tracked.pair} was lost; asking what became "
-                    "of it."
-                )
+            elif not tracked.is_rejected:
+                self._go_on_without(tracked)
         return None
+
+    def _go_on_without(self, tracked: TrackedOrder) -> None:
+        """Let the next exit go out although the outcome of this one is unknown."""
+        tracked.is_given_up = True
+        self.registry.hub.publish(ExitUnresolved(tracked.pair, tracked.client_order_id))
+        logger.error(
+            "The outcome of the %s order %s for %s is unknown; the next exit goes out anyway.",
+            tracked.terms.side,
+            tracked.client_order_id,
+            tracked.pair,
+        )
 
     # freqtrade's search for unknown orders
 

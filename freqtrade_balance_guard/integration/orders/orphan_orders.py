@@ -17,8 +17,8 @@ from freqtrade_balance_guard.integration.host.bot_loop import handed_stake
 from freqtrade_balance_guard.integration.orders.order_gateway import handed_over
 from freqtrade_balance_guard.orders.events import OrphanFound
 from freqtrade_balance_guard.orders.lookup_result import Order
+from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from freqtrade_balance_guard.orders.terms import OPEN_STATUSES
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 from freqtrade_balance_guard.settings.sections import OrphanPolicy
 
@@ -48,7 +48,7 @@ class OrphanOrders:
         except Exception as error:
             self._registry.unclaimed.append((tracked, order))
             if tracked.is_entry:
-                self._registry.stranger(tracked)
+                self._registry.block_pair(tracked)
             level = logging.DEBUG if tracked.client_order_id in self._failed else logging.WARNING
             self._failed.add(tracked.client_order_id)
             logger.log(
@@ -86,7 +86,7 @@ class OrphanOrders:
             if not filled:
                 self._unblock_pair(tracked)
                 return
-        self._registry.stranger(tracked)
+        self._registry.block_pair(tracked)
         self._told.add(tracked.client_order_id)
         state = f"{filled:g} filled" + (", the rest is open" if is_open else "")
         self._say(
@@ -102,7 +102,7 @@ class OrphanOrders:
         :raises Exception: nobody knows yet whether it is cancelled
         """
         cancel_known(bot.exchange, order_id, tracked.pair, timeout_seconds=CANCEL_SECONDS)
-        final = self._registry.ask(tracked, CANCEL_SECONDS)
+        final = self._registry.lookups.check(tracked)
         if final is None or _is_open(final):
             raise TemporaryError("the exchange did not say yet that it is cancelled")
         self._registry.report(tracked, final)

@@ -40,6 +40,7 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
+    from freqtrade_balance_guard.deadline import WaitBudget
     from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
     from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
     from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
@@ -62,6 +63,8 @@ class GuardedWallets(Wallets):
     # Live and in dry-run: what the ledger is told and asked.
     funding: "EntryFunds | None" = None
     duties: "Housekeeping | None" = None
+    # What the guard may wait in front of an exit, in sum; renewed when the exits have been tried.
+    waits: "WaitBudget | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
     rebalancer: "Rebalancer | None" = None
     # Of a strategy with two legs.
