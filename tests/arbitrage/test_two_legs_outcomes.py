@@ -190,7 +190,7 @@ def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, poi
     told = [event.number for event in world.told(ArbitrageFinished)]
     assert sorted(told) == [pair.id for pair in world.pairs()]
     opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
-    assert len(opened) == len(set(opened)) == (point in ("tended", "leaving"))
+    assert len(opened) == len(set(opened)) == (point in ("arbitrage tended", "arbitrage leaving"))
 
 
 def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, first):

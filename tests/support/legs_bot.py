@@ -161,7 +161,7 @@ class LegsBot:
         self._tell({**self._told(), "signals": list(pairs)})
 
     def plant(self, point: str, *, what: str = "raise", nth: int = 1) -> None:
-        """A bug, or a kill, at a point such as "arbitrage reserved", when it is reached the nth time."""
+        """A bug, or a kill, when a point such as "arbitrage reserved" is reached the nth time."""
         self.planted.unlink(missing_ok=True)
         number = self.bot.user_dir / "planted.json"
         told = {"point": point, "what": what, "nth": nth, "number": str(uuid4())}
