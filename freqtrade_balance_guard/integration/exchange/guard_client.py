@@ -103,7 +103,8 @@ class GuardClient:
 
 def _over(exchange: Exchange, api: Any) -> Any:
     """The exchange with ``api`` instead of its own ccxt object, sharing everything else."""
-    cls: Any = _class_over(type(exchange))
+    made_of = type(exchange)
+    cls = _classes.get(made_of) or _classes.setdefault(made_of, _class_over(made_of))
     own: Any = object.__new__(cls)
     own.__dict__ = exchange.__dict__
     own._own_api = api
@@ -122,7 +123,9 @@ class _Once(Exchange):
         return once(params, count=0) if hasattr(once, "__wrapped__") else once(params)
 
 
-@functools.cache
+_classes: dict[type, Any] = {}
+
+
 def _class_over(cls: Any) -> Any:
     def nothing(_: Exchange) -> None:
         """freqtrade's own object closes what both use."""
