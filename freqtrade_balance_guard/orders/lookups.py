@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.lookup_result import (
     TWICE_WITHIN_SECONDS,
     Found,
@@ -15,8 +15,6 @@ from freqtrade_balance_guard.orders.lookup_result import (
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 
 
-# All waits of the guard that may stand before an exit, in sum.
-EXITS_WAIT_SECONDS = 3.0
 # How long a lost reply is asked for before freqtrade gets its error. Entries leave the exits some
 # of the budget, and so does housekeeping.
 ENTRY_LOOKUP_SECONDS = 1.8
@@ -94,7 +92,7 @@ class Lookups:
         answer = self._ask(tracked, deadline)
         now = tracked.asked_at = self._clock.monotonic()
         if isinstance(answer, Found):
-            crash_point("found")
+            crash_point("order found")
             return answer.order
         if not isinstance(answer, NotFound):
             tracked.absence.begin_anew()

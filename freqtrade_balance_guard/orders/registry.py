@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Funds,
@@ -19,9 +20,8 @@ from freqtrade_balance_guard.ledger import (
     ReservationLedger,
 )
 from freqtrade_balance_guard.limits.decision import Denied
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.lookup_result import Order
-from freqtrade_balance_guard.orders.lookups import EXITS_WAIT_SECONDS, Ask, Lookups
+from freqtrade_balance_guard.orders.lookups import Ask, Lookups
 from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades
 from freqtrade_balance_guard.orders.subscribers import BookOrders, LedgerWriter
 from freqtrade_balance_guard.orders.terms import Terms
@@ -77,7 +77,7 @@ class OrderRegistry:
         self.ledger = ledger
         self.hub = hub
         self.writer = LedgerWriter(ledger)
-        self.waits = waits or WaitBudget(clock, EXITS_WAIT_SECONDS)
+        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
         self.lookups = Lookups(ask, self.rejected, self.waits, clock, wait)
         # Where a balance book follows the orders, and who must not count them besides.
         self.book: BookOrders | None = None
@@ -113,7 +113,7 @@ class OrderRegistry:
 
         :param funds: None: its money was reserved before (a replacement)
         """
-        crash_point("checked")
+        crash_point("order checked")
         tracked = self._new_order(terms)
         denied = self.writer.send(tracked, funds)
         if denied is not None:
@@ -123,17 +123,17 @@ class OrderRegistry:
                 self._orders[tracked.client_order_id] = tracked
             return denied
         self._orders[tracked.client_order_id] = tracked
-        crash_point("sent")
+        crash_point("order sent")
         return tracked
 
     def open_exit(self, terms: Terms) -> TrackedOrder:
         """Book an exit; whatever happens here, it may leave."""
-        crash_point("checked")
+        crash_point("order checked")
         tracked = self._new_order(terms)
         self._orders[tracked.client_order_id] = tracked
         tracked.is_written = False
         self.writer.write(tracked)
-        crash_point("sent")
+        crash_point("order sent")
         return tracked
 
     def _new_order(self, terms: Terms) -> TrackedOrder:
@@ -188,7 +188,7 @@ class OrderRegistry:
         """The exchange has it, and says this of it (ccxt's shape)."""
         is_new = not tracked.is_resolved
         self._learn(tracked, read_order(order), is_new=is_new)
-        crash_point("bound")
+        crash_point("order bound")
 
     def answered(self, pair: str, order_id: str, order: Mapping[str, Any]) -> None:
         """An answer about any order of ``pair``; those of others change nothing.
@@ -218,9 +218,9 @@ class OrderRegistry:
             if is_new or is_news or was_over:
                 self._tell_book(tracked, answer, is_new=is_new)
         if (is_news and not was_over) or not tracked.is_written:
-            crash_point("filled")
+            crash_point("order filled")
             self._write(tracked)
-            crash_point("booked")
+            crash_point("order booked")
 
     def _tell_book(self, tracked: TrackedOrder, answer: OrderAnswer, *, is_new: bool) -> None:
         book = self.book
@@ -247,7 +247,7 @@ class OrderRegistry:
 
     def rejected(self, tracked: TrackedOrder, why: str) -> None:
         """It never was on the exchange, and never will be."""
-        crash_point("refused")
+        crash_point("order rejected")
         tracked.reject(why, self._clock.monotonic())
         self._withdraw(tracked)
         self._write(tracked)

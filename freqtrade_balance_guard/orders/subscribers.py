@@ -12,6 +12,7 @@ from typing import TypeVar
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.own_orders import OwnOrder
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.ledger import (
     Conflict,
     Funds,
@@ -27,7 +28,6 @@ from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
 from freqtrade_balance_guard.money import ZERO, Money, exact
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.reader import OrderAnswer
 from freqtrade_balance_guard.orders.terms import as_stored
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder, why_of
@@ -62,7 +62,7 @@ class LedgerWriter:
             denied = self._reserve(tracked, funds)
             if denied is not None:
                 return denied
-            crash_point("reserved")
+            crash_point("order reserved")
             moved = self.ledger.send(tracked.client_order_id)
         except LedgerUnavailable as error:
             # It may have been written all the same: it is released as soon as that can be written.
@@ -115,7 +115,7 @@ class LedgerWriter:
         try:
             if not tracked.is_reserved:
                 self._reserve(tracked, None)
-                crash_point("reserved")
+                crash_point("order reserved")
                 if tracked.is_resolved:
                     self.ledger.send(tracked.client_order_id)
             step = tracked.step()

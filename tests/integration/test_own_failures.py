@@ -138,7 +138,7 @@ def test_a_start_that_fails_half_way_refuses_entries_and_leaves_exits_to_freqtra
     mocked_exchange,
     mocker,
 ):
-    breaks(mocker, "integration.live_orders.Housekeeping")
+    breaks(mocker, "integration.bot.parts.Housekeeping")
     bot = bot_with(tmp_path, GUARD, mixin=True)
     assert isinstance(bot.wallets, DenyingWallets)
     assert not isinstance(bot.exchange, GuardedExchange)

@@ -16,6 +16,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.host.bot_loop import (
     Entry,
     Loop,
@@ -33,7 +34,6 @@ from freqtrade_balance_guard.integration.rebalance.selling import (
 )
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.orders.crash_points import crash_point
 
 
 logger = logging.getLogger(__name__)
@@ -223,7 +223,7 @@ def _noted_exit(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute_trade_exit(self: Any, *args: Any, **kwargs: Any) -> Any:
         has_left = patient(self, *args, **kwargs)
         if has_left:
-            crash_point("stored")
+            crash_point("order stored")
             wallets = self.wallets
             if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
                 wallets.pairs.exit_left(self)
@@ -309,7 +309,7 @@ def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             has_entered = original(self, pair, *args, **kwargs)
             if has_entered:
-                crash_point("stored")
+                crash_point("order stored")
             return has_entered
         finally:
             current_entry.reset(token)

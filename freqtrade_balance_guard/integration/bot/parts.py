@@ -8,10 +8,12 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
@@ -55,9 +57,12 @@ def put_under_the_ledger(
         ledger = _ledger(wallets, settings, hub, clock)
     except SettingsError as error:
         raise OperationalException(f"balance_guard.{error}") from error
-    account = ledger.account
+    live, account = wallets.live, ledger.account
+    client = GuardClient(exchange, clock) if live is None else live.reader.client
+    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+    wallets.waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
     registry = OrderRegistry(
         ledger,
         hub=hub,
@@ -66,21 +71,18 @@ def put_under_the_ledger(
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
+        waits=wallets.waits,
     )
     funding = EntryFunds(wallets, registry, config["stake_currency"])
-    wallets.waits = registry.waits
-    if wallets.live is not None:
+    if live is not None:
         registry.other_bots = funding.other_bots
         registry.book = BookOrders(
-            wallets.live.book,
-            lambda pair: wallets.market_rules(pair).fee,
-            clock,
-            wallets.live.has_learnt,
+            live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
         )
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
-    if wallets.live is not None:
-        wallets.live.funding = funding
+    if live is not None:
+        live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     wallets.duties = Housekeeping(

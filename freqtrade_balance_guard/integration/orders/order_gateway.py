@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
@@ -18,7 +20,6 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.events import ExitUnresolved, LostReplyFound, OrderUnresolved
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -39,8 +40,6 @@ current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 HandedOver = tuple[TrackedOrder | None, Order]
 handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
-# An exit is not held up longer than this by an earlier one whose outcome is unknown.
-EXIT_WAITS_SECONDS = 3.0
 # Two exits of the same amount are the same exit, up to rounding.
 SAME_AMOUNT = Decimal("0.01")
 
@@ -93,11 +92,11 @@ class OrderGateway:
         try:
             accepted = go()
         except Exception as error:
-            crash_point("answered")
+            crash_point("order answered")
             return self._after_error(tracked, error)
         finally:
             current_id.reset(token)
-        crash_point("answered")
+        crash_point("order answered")
         return self._book(tracked, accepted)
 
     def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> TrackedOrder:
@@ -218,7 +217,7 @@ class OrderGateway:
             if tracked.is_entry or tracked.is_given_up:
                 continue  # nothing of an entry may hold up an exit; housekeeping asks on
             try:
-                with self.registry.waits.wait(EXIT_WAITS_SECONDS) as deadline:
+                with self.registry.waits.wait(EXIT_WAIT_SECONDS) as deadline:
                     found = self.registry.lookups.ask_until(tracked, deadline)
             except Exception:
                 logger.exception("An earlier exit of %s could not be asked for.", tracked.pair)
