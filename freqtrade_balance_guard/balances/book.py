@@ -208,6 +208,12 @@ class BalanceBook:
         return list(self._accounts)
 
     @_alone
+    def seen(self, currency: str) -> Holding:
+        """What the exchange's last answer said of ``currency``."""
+        account = self._accounts.get(currency)
+        return Holding(ZERO) if account is None else account.seen
+
+    @_alone
     def verdict(self, currency: str) -> Verdict:
         """How far the last answer about ``currency`` is believed."""
         if self._failure is not None or self._as_of is None:

@@ -13,8 +13,8 @@ OPEN_STATUSES = (None, "", "open")
 # What an exchange adds up may differ from filled x average by its rounding of the average.
 ROUNDING = Decimal("0.0001")
 # Where a stop that has fired names the order that it placed: freqtrade's field, then those of the
-# exchanges' raw answers (Binance, Bitget; Gate spot, Gate futures).
-PLACED_BY_STOP = ("actualOrderId", "fired_order_id", "trade_id")
+# exchanges' raw answers (Binance; Gate spot, Gate futures; OKX).
+PLACED_BY_STOP = ("actualOrderId", "fired_order_id", "trade_id", "ordId")
 # Exchanges name no order by these.
 NO_ID = (None, "", "0", 0)
 

@@ -7,7 +7,7 @@ account's other bots, which must not count what the book follows.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
@@ -23,7 +23,12 @@ from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.lookups import Ask, Lookups
 from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades
-from freqtrade_balance_guard.orders.subscribers import BookOrders, LedgerWriter
+from freqtrade_balance_guard.orders.subscribers import (
+    BookOrders,
+    CountsOthers,
+    LedgerWriter,
+    StoresBlockedPairs,
+)
 from freqtrade_balance_guard.orders.terms import Terms
 from freqtrade_balance_guard.orders.tracked_order import (
     OrderKey,
@@ -41,16 +46,6 @@ UNWATCHED_SECONDS = 60.0
 ENDED_KEPT_SECONDS = 600.0
 
 R = TypeVar("R")
-
-
-class CountsOthers(Protocol):
-    """Counts for the balance book what it does not follow by itself (``OtherBots``)."""
-
-    def leave_out(self, client_order_id: str) -> None:
-        """The book follows this one by itself."""
-
-    def count_again(self, client_order_id: str) -> None:
-        """The book does not follow it any more."""
 
 
 class OrderRegistry:
@@ -73,6 +68,7 @@ class OrderRegistry:
         wait: Callable[[float], None],
         is_margin: bool = False,
         waits: WaitBudget | None = None,
+        blocked_pairs: StoresBlockedPairs | None = None,
     ) -> None:
         self.ledger = ledger
         self.hub = hub
@@ -90,6 +86,7 @@ class OrderRegistry:
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
         self._blocked: dict[str, TrackedOrder] = {}
+        self._blocked_pairs = blocked_pairs
         self._left_by_others: dict[str, TrackedOrder] = {}
         self._is_recovered = False
 
@@ -279,7 +276,11 @@ class OrderRegistry:
 
     def block_pair(self, tracked: TrackedOrder) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""
+        known = self._blocked.get(tracked.pair)
         self._blocked[tracked.pair] = tracked
+        is_new = known is None or known.client_order_id != tracked.client_order_id
+        if is_new and self._blocked_pairs is not None:
+            self._blocked_pairs.block(tracked.pair, tracked.client_order_id, self._clock.wall())
 
     def blocking_order(self, pair: str) -> TrackedOrder | None:
         """The order because of which ``pair`` waits."""
@@ -287,7 +288,8 @@ class OrderRegistry:
 
     def unblock_pair(self, pair: str) -> None:
         """Entries on this pair are allowed again: the user has taken care of it."""
-        self._blocked.pop(pair, None)
+        if self._blocked.pop(pair, None) is not None and self._blocked_pairs is not None:
+            self._blocked_pairs.unblock(pair)
 
     # Once per loop
 
@@ -315,6 +317,7 @@ class OrderRegistry:
         """
         if not self._is_recovered:
             self.resume(self.ledger.unfinished(account=self.ledger.account, bot=self.ledger.bot))
+            self._block_again()
             self._is_recovered = True
         was_down, self.writer.error = self.ledger_error, ""
         for tracked in list(self._orders.values()):
@@ -344,6 +347,19 @@ class OrderRegistry:
                 self._index(tracked)
                 taken.append(tracked)
         return taken
+
+    def _block_again(self) -> None:
+        """Block the pairs that an earlier run has blocked.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        stored = {} if self._blocked_pairs is None else self._blocked_pairs.load()
+        for pair, client_order_id in stored.items():
+            row = self.ledger.find(client_order_id)
+            if row is not None:
+                self._blocked[pair] = self._orders.get(client_order_id) or self.tracked_order_of(
+                    row
+                )
 
     def left_by_dead_bots(self) -> list[TrackedOrder]:
         """What dead bots of the account have left and is to be asked for; whoever is alive does it.

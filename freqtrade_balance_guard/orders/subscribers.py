@@ -6,8 +6,9 @@ What the ledger cannot take now is kept and written when it is back.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.own_orders import OwnOrder
@@ -224,3 +225,26 @@ class BookOrders:
         """It never was on the exchange."""
         self._book.withdraw(tracked.client_order_id)
         self._has_changed()
+
+
+class CountsOthers(Protocol):
+    """Counts for the balance book what it does not follow by itself (``OtherBots``)."""
+
+    def leave_out(self, client_order_id: str) -> None:
+        """The book follows this one by itself."""
+
+    def count_again(self, client_order_id: str) -> None:
+        """The book does not follow it any more."""
+
+
+class StoresBlockedPairs(Protocol):
+    """Keeps blocked pairs for the next start; never raises."""
+
+    def load(self) -> dict[str, str]:
+        """Client order id by pair."""
+
+    def block(self, pair: str, client_order_id: str, at: datetime) -> None:
+        """Entries on ``pair`` wait because of this order."""
+
+    def unblock(self, pair: str) -> None:
+        """Entries on ``pair`` are allowed again."""

@@ -27,7 +27,9 @@ from freqtrade_balance_guard.arbitrage.venue import (
     VenueOrder,
 )
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.ledger import ReservationLedger, State
@@ -111,6 +113,7 @@ class CcxtVenue:
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
         self._api: Any = self.exchange._api
+        self._client = GuardClient(self.exchange, self.clock)
 
     def new_id(self) -> str:
         return self._ids.make(tag_of(self.bot))
@@ -244,21 +247,20 @@ class CcxtVenue:
     def look_up(self, order: LegOrder, order_id: str | None) -> LookUp:
         if self.dry_wallet is not None:
             return self._dry(order)
+        deadline = Deadline.after(self.clock, LOOK_UP_SECONDS)
         if order_id is not None:
-            answer = fetch_known(
-                self.exchange, order_id, order.pair, timeout_seconds=LOOK_UP_SECONDS
-            )
+            answer = fetch_known(self._client, order_id, order.pair, deadline=deadline)
         else:
             answer = find_order(
-                self.exchange,
+                self._client,
                 order.client_order_id,
                 order.pair,
                 order.side,
                 order.amount,
                 order.made_at,
-                timeout_seconds=LOOK_UP_SECONDS,
+                deadline=deadline,
                 clock=self.clock,
-                known_order_ids=frozenset(self._known_ids),
+                is_known=self._known_ids.__contains__,
                 order_type="limit",
             )
         if not isinstance(answer, Found):

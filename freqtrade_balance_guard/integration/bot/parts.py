@@ -16,6 +16,7 @@ from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -67,11 +68,12 @@ def put_under_the_ledger(
         ledger,
         hub=hub,
         new_id=partial(ids.make, tag_of(ledger.bot)),
-        ask=OrderQuery(exchange, clock),
+        ask=OrderQuery(exchange, client, clock),
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
         waits=wallets.waits,
+        blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
     )
     funding = EntryFunds(wallets, registry, config["stake_currency"])
     if live is not None:
@@ -88,7 +90,7 @@ def put_under_the_ledger(
     wallets.duties = Housekeeping(
         wallets,
         registry,
-        OrphanOrders(registry, settings.ledger.orphan_orders),
+        OrphanOrders(registry, client, settings.ledger.orphan_orders, clock),
         CommandBox(local_file(config)),
         rebalancer,
         EntryLocks(wallets, wallets.protections(), config),
@@ -113,7 +115,7 @@ def put_under_the_ledger(
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
     exchange.put_guard(
-        wallets, watch, OrderGateway(exchange, wallets, registry, funding, ids, clock)
+        wallets, watch, OrderGateway(exchange, wallets, registry, funding, ids, client)
     )
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands

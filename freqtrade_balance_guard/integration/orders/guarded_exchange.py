@@ -83,10 +83,13 @@ class GuardedExchange(Exchange):
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        go = functools.partial(super().create_stoploss, pair, amount, stop_price, *args, **kwargs)
+        more = dict(zip(("order_types", "side", "leverage"), args, strict=False)) | kwargs
+        go = functools.partial(
+            super().create_stoploss, pair=pair, amount=amount, stop_price=stop_price, **more
+        )
         if self._guarded_wallets is None:
             return go()
-        side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+        side = more.get("side", "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
         return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
 

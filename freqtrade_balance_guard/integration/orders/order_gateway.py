@@ -4,23 +4,29 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
-from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.order_error import (
+    Outcome,
+    classify,
+    is_insufficient_funds,
+    redacted,
+)
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.events import ExitUnresolved, LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
@@ -35,13 +41,10 @@ logger = logging.getLogger(__name__)
 
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
-# An order that exists and that freqtrade is to book now, instead of sending one. Without a tracked:
-# a leg, which its pair has booked.
+# An order that exists and that freqtrade is to book now, instead of sending one. Without a tracked
+# order: a leg, which its arbitrage has booked.
 HandedOver = tuple[TrackedOrder | None, Order]
 handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
-
-# Two exits of the same amount are the same exit, up to rounding.
-SAME_AMOUNT = Decimal("0.01")
 
 
 class OrderGateway:
@@ -54,26 +57,26 @@ class OrderGateway:
         registry: OrderRegistry,
         funding: EntryFunds,
         ids: ClientIds,
-        clock: Clock,
+        client: GuardClient,
     ) -> None:
         self.registry = registry
         self.ids = ids
         self._exchange = exchange
         self._wallets = wallets
         self._funding = funding
-        self._clock = clock
+        self._lost_exits = LostExits(wallets, registry, funding, client)
 
     # An order
 
     def send(
-        self, order: Mapping[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Order]
+        self, order: Mapping[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[..., Order]
     ) -> Order:
         """Send an order, or hand over the one that was sent before and is only known now.
 
         :param order: freqtrade's arguments of ``create_order``
-        :param go: sends it
+        :param go: sends it; takes another ``amount``
         :raises EntryDenied: an entry may not go now
-        :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
+        :raises Exception: what freqtrade raised, where the exchange rejected it or it is unknown
         """
         if (handed := handed_over.get()) is not None:
             ticket_of_it, existing = handed
@@ -81,9 +84,12 @@ class OrderGateway:
         if purpose is Purpose.ENTRY:
             tracked = self._entry(order, kind)
         else:
-            earlier = self._earlier_exit(order, purpose)
+            earlier = self._lost_exits.earlier(order, purpose)
             if earlier is not None:
-                return earlier
+                return self._hand_over(*earlier)
+            amount = self._lost_exits.amount_left(order)
+            if amount < order["amount"]:
+                order, go = {**order, "amount": amount}, partial(go, amount=amount)
             booked = self._exit(order, purpose)
             if booked is None:
                 return go()
@@ -93,7 +99,7 @@ class OrderGateway:
             accepted = go()
         except Exception as error:
             crash_point("order answered")
-            return self._after_error(tracked, error)
+            return self._after_error(tracked, order, error)
         finally:
             current_id.reset(token)
         crash_point("order answered")
@@ -119,7 +125,7 @@ class OrderGateway:
         return tracked
 
     def _waits_for(self, pair: str) -> Denied | None:
-        """Why no entry may go on ``pair``: an order of it may exist, or is nobody's trade."""
+        """Why no entry may go on ``pair``: an order of it may exist, or has no trade."""
         for tracked in self.registry.unresolved(pair):
             return _unresolved(tracked)
         stranger = self.registry.blocking_order(pair)
@@ -167,10 +173,21 @@ class OrderGateway:
             logger.exception("An order of %s could not be booked in the ledger.", tracked.pair)
         return order
 
-    def _after_error(self, tracked: TrackedOrder, error: Exception) -> Order:
+    def _hand_over(self, tracked: TrackedOrder, found: Order) -> Order:
+        self._tell_found(tracked, found)
+        return self._book(tracked, found)
+
+    def _after_error(
+        self, tracked: TrackedOrder, order: Mapping[str, Any], error: Exception
+    ) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
+        why = redacted(str(error))[:200]
         if classify(error) is Outcome.REJECTED:
-            self.registry.rejected(tracked, str(error)[:200])
+            self.registry.rejected(tracked, why)
+            if not tracked.is_entry and is_insufficient_funds(error):
+                behind = self._lost_exits.behind_rejection(order, tracked.terms.purpose)
+                if behind is not None:
+                    return self._hand_over(*behind)
             raise error
         found = None
         try:
@@ -180,17 +197,16 @@ class OrderGateway:
             # freqtrade knows what to do with the exchange's error, not with ours.
             logger.exception("A lost order of %s could not be asked for.", tracked.pair)
         if found is not None:
-            self._tell_found(tracked, found)
-            return self._book(tracked, found)
+            return self._hand_over(tracked, found)
         if not tracked.is_rejected:
             self.registry.hub.publish(OrderUnresolved(tracked.pair, tracked.client_order_id))
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
-                "say what became of it. No new entry on %s until it can.",
+                "say whether it exists. No new entry on %s until it can.",
                 tracked.terms.side,
                 tracked.client_order_id,
                 tracked.pair,
-                str(error)[:200],
+                why,
                 tracked.pair,
             )
         raise error
@@ -204,43 +220,6 @@ class OrderGateway:
             tracked.pair,
             tracked.client_order_id,
             found["id"],
-        )
-
-    # An exit whose reply was lost in an earlier loop
-
-    def _earlier_exit(self, order: Mapping[str, Any], purpose: Purpose) -> Order | None:
-        """The order that was sent before, if it is what this one would be.
-
-        What of it is still unknown when the budget is used up does not hold this one back.
-        """
-        for tracked in self.registry.unresolved(order["pair"]):
-            if tracked.is_entry or tracked.is_given_up:
-                continue  # nothing of an entry may hold up an exit; housekeeping asks on
-            try:
-                with self.registry.waits.wait(EXIT_WAIT_SECONDS) as deadline:
-                    found = self.registry.lookups.ask_until(tracked, deadline)
-            except Exception:
-                logger.exception("An earlier exit of %s could not be asked for.", tracked.pair)
-                continue
-            if found is not None:
-                booked = self._book(tracked, found)
-                if _is_same(tracked, order, purpose):
-                    self._tell_found(tracked, found)
-                    return booked
-                self.registry.unclaimed.append((tracked, booked))
-            elif not tracked.is_rejected:
-                self._go_on_without(tracked)
-        return None
-
-    def _go_on_without(self, tracked: TrackedOrder) -> None:
-        """Let the next exit go out although the outcome of this one is unknown."""
-        tracked.is_given_up = True
-        self.registry.hub.publish(ExitUnresolved(tracked.pair, tracked.client_order_id))
-        logger.error(
-            "The outcome of the %s order %s for %s is unknown; the next exit goes out anyway.",
-            tracked.terms.side,
-            tracked.client_order_id,
-            tracked.pair,
         )
 
     # freqtrade's search for unknown orders
@@ -280,23 +259,16 @@ class OrderGateway:
 
 
 def _positive(rounded: float, asked: float) -> Decimal:
-    """An exit is booked even when nothing of it is left after rounding; the exchange refuses it."""
+    """An exit is booked even when nothing of it is left after rounding; the exchange rejects it."""
     amount = to_decimal(rounded)
     return amount if amount > 0 else to_decimal(asked)
-
-
-def _is_same(tracked: TrackedOrder, order: Mapping[str, Any], purpose: Purpose) -> bool:
-    terms = tracked.terms
-    asked = to_decimal(order["amount"])
-    is_like = terms.purpose is purpose and terms.side == order["side"]
-    return is_like and abs(terms.amount - asked) <= asked * SAME_AMOUNT
 
 
 def _unresolved(tracked: TrackedOrder) -> Denied:
     known = (
         f"order {tracked.order_id} is on the exchange, and freqtrade has no trade for it"
         if tracked.order_id is not None
-        else "nobody knows yet whether the exchange has it"
+        else "it is not known yet whether the exchange has it"
     )
     return Denied(
         DenialCode.ORDER_UNRESOLVED,
