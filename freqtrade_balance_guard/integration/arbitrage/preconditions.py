@@ -181,7 +181,9 @@ class Preconditions:
         if self._is_dry_run:
             return exchange.fetch_dry_run_order(order_id)
         answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
-        return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
+        return (
+            exchange._answered(pair, order_id, answer.order) if isinstance(answer, Found) else None
+        )
 
     # In the pairs' thread
 
