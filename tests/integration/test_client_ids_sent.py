@@ -11,6 +11,8 @@ import pytest
 from freqtrade.exceptions import OperationalException
 
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import (
     Found,
     NotFound,
@@ -30,6 +32,8 @@ TAG = "beef"
 def wire(monkeypatch):
     wire = Wire(monkeypatch)
     wire.answers["v1/account/accounts"] = ACCOUNTS  # HTX asks for the account first
+    # KuCoin asks which kind of account it is.
+    wire.answers["account/mode"] = '{"code":"200000","data":{"selfAccountMode":"CLASSIC"}}'
     return wire
 
 
@@ -42,6 +46,7 @@ def send(wire, row, *, stop):
     wire.answers |= {
         "okx.com": '{"code":"0","data":[{}]}',
         "bybit.com": '{"retCode":0,"result":{}}',
+        "kucoin.com/api/v": '{"code":"200000","data":{"orderId":"1"}}',
     }
     exchange = exchange_behind(wire, row.exchange, row.trading_mode)
     made = row.make(TAG)
@@ -97,13 +102,13 @@ def find(wire, row, made, *, stop=False, age=timedelta(0)):
     wire.sent.clear()
     clock = ManualClock()
     return find_order(
-        exchange,
+        GuardClient(exchange, clock),
         made,
         pair_of(row),
         "sell" if stop else "buy",
         Decimal(1),
         clock.wall() - age,
-        timeout_seconds=5,
+        deadline=Deadline.after(clock, 5),
         clock=clock,
         is_stop=stop,
     )

@@ -32,6 +32,7 @@ from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
+from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.ledger import ReservationLedger, State
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -113,7 +114,9 @@ class CcxtVenue:
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
         self._api: Any = self.exchange._api
-        self._client = GuardClient(self.exchange, self.clock)
+        theirs = self.exchange
+        plain = theirs._exchange if isinstance(theirs, OwnConnection) else theirs
+        self._client = GuardClient(plain, self.clock)
 
     def new_id(self) -> str:
         return self._ids.make(tag_of(self.bot))

@@ -160,9 +160,10 @@ def _look(
     if ids.memory is None or clock.wall() - wanted.since <= ids.memory:
         return answer
     if search.has_all_orders:
-        answer = search.once(among_all=True)
-        if not isinstance(answer, NotFound):
-            return answer
+        with suppress(ccxt.BaseError):  # without an answer it is as uncertain as it was
+            answer = search.once(among_all=True)
+            if not isinstance(answer, NotFound):
+                return answer
     return Uncertain(f"{exchange.id} may have forgotten an order this old")
 
 
