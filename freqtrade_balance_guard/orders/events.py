@@ -1,8 +1,34 @@
-"""What can be said of orders in the past tense."""
+"""What can be said of orders in the past tense. ``purpose`` is entry, exit, stop or leg."""
 
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted(Event):
+    """The exchange has accepted an order of this bot."""
+
+    pair: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRejected(Event):
+    """The exchange has rejected an order of this bot. ``reason``: minimum, funds, margin, other."""
+
+    pair: str
+    purpose: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReplyLost(Event):
+    """An order was sent, and no usable reply came: whether the exchange has it is unknown."""
+
+    pair: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,14 +37,16 @@ class LostReplyFound(Event):
 
     pair: str
     order_id: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUnresolved(Event):
-    """The reply to an order was lost, and asking did not tell in time what became of it."""
+    """The reply to an order was lost, and asking did not settle its outcome in time."""
 
     pair: str
     client_order_id: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ classes, does not wrap it twice.
 import functools
 import logging
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from freqtrade_balance_guard.events import ExitBackedOff, LoopEnded
 from freqtrade_balance_guard.integration.host.bot_loop import (
     Entry,
     Loop,
@@ -151,14 +153,21 @@ def _noted_candle_entry(original: Callable[..., Any]) -> Callable[..., Any]:
 def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
     def process(self: Any) -> Any:
         token = current_loop.set(Loop())
+        took = 0.0
         try:
             if isinstance(self.wallets, GuardedWallets) and self.wallets.duties is not None:
+                began = time.perf_counter()
                 self.wallets.duties.begin(self)
+                took = time.perf_counter() - began
             return original(self)
         finally:
             current_loop.reset(token)
             if isinstance(self.wallets, GuardedWallets):
+                began = time.perf_counter()
                 self.wallets.keep_believed()
+                took += time.perf_counter() - began
+                if self.wallets.guard is not None:
+                    self.wallets.guard.hub.publish(LoopEnded(took))
 
     return process
 
@@ -242,6 +251,7 @@ def _patient_exit(original: Callable[..., Any]) -> Callable[..., Any]:
         if patience is None:
             return original(self, trade, limit, exit_check, **kwargs)
         if patience.waits():
+            self.wallets.guard.hub.publish(ExitBackedOff(trade.pair))
             return False
         try:
             return original(self, trade, limit, exit_check, **kwargs)

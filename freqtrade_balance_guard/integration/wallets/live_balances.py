@@ -24,6 +24,7 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.events import (
+    BalanceCacheMissed,
     BalanceChangedExternally,
     BalanceRead,
     BalanceRecovered,
@@ -103,6 +104,7 @@ class LiveBalances:
             return
         if loop is not None:
             loop.has_read_for_entry = True
+        self.hub.publish(BalanceCacheMissed(str(need)))
         self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
 
     def refresh_for_exit(self, *, hurry: bool, reason: str = "exit") -> None:
@@ -166,7 +168,7 @@ class LiveBalances:
         if isinstance(answer, Unreadable):
             if loop is not None:
                 loop.has_failed = True
-            self._failed(answer)
+            self._failed(answer, str(reason), took)
             return
         self.hub.publish(BalanceRead(str(reason), took))
         if self._sending or self._sent != sent:
@@ -191,10 +193,10 @@ class LiveBalances:
         oldest = self._clock.monotonic() - EXIT_WAITS_SECONDS
         return EXIT_WAITS_SECONDS - sum(took for ended, took in self._reads if ended > oldest)
 
-    def _failed(self, failure: Unreadable) -> None:
+    def _failed(self, failure: Unreadable, read_for: str, seconds: float) -> None:
         self.book.fail(failure)
         self._is_kept = False
-        self.hub.publish(BalanceUnreadable(failure.reason))
+        self.hub.publish(BalanceUnreadable(failure.reason, read_for, seconds))
         if not self._was_unreadable:
             self._was_unreadable = True
             logger.warning(
