@@ -37,21 +37,10 @@ _MINIMUM_WORDS = re.compile(
     re.IGNORECASE,
 )
 
-_FUNDS_WORDS = re.compile(r"insufficient|not enough (balance|funds)", re.IGNORECASE)
-
 
 def is_minimum_rejection(message: str) -> bool:
     """Whether an exchange's words say that an order was too small."""
     return _MINIMUM_WORDS.search(message) is not None
-
-
-def rejection_reason(message: str) -> str:
-    """Why an exchange has rejected an order, by its words: a label for counting."""
-    if is_minimum_rejection(message):
-        return "minimum"
-    if "margin" in message.lower():
-        return "margin"
-    return "funds" if _FUNDS_WORDS.search(message) else "other"
 
 
 @dataclass(frozen=True, slots=True)

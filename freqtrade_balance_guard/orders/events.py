@@ -1,8 +1,13 @@
 """What can be said of orders in the past tense. ``purpose`` is entry, exit, stop or leg."""
 
+import re
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.events import Event
+from freqtrade_balance_guard.limits.rejections import is_minimum_rejection
+
+
+_FUNDS_WORDS = re.compile(r"insufficient|not enough (balance|funds)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,12 @@ class OrphanFound(Event):
     pair: str
     order_id: str
     policy: str
+
+
+def rejection_reason(message: str) -> str:
+    """Why an exchange has rejected an order, by its words: a label for counting."""
+    if is_minimum_rejection(message):
+        return "minimum"
+    if "margin" in message.lower():
+        return "margin"
+    return "funds" if _FUNDS_WORDS.search(message) else "other"

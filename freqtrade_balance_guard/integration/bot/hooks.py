@@ -8,7 +8,6 @@ classes, does not wrap it twice.
 import functools
 import logging
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,8 @@ from freqtrade.exchange import Exchange
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import ExitBackedOff, LoopEnded
 from freqtrade_balance_guard.integration.host.bot_loop import (
     Entry,
@@ -35,11 +36,11 @@ from freqtrade_balance_guard.integration.rebalance.selling import (
 )
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.orders.crash_points import crash_point
 
 
 logger = logging.getLogger(__name__)
 
+_CLOCK = SystemClock()
 MARK = "_balance_guard_hook"
 
 ENTRY_KINDS = {
@@ -156,16 +157,16 @@ def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
         took = 0.0
         try:
             if isinstance(self.wallets, GuardedWallets) and self.wallets.duties is not None:
-                began = time.perf_counter()
+                began = _CLOCK.monotonic()
                 self.wallets.duties.begin(self)
-                took = time.perf_counter() - began
+                took = _CLOCK.monotonic() - began
             return original(self)
         finally:
             current_loop.reset(token)
             if isinstance(self.wallets, GuardedWallets):
-                began = time.perf_counter()
+                began = _CLOCK.monotonic()
                 self.wallets.keep_believed()
-                took += time.perf_counter() - began
+                took += _CLOCK.monotonic() - began
                 if self.wallets.guard is not None:
                     self.wallets.guard.hub.publish(LoopEnded(took))
 
@@ -230,7 +231,7 @@ def _noted_exit(original: Callable[..., Any]) -> Callable[..., Any]:
     def execute_trade_exit(self: Any, *args: Any, **kwargs: Any) -> Any:
         has_left = patient(self, *args, **kwargs)
         if has_left:
-            crash_point("stored")
+            crash_point("order stored")
             wallets = self.wallets
             if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:
                 wallets.pairs.exit_left(self)
@@ -317,7 +318,7 @@ def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             has_entered = original(self, pair, *args, **kwargs)
             if has_entered:
-                crash_point("stored")
+                crash_point("order stored")
             return has_entered
         finally:
             current_entry.reset(token)

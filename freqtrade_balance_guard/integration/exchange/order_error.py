@@ -16,7 +16,7 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
-from freqtrade_balance_guard.limits.rejections import rejection_reason
+from freqtrade_balance_guard.orders.events import rejection_reason
 
 
 class Outcome(StrEnum):

@@ -10,6 +10,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
@@ -19,7 +20,6 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.events import (
     LostReplyFound,
     OrderAccepted,
@@ -102,11 +102,11 @@ class OrderGateway:
         try:
             accepted = go()
         except Exception as error:
-            crash_point("answered")
+            crash_point("order answered")
             return self._after_error(tracked, error)
         finally:
             current_id.reset(token)
-        crash_point("answered")
+        crash_point("order answered")
         self.registry.hub.publish(OrderAccepted(tracked.pair, str(tracked.terms.purpose)))
         return self._book(tracked, accepted)
 
