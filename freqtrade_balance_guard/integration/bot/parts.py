@@ -14,6 +14,7 @@ from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage,
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -56,6 +57,7 @@ def put_under_the_ledger(
         raise OperationalException(f"balance_guard.{error}") from error
     account = ledger.account
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     registry = OrderRegistry(
         ledger,
