@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from freqtrade_balance_guard.arbitrage.store import read_profit
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.bot_source import Books, Source
+from freqtrade_balance_guard.console.bot_source import LedgerView, Source
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.money import ZERO, exact, to_decimal
@@ -76,9 +76,9 @@ class Look:
         self.clock = clock
         self._wallets = wallets
 
-    def with_books(self, read: Callable[[Books], R]) -> R:
+    def with_books(self, read: Callable[[LedgerView], R]) -> R:
         """What ``read`` makes of the books, opened for this look only."""
-        with closing(Books(self.source, self.clock)) as books:
+        with closing(LedgerView(self.source, self.clock)) as books:
             return read(books)
 
     def status(self) -> Status:
@@ -87,7 +87,7 @@ class Look:
 
     def figures(self) -> Figures:
         """All gauges."""
-        with closing(Books(self.source, self.clock)) as books:
+        with closing(LedgerView(self.source, self.clock)) as books:
             status = status_of(books, bot=self.source.bot)
             reservations = self._reservations(books)
         unhedged: dict[str, Decimal] = {}
@@ -100,10 +100,10 @@ class Look:
             reservations=reservations or {},
             unhedged=unhedged,
             arbitrage_profit=read_profit(self.source.local, self.source.bot or ""),
-            is_ledger_up=status.trouble is None and reservations is not None,
+            is_ledger_up=status.ledger_error is None and reservations is not None,
         )
 
-    def _reservations(self, books: Books) -> dict[str, int] | None:
+    def _reservations(self, books: LedgerView) -> dict[str, int] | None:
         try:
             rows = books.unfinished()
         except LedgerUnavailable:
