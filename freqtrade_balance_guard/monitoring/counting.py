@@ -44,6 +44,21 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "arbitrages": (("result",), "Arbitrages by how they ended."),
 }
 
+# Series that are there from the start at 0: an alert on an increase would miss the first one.
+PURPOSES = ("entry", "exit", "stop", "leg")
+ALWAYS_SHOWN = {
+    "cache_lookups": (("hit",), ("miss",)),
+    "entries": (("approved", ""),),
+    "exits": (("sent",), ("backed_off",), ("lost",)),
+    "orders": tuple(
+        (purpose, result)
+        for purpose in PURPOSES
+        for result in ("accepted", "rejected", "lost", "found", "unresolved")
+    ),
+    "rejections": (("minimum",), ("funds",), ("margin",), ("other",)),
+    "rebalance_attempts": (("sold",), ("failed",)),
+}
+
 Key = tuple[str, tuple[str, ...]]
 
 # Denials of partial exits are no decisions about entries.

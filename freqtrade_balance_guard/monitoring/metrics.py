@@ -16,7 +16,7 @@ from freqtrade_balance_guard.arbitrage.events import LegsSent
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.events import BalanceRead, BalanceUnreadable, Event, LoopEnded
 from freqtrade_balance_guard.ledger.reservation import UNFINISHED
-from freqtrade_balance_guard.monitoring.counting import COUNTERS, Key
+from freqtrade_balance_guard.monitoring.counting import ALWAYS_SHOWN, COUNTERS, Key
 from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
 
 
@@ -135,7 +135,8 @@ class _BotCollector(Collector):
         return info
 
     def _counters(self) -> Iterator[Metric]:
-        totals = self._count()
+        shown = {(name, labels): 0 for name, rows in ALWAYS_SHOWN.items() for labels in rows}
+        totals = {**shown, **self._count()}
         for name, (labels, text) in COUNTERS.items():
             family = CounterMetricFamily(PREFIX + name, text, labels=["bot", "account", *labels])
             for (metric, values), total in sorted(totals.items()):
