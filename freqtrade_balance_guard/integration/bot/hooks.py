@@ -179,6 +179,8 @@ def _rebalanced(original: Callable[..., Any]) -> Callable[..., Any]:
     def exit_positions(self: Any, trades: Any) -> Any:
         closed = original(self, trades)
         wallets = self.wallets
+        if isinstance(wallets, GuardedWallets) and wallets.live is not None:
+            wallets.live.waits.renew()
         if isinstance(wallets, GuardedWallets) and wallets.rebalancer is not None:
             wallets.rebalancer.step(self)
         if isinstance(wallets, GuardedWallets) and wallets.pairs is not None:

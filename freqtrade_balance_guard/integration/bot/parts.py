@@ -12,6 +12,7 @@ from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
@@ -55,7 +56,9 @@ def put_under_the_ledger(
         ledger = _ledger(wallets, settings, hub, clock)
     except SettingsError as error:
         raise OperationalException(f"balance_guard.{error}") from error
-    account = ledger.account
+    live, account = wallets.live, ledger.account
+    client = GuardClient(exchange, clock) if live is None else live.reader.client
+    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
@@ -71,8 +74,8 @@ def put_under_the_ledger(
     funding = EntryFunds(wallets, registry, config["stake_currency"])
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
-    if wallets.live is not None:
-        wallets.live.funding = funding
+    if live is not None:
+        live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     wallets.duties = Housekeeping(

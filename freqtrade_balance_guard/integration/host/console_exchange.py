@@ -19,6 +19,7 @@ from freqtrade_balance_guard.console.reconcile import (
 )
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.money import ZERO, to_decimal
@@ -68,7 +69,7 @@ class ExchangeQuestions:
         :raises NotPossible: no usable answer
         """
         orders = [_order(each) for each in self._open_orders(pairs)]
-        answer = BalanceReader(self._exchange, self._clock).read(at_most=None)
+        answer = BalanceReader(GuardClient(self._exchange, self._clock), self._clock).read()
         if isinstance(answer, Unreadable):
             raise NotPossible(f"The balance cannot be read ({answer.reason}).")
         return ExchangeView(answer.holdings, orders)
