@@ -57,6 +57,7 @@ ALWAYS_SHOWN = {
     ),
     "rejections": (("minimum",), ("funds",), ("margin",), ("other",)),
     "rebalance_attempts": (("sold",), ("failed",)),
+    "arbitrages": (("hedged",), ("unhedged",), ("failed",), ("abandoned",), ("denied",)),
 }
 
 Key = tuple[str, tuple[str, ...]]
