@@ -56,6 +56,10 @@ COMMANDS = {
         "cli.actions:add_rebalance",
         "Show what would be sold to free stake and why or why not, or ask the bot for it.",
     ),
+    "history": Command(
+        "cli.monitoring:add_history",
+        "Show every change of the balances with its cause, as a table, CSV or JSON.",
+    ),
     "show-schema": Command(
         "cli.reports:add_show_schema",
         "Print the JSON schema of the balance_guard section, for editors.",

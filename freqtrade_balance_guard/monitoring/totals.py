@@ -14,13 +14,13 @@ from pathlib import Path
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import Event
-from freqtrade_balance_guard.monitoring.counting import EventCounter, Key
-from freqtrade_balance_guard.monitoring.local_file import (
+from freqtrade_balance_guard.local_file import (
     Connection,
     LocalFile,
     LocalFileError,
-    look,
+    read_rows,
 )
+from freqtrade_balance_guard.monitoring.counting import EventCounter, Key
 
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def read_totals(path: Path, account: str) -> list[Total]:
 
     :raises LocalFileError: the file cannot be read
     """
-    rows = look(
+    rows = read_rows(
         path, "SELECT bot, metric, labels, total FROM metric_totals WHERE account = ?", (account,)
     )
     return [
@@ -171,7 +171,7 @@ def read_daily_totals(path: Path, account: str) -> list[Total]:
 
     :raises LocalFileError: the file cannot be read
     """
-    rows = look(
+    rows = read_rows(
         path,
         "SELECT bot, day, metric, labels, total FROM daily_totals WHERE account = ? ORDER BY day",
         (account,),

@@ -11,6 +11,7 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host.console import source_of
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.monitoring.history import HistoryRecorder
 from freqtrade_balance_guard.monitoring.totals import Totals
 from freqtrade_balance_guard.monitoring.worker import Worker
 from freqtrade_balance_guard.settings import GuardSettings, MetricsSettings
@@ -41,9 +42,13 @@ class Monitoring:
         self.look = Look(wallets, source, clock)
         self.totals = Totals(local_file(config), ledger.account, ledger.bot, clock)
         hub.subscribe(self.totals)
+        self.history = HistoryRecorder(
+            source.local, source.account, ledger.bot, clock, lambda: self.look.figures().balances
+        )
+        hub.subscribe(self.history)
         self.metrics_address: str | None = None
         self._metrics = self._started_metrics(settings.metrics, hub)
-        self._worker = Worker([self.totals.write])
+        self._worker = Worker([self.totals.write, self.history.write])
         self._worker.start()
 
     def close(self) -> None:
@@ -52,6 +57,7 @@ class Monitoring:
             self._metrics.close()
         self._worker.close()
         self.totals.close()
+        self.history.close()
 
     def _started_metrics(self, settings: MetricsSettings, hub: EventHub) -> "MetricsServer | None":
         if not settings.enabled:
