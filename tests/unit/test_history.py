@@ -1,5 +1,6 @@
 """The history of balances: every change with its cause, thinned and bounded."""
 
+import sqlite3
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
