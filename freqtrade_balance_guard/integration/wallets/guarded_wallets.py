@@ -348,7 +348,22 @@ class GuardedWallets(Wallets):
             is_short=entry.is_short if entry is not None else False,
             kind=kind,
             spendable=self._vouched_for(),
+            equity=self._equity_to_share(),
+            slots=self._slots(),
         )
+
+    @exact
+    def _equity_to_share(self) -> Decimal | None:
+        """What freqtrade may put to work in all, above the floor; None where no limit asks."""
+        guard = self.guard
+        if guard is None or guard.tier_limits(self.equity).position_size_basis == "available":
+            return None
+        return min(self.room(), self.equity() - self.floor())
+
+    def _slots(self) -> int | None:
+        """max_open_trades; None where it is unlimited."""
+        slots = self._config.get("max_open_trades", 0)
+        return int(slots) if 0 < slots < float("inf") else None
 
     @exact
     def _vouched_for(self) -> Decimal | None:
