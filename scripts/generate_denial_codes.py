@@ -78,6 +78,13 @@ class Explanation(NamedTuple):
 
 
 EXPLANATIONS = {
+    DenialCode.PAUSED: Explanation(
+        "Entries of this bot were paused for the guard alone: with `balance-guard pause`, on the "
+        "page or by REST. The pause is stored and outlives a restart. Exits go on. freqtrade's own "
+        "`/stopentry` is another thing.",
+        "`balance-guard resume`, when you want entries again. `balance-guard status` shows since "
+        "when and why.",
+    ),
     DenialCode.BELOW_THRESHOLD: Explanation(
         "Less is available than `min_balance_threshold`. No entry of any size is made.",
         "Nothing, if that is what the threshold is for: entries go on when a trade closes or money "
