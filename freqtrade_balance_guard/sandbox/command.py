@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from freqtrade_balance_guard.sandbox.clock import SystemClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.scenario import Scenario
+from freqtrade_balance_guard.sandbox.script.clock import SystemClock
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 from freqtrade_balance_guard.sandbox.server import Server
 
 

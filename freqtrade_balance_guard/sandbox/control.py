@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from freqtrade_balance_guard.sandbox.assets import number, plain
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.orders import Order, Refused
-from freqtrade_balance_guard.sandbox.scenario import PricePath
+from freqtrade_balance_guard.sandbox.core.assets import number, plain
+from freqtrade_balance_guard.sandbox.core.audit import audit
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import Order, Refused
+from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.script.scenario import PricePath
 
 
 Payload = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from freqtrade_balance_guard.sandbox.scenario import Scenario
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
 def exchange_section(

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from freqtrade_balance_guard.sandbox.client import SandboxClient
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.scenario import Scenario
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
 _START_TIMEOUT_S = 30.0

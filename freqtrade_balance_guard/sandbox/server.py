@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from freqtrade_balance_guard.sandbox import control
-from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
 from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from freqtrade_balance_guard.sandbox import kraken_balances, kraken_private, kraken_public
-from freqtrade_balance_guard.sandbox.auth import KeyHolder, KeyRing
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import INSTEAD_KINDS, ActiveFault, Call
-from freqtrade_balance_guard.sandbox.kraken_private import Caller
-from freqtrade_balance_guard.sandbox.meter import Meter, call_cost, cancel_cost
-from freqtrade_balance_guard.sandbox.orders import Refused
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import Refused
+from freqtrade_balance_guard.sandbox.kraken import balances as kraken_balances
+from freqtrade_balance_guard.sandbox.kraken import private as kraken_private
+from freqtrade_balance_guard.sandbox.kraken import public as kraken_public
+from freqtrade_balance_guard.sandbox.kraken.auth import KeyHolder, KeyRing
+from freqtrade_balance_guard.sandbox.kraken.meter import Meter, call_cost, cancel_cost
+from freqtrade_balance_guard.sandbox.kraken.private import Caller
+from freqtrade_balance_guard.sandbox.script.faults import INSTEAD_KINDS, ActiveFault, Call
 
 
 HTML_PAGE = (

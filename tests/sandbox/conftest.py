@@ -13,12 +13,12 @@ import ccxt
 import pytest
 
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.auth import sign
-from freqtrade_balance_guard.sandbox.clock import ManualClock, SystemClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.audit import audit
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.orders import Order, OrderRequest
+from freqtrade_balance_guard.sandbox.kraken.auth import sign
+from freqtrade_balance_guard.sandbox.script.clock import ManualClock, SystemClock
 from freqtrade_balance_guard.sandbox.server import Server
 from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
 

@@ -6,11 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard.sandbox import Scenario
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.clock import ManualClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.orders import OrderRequest, Refused
+from freqtrade_balance_guard.sandbox.core.audit import audit
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import OrderRequest, Refused
+from freqtrade_balance_guard.sandbox.script.clock import ManualClock
+from freqtrade_balance_guard.sandbox.script.faults import Fault
 
 
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "BTC/USD", "USDT/USD"]

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.orders import Refused
+from freqtrade_balance_guard.sandbox.core.orders import Refused
+from freqtrade_balance_guard.sandbox.script.faults import Fault
 
 
 D = Decimal

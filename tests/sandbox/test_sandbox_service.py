@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from freqtrade_balance_guard.sandbox.faults import Fault
+from freqtrade_balance_guard.sandbox.script.faults import Fault
 from freqtrade_balance_guard.sandbox.service import Request, Service
 
 

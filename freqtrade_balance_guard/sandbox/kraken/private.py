@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import NotANumber, number
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import LIST_KINDS, Call
-from freqtrade_balance_guard.sandbox.kraken_orders import (
+from freqtrade_balance_guard.sandbox.core.assets import NotANumber, number
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import Order, Refused, Trade
+from freqtrade_balance_guard.sandbox.kraken.orders import (
     description,
     order_entry,
     parse_order,
     trade_entry,
 )
-from freqtrade_balance_guard.sandbox.kraken_public import find_market
-from freqtrade_balance_guard.sandbox.orders import Order, Refused, Trade
+from freqtrade_balance_guard.sandbox.kraken.public import find_market
+from freqtrade_balance_guard.sandbox.script.faults import LIST_KINDS, Call
 
 
 Params = Mapping[str, str]

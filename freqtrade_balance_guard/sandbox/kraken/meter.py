@@ -7,9 +7,6 @@ cancel is counted but never refused. Source: Kraken's "Spot REST rate limits" an
 rate limits", starter tier as the default.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
-
-
 CALL_COSTS = {
     "AddOrder": 0,
     "CancelOrder": 0,
@@ -22,17 +19,6 @@ CALL_COSTS = {
 
 # (the order is younger than so many seconds, what its cancel adds to the order meter)
 _CANCEL_COSTS = ((5.0, 8.0), (10.0, 6.0), (15.0, 5.0), (45.0, 4.0), (90.0, 2.0), (300.0, 1.0))
-
-
-class MeterLimits(BaseModel):
-    """A tier. Starter as the default; intermediate is 20 and 0.5, pro 20 and 1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    maximum: float = Field(default=15.0, gt=0)
-    decay: float = Field(default=0.33, gt=0)  # per second
-    order_maximum: float = Field(default=60.0, gt=0)
-    order_decay: float = Field(default=1.0, gt=0)  # per second
 
 
 class Meter:

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 
-from freqtrade_balance_guard.sandbox.clock import Clock
+from freqtrade_balance_guard.sandbox.script.clock import Clock
 
 
 Entry = dict[str, object]

@@ -5,9 +5,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from freqtrade_balance_guard.sandbox.meter import Meter
-from freqtrade_balance_guard.sandbox.orders import Refused
-from freqtrade_balance_guard.sandbox.scenario import Scenario
+from freqtrade_balance_guard.sandbox.core.orders import Refused
+from freqtrade_balance_guard.sandbox.kraken.meter import Meter
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
 @dataclass

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import ZERO, NotANumber, asset, number
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.kraken_public import find_market
-from freqtrade_balance_guard.sandbox.markets import Market
-from freqtrade_balance_guard.sandbox.orders import (
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, NotANumber, asset, number
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.markets import Market
+from freqtrade_balance_guard.sandbox.core.orders import (
     TRIGGERED_TYPES,
     Order,
     OrderRequest,
@@ -18,6 +17,7 @@ from freqtrade_balance_guard.sandbox.orders import (
     Side,
     Trade,
 )
+from freqtrade_balance_guard.sandbox.kraken.public import find_market
 
 
 Params = Mapping[str, str]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from freqtrade_balance_guard.sandbox.assets import ZERO
+from freqtrade_balance_guard.sandbox.core.assets import ZERO
 
 
 Side = Literal["buy", "sell"]

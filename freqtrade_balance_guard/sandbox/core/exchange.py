@@ -3,16 +3,22 @@
 import math
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.accounts import Account, Holding
-from freqtrade_balance_guard.sandbox.assets import plain
-from freqtrade_balance_guard.sandbox.books import Books
-from freqtrade_balance_guard.sandbox.clock import Clock
-from freqtrade_balance_guard.sandbox.faults import FILL_KINDS, ActiveFault, Call, Fault, FaultBoard
-from freqtrade_balance_guard.sandbox.journal import Counters, Journal
-from freqtrade_balance_guard.sandbox.markets import Market
-from freqtrade_balance_guard.sandbox.matching import Matching
-from freqtrade_balance_guard.sandbox.orders import Order, OrderRequest, Refused, Trade
-from freqtrade_balance_guard.sandbox.scenario import (
+from freqtrade_balance_guard.sandbox.core.accounts import Account, Holding
+from freqtrade_balance_guard.sandbox.core.assets import plain
+from freqtrade_balance_guard.sandbox.core.books import Books
+from freqtrade_balance_guard.sandbox.core.journal import Counters, Journal
+from freqtrade_balance_guard.sandbox.core.markets import Market
+from freqtrade_balance_guard.sandbox.core.matching import Matching
+from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest, Refused, Trade
+from freqtrade_balance_guard.sandbox.script.clock import Clock
+from freqtrade_balance_guard.sandbox.script.faults import (
+    FILL_KINDS,
+    ActiveFault,
+    Call,
+    Fault,
+    FaultBoard,
+)
+from freqtrade_balance_guard.sandbox.script.scenario import (
     ConstantPath,
     MarketScenario,
     PricePath,

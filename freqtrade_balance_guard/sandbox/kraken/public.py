@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 
-from freqtrade_balance_guard.sandbox.assets import NotANumber, asset, number
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.markets import BOOK_LEVELS, Market
-from freqtrade_balance_guard.sandbox.orders import Refused
+from freqtrade_balance_guard.sandbox.core.assets import NotANumber, asset, number
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.markets import BOOK_LEVELS, Market
+from freqtrade_balance_guard.sandbox.core.orders import Refused
 
 
 Params = Mapping[str, str]

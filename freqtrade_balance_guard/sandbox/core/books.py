@@ -7,9 +7,9 @@ withdrawals) always equals what all of them own together; audit.py checks exactl
 from collections import defaultdict
 from decimal import ROUND_DOWN, Decimal
 
-from freqtrade_balance_guard.sandbox.accounts import Account
-from freqtrade_balance_guard.sandbox.assets import ZERO, asset
-from freqtrade_balance_guard.sandbox.orders import Order, Refused
+from freqtrade_balance_guard.sandbox.core.accounts import Account
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, asset
+from freqtrade_balance_guard.sandbox.core.orders import Order, Refused
 
 
 class Books:

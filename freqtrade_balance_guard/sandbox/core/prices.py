@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from freqtrade_balance_guard.sandbox.assets import ONE
-from freqtrade_balance_guard.sandbox.scenario import (
+from freqtrade_balance_guard.sandbox.core.assets import ONE
+from freqtrade_balance_guard.sandbox.script.scenario import (
     ConstantPath,
     MarketScenario,
     PricePath,

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import ZERO, asset, plain
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.orders import Order
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, asset, plain
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.core.orders import Order
 
 
 Finding = dict[str, object]

@@ -11,18 +11,18 @@ from base64 import b32encode
 from collections.abc import Callable
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import ZERO, asset, rounded_down, rounded_up
-from freqtrade_balance_guard.sandbox.books import Books
-from freqtrade_balance_guard.sandbox.faults import ActiveFault
-from freqtrade_balance_guard.sandbox.markets import Level, Market, is_triggered
-from freqtrade_balance_guard.sandbox.orders import (
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, asset, rounded_down, rounded_up
+from freqtrade_balance_guard.sandbox.core.books import Books
+from freqtrade_balance_guard.sandbox.core.markets import Level, Market, is_triggered
+from freqtrade_balance_guard.sandbox.core.orders import (
     Order,
     OrderRequest,
     Refused,
     Status,
     Trade,
 )
-from freqtrade_balance_guard.sandbox.prices import Extremes
+from freqtrade_balance_guard.sandbox.core.prices import Extremes
+from freqtrade_balance_guard.sandbox.script.faults import ActiveFault
 
 
 OrderEvent = Callable[[str, Order, Trade | None], None]

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.accounts import Holding
-from freqtrade_balance_guard.sandbox.assets import ZERO, NotANumber, asset, number, plain
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import BALANCE_KINDS, Call, Fault
-from freqtrade_balance_guard.sandbox.kraken_private import Caller, Handler, Params
+from freqtrade_balance_guard.sandbox.core.accounts import Holding
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, NotANumber, asset, number, plain
+from freqtrade_balance_guard.sandbox.core.exchange import Exchange
+from freqtrade_balance_guard.sandbox.kraken.private import Caller, Handler, Params
+from freqtrade_balance_guard.sandbox.script.faults import BALANCE_KINDS, Call, Fault
 
 
 Told = dict[str, dict[str, str | None]]

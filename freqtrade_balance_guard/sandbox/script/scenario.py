@@ -16,8 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.meter import MeterLimits
+from freqtrade_balance_guard.sandbox.script.faults import Fault
 
 
 PositiveDecimal = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
@@ -29,6 +28,15 @@ class Model(BaseModel):
     """Refuses unknown keys, so that a misspelt setting is not silently the default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MeterLimits(Model):
+    """One tier of Kraken's call meters; intermediate is 20 and 0.5, pro 20 and 1."""
+
+    maximum: float = Field(default=15.0, gt=0)
+    decay: float = Field(default=0.33, gt=0)  # per second
+    order_maximum: float = Field(default=60.0, gt=0)
+    order_decay: float = Field(default=1.0, gt=0)  # per second
 
 
 class ApiKey(Model):

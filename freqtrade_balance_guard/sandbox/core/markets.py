@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import PairNames, pair_names, rounded_down
-from freqtrade_balance_guard.sandbox.orders import TRIGGERED_TYPES, OrderRequest, Refused, Side
-from freqtrade_balance_guard.sandbox.prices import MarketPrices, Quote
-from freqtrade_balance_guard.sandbox.scenario import MarketScenario
+from freqtrade_balance_guard.sandbox.core.assets import PairNames, pair_names, rounded_down
+from freqtrade_balance_guard.sandbox.core.orders import TRIGGERED_TYPES, OrderRequest, Refused, Side
+from freqtrade_balance_guard.sandbox.core.prices import MarketPrices, Quote
+from freqtrade_balance_guard.sandbox.script.scenario import MarketScenario
 
 
 BOOK_LEVELS = 100

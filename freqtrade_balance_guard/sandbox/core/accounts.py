@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.assets import ZERO
+from freqtrade_balance_guard.sandbox.core.assets import ZERO
 
 
 _DELTAS_KEPT = 20_000
