@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard.sandbox import Scenario
-from freqtrade_balance_guard.sandbox.core.audit import audit
-from freqtrade_balance_guard.sandbox.core.exchange import Exchange
-from freqtrade_balance_guard.sandbox.core.orders import OrderRequest, Refused
+from freqtrade_balance_guard.sandbox.core.orders import OrderRequest, Rejected
+from freqtrade_balance_guard.sandbox.engine.audit import audit
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.script.clock import ManualClock
 from freqtrade_balance_guard.sandbox.script.faults import Fault
 
@@ -104,7 +104,7 @@ def test_money_is_conserved_and_held_is_what_open_orders_hold(script, depth, fee
 def _do(exchange, clock, step) -> None:
     try:
         _STEPS[step["what"]](exchange, clock, step)
-    except Refused:
+    except Rejected:
         pass  # a refusal is a fair answer; what counts is that the books stay right
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from freqtrade_balance_guard.sandbox.core.prices import MarketPrices
-from freqtrade_balance_guard.sandbox.script.scenario import MarketScenario, ScriptPath
+from freqtrade_balance_guard.sandbox.script.market import MarketScenario, ScriptPath
 
 
 D = Decimal

@@ -39,7 +39,10 @@ class Holding:
 
 @dataclass(frozen=True)
 class Delta:
-    """One change of a holding. `cause`: buy, sell, deposit, withdraw, reward, fault."""
+    """One change of a holding.
+
+    `cause`: buy, sell, deposit, withdraw, reward, fault, or the kind of a futures income.
+    """
 
     at: float
     cause: str
@@ -75,6 +78,10 @@ class Account:
             raise OwnsTooLittle(f"{self.name} owns {holding.total} {currency}, not {amount}")
         from_spot = min(amount, max(holding.spot, ZERO))
         self._apply(Delta(now, cause, currency, spot=-from_spot, rewards=from_spot - amount))
+
+    def adjust(self, currency: str, amount: Decimal, cause: str, now: float) -> None:
+        """Changes a wallet by a profit, a loss or a fee; it may fall below zero."""
+        self._apply(Delta(now, cause, currency, spot=amount))
 
     def hold(self, currency: str, amount: Decimal, cause: str, now: float) -> None:
         """Changes what is held for open orders; a negative amount gives back."""

@@ -72,13 +72,19 @@ class PairNames:
     wsname: str
 
 
+def split_symbol(symbol: str) -> tuple[str, str]:
+    """Base and quote of "BTC/USDT" and of the contract "BTC/USDT:USDT"."""
+    base, _, rest = symbol.partition("/")
+    return base, rest.partition(":")[0]
+
+
 def pair_names(symbol: str) -> PairNames:
     """Kraken's names for a unified symbol such as "BTC/USDT".
 
     Two prefixed currencies make a prefixed id (XXBTZUSD), and so does USDT against US dollars
     (USDTZUSD); every other pair's id is its altname (XBTUSDT, ADAUSD).
     """
-    base_code, _, quote_code = symbol.partition("/")
+    base_code, quote_code = split_symbol(symbol)
     base, quote = asset(base_code), asset(quote_code)
     altname = base.altname + quote.altname
     both_prefixed = base.asset_id != base.altname and quote.asset_id != quote.altname

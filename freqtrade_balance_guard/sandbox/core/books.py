@@ -5,17 +5,19 @@ withdrawals) always equals what all of them own together; audit.py checks exactl
 """
 
 from collections import defaultdict
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Callable
+from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.core.accounts import Account
-from freqtrade_balance_guard.sandbox.core.assets import ZERO, asset
-from freqtrade_balance_guard.sandbox.core.orders import Order, Refused
+from freqtrade_balance_guard.sandbox.core.assets import rounded
+from freqtrade_balance_guard.sandbox.core.orders import Reason, Rejected
 
 
 class Books:
     """All accounts with their counterparty. Amounts in each currency's own unit."""
 
-    def __init__(self) -> None:
+    def __init__(self, decimals: Callable[[str], int]) -> None:
+        self.decimals = decimals  # how many the exchange keeps of a currency
         self.accounts: dict[str, Account] = {}
         self.market_maker: dict[str, Decimal] = defaultdict(Decimal)  # may owe: it has no limit
         self.fee_income: dict[str, Decimal] = defaultdict(Decimal)
@@ -27,17 +29,17 @@ class Books:
 
     def pay_in(self, account: str, currency: str, amount: Decimal, cause: str, now: float) -> None:
         """A deposit or a reward: new money. Raises LookupError for an unknown account."""
-        booked = asset(currency).rounded(amount)
+        booked = rounded(amount, self.decimals(currency))
         self._account(account).credit(currency, booked, cause, now)
         self.issued[currency] += booked
         self.paid_in[account][currency] += booked
 
     def pay_out(self, account: str, currency: str, amount: Decimal, now: float) -> None:
-        """A withdrawal. Raises Refused when less is free, LookupError for an unknown account."""
-        booked = asset(currency).rounded(amount)
+        """A withdrawal. Raises Rejected when less is free, LookupError for an unknown account."""
+        booked = rounded(amount, self.decimals(currency))
         customer = self._account(account)
         if booked > customer.holding(currency).free:
-            raise Refused("EFunding:Insufficient funds")
+            raise Rejected(Reason.INSUFFICIENT_FUNDS)
         customer.debit(currency, booked, "withdraw", now)
         self.issued[currency] -= booked
         self.paid_in[account][currency] -= booked
@@ -48,54 +50,8 @@ class Books:
         except KeyError:
             raise LookupError(f"no account {name!r}") from None
 
-    def settle(
-        self,
-        order: Order,
-        amount: Decimal,
-        price: Decimal,
-        fee_rate: Decimal,
-        hold_after: Decimal,
-        now: float,
-    ) -> tuple[Decimal, Decimal]:
-        """Exchanges `amount` (base) at `price` and returns (cost in quote, fee).
-
-        The order's hold shrinks to `hold_after`, or further: to what is left of it after this
-        payment, because a fill at a worse price than the hold was made for must not hold more.
-        Cost and fee are rounded down and holds up: no rounding eats into money that is not held.
-        """
-        base, _, quote = order.symbol.partition("/")
-        account = self.accounts[order.account]
-        cost = _down(amount * price, quote)
-        fee = _down((amount if order.fee_currency == base else cost) * fee_rate, order.fee_currency)
-        fee_in_quote = fee if order.fee_currency == quote else ZERO
-        paid = cost + fee_in_quote if order.side == "buy" else amount
-
-        held = max(min(hold_after, order.held - paid), ZERO)
-        account.hold(order.held_currency, held - order.held, order.side, now)
-        order.held = held
-
-        if order.side == "buy":
-            account.debit(quote, paid, "buy", now)
-            account.credit(base, amount - (fee - fee_in_quote), "buy", now)
-            self._counterparty(base, -amount, quote, cost)
-        else:
-            account.debit(base, amount, "sell", now)
-            account.credit(quote, cost - fee_in_quote, "sell", now)
-            self._counterparty(base, amount, quote, -cost)
-        self.fee_income[order.fee_currency] += fee
-        return cost, fee
-
-    def release(self, order: Order, now: float) -> None:
-        """Gives back all that is still held for an order."""
-        self.accounts[order.account].hold(order.held_currency, -order.held, order.side, now)
-        order.held = ZERO
-
-    def _counterparty(
+    def counterparty(
         self, base: str, base_amount: Decimal, quote: str, quote_amount: Decimal
     ) -> None:
         self.market_maker[base] += base_amount
         self.market_maker[quote] += quote_amount
-
-
-def _down(amount: Decimal, currency: str) -> Decimal:
-    return amount.quantize(Decimal(1).scaleb(-asset(currency).decimals), rounding=ROUND_DOWN)

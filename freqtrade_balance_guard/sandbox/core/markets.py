@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.core.assets import PairNames, pair_names, rounded_down
-from freqtrade_balance_guard.sandbox.core.orders import TRIGGERED_TYPES, OrderRequest, Refused, Side
+from freqtrade_balance_guard.sandbox.core.assets import PairNames, pair_names, rounded, rounded_down
+from freqtrade_balance_guard.sandbox.core.orders import (
+    TRIGGERED_TYPES,
+    OrderRequest,
+    Reason,
+    Rejected,
+    Side,
+)
 from freqtrade_balance_guard.sandbox.core.prices import MarketPrices, Quote
-from freqtrade_balance_guard.sandbox.script.scenario import MarketScenario
+from freqtrade_balance_guard.sandbox.script.market import MarketScenario
 
 
 BOOK_LEVELS = 100
@@ -27,6 +33,11 @@ class Market:
         self.rules = scenario
         self.names: PairNames = pair_names(scenario.symbol)
         self.prices = MarketPrices(scenario, started_at)
+
+    def mark_price(self, at: float) -> Decimal:
+        """The price by which positions are valued: the last price and the market's premium."""
+        last = self.prices.price(at)
+        return rounded(last * (1 + self.rules.mark_premium), 8)
 
     def change_rules(self, rules: MarketScenario) -> None:
         """New rules from now on, also for the book's tick and spread."""
@@ -66,7 +77,7 @@ class Market:
         return fills
 
     def check(self, request: OrderRequest, quote: Quote) -> None:
-        """Kraken's rules for an order on this pair. Raises Refused with Kraken's error string."""
+        """The rules for an order on this market. Raises Rejected."""
         rules = self.rules
         if request.price is not None:
             self._check_price(request.price)
@@ -74,11 +85,14 @@ class Market:
             self._check_price(request.trigger)
         amount = self.base_amount(request, quote)
         if amount <= 0 or rounded_down(amount, rules.amount_decimals) != amount:
-            raise Refused("EGeneral:Invalid arguments:volume")
+            raise Rejected(Reason.AMOUNT_INVALID)
         if amount < rules.amount_min:
-            raise Refused("EGeneral:Invalid arguments:volume minimum not met")
+            raise Rejected(Reason.AMOUNT_TOO_SMALL)
+        # Only an order that reduces a position may be of any worth.
+        if request.reduce_only:
+            return
         if amount * self.reference_price(request, quote) < rules.cost_min:
-            raise Refused("EOrder:Cost minimum not met")
+            raise Rejected(Reason.COST_TOO_SMALL, rules.symbol)
 
     def base_amount(self, request: OrderRequest, quote: Quote) -> Decimal:
         """The order's amount in base currency, also when it was given in the quote (viqc)."""
@@ -98,15 +112,12 @@ class Market:
 
     def _check_price(self, price: Decimal) -> None:
         if price <= 0:
-            raise Refused("EGeneral:Invalid arguments:price")
+            raise Rejected(Reason.PRICE_NOT_POSITIVE)
         decimals = self.rules.price_decimals
         if rounded_down(price, decimals) != price:
-            raise Refused(
-                f"EOrder:Invalid price:{self.names.altname} price can only be specified up to "
-                f"{decimals} decimals."
-            )
+            raise Rejected(Reason.PRICE_TOO_PRECISE, self.rules.symbol, decimals)
         if price % self.rules.tick_size:
-            raise Refused("EOrder:Tick size check failed")
+            raise Rejected(Reason.PRICE_OFF_TICK)
 
 
 def is_triggered(request: OrderRequest, low: Decimal, high: Decimal) -> bool:

@@ -1,27 +1,27 @@
-"""The matching engine: accepts orders, holds money for them, fills and ends them.
+"""The matching engine: accepts orders, fills and ends them; the clearing moves the money.
 
-What an open order holds: a sell its remaining base amount; a buy its remaining cost at the limit
-price (stop: trigger price, market: the book) and the taker fee, when the fee is paid in the quote.
 A marketable order fills at once against the book as taker; a resting one fills whole at its limit
 price as maker, as soon as the price path has touched it.
 """
 
 import hashlib
 from base64 import b32encode
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
-from freqtrade_balance_guard.sandbox.core.assets import ZERO, asset, rounded_down, rounded_up
-from freqtrade_balance_guard.sandbox.core.books import Books
+from freqtrade_balance_guard.sandbox.core.assets import ZERO, rounded_down
+from freqtrade_balance_guard.sandbox.core.clearing import Clearing
 from freqtrade_balance_guard.sandbox.core.markets import Level, Market, is_triggered
 from freqtrade_balance_guard.sandbox.core.orders import (
     Order,
     OrderRequest,
-    Refused,
+    Reason,
+    Rejected,
     Status,
     Trade,
 )
-from freqtrade_balance_guard.sandbox.core.prices import Extremes
+from freqtrade_balance_guard.sandbox.core.prices import Extremes, Quote
 from freqtrade_balance_guard.sandbox.script.faults import ActiveFault
 
 
@@ -45,17 +45,19 @@ class Matching:
     def __init__(
         self,
         markets: dict[str, Market],
-        books: Books,
+        clearing: Clearing,
         seed: int,
         fault_runs: Callable[[str], bool],
         on_event: OrderEvent,
     ) -> None:
         self._markets = markets
-        self._books = books
+        self._clearing = clearing
         self._seed = seed
         self._fault_runs = fault_runs
         self._on_event = on_event
         self._advanced_to: float | None = None
+        self._order_counts: Counter[str] = Counter()
+        self._trade_counts: Counter[str] = Counter()
         self._open: dict[str, Order] = {}
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
@@ -74,7 +76,7 @@ class Matching:
         """Accepts an order that `Market.check` has passed; fills what can be filled at once.
 
         `cap_of` is asked, once the order is sure, for a fault that limits what fills by itself.
-        Raises Refused, and then nothing changed.
+        Raises Rejected, and then nothing changed.
         """
         market = self._markets[request.symbol]
         quote = market.prices.quote(now)
@@ -84,23 +86,34 @@ class Matching:
             key=key,
             request=request,
             amount=market.base_amount(request, quote),
-            fee_currency=_fee_currency(request, market),
+            fee_currency=self._clearing.fee_currency(account, request, market),
             created_at=now,
+            symbol_number=self._order_counts[request.symbol] + 1,
+            updated_at=now,
         )
         if request.post_only and market.walk(order.side, order.amount, request.price, quote):
-            raise Refused("EOrder:Post only order")
-        self._hold_for_new(order, market, now)
+            raise Rejected(Reason.WOULD_TAKE)
+        self._clearing.accept(order, market, now)
         cap = cap_of()
         if cap is not None:
             fraction = ZERO if cap.fault.kind == "no_fill" else cap.fault.fraction
             order.fill_cap = rounded_down(order.amount * fraction, market.rules.amount_decimals)
             order.capped_by = cap.fault_id
         self.orders[order.order_id] = self._open[order.order_id] = order
+        self._order_counts[order.symbol] += 1
         self._on_event("order_placed", order, None)
+        if request.time_in_force == "FOK" and not self._fills_whole(order, market, quote):
+            self._end(order, "canceled", "Fill or kill", now)
+            return order
         self._meet(order, market, Extremes(quote, quote), now, new=True)
         if request.time_in_force == "IOC" and order.is_open and not order.waits_for_trigger:
             self._end(order, "canceled", "Immediate or cancel", now)
         return order
+
+    def _fills_whole(self, order: Order, market: Market, quote: Quote) -> bool:
+        fills = market.walk(order.side, order.amount, order.request.price, quote)
+        found = sum((level.amount for level in fills), ZERO)
+        return order.fill_cap is None and found == order.amount
 
     def advance(self, now: float) -> None:
         """Lets the time since the last call happen: expiries, triggers, and prices that touched."""
@@ -119,20 +132,20 @@ class Matching:
             self._meet(order, market, seen[span], now, new=False)
 
     def cancel(self, order: Order, reason: str, now: float) -> None:
-        """Ends an open order. Raises Refused when it is no longer open."""
+        """Ends an open order. Raises Rejected when it is no longer open."""
         if not order.is_open:
-            raise Refused("EOrder:Unknown order")
+            raise Rejected(Reason.ORDER_NOT_OPEN)
         self._end(order, "canceled", reason, now)
 
     def fill(self, order: Order, amount: Decimal | None, now: float) -> None:
         """Fills an open order by decree (all of it, or `amount` base), past any cap.
 
-        Raises Refused when it is no longer open or less remains.
+        Raises Rejected when it is no longer open or less remains.
         """
         market = self._markets[order.symbol]
         wanted = order.remaining if amount is None else amount
         if not order.is_open or not 0 < wanted <= order.remaining:
-            raise Refused("EOrder:Unknown order")
+            raise Rejected(Reason.ORDER_NOT_OPEN)
         price = market.reference_price(order.request, market.prices.quote(now))
         self._fill(order, market, Level(price, wanted), maker=True, now=now)
 
@@ -165,19 +178,33 @@ class Matching:
 
     def _fill(self, order: Order, market: Market, level: Level, *, maker: bool, now: float) -> None:
         rate = market.rules.fee_maker if maker else market.rules.fee_taker
-        if not self._can_pay(order, level, rate):
-            # A stop order to buy holds by its trigger price; a gap can make it dearer than that.
-            self._end(order, "canceled", "Insufficient funds", now)
-            return
-        left = order.remaining - level.amount
-        hold_after = self._hold_for(order, market, left, order.request.price or level.price)
-        cost, fee = self._books.settle(order, level.amount, level.price, rate, hold_after, now)
+        amount = self._clearing.affordable(order, market, level, rate)
+        if amount > 0:
+            self._settle(order, market, Level(level.price, amount), rate, maker=maker, now=now)
+        if amount < level.amount and order.is_open:
+            self._end(order, *self._clearing.ending(order), now)
+
+    def _settle(
+        self,
+        order: Order,
+        market: Market,
+        level: Level,
+        rate: Decimal,
+        *,
+        maker: bool,
+        now: float,
+    ) -> None:
+        settled = self._clearing.settle(order, market, level, rate, now)
+        self._trade_counts[order.symbol] += 1
         order.filled += level.amount
-        order.cost += cost
-        order.fee += fee
+        order.cost += settled.cost
+        if settled.fee_currency == order.fee_currency:
+            order.fee += settled.fee
+        order.updated_at = now
         trade = Trade(
             trade_id=self._new_id("T", len(self.trades)),
             number=len(self.trades) + 1,
+            symbol_number=self._trade_counts[order.symbol],
             order_id=order.order_id,
             account=order.account,
             symbol=order.symbol,
@@ -185,11 +212,13 @@ class Matching:
             order_type=order.request.order_type,
             price=level.price,
             amount=level.amount,
-            cost=cost,
-            fee=fee,
-            fee_currency=order.fee_currency,
+            cost=settled.cost,
+            fee=settled.fee,
+            fee_currency=settled.fee_currency,
             maker=maker,
             at=now,
+            realized=settled.realized,
+            position_side=order.request.position_side,
         )
         order.trades.append(trade)
         self.trades.append(trade)
@@ -197,63 +226,15 @@ class Matching:
         if not order.remaining:
             self._end(order, "closed", None, now)
 
-    def _can_pay(self, order: Order, level: Level, rate: Decimal) -> bool:
-        if order.side == "sell":
-            return True  # all of its base amount is held
-        factor = 1 if order.fee_currency == market_base(order.symbol) else 1 + rate
-        free = self._books.accounts[order.account].holding(order.held_currency).free
-        return level.amount * level.price * factor <= free + order.held
-
     def _end(self, order: Order, status: Status, reason: str | None, now: float) -> None:
-        self._books.release(order, now)
+        self._clearing.release(order, now)
         order.status = status
         order.reason = reason
-        order.closed_at = now
+        order.closed_at = order.updated_at = now
         del self._open[order.order_id]
         self._on_event(_CLOSING_EVENTS[status], order, None)
-
-    def _hold_for_new(self, order: Order, market: Market, now: float) -> None:
-        rules = market.rules
-        order.held_currency = rules.base if order.side == "sell" else rules.quote
-        if order.side == "buy" and order.request.order_type == "market":
-            book = market.walk("buy", order.amount, None, market.prices.quote(now))
-            needed = sum(
-                (self._hold_for(order, market, level.amount, level.price) for level in book), ZERO
-            )
-        else:
-            price = market.reference_price(order.request, market.prices.quote(now))
-            needed = self._hold_for(order, market, order.amount, price)
-        customer = self._books.accounts[order.account]
-        if needed > customer.holding(order.held_currency).free:
-            raise Refused("EOrder:Insufficient funds")
-        customer.hold(order.held_currency, needed, order.side, now)
-        order.held = needed
-
-    def _hold_for(self, order: Order, market: Market, amount: Decimal, price: Decimal) -> Decimal:
-        if order.side == "sell":
-            return amount
-        fee_in_quote = order.fee_currency == market.rules.quote
-        factor = 1 + market.rules.fee_taker if fee_in_quote else 1
-        return rounded_up(amount * price * factor, asset(market.rules.quote).decimals)
 
     def _new_id(self, kind: str, number: int) -> str:
         digest = hashlib.sha256(f"{self._seed}/{kind}/{number}".encode()).digest()
         letters = b32encode(digest).decode()
         return f"{kind}{letters[:5]}-{letters[5:10]}-{letters[10:16]}"
-
-
-def market_base(symbol: str) -> str:
-    return symbol.partition("/")[0]
-
-
-def _fee_currency(request: OrderRequest, market: Market) -> str:
-    """A sell pays its fee from the quote it receives; a buy as flagged, or as the market says.
-
-    On Kraken fcib is a preference; the sandbox grants it where the fee can come out of what the
-    order brings in, which is always possible.
-    """
-    if request.side == "sell" or request.fee_flag == "fciq":
-        return market.rules.quote
-    if request.fee_flag == "fcib" or market.rules.fee_currency == "base":
-        return market.rules.base
-    return market.rules.quote

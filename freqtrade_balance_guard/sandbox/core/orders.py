@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from freqtrade_balance_guard.sandbox.core.assets import ZERO
@@ -12,16 +13,38 @@ OrderType = Literal[
     "market", "limit", "stop-loss", "stop-loss-limit", "take-profit", "take-profit-limit"
 ]
 Status = Literal["open", "closed", "canceled", "expired"]
+PositionSide = Literal["BOTH", "LONG", "SHORT"]
 
 TRIGGERED_TYPES = frozenset({"stop-loss", "stop-loss-limit", "take-profit", "take-profit-limit"})
 
 
-class Refused(Exception):
-    """The exchange says no; the message is Kraken's error string."""
+class Reason(StrEnum):
+    """Why the exchange rejects a request; each protocol has its own words for it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    INSUFFICIENT_FUNDS = "insufficient funds"
+    ORDER_NOT_OPEN = "the order is not open"
+    CLIENT_ID_TAKEN = "an open order has this client order id"
+    AMOUNT_INVALID = "the amount is not a positive multiple of the step"
+    AMOUNT_TOO_SMALL = "the amount is below the minimum"
+    COST_TOO_SMALL = "the cost is below the minimum"
+    PRICE_NOT_POSITIVE = "the price is not above zero"
+    PRICE_TOO_PRECISE = "the price has too many decimals"
+    PRICE_OFF_TICK = "the price is no multiple of the tick"
+    WOULD_TAKE = "a post-only order would match at once"
+    WOULD_TRIGGER = "a stop would trigger at once"
+    MARGIN_TOO_SMALL = "insufficient margin"
+    NOTHING_TO_REDUCE = "a reduce-only order has no position to reduce"
+    POSITION_TOO_LARGE = "the position would exceed its leverage bracket"
+
+
+class Rejected(Exception):
+    """The exchange rejects a request; `symbol` and `decimals` where the words need them."""
+
+    def __init__(self, reason: Reason, symbol: str = "", decimals: int = 0) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.symbol = symbol
+        self.decimals = decimals
 
 
 @dataclass(frozen=True)
@@ -36,11 +59,13 @@ class OrderRequest:
     trigger: Decimal | None = None
     cl_ord_id: str | None = None
     userref: int | None = None
-    time_in_force: Literal["GTC", "IOC", "GTD"] = "GTC"
+    time_in_force: Literal["GTC", "IOC", "FOK", "GTD"] = "GTC"
     expires_at: float | None = None  # unix seconds, for GTD
     post_only: bool = False
     in_quote: bool = False  # viqc
     fee_flag: Literal["fciq", "fcib"] | None = None  # None: the market's default
+    reduce_only: bool = False  # contracts only
+    position_side: PositionSide = "BOTH"  # contracts only
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,9 @@ class Trade:
     fee_currency: str
     maker: bool
     at: float
+    realized: Decimal = ZERO  # contracts only: profit of what the fill closed
+    position_side: PositionSide = "BOTH"
+    symbol_number: int = 0  # counts the trades of one symbol
 
 
 @dataclass
@@ -74,6 +102,8 @@ class Order:
     amount: Decimal  # base
     fee_currency: str
     created_at: float
+    symbol_number: int = 0  # counts the orders of one symbol
+    updated_at: float = 0.0
     status: Status = "open"
     filled: Decimal = ZERO
     cost: Decimal = ZERO

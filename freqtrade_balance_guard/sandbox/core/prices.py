@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from freqtrade_balance_guard.sandbox.core.assets import ONE
-from freqtrade_balance_guard.sandbox.script.scenario import (
+from freqtrade_balance_guard.sandbox.script.market import (
     ConstantPath,
     MarketScenario,
     PricePath,

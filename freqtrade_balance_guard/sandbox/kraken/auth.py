@@ -5,8 +5,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from freqtrade_balance_guard.sandbox.core.orders import Refused
 from freqtrade_balance_guard.sandbox.kraken.meter import Meter
+from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
 from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
@@ -46,16 +46,16 @@ class KeyRing:
     ) -> KeyHolder:
         """The key's holder, with the nonce used up.
 
-        Raises Refused: EAPI:Invalid key, EAPI:Invalid signature, or EAPI:Invalid nonce when the
+        Raises KrakenError: EAPI:Invalid key, EAPI:Invalid signature, or EAPI:Invalid nonce when the
         nonce is not above every earlier one of this key.
         """
         holder = self._holders.get(key)
         if holder is None:
-            raise Refused("EAPI:Invalid key")
+            raise KrakenError("EAPI:Invalid key")
         if not hmac.compare_digest(sign(holder.secret, path, body, nonce), signature):
-            raise Refused("EAPI:Invalid signature")
+            raise KrakenError("EAPI:Invalid signature")
         if not nonce.isdecimal() or int(nonce) <= holder.last_nonce:
-            raise Refused("EAPI:Invalid nonce")
+            raise KrakenError("EAPI:Invalid nonce")
         holder.last_nonce = int(nonce)
         return holder
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.core.assets import ZERO, NotANumber, asset, number
-from freqtrade_balance_guard.sandbox.core.exchange import Exchange
 from freqtrade_balance_guard.sandbox.core.markets import Market
 from freqtrade_balance_guard.sandbox.core.orders import (
     TRIGGERED_TYPES,
     Order,
     OrderRequest,
     OrderType,
-    Refused,
     Side,
     Trade,
 )
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.kraken.public import find_market
+from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
 
 
 Params = Mapping[str, str]
@@ -38,14 +38,14 @@ _CL_ORD_ID = re.compile(
 
 
 def parse_order(exchange: Exchange, params: Params) -> OrderRequest:
-    """The order that AddOrder's arguments ask for. Raises Refused with Kraken's error string."""
+    """The order that AddOrder's arguments ask for. Raises KrakenError."""
     market = find_market(exchange, params.get("pair", ""))
     side = _SIDES.get(params.get("type", ""))
     order_type = _ORDER_TYPES.get(params.get("ordertype", ""))
     if side is None:
-        raise Refused("EGeneral:Invalid arguments:type")
+        raise KrakenError("EGeneral:Invalid arguments:type")
     if order_type is None:
-        raise Refused("EGeneral:Invalid arguments:ordertype")
+        raise KrakenError("EGeneral:Invalid arguments:ordertype")
     flags = set(filter(None, params.get("oflags", "").split(",")))
     _check_flags(flags, side, order_type)
     price, trigger = _prices(params, order_type)
@@ -68,11 +68,11 @@ def parse_order(exchange: Exchange, params: Params) -> OrderRequest:
 
 def _check_flags(flags: set[str], side: Side, order_type: OrderType) -> None:
     if flags - {"post", "fcib", "fciq", "nompp", "viqc"} or {"fcib", "fciq"} <= flags:
-        raise Refused("EGeneral:Invalid arguments:oflags")
+        raise KrakenError("EGeneral:Invalid arguments:oflags")
     if "post" in flags and order_type != "limit":
-        raise Refused("EGeneral:Invalid arguments:oflags")
+        raise KrakenError("EGeneral:Invalid arguments:oflags")
     if "viqc" in flags and (side, order_type) != ("buy", "market"):
-        raise Refused("EGeneral:Invalid arguments:viqc")
+        raise KrakenError("EGeneral:Invalid arguments:viqc")
 
 
 def _prices(params: Params, order_type: OrderType) -> tuple[Decimal | None, Decimal | None]:
@@ -89,11 +89,11 @@ def _references(params: Params) -> tuple[str | None, int | None]:
     cl_ord_id = params.get("cl_ord_id") or None
     userref = params.get("userref") or None
     if cl_ord_id is not None and (userref is not None or not _CL_ORD_ID.fullmatch(cl_ord_id)):
-        raise Refused("EGeneral:Invalid arguments:cl_ord_id")
+        raise KrakenError("EGeneral:Invalid arguments:cl_ord_id")
     if userref is None:
         return cl_ord_id, None
     if not re.fullmatch(r"-?\d{1,10}", userref):
-        raise Refused("EGeneral:Invalid arguments:userref")
+        raise KrakenError("EGeneral:Invalid arguments:userref")
     return cl_ord_id, int(userref)
 
 
@@ -108,20 +108,20 @@ def _with_time_in_force(request: OrderRequest, params: Params, now: float) -> Or
         try:
             expires_at = float(number(text.removeprefix("+")))
         except NotANumber as error:
-            raise Refused("EGeneral:Invalid arguments:expiretm") from error
+            raise KrakenError("EGeneral:Invalid arguments:expiretm") from error
         if text.startswith("+"):
             expires_at += now
         if expires_at <= now:
-            raise Refused("EGeneral:Invalid arguments:expiretm")
+            raise KrakenError("EGeneral:Invalid arguments:expiretm")
         return replace(request, time_in_force="GTD", expires_at=expires_at)
-    raise Refused("EGeneral:Invalid arguments:timeinforce")
+    raise KrakenError("EGeneral:Invalid arguments:timeinforce")
 
 
 def _number(params: Params, name: str) -> Decimal:
     try:
         return number(params.get(name, ""))
     except NotANumber as error:
-        raise Refused(f"EGeneral:Invalid arguments:{name}") from error
+        raise KrakenError(f"EGeneral:Invalid arguments:{name}") from error
 
 
 def description(market: Market, request: OrderRequest, amount: Decimal) -> str:

@@ -1,12 +1,13 @@
 """Kraken's private endpoints, but the balances, as functions to the `result` of the answer."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.core.assets import NotANumber, number
-from freqtrade_balance_guard.sandbox.core.exchange import Exchange
-from freqtrade_balance_guard.sandbox.core.orders import Order, Refused, Trade
+from freqtrade_balance_guard.sandbox.core.orders import Order, Trade
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.engine.reported import listed_until
+from freqtrade_balance_guard.sandbox.engine.wire import Caller
 from freqtrade_balance_guard.sandbox.kraken.orders import (
     description,
     order_entry,
@@ -14,20 +15,13 @@ from freqtrade_balance_guard.sandbox.kraken.orders import (
     trade_entry,
 )
 from freqtrade_balance_guard.sandbox.kraken.public import find_market
-from freqtrade_balance_guard.sandbox.script.faults import LIST_KINDS, Call
+from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
+from freqtrade_balance_guard.sandbox.script.faults import Call
 
 
 Params = Mapping[str, str]
 
 _PAGE = 50
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The authenticated account and key of a request."""
-
-    account: str
-    key: str
 
 
 Handler = Callable[[Exchange, Caller, Params], object]
@@ -50,7 +44,7 @@ def cancel_order(exchange: Exchange, caller: Caller, params: Params) -> object:
     """By order id (several, with commas), by userref, or by client order id."""
     found = [order for order in _by_reference(exchange, caller, params) if order.is_open]
     if not found:
-        raise Refused("EOrder:Unknown order")
+        raise KrakenError("EOrder:Unknown order")
     for order in found:
         exchange.cancel_order(order)
     return {"count": len(found)}
@@ -66,10 +60,10 @@ def cancel_all(exchange: Exchange, caller: Caller, params: Params) -> object:
 def query_orders(exchange: Exchange, caller: Caller, params: Params) -> object:
     """By order id; a client order id stands in the answer only (Kraken's QueryOrders)."""
     if not params.get("txid"):
-        raise Refused("EGeneral:Invalid arguments")
+        raise KrakenError("EGeneral:Invalid arguments")
     found = _by_txid(exchange, caller, params)
     if not found:
-        raise Refused("EOrder:Unknown order")
+        raise KrakenError("EOrder:Unknown order")
     return _entries(exchange, found, params)
 
 
@@ -194,10 +188,8 @@ def _filtered(orders: list[Order], params: Params) -> list[Order]:
 
 
 def _listed_before(exchange: Exchange, caller: Caller, endpoint: str) -> float:
-    """Up to which time orders are in the lists: these may be behind what was accepted."""
-    call = Call(endpoint, True, caller.account, caller.key)
-    active = exchange.faults.take(LIST_KINDS, call)
-    return exchange.now() - max((each.fault.seconds or 0.0 for each in active), default=0.0)
+    call = Call(endpoint, True, caller.account, caller.key, role="list")
+    return listed_until(exchange, call)
 
 
 def _entries(
@@ -214,7 +206,7 @@ def _seconds(params: Params, name: str) -> float | None:
     try:
         return float(number(text))
     except NotANumber as error:
-        raise Refused(f"EGeneral:Invalid arguments:{name}") from error
+        raise KrakenError(f"EGeneral:Invalid arguments:{name}") from error
 
 
 def _is_true(text: str | None) -> bool:

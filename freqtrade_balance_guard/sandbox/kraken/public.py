@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import islice
 
 from freqtrade_balance_guard.sandbox.core.assets import NotANumber, asset, number
-from freqtrade_balance_guard.sandbox.core.exchange import Exchange
 from freqtrade_balance_guard.sandbox.core.markets import BOOK_LEVELS, Market
-from freqtrade_balance_guard.sandbox.core.orders import Refused
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
 
 
 Params = Mapping[str, str]
@@ -46,7 +46,7 @@ def assets(exchange: Exchange, params: Params) -> object:
             if asset_id in wanted or entry.altname in wanted
         }
         if not known:
-            raise Refused("EQuery:Unknown asset")
+            raise KrakenError("EQuery:Unknown asset")
     return {
         asset_id: {
             "aclass": "currency",
@@ -139,7 +139,7 @@ def ohlc(exchange: Exchange, params: Params) -> object:
     market = _the_market(exchange, params)
     interval = _integer(params, "interval", 1)
     if interval not in _OHLC_INTERVALS:
-        raise Refused("EGeneral:Invalid arguments:interval")
+        raise KrakenError("EGeneral:Invalid arguments:interval")
     since = _integer(params, "since", -1)
     rows = []
     candles = market.prices.candles(interval * 60, _OHLC_ROWS, exchange.now())
@@ -210,12 +210,12 @@ ENDPOINTS: dict[str, Handler] = {
 
 
 def find_market(exchange: Exchange, name: str) -> Market:
-    """A market by any of its Kraken names. Raises Refused."""
+    """A market by any of its Kraken names. Raises KrakenError."""
     for market in exchange.markets.values():
         names = market.names
         if name in (names.pair_id, names.altname, names.wsname, names.symbol):
             return market
-    raise Refused("EQuery:Unknown asset pair")
+    raise KrakenError("EQuery:Unknown asset pair")
 
 
 def _wanted_markets(exchange: Exchange, params: Params) -> list[Market]:
@@ -240,4 +240,4 @@ def _integer(params: Params, name: str, default: int) -> int:
     try:
         return int(number(text))
     except NotANumber as error:
-        raise Refused(f"EGeneral:Invalid arguments:{name}") from error
+        raise KrakenError(f"EGeneral:Invalid arguments:{name}") from error

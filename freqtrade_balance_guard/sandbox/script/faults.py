@@ -31,6 +31,7 @@ FaultKind = Literal[
     "drop",
     "refuse",
     "lost_reply",
+    "late_arrival",
     "orders_lag",
     "partial_fill",
     "no_fill",
@@ -53,16 +54,22 @@ BALANCE_KINDS = frozenset(
     }
 )
 INSTEAD_KINDS = frozenset({"error", "http_status", "timeout", "drop", "html"})
+LATE_KINDS = frozenset({"late_arrival"})
 LIST_KINDS = frozenset({"orders_lag"})
 FILL_KINDS = frozenset({"partial_fill", "no_fill"})
-_ORDER_KINDS = frozenset({"refuse", "lost_reply"}) | FILL_KINDS
+_ORDER_KINDS = frozenset({"refuse", "lost_reply"}) | LATE_KINDS | FILL_KINDS
 _NEEDED = {
     "balance_lag": "seconds",
     "balance_wrong": "amount",
     "balance_missing": "currency",
+    "late_arrival": "seconds",
     "orders_lag": "seconds",
     "accounting_fault": "amount",
 }
+
+
+# What a request is for, whatever its protocol calls it; a fault's `endpoint` may name one of these.
+Role = Literal["balance", "place", "cancel", "find", "list"]
 
 
 class Fault(BaseModel):
@@ -75,7 +82,8 @@ class Fault(BaseModel):
     # Which requests it meets; None is "any".
     account: str | None = None
     key: str | None = None
-    endpoint: str | None = None  # a name, "private", "public" or "*"; None: the kind's own
+    # A name, a role ("place"), "private", "public" or "*"; None: the kind's own.
+    endpoint: str | None = None
     symbol: str | None = None
     side: Literal["buy", "sell", "both"] | None = None  # balance_lag: of which orders' effects
 
@@ -86,15 +94,17 @@ class Fault(BaseModel):
     duration_s: Annotated[float, Field(gt=0)] | None = None
 
     # What.
-    # balance_lag, orders_lag, timeout, lost_reply timeout
+    # balance_lag, orders_lag; timeout, lost_reply: how long the connection is held;
+    # late_arrival: how long after it was received the request is carried out.
     seconds: Annotated[float, Field(ge=0)] | None = None
     currency: str = "USDT"  # balance_wrong, balance_missing, accounting_fault
     amount: Decimal | None = None  # balance_wrong, accounting_fault
     factor: Decimal = Decimal(10)  # balance_factor
     value: str = "not-a-number"  # balance_garbage
-    message: str | None = None  # error, refuse, lost_reply with how = error
+    # error, refuse, lost_reply with how = error; on Binance a code may stand before: "-2010 No."
+    message: str | None = None
     status: Annotated[int, Field(ge=400, le=599)] = 502  # http_status
-    how: Literal["error", "502", "timeout", "drop"] = "drop"  # lost_reply
+    how: Literal["error", "502", "timeout", "drop"] = "drop"  # lost_reply, late_arrival
     fraction: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.5")  # partial_fill
     ms: Annotated[float, Field(ge=0)] = 200.0  # latency
 
@@ -114,6 +124,7 @@ class Call:
     key: str | None = None
     symbol: str | None = None
     side: str | None = None
+    role: Role | None = None
 
 
 @dataclass
@@ -241,12 +252,12 @@ def _matches(fault: Fault, call: Call) -> bool:
 def _endpoint_matches(fault: Fault, call: Call) -> bool:
     if fault.endpoint is None:
         if fault.kind in BALANCE_KINDS or fault.kind == "html":
-            return call.endpoint in ("BalanceEx", "Balance")
+            return call.role == "balance"
         if fault.kind in _ORDER_KINDS:
-            return call.endpoint == "AddOrder"
+            return call.role == "place"
         if fault.kind in LIST_KINDS:
-            return call.endpoint in ("OpenOrders", "ClosedOrders")
+            return call.role == "list"
         return call.private
     if fault.endpoint in ("private", "public"):
         return call.private == (fault.endpoint == "private")
-    return fault.endpoint in ("*", call.endpoint)
+    return fault.endpoint in ("*", call.endpoint, call.role)

@@ -1,15 +1,18 @@
 """The exchange without HTTP: accounts, markets, orders, faults and their journal in one object."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 
 from freqtrade_balance_guard.sandbox.core.accounts import Account, Holding
-from freqtrade_balance_guard.sandbox.core.assets import plain
+from freqtrade_balance_guard.sandbox.core.assets import asset, plain
 from freqtrade_balance_guard.sandbox.core.books import Books
-from freqtrade_balance_guard.sandbox.core.journal import Counters, Journal
+from freqtrade_balance_guard.sandbox.core.clearing import SpotClearing
 from freqtrade_balance_guard.sandbox.core.markets import Market
 from freqtrade_balance_guard.sandbox.core.matching import Matching
-from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest, Refused, Trade
+from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest, Reason, Rejected, Trade
+from freqtrade_balance_guard.sandbox.engine.journal import Counters, Journal
+from freqtrade_balance_guard.sandbox.futures.market import FuturesMarket
 from freqtrade_balance_guard.sandbox.script.clock import Clock
 from freqtrade_balance_guard.sandbox.script.faults import (
     FILL_KINDS,
@@ -18,12 +21,8 @@ from freqtrade_balance_guard.sandbox.script.faults import (
     Fault,
     FaultBoard,
 )
-from freqtrade_balance_guard.sandbox.script.scenario import (
-    ConstantPath,
-    MarketScenario,
-    PricePath,
-    Scenario,
-)
+from freqtrade_balance_guard.sandbox.script.market import ConstantPath, MarketScenario, PricePath
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
 class Exchange:
@@ -36,15 +35,26 @@ class Exchange:
         self.journal = Journal(clock, scenario.journal_limit)
         self.counters = Counters(clock)
         self.rejections: list[dict[str, object]] = []
-        self.books = Books()
+        self.books = Books(self._decimals)
         self.markets = {
             market.symbol: Market(market, self.started_at) for market in scenario.markets
         }
         self.faults = FaultBoard(self._fault_changed)
+        self.futures = self._futures_market()
         self.matching = Matching(
-            self.markets, self.books, scenario.seed, self.faults.is_running, self._order_event
+            self.markets,
+            self._spot_clearing() if self.futures is None else self.futures.clearing,
+            scenario.seed,
+            self.faults.is_running,
+            self._order_event,
         )
+        if self.futures is not None:
+            self.futures.begin(
+                self.matching, self.place_order, self.journal.record, self.started_at
+            )
+        self._due: list[tuple[float, Callable[[], None]]] = []
         self._noted: dict[str, dict[str, Holding]] = {}
+        self._order_happened = False
         for account in scenario.accounts:
             self.books.open_account(account.name)
             # Owned since ever: a balance that lags must not lag behind the start.
@@ -57,31 +67,53 @@ class Exchange:
             self.faults.add(fault, self.started_at)
         self.advance()
 
+    def _futures_market(self) -> FuturesMarket | None:
+        if self.scenario.dialect != "binance-futures":
+            return None
+        return FuturesMarket(self.scenario, self.markets, self.books)
+
+    def _spot_clearing(self) -> SpotClearing:
+        coins = {account.name: account.fee_coin for account in self.scenario.accounts}
+        return SpotClearing(self.markets, self.books, coins)
+
+    def _decimals(self, currency: str) -> int:
+        return asset(currency).decimals if self.scenario.dialect == "kraken" else 8
+
     def now(self) -> float:
         return self.clock.now()
 
     def advance(self) -> None:
-        """Lets everything happen that is due: faults, triggers, fills, expiries."""
+        """Lets everything happen that is due: faults, late requests, triggers, fills, expiries."""
         now = self.now()
         self.faults.advance(now)
+        due = [action for at, action in self._due if at <= now]
+        self._due = [(at, action) for at, action in self._due if at > now]
+        for action in due:
+            action()
         self.matching.advance(now)
+        if self.futures is not None:
+            self.futures.advance(now)
         self._note_balances()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Does something when so much time has passed."""
+        self._due.append((self.now() + seconds, action))
 
     # Orders
 
     def check_order(self, account: str, request: OrderRequest) -> None:
-        """All rules except the money (Kraken's `validate`). Raises Refused."""
+        """All rules except the money (Kraken's `validate`, Binance's test). Raises Rejected."""
         market = self.markets[request.symbol]
         market.check(request, market.prices.quote(self.now()))
         if request.cl_ord_id is not None:
             for order in self.matching.open_orders(account):
                 if order.request.cl_ord_id == request.cl_ord_id:
-                    raise Refused("EGeneral:Invalid arguments:cl_ord_id not unique")
+                    raise Rejected(Reason.CLIENT_ID_TAKEN)
 
     def place_order(self, account: str, key: str, request: OrderRequest) -> Order:
-        """Raises Refused with Kraken's error string."""
+        """Raises Rejected."""
         self.check_order(account, request)
-        call = Call("AddOrder", True, account, key, request.symbol, request.side)
+        call = Call("", True, account, key, request.symbol, request.side, role="place")
         order = self.matching.place(
             account, key, request, lambda: self.faults.take_one(FILL_KINDS, call), self.now()
         )
@@ -89,12 +121,12 @@ class Exchange:
         return order
 
     def cancel_order(self, order: Order, reason: str = "User requested") -> None:
-        """Raises Refused when the order is no longer open."""
+        """Raises Rejected when the order is no longer open."""
         self.matching.cancel(order, reason, self.now())
         self._note_balances()
 
     def fill_order(self, order_id: str, amount: Decimal | None) -> Order:
-        """Fills a resting order by decree. Raises Refused, or LookupError for an unknown id."""
+        """Fills a resting order by decree. Raises Rejected, or LookupError for an unknown id."""
         order = self.order(order_id)
         self.matching.fill(order, amount, self.now())
         self._note_balances()
@@ -115,7 +147,11 @@ class Exchange:
         self._note_balances()
 
     def withdraw(self, account: str, currency: str, amount: Decimal) -> None:
-        """Raises Refused when less is free."""
+        """Raises Rejected when less is free."""
+        if self.futures is not None:
+            wallet = self.futures.wallets(account, self.now()).get(currency)
+            if wallet is None or amount > wallet.available:
+                raise Rejected(Reason.INSUFFICIENT_FUNDS)
         self.books.pay_out(account, currency, amount, self.now())
         self.journal.record("withdraw", account=account, currency=currency, amount=plain(amount))
         self._note_balances()
@@ -164,9 +200,10 @@ class Exchange:
         self._note_balances()
         return active
 
-    # What the journal is told
+    # What the journal records
 
     def _order_event(self, event: str, order: Order, trade: Trade | None) -> None:
+        self._order_happened = True
         details: dict[str, object] = {
             "order_id": order.order_id,
             "cl_ord_id": order.request.cl_ord_id,
@@ -209,10 +246,13 @@ class Exchange:
 
     def _note_balances(self) -> None:
         """Writes the true balances that changed since the last call."""
+        changed = self._order_happened
+        self._order_happened = False
         for name, account in self.books.accounts.items():
             noted = self._noted.setdefault(name, {})
             for currency, holding in account.holdings().items():
                 if noted.get(currency) != holding:
+                    changed = True
                     noted[currency] = holding
                     self.journal.record(
                         "balance_changed",
@@ -222,3 +262,5 @@ class Exchange:
                         held=plain(holding.held),
                         free=plain(holding.free),
                     )
+        if changed and self.futures is not None:
+            self.futures.note(self.now())
