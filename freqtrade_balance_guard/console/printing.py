@@ -82,7 +82,26 @@ def show_reservation(
 
 
 def show_status(console: Console, status: Status) -> None:
-    """Balances and bots of one account."""
+    """Pauses, balances and bots of one account."""
+    for pause in status.paused:
+        _say(console, f"PAUSED ({pause.bot}): {pause.sentence}.", style="bold yellow")
+    _show_balances(console, status)
+    if status.bots:
+        console.print(_bots_table(status.bots))
+    if status.pairs:
+        console.print(_pairs_table(status.pairs, status.at))
+    for exposure in status.unhedged:
+        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
+    if status.last_rebalance is not None:
+        _say(console, attempt_sentence(status.last_rebalance, status.at))
+    if status.early_warning:
+        _say(console, status.early_warning)
+    for note in status.notes:
+        _say(console, note)
+
+
+def _show_balances(console: Console, status: Status) -> None:
+    """One line for each currency that is held, reserved or has a floor."""
     shown = [one for one in status.balances if one.holds and any(one.holds)]
     shown += [
         one
@@ -111,18 +130,6 @@ def show_status(console: Console, status: Status) -> None:
         console.print(table)
     elif not status.ledger_error:
         _say(console, f"No balance of {status.account} is stored yet.")
-    if status.bots:
-        console.print(_bots_table(status.bots))
-    if status.pairs:
-        console.print(_pairs_table(status.pairs, status.at))
-    for exposure in status.unhedged:
-        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
-    if status.last_rebalance is not None:
-        _say(console, attempt_sentence(status.last_rebalance, status.at))
-    if status.early_warning:
-        _say(console, status.early_warning)
-    for note in status.notes:
-        _say(console, note)
 
 
 def _bots_table(bots: Sequence[BotView]) -> Table:

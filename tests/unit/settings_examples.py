@@ -103,6 +103,12 @@ WRONG = [
     Wrong("quoted true", {"enabled": "true"}, f'balance_guard.enabled is "true"; {SWITCH}.'),
     Wrong("no switch", {"enabled": None}, f"balance_guard.enabled is null; {SWITCH}."),
     Wrong(
+        "an unknown basis",
+        {"position_size_basis": "balance"},
+        'balance_guard.position_size_basis is "balance"; '
+        'it must be one of "available", "equity", "per_slot".',
+    ),
+    Wrong(
         "wrong although disabled",
         {"enabled": False, "min_balance_threshold": -1},
         f"balance_guard.min_balance_threshold is -1; {AMOUNT}.",
