@@ -101,6 +101,7 @@ class Look:
             unhedged=unhedged,
             arbitrage_profit=read_profit(self.source.local, self.source.bot or ""),
             is_ledger_up=status.ledger_error is None and reservations is not None,
+            are_entries_paused=bool(status.paused),
         )
 
     def _reservations(self, books: LedgerView) -> dict[str, int] | None:
