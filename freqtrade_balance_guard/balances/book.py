@@ -208,7 +208,7 @@ class BalanceBook:
         return list(self._accounts)
 
     @_alone
-    def seen(self, currency: str) -> Holding:
+    def last_answer(self, currency: str) -> Holding:
         """What the exchange's last answer said of ``currency``."""
         account = self._accounts.get(currency)
         return Holding(ZERO) if account is None else account.seen
@@ -246,6 +246,12 @@ class BalanceBook:
             young = self.orders.held(currency, since=account.seen_as_of)
             used = min(used, account.seen.used + young)
         return Holding(max(account.shown_total(), ZERO), used)
+
+    @_alone
+    def seen(self, currency: str) -> Decimal | None:
+        """The total in the last answer; None before the first."""
+        account = self._accounts.get(currency)
+        return account.seen.total if account is not None and account.was_seen else None
 
     @_alone
     def is_settling(self, now: float) -> bool:

@@ -16,6 +16,7 @@ from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
@@ -32,6 +33,7 @@ from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedW
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -62,6 +64,7 @@ def put_under_the_ledger(
     client = GuardClient(exchange, clock) if live is None else live.reader.client
     client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     wallets.waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
     registry = OrderRegistry(
@@ -87,6 +90,8 @@ def put_under_the_ledger(
         live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
+    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    wallets.entry_pause.refresh()
     wallets.duties = Housekeeping(
         wallets,
         registry,

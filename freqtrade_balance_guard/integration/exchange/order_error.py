@@ -18,6 +18,8 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
+from freqtrade_balance_guard.orders.events import rejection_reason
+
 
 class Outcome(StrEnum):
     """Whether an order exists whose reply was an error."""
@@ -100,6 +102,13 @@ def classify(error: BaseException) -> Outcome:
     if isinstance(cause, (ccxt.ExchangeError, *_TURNED_AWAY)):
         return Outcome.REJECTED
     return Outcome.UNKNOWN
+
+
+def reason_of(error: BaseException) -> str:
+    """Why an exchange has rejected an order: "minimum", "funds", "margin" or "other"."""
+    cause = error if isinstance(error, ccxt.BaseError) else error.__cause__ or error
+    reason = rejection_reason(str(cause))
+    return "funds" if reason == "other" and isinstance(cause, ccxt.InsufficientFunds) else reason
 
 
 def is_insufficient_funds(error: BaseException) -> bool:

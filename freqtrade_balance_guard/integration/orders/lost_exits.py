@@ -133,7 +133,7 @@ class LostExits:
         if live.book.as_of is None or live.book.as_of <= since:
             live.refresh_for_exit(hurry=True, reason="exit_unresolved")
         others = self._registry.or_none(lambda: self._funding.owned_by_other_bots(base)) or ZERO
-        left = live.book.seen(base).free - others
+        left = live.book.last_answer(base).free - others
         if left >= to_decimal(amount):
             return amount
         smallest = self._wallets.market_rules(pair).smallest_order_amount(to_decimal(order["rate"]))

@@ -15,6 +15,7 @@ from freqtrade_balance_guard.integration.exchange.order_error import (
     Outcome,
     classify,
     is_insufficient_funds,
+    reason_of,
     redacted,
 )
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
@@ -26,7 +27,13 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.events import (
+    LostReplyFound,
+    OrderAccepted,
+    OrderRejected,
+    OrderReplyLost,
+    OrderUnresolved,
+)
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
@@ -103,6 +110,7 @@ class OrderGateway:
         finally:
             current_id.reset(token)
         crash_point("order answered")
+        self.registry.hub.publish(OrderAccepted(tracked.pair, str(tracked.terms.purpose)))
         return self._book(tracked, accepted)
 
     def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> TrackedOrder:
@@ -181,14 +189,16 @@ class OrderGateway:
         self, tracked: TrackedOrder, order: Mapping[str, Any], error: Exception
     ) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
-        why = redacted(str(error))[:200]
+        purpose, why = str(tracked.terms.purpose), redacted(str(error))[:200]
         if classify(error) is Outcome.REJECTED:
             self.registry.rejected(tracked, why)
+            self.registry.hub.publish(OrderRejected(tracked.pair, purpose, reason_of(error), why))
             if not tracked.is_entry and is_insufficient_funds(error):
                 behind = self._lost_exits.behind_rejection(order, tracked.terms.purpose)
                 if behind is not None:
                     return self._hand_over(*behind)
             raise error
+        self.registry.hub.publish(OrderReplyLost(tracked.pair, purpose))
         found = None
         try:
             self.registry.lost(tracked)
@@ -199,7 +209,9 @@ class OrderGateway:
         if found is not None:
             return self._hand_over(tracked, found)
         if not tracked.is_rejected:
-            self.registry.hub.publish(OrderUnresolved(tracked.pair, tracked.client_order_id))
+            self.registry.hub.publish(
+                OrderUnresolved(tracked.pair, tracked.client_order_id, purpose)
+            )
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
                 "say whether it exists. No new entry on %s until it can.",
@@ -212,7 +224,9 @@ class OrderGateway:
         raise error
 
     def _tell_found(self, tracked: TrackedOrder, found: Mapping[str, Any]) -> None:
-        self.registry.hub.publish(LostReplyFound(tracked.pair, str(found["id"])))
+        self.registry.hub.publish(
+            LostReplyFound(tracked.pair, str(found["id"]), str(tracked.terms.purpose))
+        )
         logger.warning(
             "The reply to the %s order for %s was lost; it was found by its client order id %s "
             "as order %s and is handed to freqtrade.",
