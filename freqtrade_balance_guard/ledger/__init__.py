@@ -1,6 +1,6 @@
 """Which money is promised to which order; survives a crash.
 
-``open_ledger`` builds a ``ReservationLedger`` over one of three stores (memory, SQLite,
+``open_ledger`` builds a ``ReservationLedger`` over one of two stores (SQLite or
 PostgreSQL). Answers are values (``results``); only a ledger that cannot be reached, or that is
 found broken, raises (``errors``). docs/ledger.md draws the states and says what is on disk.
 """

@@ -5,9 +5,9 @@ import uuid
 import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.ledger import Place, postgres_server, server_folder
+from tests.support.memory_store import MemoryStore
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,6 @@ from freqtrade_balance_guard.ledger import (
     Step,
     open_ledger,
     sqlite,
-    sqlite_file,
     sqlite_steps,
     sqlite_unseen,
 )
@@ -128,9 +127,9 @@ def set_up(wire):
         def cursor(self):
             return super().cursor(Cursor)
 
-    connect, flush = sqlite3.connect, sqlite_file._flush
+    connect, flush = sqlite3.connect, file._flush
     sqlite3.connect = lambda *args, **more: connect(*args, factory=Connection, **more)
-    sqlite_file._flush = lambda log: wire.around("flush", lambda: flush(log))
+    file._flush = lambda log: wire.around("flush", lambda: flush(log))
 
 
 class Scene:

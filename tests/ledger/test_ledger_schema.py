@@ -20,9 +20,11 @@ from freqtrade_balance_guard.ledger import (
     SchemaTooNew,
     State,
 )
-from freqtrade_balance_guard.ledger.postgres import PostgresStore
-from freqtrade_balance_guard.ledger.schema import POSTGRES, SQLITE, Schema
-from freqtrade_balance_guard.ledger.sqlite import SqliteStore
+from freqtrade_balance_guard.ledger.postgres.schema import POSTGRES
+from freqtrade_balance_guard.ledger.postgres.store import PostgresStore
+from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.store import SqliteStore
 from tests.support.ledger import made, order
 
 

@@ -13,13 +13,13 @@ import pytest
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import AlreadyEnded, Funds, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.reservation import ENDED
 from freqtrade_balance_guard.orders import milestones
 from freqtrade_balance_guard.orders.answers import Absent, Found
 from freqtrade_balance_guard.orders.desk import GONE_AFTER_SECONDS, UNWATCHED_SECONDS, OrderDesk
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal

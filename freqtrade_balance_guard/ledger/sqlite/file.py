@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from freqtrade_balance_guard.ledger import rescue
 from freqtrade_balance_guard.ledger.errors import (
     InvariantBroken,
     LedgerUnavailable,
     NothingStored,
 )
-from freqtrade_balance_guard.ledger.file_lock import FairLock
-from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sql.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sqlite import rescue
+from freqtrade_balance_guard.ledger.sqlite.file_lock import FairLock
 from freqtrade_balance_guard.sqlite_address import read_only_address
 
 

@@ -22,7 +22,7 @@ from freqtrade_balance_guard.ledger.errors import (
     LedgerUnavailable,
     NothingStored,
 )
-from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sql.schema import Schema, too_new, too_old
 from freqtrade_balance_guard.settings.redaction import redact_address
 
 

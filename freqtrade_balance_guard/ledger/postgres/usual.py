@@ -6,8 +6,8 @@ What does not fit comes back as None, with nothing done.
 from collections.abc import Iterator
 from typing import Any
 
-from freqtrade_balance_guard.ledger.postgres_link import Link, Statement
-from freqtrade_balance_guard.ledger.postgres_sql import (
+from freqtrade_balance_guard.ledger.postgres.link import Link, Statement
+from freqtrade_balance_guard.ledger.postgres.statements import (
     RESERVE,
     RESERVE_OLDER,
     RESERVE_SINCE,
@@ -18,7 +18,7 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
 from freqtrade_balance_guard.ledger.requests import Request, Step
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Reservation, State
 from freqtrade_balance_guard.ledger.results import Moved
-from freqtrade_balance_guard.ledger.rows import STATE, STATES
+from freqtrade_balance_guard.ledger.sql.tables import STATE, STATES
 from freqtrade_balance_guard.ledger.store import Stamp
 from freqtrade_balance_guard.money import ZERO
 

@@ -6,9 +6,9 @@ travels as parameters.
 
 # ruff: noqa: S608
 
-from freqtrade_balance_guard.ledger.postgres_link import Statement
+from freqtrade_balance_guard.ledger.postgres.link import Statement
 from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, TRANSITIONS, Move
-from freqtrade_balance_guard.ledger.rows import COLUMNS
+from freqtrade_balance_guard.ledger.sql.tables import COLUMNS
 
 
 ROWS = "balance_guard.reservations"

@@ -2,7 +2,7 @@
 
 The usual way of each call is one statement: what every check of a currency has to lock is one row
 (``books``) with the sum that it needs, and the lock is held while the disk works, so every round
-trip counts (``postgres_usual``). What does not fit (a repeated question, a refusal, several at
+trip counts (``usual``). What does not fit (a repeated question, a refusal, several at
 once, a step that is not allowed) comes back from that statement without a row, and is decided by
 the same functions as in the other stores, with the rows locked.
 
@@ -19,9 +19,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from freqtrade_balance_guard.ledger import postgres_usual
-from freqtrade_balance_guard.ledger.postgres_link import IdTaken, Link, PostgresLink
-from freqtrade_balance_guard.ledger.postgres_sql import (
+from freqtrade_balance_guard.ledger.postgres import usual
+from freqtrade_balance_guard.ledger.postgres.link import IdTaken, Link, PostgresLink
+from freqtrade_balance_guard.ledger.postgres.schema import POSTGRES
+from freqtrade_balance_guard.ledger.postgres.statements import (
     ADD_HISTORY,
     ADD_TO_BOOK,
     BEAT,
@@ -42,7 +43,7 @@ from freqtrade_balance_guard.ledger.postgres_sql import (
     UPDATE,
     YOUNGER,
 )
-from freqtrade_balance_guard.ledger.postgres_usual import UsualWays, read_row, reserved
+from freqtrade_balance_guard.ledger.postgres.usual import UsualWays, read_row, reserved
 from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import (
     ALWAYS,
@@ -61,7 +62,9 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rows import (
+from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
+from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sql.tables import (
     COLUMNS,
     REFUSAL,
     REFUSED,
@@ -70,8 +73,6 @@ from freqtrade_balance_guard.ledger.rows import (
     settled,
     write_refusal,
 )
-from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
-from freqtrade_balance_guard.ledger.schema import POSTGRES, Schema
 from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
 from freqtrade_balance_guard.money import ZERO
 
@@ -100,8 +101,8 @@ class PostgresStore:
         request = batch[0]
         try:
             if len(batch) == 1:
-                usual = partial(self._usual.reserve, request=request, stamp=stamp, why=why)
-                made = self._link.run(usual, again=True)
+                one = partial(self._usual.reserve, request=request, stamp=stamp, why=why)
+                made = self._link.run(one, again=True)
                 if made is not None:
                     return Reserved((made,))
             slowly = partial(_reserve_slowly, batch=batch, stamp=stamp, why=why)
@@ -112,8 +113,8 @@ class PostgresStore:
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         if len(steps) == 1 and not steps[0].unsent:
-            usual = partial(postgres_usual.move, step=steps[0], stamp=stamp)
-            moved = self._link.run(usual, again=False)
+            one = partial(usual.move, step=steps[0], stamp=stamp)
+            moved = self._link.run(one, again=False)
             if moved is not None:
                 return (moved,)
         slowly = partial(_move_slowly, steps=steps, stamp=stamp)

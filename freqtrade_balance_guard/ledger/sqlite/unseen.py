@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.ledger.requests import Funds
 from freqtrade_balance_guard.ledger.reservation import EXACT, Reservation
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor, SqliteFile
 from freqtrade_balance_guard.money import ZERO
 
 

@@ -23,17 +23,18 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rows import COLUMNS
-from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
-from freqtrade_balance_guard.ledger.sqlite_steps import (
+from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sql.tables import COLUMNS
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.steps import (
     OutdatedError,
     find,
     reservation,
     reserve,
     take_steps,
 )
-from freqtrade_balance_guard.ledger.sqlite_unseen import Unseen, holds
+from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen, holds
 from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
 
 

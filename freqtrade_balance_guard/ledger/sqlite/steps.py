@@ -22,7 +22,8 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rows import (
+from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
+from freqtrade_balance_guard.ledger.sql.tables import (
     COLUMNS,
     REFUSAL,
     REFUSED,
@@ -32,9 +33,8 @@ from freqtrade_balance_guard.ledger.rows import (
     settled,
     write_refusal,
 )
-from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor
-from freqtrade_balance_guard.ledger.sqlite_unseen import Unseen
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor
+from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen
 from freqtrade_balance_guard.ledger.store import Stamp
 from freqtrade_balance_guard.money import ZERO
 
