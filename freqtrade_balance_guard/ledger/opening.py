@@ -20,6 +20,7 @@ def open_ledger(
     heartbeat_timeout: float = 120.0,
     hub: EventHub | None = None,
     debug_validation: bool = False,
+    keep_days: float = 90.0,
 ) -> ReservationLedger:
     """A ledger for one run of one bot. Nothing is opened before it is used.
 
@@ -31,6 +32,7 @@ def open_ledger(
     :param account: the exchange account; the same for all bots that trade on it
     :param reservation_timeout: seconds after which what was never sent expires
     :param heartbeat_timeout: seconds of silence after which another bot counts as dead
+    :param keep_days: days after which what has ended is archived
     :raises SettingsError: no such kind of database, or psycopg is missing
     """
     return ReservationLedger(
@@ -43,6 +45,7 @@ def open_ledger(
         heartbeat_timeout=heartbeat_timeout,
         hub=hub,
         debug_validation=debug_validation,
+        keep_days=keep_days,
     )
 
 

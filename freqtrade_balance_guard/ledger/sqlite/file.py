@@ -12,7 +12,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -96,6 +96,50 @@ class SqliteFile:
                 return result
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
+
+    def snapshot(self, work: Callable[[Cursor], Iterator[R]]) -> Iterator[R]:
+        """Run ``work`` over one moment of the file, on a connection of its own. Bots go on."""
+        self.read(lambda _: None)  # made, migrated and found fit, or an error
+        try:
+            db = sqlite3.connect(
+                read_only_address(self.path),
+                uri=True,
+                timeout=WAIT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                db.execute("BEGIN")
+                yield from work(db.cursor())
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+
+    def backup(self, file: Path) -> None:
+        """Write a consistent copy to ``file``. Bots go on.
+
+        :raises FileExistsError: ``file`` is there
+        """
+        if file.exists():
+            raise FileExistsError(errno.EEXIST, "it exists already", str(file))
+        copy = file.with_name(f"{file.name}.{os.getpid()}.part")
+
+        def write(db: Cursor) -> None:
+            target = sqlite3.connect(copy, isolation_level=None)
+            try:
+                db.connection.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                target.close()
+
+        try:
+            self.read(write)
+            with copy.open("rb+") as written:
+                os.fsync(written.fileno())
+            copy.rename(file)
+        finally:
+            copy.unlink(missing_ok=True)
 
     def close(self) -> None:
         with self._guard:

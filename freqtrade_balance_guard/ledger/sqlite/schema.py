@@ -1,105 +1,16 @@
-"""The tables in SQLite, per version."""
+"""The tables in SQLite, per version; the statements are in the files beside this one."""
+
+from pathlib import Path
 
 from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sql.statements import statements
 
 
-_SQLITE_AMOUNT = "TEXT NOT NULL CHECK ({0} <> '' AND {0} NOT GLOB '*[^0-9.]*')"
+_HERE = Path(__file__).parent
 
 SQLITE = Schema(
     steps=[
-        [
-            f"""
-            CREATE TABLE reservations (
-                client_order_id TEXT PRIMARY KEY,
-                id INTEGER NOT NULL,
-                group_id TEXT,
-                account TEXT NOT NULL,
-                bot TEXT NOT NULL,
-                process TEXT NOT NULL,
-                pair TEXT NOT NULL,
-                side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
-                currency TEXT NOT NULL,
-                requested {_SQLITE_AMOUNT.format("requested")},
-                held {_SQLITE_AMOUNT.format("held")},
-                committed {_SQLITE_AMOUNT.format("committed")},
-                state TEXT NOT NULL,
-                created_at TEXT NOT NULL,
-                order_id TEXT,
-                known_at INTEGER,
-                visible_from INTEGER NOT NULL,
-                settled INTEGER CHECK (settled IN (0, 1)),
-                refusal TEXT,
-                CHECK (CASE state
-                    WHEN 'reserved' THEN committed = '0' AND settled IS 0
-                    WHEN 'in_flight' THEN committed = '0' AND settled IS 0
-                    WHEN 'open' THEN known_at IS NOT NULL AND settled IS 0
-                    WHEN 'committed' THEN held = '0' AND committed <> '0'
-                    WHEN 'released' THEN held = '0' AND committed = '0'
-                    WHEN 'expired' THEN held = '0' AND committed = '0'
-                    WHEN 'refused' THEN held = '0' AND committed = '0' AND refusal IS NOT NULL
-                    ELSE 0 END)
-            ) STRICT, WITHOUT ROWID
-            """,
-            # What a check has to sum and a recovery to look up, however many have ended: unfinished
-            # and not yet seen (0), ended and seen (1); what ended without use is not in it. (Were
-            # the condition on visible_from, SQLite would plan each query anew.)
-            """
-            CREATE INDEX live ON reservations (account, settled, currency, visible_from)
-            WHERE settled IS NOT NULL
-            """,
-            """
-            CREATE TRIGGER what_has_ended_stays
-            BEFORE UPDATE OF state, held, committed ON reservations
-            WHEN OLD.state NOT IN ('reserved', 'in_flight', 'open')
-            BEGIN SELECT RAISE(ABORT, 'this reservation has ended'); END
-            """,
-            """
-            CREATE TRIGGER reservations_are_kept BEFORE DELETE ON reservations
-            BEGIN SELECT RAISE(ABORT, 'reservations are not deleted'); END
-            """,
-            """
-            CREATE TABLE history (
-                event INTEGER PRIMARY KEY,
-                client_order_id TEXT NOT NULL,
-                at TEXT NOT NULL,
-                bot TEXT NOT NULL,
-                process TEXT NOT NULL,
-                what TEXT NOT NULL,
-                state TEXT NOT NULL,
-                held TEXT NOT NULL,
-                committed TEXT NOT NULL,
-                order_id TEXT,
-                received TEXT,
-                received_currency TEXT,
-                why TEXT NOT NULL
-            ) STRICT
-            """,
-            # A line is written before the row changes, so that no line follows an ending.
-            """
-            CREATE TRIGGER history_ends_once BEFORE INSERT ON history
-            WHEN (SELECT state FROM reservations WHERE client_order_id = NEW.client_order_id)
-                NOT IN ('reserved', 'in_flight', 'open')
-            BEGIN SELECT RAISE(ABORT, 'this reservation has ended'); END
-            """,
-            """
-            CREATE TRIGGER history_is_kept BEFORE DELETE ON history
-            BEGIN SELECT RAISE(ABORT, 'history is only added to'); END
-            """,
-            """
-            CREATE TRIGGER history_is_not_rewritten BEFORE UPDATE ON history
-            BEGIN SELECT RAISE(ABORT, 'history is only added to'); END
-            """,
-            """
-            CREATE TABLE beats (
-                account TEXT NOT NULL,
-                bot TEXT NOT NULL,
-                process TEXT NOT NULL,
-                number INTEGER NOT NULL,
-                at TEXT NOT NULL,
-                about TEXT NOT NULL,
-                PRIMARY KEY (account, bot, process)
-            ) STRICT
-            """,
-        ],
+        list(statements(_HERE / "schema_1.sql").values()),
+        list(statements(_HERE / "schema_2.sql").values()),
     ]
 )
