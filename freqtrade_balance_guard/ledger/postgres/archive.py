@@ -23,23 +23,23 @@ def archive(link: Link, after: int, until: int, limit: int) -> tuple[int, int]:
         rows = link.rows(SQL["archivable"], values)
         if not rows:
             return 0, after
-        ids = [[row[1] for row in rows]]
-        link.do(SQL["lock_rows"], ids)
-        link.do(SQL["archive_reservations"], ids)
-        link.do(SQL["archive_history"], ids)
-        link.do(SQL["drop_history"], ids)
-        moved = link.do(SQL["drop_reservations"], ids)
-        link.do(SQL["drop_claims"], ids)
-        return moved, int(rows[-1][0])
+        names = [[row[1] for row in rows]]
+        link.do(SQL["lock_rows"], names)
+        moved = {"ids": [row[0] for row in link.rows(SQL["archive_reservations"], names)]}
+        link.do(SQL["archive_history"], moved)
+        link.do(SQL["drop_history"], moved)
+        link.do(SQL["drop_reservations"], names)
+        link.do(SQL["drop_claims"], names)
+        return len(moved["ids"]), int(rows[-1][0])
 
 
 def forget_archived(link: Link, until: int, limit: int) -> int:
     """Delete archived reservations with their history."""
     with link.transaction():
         link.do(SQL["relax"])
-        ids = [[row[0] for row in link.rows(SQL["archived_until"], (until, limit))]]
-        link.do(SQL["forget_history"], ids)
-        return link.do(SQL["forget_reservations"], ids)
+        rows = link.rows(SQL["archived_until"], (until, limit))
+        link.do(SQL["forget_history"], {"ids": [row[1] for row in rows]})
+        return link.do(SQL["forget_reservations"], [[row[0] for row in rows]])
 
 
 def scan(link: Link, totals: dict[tuple[str, str], Decimal]) -> Iterator[ScannedRow]:
@@ -50,7 +50,7 @@ def scan(link: Link, totals: dict[tuple[str, str], Decimal]) -> Iterator[Scanned
         last = ""
         while rows := link.rows(SQL[table], (last, SCANNED_AT_ONCE)):
             for row in rows:
-                history = link.rows(SQL[lines], (row[1],))
+                history = link.rows(SQL[lines], {"one": row[1]})
                 yield _scanned(row, history, archived=table == "scan_archived")
             last = rows[-1][1]
 

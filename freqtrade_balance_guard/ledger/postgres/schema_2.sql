@@ -1,7 +1,19 @@
 -- Version 2: look-ups by index, an archive for what ended long ago, and claims.
 
--- name: index history_of_order
-CREATE INDEX history_of_order ON balance_guard.history (client_order_id)
+-- name: column reservation
+-- The "id" of the line's reservation, which is the event of its first line; that one has NULL.
+ALTER TABLE balance_guard.history ADD COLUMN reservation bigint
+
+-- name: drop history_is_kept
+DROP TRIGGER history_is_kept ON balance_guard.history
+
+-- name: fill reservation
+UPDATE balance_guard.history h SET reservation = r.id FROM balance_guard.reservations r
+WHERE r.client_order_id = h.client_order_id AND h.what NOT IN ('reserve', 'refuse')
+
+-- name: index history_of_reservation
+CREATE INDEX history_of_reservation ON balance_guard.history (reservation)
+WHERE reservation IS NOT NULL
 
 -- name: index order_ids
 -- Whose an order of the exchange is. Order ids are unique per pair only.
@@ -32,8 +44,9 @@ CREATE TABLE balance_guard.archived_history (
     PRIMARY KEY (event)
 )
 
--- name: index archived_history_of_order
-CREATE INDEX archived_history_of_order ON balance_guard.archived_history (client_order_id)
+-- name: index archived_history_of_reservation
+CREATE INDEX archived_history_of_reservation ON balance_guard.archived_history (reservation)
+WHERE reservation IS NOT NULL
 
 -- name: function refuse_archived
 -- Raised like a second row, so that a repeated question gets the answer of the first one.
@@ -76,9 +89,6 @@ END $$
 -- name: trigger reservations_are_kept
 CREATE TRIGGER reservations_are_kept BEFORE DELETE ON balance_guard.reservations
 FOR EACH ROW EXECUTE FUNCTION balance_guard.keep_reservation()
-
--- name: drop history_is_kept
-DROP TRIGGER history_is_kept ON balance_guard.history
 
 -- name: function keep_line
 CREATE FUNCTION balance_guard.keep_line() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -156,7 +156,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'send', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 )
 SELECT id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
@@ -177,7 +177,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'bind', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 )
 SELECT id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
@@ -199,7 +199,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'use', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 )
 SELECT id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
@@ -224,7 +224,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'commit', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 ), book AS (
     UPDATE balance_guard.books b SET unseen = unseen - (row.requested - row.committed)
@@ -250,7 +250,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'release', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 ), book AS (
     UPDATE balance_guard.books b SET unseen = unseen - (row.requested - row.committed)
@@ -276,7 +276,7 @@ WITH new AS (
 ), line AS (
     INSERT INTO balance_guard.history
     SELECT event, client_order_id, %(at)s::timestamptz, %(bot)s, %(process)s, 'expire', state,
-        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s
+        held, committed, order_id, %(received)s::numeric, %(received_currency)s, %(why)s, id
     FROM row
 ), book AS (
     UPDATE balance_guard.books b SET unseen = unseen - (row.requested - row.committed)
@@ -306,7 +306,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s, %s, %s)
 
 -- name: add_history
 INSERT INTO balance_guard.history
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: update
 UPDATE balance_guard.reservations
@@ -403,12 +403,26 @@ WHERE r.account = %(account)s AND r.state <> 'refused' ORDER BY h.event
 -- name: history
 SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
     received_currency, why
-FROM balance_guard.history WHERE client_order_id = %s ORDER BY event
+FROM balance_guard.history
+WHERE event = (SELECT id FROM balance_guard.reservations WHERE client_order_id = %(one)s)
+UNION ALL
+SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
+    received_currency, why
+FROM balance_guard.history
+WHERE reservation = (SELECT id FROM balance_guard.reservations WHERE client_order_id = %(one)s)
+ORDER BY event
 
 -- name: archived_history
 SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
     received_currency, why
-FROM balance_guard.archived_history WHERE client_order_id = %s ORDER BY event
+FROM balance_guard.archived_history
+WHERE event = (SELECT id FROM balance_guard.archived_reservations WHERE client_order_id = %(one)s)
+UNION ALL
+SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
+    received_currency, why
+FROM balance_guard.archived_history
+WHERE reservation = (SELECT id FROM balance_guard.archived_reservations WHERE client_order_id = %(one)s)
+ORDER BY event
 
 -- name: id_of_event
 SELECT client_order_id FROM balance_guard.history WHERE event = %(event)s
@@ -442,9 +456,9 @@ ORDER BY id DESC LIMIT %s
 
 -- name: archivable
 -- What ended up to an event, and was seen by then. The newest line of the history stays.
-SELECT h.event, h.client_order_id
+SELECT h.event, h.client_order_id, r.id
 FROM balance_guard.history h CROSS JOIN LATERAL (
-    SELECT settled, visible_from FROM balance_guard.reservations one
+    SELECT id, settled, visible_from FROM balance_guard.reservations one
     WHERE one.client_order_id = h.client_order_id OFFSET 0
 ) r
 WHERE h.event > %(after)s::bigint AND h.event <= %(until)s::bigint
@@ -454,18 +468,21 @@ WHERE h.event > %(after)s::bigint AND h.event <= %(until)s::bigint
 ORDER BY h.event LIMIT %(limit)s
 
 -- name: archive_reservations
+-- Of rows that another bot has moved meanwhile there is nothing left to move.
 INSERT INTO balance_guard.archived_reservations
-SELECT * FROM balance_guard.reservations WHERE client_order_id = ANY(%s)
+SELECT * FROM balance_guard.reservations WHERE client_order_id = ANY(%s) RETURNING id
 
 -- name: archive_history
--- Of rows that another bot has moved meanwhile there is nothing left to move.
 INSERT INTO balance_guard.archived_history
-SELECT h.* FROM balance_guard.history h
-JOIN balance_guard.reservations r ON r.client_order_id = h.client_order_id
-WHERE h.client_order_id = ANY(%s)
+SELECT * FROM balance_guard.history WHERE event = ANY(%(ids)s) AND reservation IS NULL
+UNION ALL
+SELECT * FROM balance_guard.history WHERE reservation = ANY(%(ids)s)
 
 -- name: drop_history
-DELETE FROM balance_guard.history WHERE client_order_id = ANY(%s)
+WITH first AS (
+    DELETE FROM balance_guard.history WHERE event = ANY(%(ids)s) RETURNING event
+)
+DELETE FROM balance_guard.history WHERE reservation = ANY(%(ids)s)
 
 -- name: drop_reservations
 DELETE FROM balance_guard.reservations WHERE client_order_id = ANY(%s)
@@ -475,11 +492,14 @@ DELETE FROM balance_guard.claims WHERE client_order_id = ANY(%s)
 
 -- name: archived_until
 -- What is in the archive and ended up to an event.
-SELECT client_order_id FROM balance_guard.archived_history
+SELECT client_order_id, coalesce(reservation, event) FROM balance_guard.archived_history
 WHERE event <= %s AND state NOT IN ('reserved', 'in_flight', 'open') ORDER BY event LIMIT %s
 
 -- name: forget_history
-DELETE FROM balance_guard.archived_history WHERE client_order_id = ANY(%s)
+WITH first AS (
+    DELETE FROM balance_guard.archived_history WHERE event = ANY(%(ids)s) RETURNING event
+)
+DELETE FROM balance_guard.archived_history WHERE reservation = ANY(%(ids)s)
 
 -- name: forget_reservations
 DELETE FROM balance_guard.archived_reservations WHERE client_order_id = ANY(%s)

@@ -191,8 +191,8 @@ class PostgresStore:
 
     def history(self, client_order_id: str) -> list[Entry]:
         # First the archive: what is moved between the two questions is in both then, not in none.
-        rows = self._ask(SQL["archived_history"], [client_order_id])
-        rows += self._ask(SQL["history"], [client_order_id])
+        rows = self._ask(SQL["archived_history"], {"one": client_order_id})
+        rows += self._ask(SQL["history"], {"one": client_order_id})
         lines = {row[0]: row for row in rows}
         return [Entry._make(lines[event]) for event in sorted(lines)]
 

@@ -17,10 +17,10 @@ SETTLED = 17
 def archive(db: Cursor, after: int, until: int, limit: int) -> tuple[int, int]:
     """Move ended reservations with their history; the database has the last word on each."""
     rows = db.execute(SQL["archivable"], (after, until, limit)).fetchall()
-    for _event, one in rows:
+    for _event, one, number in rows:
         db.execute(SQL["archive_reservation"], (one,))
-        db.execute(SQL["archive_history"], (one,))
-        db.execute(SQL["drop_history"], (one,))
+        db.execute(SQL["archive_history"], (number,))
+        db.execute(SQL["drop_history"], (number,))
         db.execute(SQL["drop_reservation"], (one,))
         db.execute(SQL["drop_claim"], (one,))
     return len(rows), rows[-1][0] if rows else after
@@ -29,8 +29,8 @@ def archive(db: Cursor, after: int, until: int, limit: int) -> tuple[int, int]:
 def forget_archived(db: Cursor, until: int, limit: int) -> int:
     """Delete archived reservations with their history."""
     rows = db.execute(SQL["archived_until"], (until, limit)).fetchall()
-    for _event, one in rows:
-        db.execute(SQL["forget_history"], (one,))
+    for _event, one, number in rows:
+        db.execute(SQL["forget_history"], (number,))
         db.execute(SQL["forget_reservation"], (one,))
     return len(rows)
 

@@ -31,8 +31,8 @@ VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, '0', '0', 'refused', ?, 0, ?)
 
 -- name: add_history
 INSERT INTO history (client_order_id, at, bot, process, what, state, held, committed, order_id,
-    received, received_currency, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    received, received_currency, why, reservation)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: update
 -- Only if the row is as we left it: all else that may change follows from these columns.
@@ -90,14 +90,25 @@ FROM archived_history h JOIN archived_reservations r ON r.client_order_id = h.cl
 WHERE h.event > ? AND r.account = ? AND r.state <> 'refused' ORDER BY h.event
 
 -- name: history
+-- The first line is the one that the row has its id from.
 SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
     received_currency, why
-FROM history WHERE client_order_id = ? ORDER BY event
+FROM history WHERE event = (SELECT id FROM reservations WHERE client_order_id = ?1)
+UNION ALL
+SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
+    received_currency, why
+FROM history WHERE reservation = (SELECT id FROM reservations WHERE client_order_id = ?1)
+ORDER BY event
 
 -- name: archived_history
 SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
     received_currency, why
-FROM archived_history WHERE client_order_id = ? ORDER BY event
+FROM archived_history WHERE event = (SELECT id FROM archived_reservations WHERE client_order_id = ?1)
+UNION ALL
+SELECT event, client_order_id, at, bot, process, what, state, held, committed, order_id, received,
+    received_currency, why
+FROM archived_history WHERE reservation = (SELECT id FROM archived_reservations WHERE client_order_id = ?1)
+ORDER BY event
 
 -- name: id_of_event
 SELECT client_order_id FROM history WHERE event = ?1
@@ -129,7 +140,7 @@ WHERE account = ? AND bot = ? AND settled IS NOT 0 AND refusal IS NULL ORDER BY 
 
 -- name: archivable
 -- What ended up to an event, and was seen by then. The newest line of the history stays.
-SELECT h.event, h.client_order_id
+SELECT h.event, h.client_order_id, r.id
 FROM history h CROSS JOIN reservations r ON r.client_order_id = h.client_order_id
 WHERE h.event > ?1 AND h.event <= ?2 AND h.event < (SELECT max(event) FROM history)
     AND h.state NOT IN ('reserved', 'in_flight', 'open')
@@ -142,10 +153,10 @@ SELECT * FROM reservations WHERE client_order_id = ?
 
 -- name: archive_history
 INSERT INTO archived_history
-SELECT * FROM history WHERE client_order_id = ?
+SELECT * FROM history WHERE event = ?1 OR reservation = ?1
 
 -- name: drop_history
-DELETE FROM history WHERE client_order_id = ?
+DELETE FROM history WHERE event = ?1 OR reservation = ?1
 
 -- name: drop_reservation
 DELETE FROM reservations WHERE client_order_id = ?
@@ -155,11 +166,11 @@ DELETE FROM claims WHERE client_order_id = ?
 
 -- name: archived_until
 -- What is in the archive and ended up to an event.
-SELECT event, client_order_id FROM archived_history
+SELECT event, client_order_id, coalesce(reservation, event) FROM archived_history
 WHERE event <= ? AND state NOT IN ('reserved', 'in_flight', 'open') ORDER BY event LIMIT ?
 
 -- name: forget_history
-DELETE FROM archived_history WHERE client_order_id = ?
+DELETE FROM archived_history WHERE event = ?1 OR reservation = ?1
 
 -- name: forget_reservation
 DELETE FROM archived_reservations WHERE client_order_id = ?

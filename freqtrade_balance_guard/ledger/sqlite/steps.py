@@ -119,7 +119,7 @@ def _refuse(db: Cursor, batch: Sequence[Request], refusal: Refused, stamp: Stamp
         who = (one.client_order_id, one.account, stamp.bot, stamp.process)
         what = (one.pair, one.side, one.currency, f"{one.amount:f}")
         line = (one.client_order_id, when, stamp.bot, stamp.process, "refuse", REFUSED)
-        written = db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal)))
+        written = db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal), None))
         db.execute(INSERT_REFUSAL, (written.lastrowid, *who, *what, when, text))
 
 
@@ -167,7 +167,7 @@ def _move(
     held, committed = f"{after.held:f}", f"{after.committed:f}"
     received = None if step.received is None else f"{step.received:f}"
     line = (client_order_id, at.isoformat(), bot, process, str(step.move), state, held, committed)
-    learned = (after.order_id, received, step.received_currency, step.why)
+    learned = (after.order_id, received, step.received_currency, step.why, before.id)
     changes = db.connection.total_changes
     event = db.execute(ADD_HISTORY, line + learned).lastrowid or 0
     if after.known_at == PENDING:
@@ -202,7 +202,7 @@ def claim(db: Cursor, client_order_id: str, owner: Run, stamp: Stamp, why: str) 
         row, when = answer.reservation, stamp.at.isoformat()
         line = (client_order_id, when, stamp.bot, stamp.process, CLAIM, str(row.state))
         amounts = (f"{row.held:f}", f"{row.committed:f}", row.order_id)
-        db.execute(ADD_HISTORY, (*line, *amounts, None, None, why))
+        db.execute(ADD_HISTORY, (*line, *amounts, None, None, why, row.id))
         db.execute(PUT_CLAIM, (client_order_id, stamp.bot, stamp.process, when))
     return answer
 
