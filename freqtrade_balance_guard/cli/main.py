@@ -33,6 +33,10 @@ COMMANDS = {
         "freqtrade_balance_guard.cli.reservations",
         "List reservations, show one with its history, or release one by hand.",
     ),
+    "ledger": Command(
+        "freqtrade_balance_guard.cli.ledger",
+        "Check the ledger, copy it, or move what ended long ago to its archive.",
+    ),
     "unhedged": Command(
         "freqtrade_balance_guard.cli.unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",

@@ -34,6 +34,7 @@ from freqtrade_balance_guard.ledger.results import (
     Holds,
     Moved,
     MoveResult,
+    NotClaimed,
     NotFound,
     Refused,
     Reserved,
@@ -346,13 +347,18 @@ class ReservationLedger:
         """Take over what a dead run left: of several that try it exactly one gets ``Claimed``.
 
         Compare-and-set: it is given only if the owner is still the run that ``abandoned`` has
-        found dead (else: the run that made the reservation, so that a restarted bot takes over
-        what its earlier run left). A run that was only slow may not send it any more.
+        found dead, or an earlier run of this bot. A run that was only slow may not send it any
+        more.
         """
         row = self.find(client_order_id)
         if row is None:
             return NotFound(client_order_id)
-        owner = self._dead_owners.get(client_order_id) or Run(row.bot, row.process)
+        owner = owner_of(row, self._ask(self.store.claims))
+        if owner.bot != self.bot:
+            dead = self._dead_owners.get(client_order_id)
+            if dead is None:
+                return NotClaimed(row, f"{owner.bot} owns it, and was not found to be dead")
+            owner = dead
         why = f"left by {owner.bot}"
         result = self._ask(lambda: self.store.claim(client_order_id, owner, self._stamp(), why))
         if isinstance(result, Claimed) and result.changed and self._hub is not None:

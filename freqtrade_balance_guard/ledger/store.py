@@ -138,8 +138,11 @@ class Store(Protocol):
     def outlook(self, account: str, currency: str, after: int) -> Outlook:
         """What happened after ``after``, and up to which reservation that is complete."""
 
-    def event_from(self, event: int) -> tuple[int, datetime] | None:
-        """The first event of the history from a number on, and when it was."""
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        """The first event from a number on, and when it was; of the archive or of the rest."""
+
+    def last_archived(self) -> int:
+        """The number of the last event in the archive."""
 
     def order_owners(
         self, account: str, orders: Sequence[tuple[str, str]]

@@ -257,7 +257,12 @@ class MemoryStore:
             last = len(self._history)
             return Outlook(last, last, self.changes(account, after))
 
-    def event_from(self, event: int) -> tuple[int, datetime] | None:
+    def last_archived(self) -> int:
+        return 0
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        if archived:
+            return None
         with self._lock:
             event = max(event, 1)
             if event > len(self._history):
@@ -272,7 +277,8 @@ class MemoryStore:
             for row in self._rows.values():
                 key = (row.pair, row.order_id or "")
                 if row.account == account and row.order_id is not None and key in orders:
-                    found.setdefault(key, set()).add(row.bot)
+                    claim = self._claims.get(row.client_order_id)
+                    found.setdefault(key, set()).add(claim.bot if claim else row.bot)
         return found
 
     def find_number(self, number: int) -> Reservation | None:

@@ -29,7 +29,6 @@ def archive(link: Link, after: int, until: int, limit: int) -> tuple[int, int]:
         link.do(SQL["archive_history"], moved)
         link.do(SQL["drop_history"], moved)
         link.do(SQL["drop_reservations"], names)
-        link.do(SQL["drop_claims"], names)
         return len(moved["ids"]), int(rows[-1][0])
 
 
@@ -39,7 +38,9 @@ def forget_archived(link: Link, until: int, limit: int) -> int:
         link.do(SQL["relax"])
         rows = link.rows(SQL["archived_until"], (until, limit))
         link.do(SQL["forget_history"], {"ids": [row[1] for row in rows]})
-        return link.do(SQL["forget_reservations"], [[row[0] for row in rows]])
+        names = [[row[0] for row in rows]]
+        link.do(SQL["drop_claims"], names)
+        return link.do(SQL["forget_reservations"], names)
 
 
 def scan(link: Link, totals: dict[tuple[str, str], Decimal]) -> Iterator[ScannedRow]:

@@ -343,6 +343,12 @@ SELECT coalesce(max(event), 0) FROM balance_guard.history
 -- The first event from a number on, and when it was.
 SELECT event, at FROM balance_guard.history WHERE event >= %s ORDER BY event LIMIT 1
 
+-- name: archived_event_time
+SELECT event, at FROM balance_guard.archived_history WHERE event >= %s ORDER BY event LIMIT 1
+
+-- name: last_archived_event
+SELECT coalesce(max(event), 0) FROM balance_guard.archived_history
+
 -- name: unseen
 -- What is held or used, of rows that this snapshot does not show.
 SELECT bot, sum(held + committed) FROM balance_guard.reservations
@@ -429,11 +435,13 @@ SELECT client_order_id FROM balance_guard.history WHERE event = %(event)s
 UNION ALL SELECT client_order_id FROM balance_guard.archived_history WHERE event = %(event)s
 
 -- name: order_owners
-SELECT bot FROM balance_guard.reservations
-WHERE account = %(account)s AND pair = %(pair)s AND order_id = %(order_id)s
+SELECT coalesce(c.bot, r.bot) FROM balance_guard.reservations r
+LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
+WHERE r.account = %(account)s AND r.pair = %(pair)s AND r.order_id = %(order_id)s
 UNION ALL
-SELECT bot FROM balance_guard.archived_reservations
-WHERE account = %(account)s AND pair = %(pair)s AND order_id = %(order_id)s
+SELECT coalesce(c.bot, r.bot) FROM balance_guard.archived_reservations r
+LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
+WHERE r.account = %(account)s AND r.pair = %(pair)s AND r.order_id = %(order_id)s
 
 -- name: accounts
 -- One step of the index "live" per account, instead of all its entries.

@@ -202,8 +202,11 @@ class PostgresStore:
         lines = {row[0]: row for row in rows}
         return [_change(lines[event]) for event in sorted(lines)]
 
-    def event_from(self, event: int) -> tuple[int, datetime] | None:
-        rows = self._ask(SQL["event_time"], [event])
+    def last_archived(self) -> int:
+        return int(self._ask(SQL["last_archived_event"])[0][0])
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        rows = self._ask(SQL["archived_event_time" if archived else "event_time"], [event])
         return (int(rows[0][0]), rows[0][1]) if rows else None
 
     def order_owners(

@@ -22,7 +22,6 @@ def archive(db: Cursor, after: int, until: int, limit: int) -> tuple[int, int]:
         db.execute(SQL["archive_history"], (number,))
         db.execute(SQL["drop_history"], (number,))
         db.execute(SQL["drop_reservation"], (one,))
-        db.execute(SQL["drop_claim"], (one,))
     return len(rows), rows[-1][0] if rows else after
 
 
@@ -32,6 +31,7 @@ def forget_archived(db: Cursor, until: int, limit: int) -> int:
     for _event, one, number in rows:
         db.execute(SQL["forget_history"], (number,))
         db.execute(SQL["forget_reservation"], (one,))
+        db.execute(SQL["drop_claim"], (one,))
     return len(rows)
 
 

@@ -13,10 +13,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from freqtrade_balance_guard.ledger.errors import (
+    BackupImpossible,
     InvariantBroken,
     LedgerUnavailable,
     NothingStored,
@@ -119,25 +121,24 @@ class SqliteFile:
     def backup(self, file: Path) -> None:
         """Write a consistent copy to ``file``. Bots go on.
 
-        :raises FileExistsError: ``file`` is there
+        :raises BackupImpossible: ``file`` is there, or cannot be written
         """
         if file.exists():
-            raise FileExistsError(errno.EEXIST, "it exists already", str(file))
+            raise BackupImpossible(f"{file} exists already; name another file.")
+        self.read(lambda _: None)
         copy = file.with_name(f"{file.name}.{os.getpid()}.part")
-
-        def write(db: Cursor) -> None:
-            target = sqlite3.connect(copy, isolation_level=None)
-            try:
-                db.connection.backup(target)
-                target.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                target.close()
-
         try:
-            self.read(write)
+            with (
+                closing(sqlite3.connect(read_only_address(self.path), uri=True)) as source,
+                closing(sqlite3.connect(copy, isolation_level=None)) as target,
+            ):
+                source.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
             with copy.open("rb+") as written:
                 os.fsync(written.fileno())
             copy.rename(file)
+        except (sqlite3.Error, OSError) as error:
+            raise BackupImpossible(f"{file} cannot be written: {error}.") from error
         finally:
             copy.unlink(missing_ok=True)
 

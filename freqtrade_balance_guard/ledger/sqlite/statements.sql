@@ -73,6 +73,12 @@ SELECT max(event) FROM history
 -- The first event from a number on, and when it was.
 SELECT event, at FROM history WHERE event >= ? ORDER BY event LIMIT 1
 
+-- name: archived_event_time
+SELECT event, at FROM archived_history WHERE event >= ? ORDER BY event LIMIT 1
+
+-- name: last_archived_event
+SELECT max(event) FROM archived_history
+
 -- name: changes
 SELECT h.event, h.client_order_id, h.at, h.bot, h.process, h.what, h.state, h.held, h.committed,
     h.order_id, h.received, h.received_currency, h.why,
@@ -115,10 +121,13 @@ SELECT client_order_id FROM history WHERE event = ?1
 UNION ALL SELECT client_order_id FROM archived_history WHERE event = ?1
 
 -- name: order_owners
-SELECT bot, client_order_id FROM reservations WHERE account = ?1 AND pair = ?2 AND order_id = ?3
+SELECT coalesce(c.bot, r.bot)
+FROM reservations r LEFT JOIN claims c ON c.client_order_id = r.client_order_id
+WHERE r.account = ?1 AND r.pair = ?2 AND r.order_id = ?3
 UNION ALL
-SELECT bot, client_order_id FROM archived_reservations
-WHERE account = ?1 AND pair = ?2 AND order_id = ?3
+SELECT coalesce(c.bot, r.bot)
+FROM archived_reservations r LEFT JOIN claims c ON c.client_order_id = r.client_order_id
+WHERE r.account = ?1 AND r.pair = ?2 AND r.order_id = ?3
 
 -- name: accounts
 -- One step of the index "live" per account, instead of all its entries.

@@ -169,8 +169,11 @@ class SqliteStore:
     def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
         return self._file.read(lambda db: changes(db, account, after))
 
-    def event_from(self, event: int) -> tuple[int, datetime] | None:
-        rows = self._ask(SQL["event_time"], event)
+    def last_archived(self) -> int:
+        return int(self._ask(SQL["last_archived_event"])[0][0] or 0)
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        rows = self._ask(SQL["archived_event_time" if archived else "event_time"], event)
         return (int(rows[0][0]), datetime.fromisoformat(rows[0][1])) if rows else None
 
     def order_owners(

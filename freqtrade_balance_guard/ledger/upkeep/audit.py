@@ -99,10 +99,13 @@ def check_row(one: ScannedRow) -> list[Violation]:
     return found
 
 
-def check_store(store: Store, account: str | None = None) -> Iterator[Violation]:
+def check_store(
+    store: Store, account: str | None = None, checked: list[str] | None = None
+) -> Iterator[Violation]:
     """Everything that is wrong in the books, of one moment.
 
     :param account: only of this account; None: of all, and of lines that no row belongs to
+    :param checked: gets the client order ids of all rows that were looked at
     """
     totals: dict[tuple[str, str], Decimal] = {}
     sums: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
@@ -111,6 +114,8 @@ def check_store(store: Store, account: str | None = None) -> Iterator[Violation]
     for one in store.scan(totals):
         if account not in (None, one.account):
             continue
+        if checked is not None:
+            checked.append(one.client_order_id)
         yield from check_row(one)
         if not one.archived:
             live.add(one.client_order_id)
