@@ -132,4 +132,5 @@ def _ledger(
         heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
         hub=hub,
         debug_validation=settings.debug_validation,
+        keep_days=float(settings.ledger.keep_days),
     )

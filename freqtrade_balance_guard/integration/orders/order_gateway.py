@@ -257,23 +257,23 @@ class OrderGateway:
             }
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
-            strangers |= self._bound_to_others(set(tags) - strangers)
+            asked = [order for order in orders if str(order.get("id")) not in strangers]
+            strangers |= self._bound_to_others(asked)
         return [order for order in orders if str(order.get("id")) not in strangers]
 
-    def _bound_to_others(self, order_ids: set[str]) -> set[str]:
+    def _bound_to_others(self, orders: Sequence[Order]) -> set[str]:
         """Which of these belong to other bots.
 
         While the ledger cannot say: all that freqtrade does not know, where ids do not tell.
         """
         ledger = self.registry.ledger
-        rows = self.registry.or_none(
-            lambda: ledger.reservations(account=ledger.account, limit=5000)
-        )
-        if rows is None and self.ids.sends():
+        keys = [(str(order.get("symbol")), str(order.get("id"))) for order in orders]
+        owners = self.registry.or_none(lambda: ledger.owners_of(ledger.account, keys))
+        if owners is None and self.ids.sends():
             return set()
-        if rows is None:
-            return {one for one in order_ids if stored_order(one) is None}
-        return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}
+        if owners is None:
+            return {order_id for _, order_id in keys if stored_order(order_id) is None}
+        return {order_id for (_, order_id), bots in owners.items() if bots - {ledger.bot}}
 
 
 def _positive(rounded: float, asked: float) -> Decimal:
