@@ -113,7 +113,7 @@ def test_a_skipped_trade_is_a_dependency_exception_that_create_trade_lets_throug
 def test_modes_of_execute_entry_are_the_ones_that_we_tell_apart():
     from freqtrade.freqtradebot import EntryExecuteMode
 
-    from freqtrade_balance_guard.integration.bot.hooks import ENTRY_KINDS
+    from freqtrade_balance_guard.integration.bot.guarded_bot import ENTRY_KINDS
 
     assert set(EntryExecuteMode.__args__) == set(ENTRY_KINDS)
 
@@ -142,10 +142,9 @@ def test_a_backtest_comes_to_each_trade_where_a_sale_can_be_put_in():
     assert "_adjust_trade_position_internal" in source(Backtesting._check_adjust_trade_for_candle)
 
 
-def test_the_bot_exits_positions_once_per_loop_and_sells_what_should_exit_lists():
+def test_the_bot_exits_positions_once_per_loop_and_each_exit_is_executed_by_one_function():
     assert source(FreqtradeBot.process).count("self.exit_positions(") == 1
-    assert "for should_exit in exits" in source(FreqtradeBot._check_and_execute_exit)
-    assert "_check_and_execute_exit" in source(FreqtradeBot.handle_trade)
+    assert "execute_trade_exit" in source(FreqtradeBot._check_and_execute_exit)
     assert "_adjust_trade_position_internal" in source(
         FreqtradeBot.check_and_call_adjust_trade_position
     )

@@ -11,9 +11,11 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -38,13 +40,13 @@ from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.state_paths import ledger_account, ledger_url, local_file
 
 
-def put_under_the_ledger(
+def build_live_bot(
     wallets: GuardedWallets,
     exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: Clock,
-) -> None:
+) -> BotParts:
     """From now on no order of this bot leaves without an intent on disk.
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
@@ -73,7 +75,7 @@ def put_under_the_ledger(
         wallets.live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
-    wallets.duties = Housekeeping(
+    housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, settings.ledger.orphan_orders),
@@ -105,6 +107,7 @@ def put_under_the_ledger(
     )
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    return BotParts(wallets, BotLoop(clock), housekeeping, rebalancer, wallets.pairs)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

@@ -69,21 +69,7 @@ COMMON = (
         "self, trade, current_time, current_rate, current_profit, min_stake, max_stake, "
         "current_entry_rate, current_exit_rate, current_entry_profit, current_exit_profit, "
         "**kwargs",
-        "wrapped: partial exits are made smaller so that the rest stays sellable; a rebalance "
-        "sells a part",
-    ),
-    Relied(
-        "freqtrade.strategy.interface",
-        "IStrategy.should_exit",
-        "self, trade, rate, current_time, *, enter, exit_, low, high, force_stoploss",
-        "wrapped: a rebalance sells a whole position, whatever the strategy's exit settings are",
-    ),
-    Relied(
-        "freqtrade.strategy.interface",
-        "IStrategy.confirm_trade_exit",
-        "self, pair, trade, order_type, amount, rate, time_in_force, exit_reason, current_time, "
-        "**kwargs",
-        "wrapped: a veto of a sale is noted",
+        "wrapped: partial exits are made smaller so that the rest stays sellable",
     ),
     Relied(
         "freqtrade.wallets",
@@ -125,12 +111,6 @@ BACKTEST = (
         "entry_tag1",
         "wrapped: short entries and replaced ones are known as such",
     ),
-    Relied(
-        "freqtrade.optimize.backtesting",
-        "Backtesting._check_adjust_trade_for_candle",
-        "self, trade, row, current_time",
-        "called: a part is sold without waking the strategy's own position adjustment",
-    ),
 )
 
 LIVE = (
@@ -139,12 +119,6 @@ LIVE = (
         "FreqtradeBot.exit_positions",
         "self, trades",
         "wrapped: stuck stake is freed when freqtrade has done with its own exits",
-    ),
-    Relied(
-        "freqtrade.freqtradebot",
-        "FreqtradeBot.handle_trade",
-        "self, trade",
-        "called: a rebalance sells a whole position",
     ),
     Relied(
         "freqtrade.exchange",
@@ -310,7 +284,7 @@ LIVE = (
         "freqtrade.freqtradebot",
         "FreqtradeBot.check_and_call_adjust_trade_position",
         "self, trade",
-        "wrapped: a refusal is said once, not once per loop; called: a rebalance sells a part",
+        "wrapped: a refusal is said once, not once per loop",
     ),
     Relied(
         "freqtrade.freqtradebot",

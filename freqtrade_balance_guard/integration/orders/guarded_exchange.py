@@ -11,13 +11,9 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import current_entry
+from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
-from freqtrade_balance_guard.integration.orders.order_gateway import (
-    OrderGateway,
-    current_id,
-    handed_over,
-)
+from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
@@ -34,6 +30,7 @@ class GuardedExchange(Exchange):
     """Mixed in front of the exchange's own class by ``guarded_class``."""
 
     _guarded_wallets: GuardedWallets | None = None
+    last_minimum_query: MinimumQuery | None = None
     _order_watch: OrderTracker
     _ordering: OrderGateway
 
@@ -56,13 +53,13 @@ class GuardedExchange(Exchange):
         if wallets is None:
             return go()
         is_entry = self._is_entry(order)
-        entry = current_entry.get()
+        entry = wallets.entry
         kind = EntryKind.NEW
         if entry is not None and entry.pair == order["pair"]:
             kind, order["tag"] = entry.kind, entry.tag
         elif not order.get("initial_order", True):
             kind = EntryKind.ADJUSTMENT
-        if is_entry and handed_over.get() is None:
+        if is_entry and adopted_order.get() is None:
             denied = self._last_look(wallets, order, kind)
             if denied is not None:
                 raise EntryDenied(denied)
@@ -90,10 +87,17 @@ class GuardedExchange(Exchange):
             except Exception as error:
                 self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
-            handed = handed_over.get()
-            if handed is None or handed[0] is not None:
+            adopted = adopted_order.get()
+            if adopted is None or adopted.tracked is not None:
                 self._order_watch.accepted(accepted, order)
         return accepted
+
+    def get_min_pair_stake_amount(
+        self, pair: str, price: float, stoploss: float, leverage: float = 1.0, *args: Any
+    ) -> float | None:
+        """freqtrade's minimum; the wallets read the price that it was asked for."""
+        self.last_minimum_query = MinimumQuery(pair, price, leverage)
+        return super().get_min_pair_stake_amount(pair, price, stoploss, leverage, *args)
 
     # The order that is being sent carries our id, where the exchange takes one.
 

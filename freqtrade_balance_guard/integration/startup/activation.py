@@ -45,14 +45,12 @@ def activate_in_worker(wallets: "GuardedWallets") -> None:
 
 def _install_hooks() -> None:
     # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.bot.hooks import (
-        install_backtest_hooks,
-        install_bot_hooks,
-        install_strategy_hooks,
-    )
+    from freqtrade_balance_guard.integration.backtest.hooks import install_backtest_hooks
+    from freqtrade_balance_guard.integration.startup.strategy_hooks import install_strategy_hooks
+    from freqtrade_balance_guard.integration.wallets.first_balance import install_first_wallets
 
     install_strategy_hooks()
-    install_bot_hooks()
+    install_first_wallets()
     install_backtest_hooks()
 
 

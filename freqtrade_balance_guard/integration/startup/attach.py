@@ -16,7 +16,6 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import DollarRate, Guard
-from freqtrade_balance_guard.integration.bot.hooks import install_backtest_hooks, install_bot_hooks
 from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
 from freqtrade_balance_guard.integration.host import process_state
@@ -76,7 +75,6 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     hub = EventHub(counts)
     if live:
         hub.subscribe(PlainWords(clock))
-        install_bot_hooks()
     found = differences(live, backtest=wallets._is_backtest)
     if found:
         refusal = Denied(
@@ -105,7 +103,7 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
-        _follow_orders(wallets, exchange, settings, hub, clock)
+        _guard_bot(strategy, wallets, settings, hub, clock)
     else:
         _follow_candles(wallets, settings)
         _tell_of_legs(strategy)
@@ -113,16 +111,20 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
 
 
-def _follow_orders(
+def _guard_bot(
+    strategy: IStrategy,
     wallets: GuardedWallets,
-    exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: SystemClock,
 ) -> None:
     # Imported here: a backtest needs none of it.
-    from freqtrade_balance_guard.integration.bot.forced_entry import note_refusal
-    from freqtrade_balance_guard.integration.bot.parts import put_under_the_ledger
+    from freqtrade_balance_guard.integration.bot.guarded_bot import (
+        ForcedEntryDenials,
+        find_bot,
+        promote,
+    )
+    from freqtrade_balance_guard.integration.bot.parts import build_live_bot
     from freqtrade_balance_guard.integration.wallets.first_balance import live_balances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
@@ -135,12 +137,16 @@ def _follow_orders(
             wallets.live = live_balances(wallets._config, wallets._exchange, settings)
         if wallets.live is not None:
             wallets.live.hub = hub
-    hub.subscribe(note_refusal)
-    put_under_the_ledger(wallets, exchange, settings, hub, clock)
+    bot = find_bot(strategy)
+    if bot is None:
+        raise LookupError("the bot of this strategy was not found")
+    denials = ForcedEntryDenials()
+    hub.subscribe(denials)
+    parts = build_live_bot(wallets, wallets._exchange, settings, hub, clock)
+    promote(bot, parts, denials)
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
-    install_backtest_hooks()
     chosen = _all_tiers(settings)
     config = wallets._config
     with_protections = bool(config.get("enable_protections"))

@@ -20,11 +20,11 @@ from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.host.bot_loop import (
-    current_entry,
+    Entry,
+    MinimumQuery,
+    adopted_order,
     current_loop,
-    handed_stake,
-    last_minimum_query,
-    must_be_fresh,
+    fresh_balance,
 )
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.wallets.float_rounding import (
@@ -41,7 +41,6 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
     from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-    from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
     from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
     from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
     from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
@@ -61,7 +60,6 @@ class GuardedWallets(Wallets):
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
     funding: "EntryFunds | None" = None
-    duties: "Housekeeping | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
     rebalancer: "Rebalancer | None" = None
     # Of a strategy with two legs.
@@ -69,6 +67,8 @@ class GuardedWallets(Wallets):
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
+    # The entry that freqtrade is executing; written under freqtrade's exit lock.
+    entry: Entry | None = None
 
     def put_guard(
         self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
@@ -115,7 +115,8 @@ class GuardedWallets(Wallets):
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
         hurry = self._has_open_trades()
-        if must_be_fresh.get() or (require_update and current_loop.get() is None):
+        loop = current_loop.get()
+        if loop.needs_fresh_balance if loop is not None else require_update:
             live.refresh_for_exit(hurry=hurry)
         elif not require_update:
             live.refresh_if_changed(hurry=hurry)
@@ -293,8 +294,8 @@ class GuardedWallets(Wallets):
         trade_amount: float | None,
     ) -> float:
         """The size of an entry, or 0. Every entry passes here, in every mode."""
-        if (handed := handed_stake.get()) is not None:
-            return handed  # the order exists; freqtrade only has to book it
+        if (adopted := adopted_order.get()) is not None:
+            return adopted.stake  # the order exists; freqtrade only has to book it
         guard = self.guard
         if guard is None or guard.settings.is_neutral:
             return super().validate_stake_amount(
@@ -328,9 +329,9 @@ class GuardedWallets(Wallets):
         if trade_amount:
             # freqtrade: together with what is already in the trade, no more than the maximum.
             maximum -= trade_amount
-        query = last_minimum_query.get()
+        query: MinimumQuery | None = getattr(self._exchange, "last_minimum_query", None)
         knows_price = query is not None and query.pair == pair and query.price
-        entry = current_entry.get()
+        entry = self.entry
         funds = self.stake_above_floor()
         kind = EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
         if entry is not None and entry.pair == pair:
@@ -356,11 +357,8 @@ class GuardedWallets(Wallets):
 
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
-        token = must_be_fresh.set(True)
-        try:
+        with fresh_balance():
             return super().check_exit_amount(trade)
-        finally:
-            must_be_fresh.reset(token)
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""
