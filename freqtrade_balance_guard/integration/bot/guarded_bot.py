@@ -110,7 +110,7 @@ class GuardedBot(FreqtradeBot):
                 raise
             return False
         if has_left:
-            crash_point("stored")
+            crash_point("order stored")
             if parts.arbitrage is not None:
                 parts.arbitrage.exit_left(self)
         return has_left
@@ -137,7 +137,7 @@ class GuardedBot(FreqtradeBot):
         finally:
             wallets.entry = None
         if has_entered:
-            crash_point("stored")
+            crash_point("order stored")
         return has_entered
 
     def create_trade(self, *args: Any, **kwargs: Any) -> bool:
