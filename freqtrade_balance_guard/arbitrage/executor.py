@@ -18,7 +18,6 @@ from decimal import Decimal
 from freqtrade_balance_guard.arbitrage.books import OrderBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.context import Parts, ReadFunds, VenueFunds
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.hedging import Repairs
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
@@ -39,6 +38,7 @@ from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUn
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Funds,
@@ -129,7 +129,7 @@ class TwoLegExecutor:
             )
         if isinstance(planned, ArbitrageDenied):
             return self.denied(planned, opportunity)
-        crash_point("planned")
+        crash_point("arbitrage planned")
         orders, funds = planned
         result = self._runner.run(ArbitrageKind.PAIR, orders, funds, tag=opportunity.tag)
         if isinstance(result, ArbitrageDenied):

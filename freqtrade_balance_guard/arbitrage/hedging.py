@@ -9,7 +9,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.context import Parts
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.leg import Side
 from freqtrade_balance_guard.arbitrage.legs import RunningArbitrage
@@ -23,6 +22,7 @@ from freqtrade_balance_guard.arbitrage.runner import ArbitrageRunner
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.money import ZERO, exact, format_amount, round_down, round_up
 
 
@@ -75,7 +75,7 @@ class Repairs:
         self._close(kind, exposure)
         if exposure.closes:
             self._alert_if_left(exposure)
-        crash_point("tended")
+        crash_point("arbitrage tended")
 
     def _close(self, kind: ArbitrageKind, exposure: Exposure) -> None:
         held = self._take_prepared(exposure) if kind is ArbitrageKind.CLOSE else None

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 
 from freqtrade_balance_guard.arbitrage.context import Parts
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import LegUnresolved
 from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
@@ -20,6 +19,7 @@ from freqtrade_balance_guard.arbitrage.settlement import Follower
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
 
@@ -146,7 +146,7 @@ class ArbitrageRunner:
     ) -> ArbitrageDenied | None:
         """:raises LedgerUnavailable: nothing is known to be reserved"""
         parts, stored = self._parts, pair.stored
-        crash_point("stored")
+        crash_point("arbitrage stored")
         what = f"{stored.kind} {stored.id}"
         denial = reserve(parts.ledger, stored.orders, funds, what)
         if denial is not None:
@@ -154,7 +154,7 @@ class ArbitrageRunner:
             parts.store.end(stored, ArbitrageMove.DENY, parts.clock.wall(), denial.sentence, None)
             del self.going[stored.id]
             return denial
-        crash_point("reserved")
+        crash_point("arbitrage reserved")
         return None
 
     def _send(self, pair: RunningArbitrage) -> None:
@@ -170,9 +170,9 @@ class ArbitrageRunner:
         results = parts.ledger.settle(*[Step(Move.SEND, one) for one in pair.ids])
         if not all(isinstance(result, Moved) for result in results):
             raise GateClosed(f"the ledger let the orders not out: {results}")
-        crash_point("gated")
+        crash_point("arbitrage gated")
         pair.stored.state = parts.store.mark_sent(pair.stored)
-        crash_point("sent")
+        crash_point("arbitrage sent")
         pair.has_left = True
         now = parts.clock.monotonic()
         works: list[tuple[Venue, Callable[[], None]]] = []

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.context import Parts
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import (
     ArbitrageFinished,
     UnhedgedClosed,
@@ -18,6 +17,7 @@ from freqtrade_balance_guard.arbitrage.states import ENDED as PAIR_ENDED
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, after_repair, exposure_of
 from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.ledger import (
     ENDED,
     AlreadyEnded,
@@ -65,7 +65,7 @@ class Follower:
 
     def place(self, leg: LegRun, venue: Venue) -> None:
         """Send it, in the thread of its key. Whatever comes back is an answer, or none."""
-        crash_point("leaving")
+        crash_point("arbitrage leaving")
         leg.sent_at = self._parts.clock.monotonic()
         try:
             told = venue.place(leg.order)
@@ -78,7 +78,7 @@ class Follower:
             )
         else:
             leg.learn(told)
-        crash_point("answered")
+        crash_point("arbitrage answered")
 
     # Asking
 
@@ -122,7 +122,7 @@ class Follower:
 
     def _ask(self, leg: LegRun, venue: Venue) -> None:
         answer = self._answer(leg, venue)
-        crash_point("asked")
+        crash_point("arbitrage asked")
         if isinstance(answer, Absent):
             leg.absent(self._parts.clock.monotonic(), venue.late_seconds, TWICE_WITHIN_SECONDS)
         elif isinstance(answer, Unknown):
@@ -154,12 +154,12 @@ class Follower:
         if not news:
             return
         self._parts.store.learn(pair.stored, pair.told())
-        crash_point("learned")
+        crash_point("arbitrage learned")
         results = self._parts.ledger.settle(*[step for _, step in news])
         for (leg, step), result in zip(news, results, strict=True):
             leg.booked = step
             _check(step, result)
-        crash_point("booked")
+        crash_point("arbitrage booked")
 
     def _dropped(self, pair: RunningArbitrage, why: str) -> ArbitrageEnded:
         """Nothing has left this process: both are released, once."""
@@ -207,7 +207,7 @@ class Follower:
         now = self._parts.clock.wall()
         stored.state, kept = self._parts.store.end(stored, move, now, note, exposure)
         pair.to_tell = (kept, note)
-        crash_point("ended")
+        crash_point("arbitrage ended")
         return self._told(pair)
 
     def _told(self, pair: RunningArbitrage) -> ArbitrageEnded:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.bot_source import Books
+from freqtrade_balance_guard.console.bot_source import LedgerView
 from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox
 
 
@@ -13,7 +13,7 @@ POLL_SECONDS = 0.2
 
 
 def ask_bot(
-    books: Books,
+    ledger: LedgerView,
     bot: str,
     kind: str,
     payload: dict[str, Any],
@@ -27,7 +27,7 @@ def ask_bot(
     :param look_again: the command that shows what a late answer did
     :raises LocalFileError: the table of commands cannot be used
     """
-    box = CommandBox(books.source.local, clock)
+    box = CommandBox(ledger.source.local, clock)
     try:
         number = box.put(kind, payload, bot=bot)
         ends = clock.monotonic() + ANSWER_SECONDS

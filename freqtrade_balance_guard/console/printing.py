@@ -10,11 +10,11 @@ from rich.table import Table
 
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.console.ages import ago
+from freqtrade_balance_guard.clock import ago
 from freqtrade_balance_guard.console.bot_source import BotView
+from freqtrade_balance_guard.console.config_check import Level
 from freqtrade_balance_guard.console.doctor import Diagnosis
 from freqtrade_balance_guard.console.explain import Explanation
-from freqtrade_balance_guard.console.finding import Level
 from freqtrade_balance_guard.console.rebalance import attempt_sentence
 from freqtrade_balance_guard.console.reconcile import Difference
 from freqtrade_balance_guard.console.status import Status
@@ -28,7 +28,7 @@ WIDTH = 160
 STYLES = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: ""}
 
 
-def paper() -> Console:
+def console() -> Console:
     """Standard output, as wide as it is, or wide enough."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(width=WIDTH, highlight=False)
@@ -108,7 +108,7 @@ def show_status(console: Console, status: Status) -> None:
                 ago((status.at - believed.as_of).total_seconds()) if believed else "-",
             )
         console.print(table)
-    elif not status.trouble:
+    elif not status.ledger_error:
         _say(console, f"No balance of {status.account} is stored yet.")
     if status.bots:
         console.print(_bots_table(status.bots))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Conflict,
@@ -28,7 +29,6 @@ from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
 from freqtrade_balance_guard.money import Money, exact
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.lookup_result import Absent, Answer, Found, Order
 from freqtrade_balance_guard.orders.terms import Terms, as_stored, read_report
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder, tracked_order_of, why_of
@@ -103,13 +103,13 @@ class OrderRegistry:
 
         :param funds: None: its money was promised before (a replacement)
         """
-        crash_point("checked")
+        crash_point("order checked")
         tracked = self._new_order(terms)
         try:
             refusal = self._reserve(tracked, funds)
             if refusal is not None:
                 return refusal
-            crash_point("reserved")
+            crash_point("order reserved")
             moved = self.ledger.send(tracked.client_order_id)
         except LedgerUnavailable as error:
             # It may have been written all the same: it is let go as soon as that can be said.
@@ -120,17 +120,17 @@ class OrderRegistry:
         if not isinstance(moved, Moved):
             return Denied(DenialCode.GUARD_ERROR, f"the ledger let the order not go out: {moved}")
         self._orders[tracked.client_order_id] = tracked
-        crash_point("sent")
+        crash_point("order sent")
         return tracked
 
     def open_exit(self, terms: Terms) -> TrackedOrder:
         """Book an exit; whatever happens here, it may leave."""
-        crash_point("checked")
+        crash_point("order checked")
         tracked = self._new_order(terms)
         self._orders[tracked.client_order_id] = tracked
         tracked.is_told = False
         self._tell(tracked)
-        crash_point("sent")
+        crash_point("order sent")
         return tracked
 
     def _new_order(self, terms: Terms) -> TrackedOrder:
@@ -201,11 +201,11 @@ class OrderRegistry:
             self._by_order[report.order_id] = tracked.client_order_id
             self._orders[tracked.client_order_id] = tracked
         self._tell(tracked)
-        crash_point("bound")
+        crash_point("order bound")
 
     def refused(self, tracked: TrackedOrder, why: str) -> None:
         """The exchange said no: it was never there."""
-        crash_point("refused")
+        crash_point("order rejected")
         tracked.refuse(why)
         self._tell(tracked)
 
@@ -218,9 +218,9 @@ class OrderRegistry:
         tracked.asked_at = self._clock.monotonic()
         report = read_report({**order, "id": order_id}, tracked.terms)
         if tracked.learn(report):
-            crash_point("filled")
+            crash_point("order filled")
             self._tell(tracked)
-            crash_point("booked")
+            crash_point("order booked")
 
     def resolve(self, tracked: TrackedOrder) -> Order | None:
         """Ask for an order whose reply was lost, for as long as its kind allows.
@@ -251,7 +251,7 @@ class OrderRegistry:
         answer = self._ask(tracked, seconds)
         now = tracked.asked_at = self._clock.monotonic()
         if isinstance(answer, Found):
-            crash_point("found")
+            crash_point("order found")
             return answer.order
         if not isinstance(answer, Absent):
             tracked.absent_since = None
@@ -378,7 +378,7 @@ class OrderRegistry:
         try:
             if not tracked.is_booked:
                 self._reserve(tracked, None)
-                crash_point("reserved")
+                crash_point("order reserved")
                 if tracked.is_resolved:
                     self.ledger.send(tracked.client_order_id)
             step = tracked.step()

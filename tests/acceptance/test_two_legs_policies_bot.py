@@ -120,7 +120,11 @@ def test_dry_run_1_and_2_without_the_money_for_one_leg_nothing_is_reserved(simul
 @every_way
 @pytest.mark.parametrize(
     ("point", "state"),
-    [("pair reserved", "abandoned"), ("pair gated", "abandoned"), ("pair booked", "hedged")],
+    [
+        ("arbitrage reserved", "abandoned"),
+        ("arbitrage gated", "abandoned"),
+        ("arbitrage booked", "hedged"),
+    ],
 )
 def test_dry_run_3_and_8_after_an_unexpected_error_each_leg_ends_once(simulated, way, point, state):
     scene = simulated.scene(way)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import crash_points
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.pairs import World

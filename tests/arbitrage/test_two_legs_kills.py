@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import crash_points
-from freqtrade_balance_guard.arbitrage.crash_points import CRASH_POINTS
+from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from tests.support.pairs import World
@@ -84,7 +84,7 @@ def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first,
             assert deadly.counts[point] < nth
         world.start()
         # Twice: the recovery may be killed as well.
-        crash_points.watcher = Deadly("booked", 1)
+        crash_points.watcher = Deadly("arbitrage booked", 1)
         try:
             world.work(5)
         except Killed:
@@ -98,7 +98,7 @@ def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first,
         never_placed = not world.here.orders and not world.there.orders
         wanted = SCENES[scene][3]
         one_leg_only = len(world.here.orders) + len(world.there.orders) == 1
-        assert net == wanted or never_placed or one_leg_only or point == "leaving"
+        assert net == wanted or never_placed or one_leg_only or point == "arbitrage leaving"
 
 
 def test_every_named_point_is_hit(make, first):
@@ -107,12 +107,12 @@ def test_every_named_point_is_hit(make, first):
         counting = Deadly()
         play(world_of(make, scene, first), counting)
         hit += counting.counts
-    assert set(hit) == set(CRASH_POINTS)
+    assert set(hit) == set(ARBITRAGE_POINTS)
 
 
 def test_a_pair_that_was_stored_and_never_reserved_asks_nobody(make, first):
     world = make(first=first)
-    assert play(world, Deadly("stored", 1))
+    assert play(world, Deadly("arbitrage stored", 1))
     world.start()
     world.work(5)
     assert world.pairs()[0].state == "abandoned"
@@ -122,7 +122,7 @@ def test_a_pair_that_was_stored_and_never_reserved_asks_nobody(make, first):
 
 def test_what_an_earlier_run_reserved_is_released_only_after_asking_twice(make, first):
     world = make(first=first)
-    assert play(world, Deadly("reserved", 1))
+    assert play(world, Deadly("arbitrage reserved", 1))
     world.start()
     world.work(5)
     assert [row.state for row in world.ledger.unfinished()] == ["reserved", "reserved"]
@@ -146,7 +146,7 @@ def test_an_exposure_of_an_earlier_run_is_announced_and_blocks(make, first):
 def test_the_bots_own_recovery_leaves_legs_to_their_pair(make, first):
     """freqtrade knows no trade for a leg: to it, it would be an orphan."""
     world = make(first=first)
-    assert play(world, Deadly("answered", 2))
+    assert play(world, Deadly("arbitrage answered", 2))
     world.start()
 
     def nobody_asks(tracked, seconds):

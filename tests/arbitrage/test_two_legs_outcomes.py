@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import crash_points
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.arbitrage.events import (
     ArbitrageFinished,
     LegUnresolved,
@@ -100,7 +100,7 @@ def test_3_a_gate_that_stays_closed_releases_both(make, first):
     world = make(first=first)
 
     def expire(point):
-        if point == "reserved":
+        if point == "arbitrage reserved":
             world.clock.advance(61)
             world.ledger.expire_unsent()
 
@@ -163,18 +163,20 @@ def test_7_both_filled_commits_both(make, first):
 # 8: unexpected errors
 
 
-@pytest.mark.parametrize("point", [one for one in crash_points.CRASH_POINTS if one != "planned"])
+@pytest.mark.parametrize(
+    "point", [one for one in crash_points.ARBITRAGE_POINTS if one != "arbitrage planned"]
+)
 def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, point):
     world = make(first=first, policy="unwind", max_unhedged=0)
-    if point == "tended":
+    if point == "arbitrage tended":
         world = with_(make(first=first, policy="unwind"), FILLS, REFUSED)
-    elif point == "asked":
+    elif point == "arbitrage asked":
         world = with_(world, LOST, FILLS)
     hits = []
 
-    def fail(point):
-        if point == point and not hits:
-            hits.append(point)
+    def fail(reached):
+        if reached == point and not hits:
+            hits.append(reached)
             raise RuntimeError("out of the blue")
 
     crash_points.watcher = fail
@@ -188,7 +190,7 @@ def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, poi
     told = [event.number for event in world.told(ArbitrageFinished)]
     assert sorted(told) == [pair.id for pair in world.pairs()]
     opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
-    assert len(opened) == len(set(opened)) == (point in ("tended", "leaving"))
+    assert len(opened) == len(set(opened)) == (point in ("arbitrage tended", "arbitrage leaving"))
 
 
 def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, first):
@@ -201,7 +203,7 @@ def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, 
         return settle(steps, stamp)
 
     world.ledger.store.move = move
-    crash_points.watcher = lambda point: gone.append(1) if point == "answered" else None
+    crash_points.watcher = lambda point: gone.append(1) if point == "arbitrage answered" else None
     result = world.go()
     assert isinstance(result, ArbitrageUnresolved)
     denied = world.go()
@@ -405,7 +407,7 @@ def test_the_bots_own_recovery_may_be_first(make, first):
     done = []
 
     def meddle(point):
-        if point == "learned" and not done:
+        if point == "arbitrage learned" and not done:
             done.append(1)
             for row in world.ledger.unfinished():
                 kept = {**world.here.orders, **world.there.orders}.get(row.client_order_id)

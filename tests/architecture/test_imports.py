@@ -16,7 +16,16 @@ import pytest
 PACKAGE = "freqtrade_balance_guard"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
-BASE = {"clock", "deadline", "errors", "events", "money", "sqlite_address", "version"}
+BASE = {
+    "clock",
+    "crash_points",
+    "deadline",
+    "errors",
+    "events",
+    "money",
+    "sqlite_address",
+    "version",
+}
 FEATURES = {"balances", "limits", "ledger", "arbitrage", "rebalance"}
 
 # Each part of the package and the parts that it may import; arrows point downward only.
@@ -24,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
     "clock": set(),
+    "crash_points": set(),
     "deadline": {"clock"},
     "sqlite_address": set(),
     "events": set(),

@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freqtrade_balance_guard.arbitrage import crash_points
-from freqtrade_balance_guard.arbitrage.crash_points import CRASH_POINTS
+from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from tests.support.pairs import World
 from tests.support.venue import Fate
@@ -45,7 +45,7 @@ class Killed(BaseException):
 
 @st.composite
 def kills(draw):
-    return draw(st.none() | st.tuples(st.sampled_from(sorted(CRASH_POINTS)), st.integers(1, 4)))
+    return draw(st.none() | st.tuples(st.sampled_from(sorted(ARBITRAGE_POINTS)), st.integers(1, 4)))
 
 
 def killer(kill):

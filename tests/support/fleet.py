@@ -33,12 +33,12 @@ def shared_account(bots: int, usdt: str = "1000", **more: Any) -> Scenario:
 
 # Put behind the strategy's text: the bot ends itself at a named point of an order's way, once.
 # ``kill.json`` beside the config says where and at which time; ``killed.txt`` that it was there.
-KILL_AT_MILESTONE = """
+KILL_AT_POINT = """
 
 import os
 import signal
 
-from freqtrade_balance_guard.orders import crash_points
+from freqtrade_balance_guard import crash_points
 
 
 class Killer:
@@ -63,7 +63,7 @@ if crash_points.watcher is None:
 
 
 def kill_at(folder: Path, point: str, number: int = 1) -> None:
-    """The bot whose files are in ``folder`` will die there; see ``KILL_AT_MILESTONE``."""
+    """The bot whose files are in ``folder`` will die there; see ``KILL_AT_POINT``."""
     (folder / "killed.txt").unlink(missing_ok=True)
     fresh = folder / "kill.new"
     fresh.write_text(json.dumps({"point": point, "number": number}))

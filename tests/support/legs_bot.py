@@ -31,9 +31,7 @@ from pathlib import Path
 
 from freqtrade.strategy import IStrategy
 
-from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
-from freqtrade_balance_guard.arbitrage import crash_points as of_pairs
-from freqtrade_balance_guard.orders import crash_points as of_orders
+from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage, crash_points
 
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -47,8 +45,8 @@ class Planted:
 
     file, done = FOLDER / "planted.json", FOLDER / "planted.done"
 
-    def __init__(self, group):
-        self.group, self.passed, self.of = group, 0, None
+    def __init__(self):
+        self.passed, self.of = 0, None
 
     def __call__(self, point):
         if self.done.exists() or not self.file.exists():
@@ -56,7 +54,7 @@ class Planted:
         where = json.loads(self.file.read_text())
         if where["number"] != self.of:
             self.passed, self.of = 0, where["number"]
-        self.passed += f"{self.group} {point}" == where["point"]
+        self.passed += point == where["point"]
         if self.passed >= where["nth"]:
             self.done.write_text(where["point"])
             if where["what"] == "kill":
@@ -64,8 +62,8 @@ class Planted:
             raise RuntimeError("planted")
 
 
-if of_pairs.watcher is None:
-    of_pairs.watcher, of_orders.watcher = Planted("pair"), Planted("order")
+if crash_points.watcher is None:
+    crash_points.watcher = Planted()
 
 
 class Rehearsal(ReservedArbitrage, IStrategy):
@@ -163,7 +161,7 @@ class LegsBot:
         self._tell({**self._told(), "signals": list(pairs)})
 
     def plant(self, point: str, *, what: str = "raise", nth: int = 1) -> None:
-        """A bug, or a kill, at a point such as "pair reserved", when it is reached the nth time."""
+        """A bug, or a kill, when a point such as "arbitrage reserved" is reached the nth time."""
         self.planted.unlink(missing_ok=True)
         number = self.bot.user_dir / "planted.json"
         told = {"point": point, "what": what, "nth": nth, "number": str(uuid4())}

@@ -10,13 +10,13 @@ from itertools import count
 
 import pytest
 
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import AlreadyEnded, Funds, ReservationLedger, State
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.reservation import ENDED
-from freqtrade_balance_guard.orders import crash_points
 from freqtrade_balance_guard.orders.lookup_result import Absent, Found
 from freqtrade_balance_guard.orders.registry import (
     GONE_AFTER_SECONDS,
@@ -151,19 +151,19 @@ class World:
         if order is not None:
             self.registry.report(tracked, order)
             self.freqtrade_has[order["id"]] = tracked.client_order_id
-            crash_points.crash_point("stored")
+            crash_points.crash_point("order stored")
 
     def outcome(self, tracked):
         """The way of integration/ordering.py."""
         try:
             order = self.exchange.take(tracked)
-            crash_points.crash_point("answered")
+            crash_points.crash_point("order answered")
         except Refusal:
-            crash_points.crash_point("answered")
+            crash_points.crash_point("order answered")
             self.registry.refused(tracked, "no")
             return None
         except LostReply:
-            crash_points.crash_point("answered")
+            crash_points.crash_point("order answered")
             return self.registry.resolve(tracked)
         return order
 
@@ -212,7 +212,7 @@ def nobody_watches_afterwards():
 
 
 def passed(purpose, fate):
-    """The milestones on an order's way, in order."""
+    """The crash points on an order's way, in order."""
     seen = []
     store = MemoryStore()
     world = World(fate, lambda: store)
@@ -233,10 +233,10 @@ POINTS = [
 ]
 
 
-def test_every_milestone_is_on_the_way_of_some_entry_and_of_some_exit():
+def test_every_crash_point_is_on_the_way_of_some_entry_and_of_some_exit():
     for purpose in (Purpose.ENTRY, Purpose.EXIT):
         on_the_way = {point for which, _, _, point in POINTS if which is purpose}
-        assert on_the_way == set(crash_points.CRASH_POINTS)
+        assert on_the_way == set(crash_points.ORDER_POINTS)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

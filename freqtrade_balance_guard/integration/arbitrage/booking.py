@@ -8,13 +8,13 @@ from typing import Any
 from freqtrade.persistence import Trade
 from freqtrade.util import dt_ts
 
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
@@ -64,7 +64,7 @@ class ArbitrageBooking:
                 self._tell(pair, error)
                 continue
             self._store.booked(pair, position)
-            crash_point("pair booked")
+            crash_point("arbitrage marked")
             booked(pair, position)
         return not waiting
 
@@ -96,7 +96,7 @@ class ArbitrageBooking:
         trade = trade_of(known.ft_trade_id)
         if trade is None:
             raise NotBooked("the order has no trade")
-        crash_point("trade booked")
+        crash_point("arbitrage traded")
         gained = to_decimal(known.safe_amount_after_fee)
         position = self._position(root, order, told, trade, gained, position)
         trade.set_custom_data(CUSTOM_DATA, _shown(position))

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import ArbitrageFinished
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
@@ -35,6 +34,7 @@ from freqtrade_balance_guard.arbitrage.results import (
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event
 from freqtrade_balance_guard.integration.arbitrage.booking import ArbitrageBooking, trade_of
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
@@ -256,7 +256,7 @@ class ArbitrageLoop:
             return
         busy = self._busy_groups()
         if self._positions.follow_all(busy.__contains__):
-            crash_point("sale followed")
+            crash_point("arbitrage followed")
             self._exits.has_prepared = False
             self._wait(self._thread.submit(self._executor.work))
             self._has_news = True

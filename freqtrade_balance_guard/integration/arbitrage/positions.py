@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from freqtrade.persistence import Trade
 
-from freqtrade_balance_guard.arbitrage.crash_points import crash_point
 from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed
 from freqtrade_balance_guard.arbitrage.plan import Rates
 from freqtrade_balance_guard.arbitrage.positions import Position, follow
@@ -19,6 +18,7 @@ from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, NotOpen
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue, VenueOrder
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of, trade_of
 from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal
@@ -85,7 +85,7 @@ class ArbitragePositions:
     def _follow(self, position: Position, trade: Trade) -> bool:
         held = position.held(self._amount(position, trade)) if trade.is_open else ZERO
         if held < position.accounted:
-            crash_point("sale seen")
+            crash_point("arbitrage sold")
             exposures = [
                 one
                 for one in self._store.open_exposures(self._bot)

@@ -13,6 +13,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.rpc.rpc import RPC, RPCException
 from freqtrade.strategy.interface import IStrategy
 
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event, OrderDenied
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
@@ -23,7 +24,6 @@ from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveReb
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.crash_points import crash_point
 
 
 logger = logging.getLogger(__name__)

@@ -244,7 +244,12 @@ class Housekeeping:
         if order is not None:
             self._registry.report(tracked, order)
             return False, f"The exchange has it as order {order['id']}; it is not released."
-        if tracked.absent_since is None:
-            return False, "The exchange did not answer; it is not released."
+        if tracked.absent_since is None and not command.payload.get("force"):
+            return False, (
+                "The exchange does not say what happened to the order; it is not released. Look at "
+                "the exchange, then use --force."
+            )
         self._registry.refused(tracked, str(command.payload.get("why") or "released by the user"))
+        if tracked.absent_since is None:
+            return True, "It is released by force; the exchange did not say what happened to it."
         return True, "The exchange does not know it; it is released."

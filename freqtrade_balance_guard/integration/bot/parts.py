@@ -13,6 +13,7 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
@@ -56,7 +57,9 @@ def build_live_bot(
         ledger = _ledger(wallets, settings, hub, clock)
     except SettingsError as error:
         raise OperationalException(f"balance_guard.{error}") from error
-    account = ledger.account
+    live, account = wallets.live, ledger.account
+    client = GuardClient(exchange, clock) if live is None else live.reader.client
+    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     registry = OrderRegistry(
@@ -71,8 +74,8 @@ def build_live_bot(
     funding = EntryFunds(wallets, registry, config["stake_currency"])
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
-    if wallets.live is not None:
-        wallets.live.funding = funding
+    if live is not None:
+        live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     housekeeping = Housekeeping(

@@ -15,6 +15,10 @@ from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 EXIT_WAIT_SECONDS = 3.0
 
 
+# The guard's own waits in front of exits, in sum.
+EXIT_WAIT_SECONDS = 3.0
+
+
 class MinimumQuery(NamedTuple):
     """The arguments of the last question for a minimum stake.
 

@@ -101,6 +101,20 @@ def known_exchanges() -> frozenset[str]:
     return frozenset(ccxt.exchanges)
 
 
+def freqtrade_commands() -> list[str]:
+    """The names of freqtrade's own subcommands; empty where its parser is not as expected."""
+    from freqtrade.commands.arguments import Arguments
+
+    try:
+        arguments = Arguments(None)
+        arguments._build_subcommands()
+        groups = [group for group in arguments.parser._actions if group.choices]
+        return sorted(name for group in groups for name in group.choices or ())
+    except Exception as error:
+        logger.debug("freqtrade's commands cannot be listed: %s", error)
+        return []
+
+
 def freqtrade_differences() -> list[str]:
     """What differs in the installed freqtrade from what the guard relies on, as sentences."""
     from freqtrade_balance_guard.integration.host.self_check import differences

@@ -10,6 +10,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
@@ -20,7 +21,6 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.crash_points import crash_point
 from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -94,11 +94,11 @@ class OrderGateway:
         try:
             accepted = go()
         except Exception as error:
-            crash_point("answered")
+            crash_point("order answered")
             return self._after_error(tracked, error)
         finally:
             current_id.reset(token)
-        crash_point("answered")
+        crash_point("order answered")
         return self._book(tracked, accepted)
 
     def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> TrackedOrder:

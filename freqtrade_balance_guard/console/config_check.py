@@ -1,11 +1,39 @@
 """What can be wrong with the second exchanges of two legs, told from the config alone."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import combinations
+from typing import Any
 
 from freqtrade_balance_guard.console.bot_source import DRY_RUN_ACCOUNT, Source
-from freqtrade_balance_guard.console.finding import Finding, Level
 from freqtrade_balance_guard.settings import VenueSettings
+
+
+class Level(StrEnum):
+    """ERROR: money is at risk or nothing works; WARNING: worth a change; NOTE: to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that somebody should know, and what to do about it."""
+
+    level: Level
+    code: str
+    sentence: str
+    remedy: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "level": self.level.value,
+            "code": self.code,
+            "sentence": self.sentence,
+            "remedy": self.remedy,
+        }
 
 
 def venue_findings(source: Source, exchanges: Collection[str]) -> Iterator[Finding]:
