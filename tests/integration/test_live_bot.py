@@ -159,7 +159,7 @@ def test_a_freqtrade_that_differs_means_no_entry_while_exits_go_on(tmp_path, way
         with running(
             settings(sandbox, plan, way=way, guard={}), tmp_path, CHANGED_SIGNATURE
         ) as bot:
-            line = bot.wait_for("Entries are refused, exits go on", 20)
+            line = bot.wait_for("Entries are denied, exits go on", 20)
             assert "Exchange.create_order(" in line and "urgency" in line
             bot.wait_for(f"No order for {second}: .*self_check_failed", 20)
             bot.control(Control(exits=[first]))

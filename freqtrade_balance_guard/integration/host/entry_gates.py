@@ -1,8 +1,9 @@
 """Denies every entry of a bot that the guard does not know well enough, or failed to attach to.
 
 Several gates stand on freqtrade's way to an entry, and each alone is enough: a function that a
-release has removed or renamed takes its own gate away and no other. They take any arguments, because
-it may be their signature that differs. Nothing else of freqtrade is touched, so exits are its own.
+release has removed or renamed takes its own gate away and no other. They take any arguments,
+because it may be their signature that differs. Nothing else of freqtrade is touched, so exits are
+its own.
 """
 
 import sys

@@ -1,20 +1,21 @@
 """Activation: what has to be in place before freqtrade loads a strategy.
 
-Every way in comes here: the launcher, the mixin, a backtest, and hyperopt's workers. The self-check
-comes before every change to freqtrade; where it finds a difference, only the entry gates are closed.
+Every way in comes here: the launcher, the mixin, a backtest, and hyperopt's workers. The
+self-check comes before every change to freqtrade; where it finds a difference, only the entry gates
+are closed.
 """
 
 import logging
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES
+from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, RunMode
 
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host import process_state
 from freqtrade_balance_guard.integration.host.config_section import SECTION, settings_of
 from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
-from freqtrade_balance_guard.integration.host.self_check import NAMES, START, differences_in
+from freqtrade_balance_guard.integration.host.relied_on import NAMES, START, differences_in
 from freqtrade_balance_guard.integration.host.wrapping import unwrap_all, wrap
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import PlainWords
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NO_STRATEGY = (RunMode.UTIL_EXCHANGE, RunMode.UTIL_NO_EXCHANGE, RunMode.OTHER)
 NOT_GUARDED = "NOT guarded: no balance_guard section in the configuration."
 
 
@@ -100,12 +102,13 @@ def _prepare(config: dict[str, Any]) -> None:
             if process_state.is_said_first(NOT_GUARDED) or live:
                 logger.warning(NOT_GUARDED)
         return
-    _install_hooks(live=live)
+    if mode not in NO_STRATEGY:
+        _install_hooks(live=live)
 
 
 def _install_hooks(*, live: bool) -> None:
     # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.host.self_check import differences
+    from freqtrade_balance_guard.integration.startup.self_check import differences
 
     found = differences(live)
     if found:
