@@ -59,7 +59,11 @@ def test_without_a_guard_the_same_orders_and_rows_as_plain(tmp_path, guard):
                     "3 exits",
                 )
                 seen[way] = (sent(sandbox), booked(bot))
-                assert not bot.lines("freqtrade_balance_guard")
+                lines = bot.lines("freqtrade_balance_guard")
+                if guard is None and way in GUARDED:
+                    warning = lines.pop()
+                    assert "WARNING" in warning and "NOT guarded: no balance_guard" in warning
+                assert lines == []
     assert seen["plain"] == seen["mixin"] == seen["launcher"]
 
 
