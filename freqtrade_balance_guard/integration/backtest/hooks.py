@@ -8,6 +8,7 @@ from typing import Any
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.integration.host.bot_loop import Entry, MinimumQuery
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.host.wrapping import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -25,6 +26,10 @@ def install_backtest_hooks() -> None:
     wrap(Exchange, "get_min_pair_stake_amount", _noted_minimum_query)
 
 
+@relies_on(
+    "Backtesting.time_pair_generator(self, start_date, end_date, pairs, data)",
+    "a rebalance is decided once per candle",
+)
 def _followed_candles(original: Callable[..., Any]) -> Callable[..., Any]:
     def time_pair_generator(
         self: Any, start_date: Any, end_date: Any, pairs: Any, data: Any
@@ -36,6 +41,10 @@ def _followed_candles(original: Callable[..., Any]) -> Callable[..., Any]:
     return time_pair_generator
 
 
+@relies_on(
+    "Backtesting._check_trade_exit(self, trade, row, current_time)",
+    "a sale of a rebalance goes out when freqtrade comes to its trade",
+)
 def _rebalanced_candle(original: Callable[..., Any]) -> Callable[..., Any]:
     def _check_trade_exit(self: Any, trade: Any, row: Any, current_time: Any) -> Any:
         rebalancer = getattr(self.wallets, "rebalancer", None)
@@ -47,6 +56,11 @@ def _rebalanced_candle(original: Callable[..., Any]) -> Callable[..., Any]:
     return _check_trade_exit
 
 
+@relies_on(
+    "Backtesting._enter_trade(self, pair, row, direction, stake_amount, trade, requested_rate, "
+    "requested_stake, entry_tag1)",
+    "short entries and replaced ones are known as such",
+)
 def _noted_entry(original: Callable[..., Any]) -> Callable[..., Any]:
     def _enter_trade(
         self: Any,

@@ -19,6 +19,7 @@ from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.host.bot_loop import BotLoop, Entry, fresh_balance
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.exit_backoff import ExitBackoff
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
@@ -58,6 +59,10 @@ class GuardedBot(FreqtradeBot):
 
     # The loop
 
+    @relies_on(
+        "FreqtradeBot.process(self)",
+        "one pass of the loop; several refreshes of one pass are joined",
+    )
     def process(self, *args: Any, **kwargs: Any) -> None:
         parts = self.guard
         try:
@@ -67,6 +72,10 @@ class GuardedBot(FreqtradeBot):
         finally:
             parts.wallets.keep_believed()
 
+    @relies_on(
+        "FreqtradeBot.exit_positions(self, trades)",
+        "stuck stake is freed when freqtrade has done with its own exits",
+    )
     def exit_positions(self, *args: Any, **kwargs: Any) -> int:
         """freqtrade's own exits first: none of them waits for us, and what they free counts."""
         parts = self.guard
@@ -77,12 +86,17 @@ class GuardedBot(FreqtradeBot):
             parts.arbitrage.step(self)
         return closed
 
+    @relies_on(
+        "FreqtradeBot.get_free_open_trades(self)",
+        "a purchase of two legs that is under way needs its slot",
+    )
     def get_free_open_trades(self, *args: Any, **kwargs: Any) -> int:
         """A purchase of an arbitrage in progress needs its slot."""
         free: int = super().get_free_open_trades(*args, **kwargs)
         arbitrage = self.guard.arbitrage
         return free if arbitrage is None else max(0, free - arbitrage.slots_taken())
 
+    @relies_on("FreqtradeBot.cleanup(self)", "the end of a run is said to the account's other bots")
     def cleanup(self, *args: Any, **kwargs: Any) -> None:
         """freqtrade calls it when the bot stops, and a second time when its start has failed."""
         try:
@@ -94,6 +108,11 @@ class GuardedBot(FreqtradeBot):
 
     # Exits
 
+    @relies_on(
+        "FreqtradeBot.execute_trade_exit(self, trade, limit, exit_check, *, exit_tag, ordertype, "
+        "sub_trade_amt, skip_custom_exit_price)",
+        "an exit that was refused for its size is tried with pauses",
+    )
     def execute_trade_exit(self, trade: Any, limit: float, exit_check: Any, **kwargs: Any) -> bool:
         """An exit that the exchange rejects for its size is tried with pauses.
 
@@ -115,17 +134,31 @@ class GuardedBot(FreqtradeBot):
                 parts.arbitrage.exit_left(self)
         return has_left
 
+    @relies_on(
+        "FreqtradeBot._safe_exit_amount(self, trade, pair, amount)",
+        "the balance in front of an exit is a fresh one",
+    )
     def _safe_exit_amount(self, *args: Any, **kwargs: Any) -> float:
         with fresh_balance():
             amount: float = super()._safe_exit_amount(*args, **kwargs)
         return amount
 
+    @relies_on(
+        "FreqtradeBot.apply_fee_conditional(self, trade, trade_base_currency, amount, fee_abs, "
+        "order_obj)",
+        "a fee is compared with a fresh balance",
+    )
     def apply_fee_conditional(self, *args: Any, **kwargs: Any) -> Any:
         with fresh_balance():
             return super().apply_fee_conditional(*args, **kwargs)
 
     # Entries
 
+    @relies_on(
+        "FreqtradeBot.execute_entry(self, pair, stake_amount, price, *, is_short, ordertype, "
+        "enter_tag, trade, mode, leverage_)",
+        "tells new entries, adjustments and replacements apart",
+    )
     def execute_entry(self, pair: str, *args: Any, **kwargs: Any) -> bool:
         """freqtrade sizes, checks and sends an entry inside; the wallets see which kind it is."""
         kind = ENTRY_KINDS.get(kwargs.get("mode", "initial"), EntryKind.NEW)
@@ -140,6 +173,7 @@ class GuardedBot(FreqtradeBot):
             crash_point("order stored")
         return has_entered
 
+    @relies_on("FreqtradeBot.create_trade(self, pair)", "a refusal is said once, not once per loop")
     def create_trade(self, *args: Any, **kwargs: Any) -> bool:
         """freqtrade would log a warning for each denied pair in each loop; it is logged once."""
         try:
@@ -148,6 +182,10 @@ class GuardedBot(FreqtradeBot):
             logger.debug("Denied: %s", denial)
             return False
 
+    @relies_on(
+        "FreqtradeBot.check_and_call_adjust_trade_position(self, trade)",
+        "a refusal is said once, not once per loop",
+    )
     def check_and_call_adjust_trade_position(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().check_and_call_adjust_trade_position(*args, **kwargs)
@@ -160,6 +198,11 @@ class GuardedRPC(RPC):
 
     denials: "ForcedEntryDenials"
 
+    @relies_on(
+        "RPC._rpc_force_entry(self, pair, price, *, order_type, order_side, stake_amount, "
+        "enter_tag, leverage)",
+        "/forceenter answers with the reason of a refusal",
+    )
     def _rpc_force_entry(self, pair: str, *args: Any, **kwargs: Any) -> Any:
         with self.denials.noted() as denials:
             try:

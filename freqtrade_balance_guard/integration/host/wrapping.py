@@ -14,10 +14,17 @@ MARK = "_balance_guard_hook"
 _originals: dict[tuple[Any, str], Any] = {}
 
 
-def wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
+def wrap(
+    owner: Any,
+    name: str,
+    make: Callable[[Callable[..., Any]], Callable[..., Any]],
+    *,
+    keep: bool = False,
+) -> bool:
     """Replace ``owner.name`` by ``make(original)``, unless that was done before.
 
     :param owner: a class or a module
+    :param keep: ``unwrap_all`` leaves it where it is
     :return: False where ``owner`` itself has no such function
     """
     original = vars(owner).get(name)
@@ -29,12 +36,13 @@ def wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..
             functools.update_wrapper(wrapper, original)
         setattr(wrapper, MARK, True)
         setattr(owner, name, wrapper)
-        _originals[owner, name] = original
+        if not keep:
+            _originals[owner, name] = original
     return True
 
 
 def unwrap_all() -> None:
-    """Give every wrapped function back, unless another one has taken our wrapper's place."""
+    """Give every wrapped function back, unless another wrapper has taken the place of ours."""
     for (owner, name), original in list(_originals.items()):
         if getattr(vars(owner).get(name), MARK, False):
             setattr(owner, name, original)

@@ -13,6 +13,7 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
@@ -42,6 +43,11 @@ class GuardedExchange(Exchange):
         self._ordering = ordering
         self._guarded_wallets = wallets
 
+    @relies_on(
+        "Exchange.create_order(self, *, pair, ordertype, side, amount, rate, leverage, "
+        "time_in_force, reduceOnly, initial_order)",
+        "the last look at a rounded entry",
+    )
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
@@ -65,6 +71,10 @@ class GuardedExchange(Exchange):
                 raise EntryDenied(denied)
         return self._send(order, Purpose.ENTRY if is_entry else Purpose.EXIT, kind, go)
 
+    @relies_on(
+        "Exchange.create_stoploss(self, pair, amount, stop_price, order_types, side, leverage)",
+        "a stop order on the exchange holds the coin",
+    )
     def create_stoploss(
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
@@ -92,6 +102,10 @@ class GuardedExchange(Exchange):
                 self._order_watch.accepted(accepted, order)
         return accepted
 
+    @relies_on(
+        "Exchange.get_min_pair_stake_amount(self, pair, price, stoploss, leverage)",
+        "the price of an entry is noted just before its stake is validated",
+    )
     def get_min_pair_stake_amount(
         self, pair: str, price: float, stoploss: float, leverage: float = 1.0, *args: Any
     ) -> float | None:
@@ -101,9 +115,17 @@ class GuardedExchange(Exchange):
 
     # The order that is being sent carries our id, where the exchange takes one.
 
+    @relies_on(
+        "Exchange._get_params(self, side, ordertype, leverage, reduceOnly, time_in_force)",
+        "an order carries our client order id",
+    )
     def _get_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_params(*args, **kwargs), is_stop=False)
 
+    @relies_on(
+        "Exchange._get_stop_params(self, side, ordertype, stop_price)",
+        "a stop order carries our client order id",
+    )
     def _get_stop_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_stop_params(*args, **kwargs), is_stop=True)
 
@@ -115,25 +137,49 @@ class GuardedExchange(Exchange):
 
     # Every answer about one of our orders tells what became of it.
 
+    @relies_on(
+        "Exchange.fetch_order(self, order_id, pair, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.fetch_stoploss_order(self, order_id, pair, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.cancel_order_with_result(self, order_id, pair, amount)",
+        "answers about own orders tell the book what became of them",
+    )
     def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.cancel_stoploss_order_with_result(self, order_id, pair, amount)",
+        "answers about own orders tell the book what became of them",
+    )
     def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
         return self._seen(order_id, cancelled)
 
+    @relies_on(
+        "Exchange.get_trades_for_order(self, order_id, pair, since, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         trades = super().get_trades_for_order(order_id, *args, **kwargs)
         if self._guarded_wallets is not None:
             self._order_watch.trades_seen(order_id, trades)
         return trades
 
+    @relies_on(
+        "Exchange.fetch_orders(self, pair, since, params)",
+        "freqtrade's search for unknown orders does not see other bots' ones",
+    )
     def fetch_orders(self, *args: Any, **kwargs: Any) -> Any:
         """For freqtrade's search for unknown orders of a trade: without those of other bots."""
         orders = super().fetch_orders(*args, **kwargs)

@@ -27,6 +27,7 @@ from freqtrade_balance_guard.integration.host.bot_loop import (
     fresh_balance,
 )
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.wallets.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
@@ -99,6 +100,10 @@ class GuardedWallets(Wallets):
 
     # Refreshes
 
+    @relies_on(
+        "Wallets.update(self, require_update)",
+        "live, the balance book decides whether the exchange has to be asked",
+    )
     def update(self, require_update: bool = True) -> None:
         """freqtrade's refresh. Live, the book decides whether the exchange has to be asked."""
         live = self.live
@@ -133,6 +138,7 @@ class GuardedWallets(Wallets):
         if self._last_wallet_refresh != before:
             funding.seen(mark)
 
+    @relies_on("Wallets._update_dry(self)", "legs out of the inventory show in simulated balances")
     def _update_dry(self) -> None:
         """freqtrade's simulated balances know its trades; what legs did besides is added here."""
         super()._update_dry()
@@ -225,6 +231,10 @@ class GuardedWallets(Wallets):
 
     # Entries
 
+    @relies_on(
+        "Wallets.get_trade_stake_amount(self, pair, max_open_trades, update)",
+        "refuses early, before prices are asked for",
+    )
     def get_trade_stake_amount(
         self, pair: str, max_open_trades: float, update: bool = True
     ) -> float:
@@ -285,6 +295,11 @@ class GuardedWallets(Wallets):
             pair, self.market_rules(pair), self.stake_above_floor()
         )
 
+    @relies_on(
+        "Wallets.validate_stake_amount(self, pair, stake_amount, min_stake_amount, "
+        "max_stake_amount, trade_amount)",
+        "every entry in every mode is sized here",
+    )
     def validate_stake_amount(
         self,
         pair: str,
@@ -355,6 +370,10 @@ class GuardedWallets(Wallets):
     def _vouched_for(self) -> Decimal | None:
         return None if self.live is None else self.live.spendable() - self.floor()
 
+    @relies_on(
+        "Wallets.check_exit_amount(self, trade)",
+        "the second look before an exit is at the exchange's own answer",
+    )
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
         with fresh_balance():
