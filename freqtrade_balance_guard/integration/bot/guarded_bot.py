@@ -13,8 +13,9 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.rpc.rpc import RPC, RPCException
 from freqtrade.strategy.interface import IStrategy
 
+from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.events import Event, OrderDenied
+from freqtrade_balance_guard.events import Event, EventHub, ExitBackedOff, LoopEnded, OrderDenied
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.host.bot_loop import BotLoop, Entry, fresh_balance
@@ -46,6 +47,8 @@ class BotParts:
     housekeeping: Housekeeping
     rebalancer: LiveRebalancer
     arbitrage: ArbitrageLoop | None
+    hub: EventHub
+    clock: Clock
 
 
 class GuardedBot(FreqtradeBot):
@@ -65,12 +68,17 @@ class GuardedBot(FreqtradeBot):
     )
     def process(self, *args: Any, **kwargs: Any) -> None:
         parts = self.guard
+        took = 0.0
         try:
             with parts.loop.one_pass():
+                began = parts.clock.monotonic()
                 parts.housekeeping.begin(self)
+                took = parts.clock.monotonic() - began
                 super().process(*args, **kwargs)
         finally:
+            began = parts.clock.monotonic()
             parts.wallets.keep_believed()
+            parts.hub.publish(LoopEnded(took + parts.clock.monotonic() - began))
 
     @relies_on(
         "FreqtradeBot.exit_positions(self, trades)",
@@ -121,6 +129,7 @@ class GuardedBot(FreqtradeBot):
         parts = self.guard
         backoff = ExitBackoff.of(parts.wallets, trade, limit, exit_check, kwargs)
         if backoff is not None and backoff.waits():
+            parts.hub.publish(ExitBackedOff(trade.pair))
             return False
         try:
             has_left: bool = super().execute_trade_exit(trade, limit, exit_check, **kwargs)

@@ -17,6 +17,7 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
+from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -32,6 +33,7 @@ from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedW
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -61,6 +63,7 @@ def build_live_bot(
     client = GuardClient(exchange, clock) if live is None else live.reader.client
     client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     registry = OrderRegistry(
         ledger,
@@ -78,6 +81,8 @@ def build_live_bot(
         live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
+    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    wallets.entry_pause.refresh()
     housekeeping = Housekeeping(
         wallets,
         registry,
@@ -110,7 +115,8 @@ def build_live_bot(
     )
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
-    return BotParts(wallets, BotLoop(clock), housekeeping, rebalancer, wallets.pairs)
+    loop = BotLoop(clock, None if live is None else live.waits)
+    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

@@ -42,8 +42,9 @@ class Entry(NamedTuple):
 class BotLoop:
     """Holds how long one bot may still wait; its main loop and its RPC threads share it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.waits = WaitBudget(clock, EXIT_WAIT_SECONDS)
+    def __init__(self, clock: Clock, waits: WaitBudget | None = None) -> None:
+        """:param waits: the budget that the balance reads of the start draw on already"""
+        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
 
     @contextmanager
     def one_pass(self) -> Iterator["Loop"]:
