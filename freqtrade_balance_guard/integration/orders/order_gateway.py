@@ -11,8 +11,9 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
+from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
+from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
@@ -20,7 +21,13 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.events import (
+    LostReplyFound,
+    OrderAccepted,
+    OrderRejected,
+    OrderReplyLost,
+    OrderUnresolved,
+)
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
@@ -35,10 +42,6 @@ logger = logging.getLogger(__name__)
 
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
-# An order that exists and that freqtrade is to book now, instead of sending one. Without a tracked:
-# a leg, which its pair has booked.
-HandedOver = tuple[TrackedOrder | None, Order]
-handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
 # An exit is not held up longer than this by an earlier one of which nobody knows.
 EXIT_WAITS_SECONDS = 3.0
@@ -79,9 +82,10 @@ class OrderGateway:
         :raises EntryDenied: an entry may not go now
         :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
         """
-        if (handed := handed_over.get()) is not None:
-            ticket_of_it, existing = handed
-            return existing if ticket_of_it is None else self._book(ticket_of_it, existing)
+        if (adopted := adopted_order.get()) is not None:
+            if adopted.tracked is None:
+                return adopted.order
+            return self._book(adopted.tracked, adopted.order)
         if purpose is Purpose.ENTRY:
             tracked = self._entry(order, kind)
         else:
@@ -101,6 +105,7 @@ class OrderGateway:
         finally:
             current_id.reset(token)
         crash_point("order answered")
+        self.registry.hub.publish(OrderAccepted(tracked.pair, str(tracked.terms.purpose)))
         return self._book(tracked, accepted)
 
     def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> TrackedOrder:
@@ -173,9 +178,14 @@ class OrderGateway:
 
     def _after_error(self, tracked: TrackedOrder, error: Exception) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
+        purpose = str(tracked.terms.purpose)
         if classify(error) is Outcome.REFUSED:
             self.registry.refused(tracked, str(error)[:200])
+            self.registry.hub.publish(
+                OrderRejected(tracked.pair, purpose, reason_of(error), str(error)[:200])
+            )
             raise error
+        self.registry.hub.publish(OrderReplyLost(tracked.pair, purpose))
         found = None
         try:
             found = self.registry.resolve(tracked)
@@ -186,7 +196,9 @@ class OrderGateway:
             self._tell_found(tracked, found)
             return self._book(tracked, found)
         if not tracked.is_refused:
-            self.registry.hub.publish(OrderUnresolved(tracked.pair, tracked.client_order_id))
+            self.registry.hub.publish(
+                OrderUnresolved(tracked.pair, tracked.client_order_id, purpose)
+            )
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
                 "say what became of it. No new entry on %s until it can.",
@@ -199,7 +211,9 @@ class OrderGateway:
         raise error
 
     def _tell_found(self, tracked: TrackedOrder, found: Mapping[str, Any]) -> None:
-        self.registry.hub.publish(LostReplyFound(tracked.pair, str(found["id"])))
+        self.registry.hub.publish(
+            LostReplyFound(tracked.pair, str(found["id"]), str(tracked.terms.purpose))
+        )
         logger.warning(
             "The reply to the %s order for %s was lost; it was found by its client order id %s "
             "as order %s and is handed to freqtrade.",
