@@ -8,12 +8,12 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.orders.lookup_result import LATE_SECONDS, Found, NotFound, Uncertain
 from freqtrade_balance_guard.orders.lookups import ENTRY_LOOKUP_SECONDS, EXIT_LOOKUP_SECONDS
 from freqtrade_balance_guard.orders.registry import UNWATCHED_SECONDS, OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, margin_terms, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal

@@ -12,10 +12,12 @@ from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
@@ -44,13 +46,13 @@ from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.state_paths import ledger_account, ledger_url, local_file
 
 
-def put_under_the_ledger(
+def build_live_bot(
     wallets: GuardedWallets,
     exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: Clock,
-) -> None:
+) -> BotParts:
     """From now on no order of this bot leaves without an intent on disk.
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
@@ -66,7 +68,7 @@ def put_under_the_ledger(
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    wallets.waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
+    waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
     registry = OrderRegistry(
         ledger,
         hub=hub,
@@ -75,7 +77,7 @@ def put_under_the_ledger(
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
-        waits=wallets.waits,
+        waits=waits,
         blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
     )
     funding = EntryFunds(wallets, registry, config["stake_currency"])
@@ -92,7 +94,7 @@ def put_under_the_ledger(
     wallets.rebalancer = rebalancer
     wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
     wallets.entry_pause.refresh()
-    wallets.duties = Housekeeping(
+    housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, client, settings.ledger.orphan_orders, clock),
@@ -124,6 +126,8 @@ def put_under_the_ledger(
     )
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    loop = BotLoop(clock, waits)
+    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:
@@ -148,4 +152,5 @@ def _ledger(
         heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
         hub=hub,
         debug_validation=settings.debug_validation,
+        keep_days=float(settings.ledger.keep_days),
     )

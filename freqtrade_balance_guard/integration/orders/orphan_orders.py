@@ -16,9 +16,8 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import handed_stake
+from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.integration.orders.lost_exits import is_open
-from freqtrade_balance_guard.integration.orders.order_gateway import handed_over
 from freqtrade_balance_guard.orders.events import OrphanFound
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.lookups import ASK_SECONDS, KEPT_BY_HOUSEKEEPING_SECONDS
@@ -140,26 +139,22 @@ class OrphanOrders:
         # freqtrade's stake is before leverage.
         leverage = float(tracked.terms.leverage)
         stake = amount * price / leverage
-        token = handed_over.set((tracked, dict(order)))
-        stake_token = handed_stake.set(stake)
         try:
-            # "replace" asks neither for a price nor for a confirmation: the order is there.
-            adopted = bot.execute_entry(
-                tracked.pair,
-                stake,
-                price,
-                is_short=tracked.terms.side == "sell",
-                enter_tag=tracked.terms.tag or None,
-                trade=trade,
-                mode="pos_adjust" if trade else "replace",
-                leverage_=leverage,
-            )
+            with adopting(tracked, dict(order), stake):
+                # "replace" asks neither for a price nor for a confirmation: the order is there.
+                adopted = bot.execute_entry(
+                    tracked.pair,
+                    stake,
+                    price,
+                    is_short=tracked.terms.side == "sell",
+                    enter_tag=tracked.terms.tag or None,
+                    trade=trade,
+                    mode="pos_adjust" if trade else "replace",
+                    leverage_=leverage,
+                )
         except Exception:
             logger.exception("Order %s of %s could not be adopted.", order["id"], tracked.pair)
             return False
-        finally:
-            handed_stake.reset(stake_token)
-            handed_over.reset(token)
         if adopted:
             self._notify(
                 bot,
