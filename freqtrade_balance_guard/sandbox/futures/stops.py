@@ -18,6 +18,8 @@ StopStatus = Literal["NEW", "CANCELED", "FINISHED", "REJECTED", "EXPIRED"]
 WorkingType = Literal["CONTRACT_PRICE", "MARK_PRICE"]
 Place = Callable[[str, str, OrderRequest], Order]
 
+# Far from the numbers of orders: freqtrade wants no two orders of a pair with one id.
+_FIRST_NUMBER = 1_000_001
 _PLACED_TYPES: dict[OrderType, OrderType] = {
     "stop-loss": "market",
     "take-profit": "market",
@@ -79,7 +81,7 @@ class StopOrders:
             if each.is_open and each.request.cl_ord_id == request.cl_ord_id:
                 raise Rejected(Reason.CLIENT_ID_TAKEN, request.symbol)
         stop = StopOrder(
-            number=len(self.orders) + 1,
+            number=_FIRST_NUMBER + len(self.orders),
             account=account,
             key=key,
             request=request,
