@@ -183,8 +183,12 @@ class NearSandbox:
         self.url, self._tls_url = addresses.url, addresses.tls_url
         self.control = SandboxClient(self.url)
 
-    def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
-        return exchange_section(self.scenario, self.url, account, key_index, self._tls_url)
+    def freqtrade_exchange(
+        self, account: str = "main", key_index: int = 0, *, streams: bool = False
+    ) -> dict[str, Any]:
+        return exchange_section(
+            self.scenario, self.url, account, key_index, self._tls_url, streams=streams
+        )
 
     def stop(self) -> None:
         self.control.close()

@@ -15,6 +15,7 @@ BELOW = {
     "kraken": {"script", "core", "futures", "engine"},
     "binance": {"script", "core", "futures", "engine"},
     "binance_futures": {"script", "core", "futures", "engine", "binance"},
+    "streams": {"script", "core", "futures", "engine", "binance"},
 }
 
 

@@ -54,11 +54,16 @@ class StopOrders:
     """All conditional orders of one exchange; `place` places what a triggered one asks for."""
 
     def __init__(
-        self, markets: Mapping[str, Market], place: Place, report: Callable[..., None]
+        self,
+        markets: Mapping[str, Market],
+        place: Place,
+        report: Callable[..., None],
+        on_change: Callable[[StopOrder], None],
     ) -> None:
         self._markets = markets
         self._place = place
         self._report = report
+        self._on_change = on_change
         self.orders: dict[int, StopOrder] = {}
 
     def of(self, account: str) -> list[StopOrder]:
@@ -127,6 +132,7 @@ class StopOrders:
         return is_triggered(request, price, price)
 
     def _note(self, event: str, stop: StopOrder) -> None:
+        self._on_change(stop)
         self._report(
             event,
             stop_id=stop.number,
