@@ -122,6 +122,7 @@ class Server:
             return web.Response(status=404)
         socket = web.WebSocketResponse()
         await socket.prepare(http)
+        self._exchange.journal.record("stream_opened", path=http.path)
         try:
             while not session.is_over:
                 for text in session.take():
@@ -142,6 +143,7 @@ class Server:
             pass  # the client has gone
         finally:
             session.close()
+            self._exchange.journal.record("stream_closed", path=http.path, cut=session.is_over)
         return socket
 
     async def _control(self, http: web.Request) -> web.StreamResponse:

@@ -54,7 +54,13 @@ class Bot:
     """freqtrade with one sandbox as its exchange."""
 
     def __init__(
-        self, folder: Path, sandbox: Sandbox, *, dry_run: bool, exits: bool = True
+        self,
+        folder: Path,
+        sandbox: Sandbox,
+        *,
+        dry_run: bool,
+        exits: bool = True,
+        streams: bool = False,
     ) -> None:
         dialect = sandbox.scenario.dialect
         stop = "limit" if dialect == "binance" else "market"  # Binance spot knows no other
@@ -65,7 +71,7 @@ class Bot:
         futures = dialect == "binance-futures"
         pair = "ETH/USDT:USDT" if futures else "ETH/USDT"
         mode = {"trading_mode": "futures", "margin_mode": "isolated"} if futures else {}
-        exchange = sandbox.freqtrade_exchange() | {"pair_whitelist": [pair]}
+        exchange = sandbox.freqtrade_exchange(streams=streams) | {"pair_whitelist": [pair]}
         pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
         config = {
             **mode,
@@ -119,9 +125,9 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def trades_once(tmp_path, sandbox):
+def trades_once(tmp_path, sandbox, **more):
     """A bot's life until its first trade is closed; returns its log."""
-    bot = Bot(tmp_path, sandbox, dry_run=False)
+    bot = Bot(tmp_path, sandbox, dry_run=False, **more)
     try:
         bot.wait_for(lambda: "Marking Trade" in bot.log() and "as closed" in bot.log())
     finally:
@@ -162,6 +168,16 @@ def test_plain_freqtrade_enters_stops_and_exits_live_on_binance_futures(tmp_path
         # 100 USDT at a leverage of 3.
         assert float(entry["cost"]) == pytest.approx(300, rel=0.01)
         assert [each for each in sandbox.control.rejections() if "-4046" not in each["error"]] == []
+        assert sandbox.control.audit()["ok"]
+        assert "ERROR" not in log
+
+
+@pytest.mark.acceptance
+def test_plain_freqtrade_takes_its_candles_from_binances_streams(tmp_path):
+    with Sandbox.start(dialect="binance") as sandbox:
+        log = trades_once(tmp_path, sandbox, streams=True)
+        opened = [e for e in sandbox.control.journal() if e["event"] == "stream_opened"]
+        assert opened
         assert sandbox.control.audit()["ok"]
         assert "ERROR" not in log
 
