@@ -9,7 +9,7 @@ import pytest
 
 SPOT, PERPETUAL = "ETH/USDT", "ETH/USDT:USDT"
 PAIRS = {"kraken": SPOT, "binance": SPOT, "binance-futures": PERPETUAL}
-PATIENCE_S = 15
+PATIENCE_S = 60.0
 
 
 class Watched:
@@ -23,7 +23,7 @@ class Watched:
         self._config = {
             "apiKey": section["key"],
             "secret": section["secret"],
-            "timeout": 5000,
+            "timeout": 20000,
             **section["ccxt_config"],
         }
         if self.dialect == "binance-futures":
