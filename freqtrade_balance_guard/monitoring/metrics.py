@@ -38,6 +38,7 @@ class BotLabels:
     freqtrade_version: str
     exchange: str
     mode: str
+    stake_currency: str
 
 
 class MetricsServer:
@@ -128,10 +129,10 @@ class _BotCollector(Collector):
 
     def _info(self) -> Metric:
         labels = self._labels
-        info = _gauge("info", "The guard is on.", ["account", "version", "freqtrade_version",
-                      "exchange", "mode"])  # fmt: skip
-        values = [labels.account, labels.version, labels.freqtrade_version]
-        info.add_metric([labels.bot, *values, labels.exchange, labels.mode], 1)
+        more = ["version", "freqtrade_version", "exchange", "mode", "stake_currency"]
+        info = _gauge("info", "The guard is on.", ["account", *more])
+        values = [str(getattr(labels, name)) for name in more]
+        info.add_metric([labels.bot, labels.account, *values], 1)
         return info
 
     def _counters(self) -> Iterator[Metric]:

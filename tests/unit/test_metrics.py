@@ -17,11 +17,14 @@ from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
 
 
 D = Decimal
-LABELS = BotLabels("bot-1", "kraken", "0.2.0", "2026.9", "kraken", "live")
+LABELS = BotLabels("bot-1", "kraken", "0.2.0", "2026.9", "kraken", "live", "USDT")
 
 # Every row of the list of metrics: its type and its labels beyond `bot`.
 ROWS = {
-    "info": ("gauge", {"account", "version", "freqtrade_version", "exchange", "mode"}),
+    "info": (
+        "gauge",
+        {"account", "version", "freqtrade_version", "exchange", "mode", "stake_currency"},
+    ),
     "balance": ("gauge", {"account", "currency", "kind"}),
     "balance_age_seconds": ("gauge", {"account", "currency"}),
     "balance_verdict": ("gauge", {"account", "currency", "verdict"}),

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freqtrade import __version__ as freqtrade_version
 
@@ -11,6 +11,7 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host.console import source_of
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.monitoring.counting import Key
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder
 from freqtrade_balance_guard.monitoring.totals import Totals
 from freqtrade_balance_guard.monitoring.worker import Worker
@@ -20,6 +21,8 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
     from freqtrade_balance_guard.monitoring.metrics import MetricsServer
 
@@ -48,6 +51,7 @@ class Monitoring:
         hub.subscribe(self.history)
         self.metrics_address: str | None = None
         self._metrics = self._started_metrics(settings.metrics, hub)
+        self._install_page(wallets)
         self._worker = Worker([self.totals.write, self.history.write])
         self._worker.start()
 
@@ -58,6 +62,24 @@ class Monitoring:
         self._worker.close()
         self.totals.close()
         self.history.close()
+
+    def counters(self) -> dict[Key, int]:
+        """Every counter as it stands."""
+        return self.totals.now()
+
+    def _install_page(self, wallets: "GuardedWallets") -> None:
+        app = web_app_of(wallets._guarded_strategy)
+        if app is None:
+            return
+        try:
+            from freqtrade_balance_guard.integration.monitoring.api import install
+
+            install(app, self)
+        except Exception as error:
+            logger.warning("No page at /guard: it could not be added (%s).", error)
+            logger.debug("The page could not be added.", exc_info=True)
+            return
+        logger.info("The guard's page is at /guard of freqtrade's web server.")
 
     def _started_metrics(self, settings: MetricsSettings, hub: EventHub) -> "MetricsServer | None":
         if not settings.enabled:
@@ -78,6 +100,7 @@ class Monitoring:
             freqtrade_version=str(freqtrade_version),
             exchange=source.exchange,
             mode="dry-run" if source.dry_run else "live",
+            stake_currency=source.stake_currency,
         )
         server = MetricsServer(labels, self.totals.now, self.look.figures)
         address, port = settings.listen_ip_address, settings.listen_port
@@ -97,6 +120,21 @@ class Monitoring:
         hub.subscribe(server)
         logger.info("Metrics are served at %s.", self.metrics_address)
         return server
+
+
+def rpc_manager_of(strategy: Any) -> Any:
+    """freqtrade's RPC manager of the bot that ``strategy`` belongs to; None where there is none."""
+    return getattr(getattr(strategy, "dp", None), "_DataProvider__rpc", None)
+
+
+def web_app_of(strategy: Any) -> "FastAPI | None":
+    """The application of freqtrade's web server; None where it is not enabled."""
+    modules = getattr(rpc_manager_of(strategy), "registered_modules", None)
+    for module in modules if isinstance(modules, list) else ():
+        if getattr(module, "name", "") == "apiserver":
+            app: FastAPI = module.app
+            return app
+    return None
 
 
 _running: Monitoring | None = None
