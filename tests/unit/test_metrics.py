@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from freqtrade_balance_guard.arbitrage.events import LegsSent
 from freqtrade_balance_guard.events import BalanceRead, BalanceUnreadable, LoopEnded
-from freqtrade_balance_guard.monitoring.counting import COUNTERS
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
-from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
+from freqtrade_balance_guard.monitoring.metrics.counting import COUNTERS
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
+from freqtrade_balance_guard.monitoring.metrics.server import BotLabels, MetricsServer
 
 
 D = Decimal

@@ -32,10 +32,10 @@ from freqtrade_balance_guard.integration.host.console import locks_on
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
-from freqtrade_balance_guard.monitoring.counting import Key
 from freqtrade_balance_guard.monitoring.decisions import read_decisions
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures
 from freqtrade_balance_guard.monitoring.history import read_history
+from freqtrade_balance_guard.monitoring.metrics.counting import Key
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
 from freqtrade_balance_guard.page.shell import page_shell, static_file
 
 

@@ -10,10 +10,11 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host.console import source_of
 from freqtrade_balance_guard.integration.monitoring.look import Look
+from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.ledger import ReservationLedger
-from freqtrade_balance_guard.monitoring.counting import Key
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder
-from freqtrade_balance_guard.monitoring.totals import Totals
+from freqtrade_balance_guard.monitoring.metrics.counting import Key
+from freqtrade_balance_guard.monitoring.metrics.totals import Totals
 from freqtrade_balance_guard.monitoring.worker import Worker
 from freqtrade_balance_guard.settings import GuardSettings, MetricsSettings
 from freqtrade_balance_guard.settings.state_paths import local_file
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
-    from freqtrade_balance_guard.monitoring.metrics import MetricsServer
+    from freqtrade_balance_guard.monitoring.metrics.server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,19 @@ class Monitoring:
         hub.subscribe(self.history)
         self.metrics_address: str | None = None
         self._metrics = self._started_metrics(settings.metrics, hub)
+        self.notifier = Notifier(
+            rpc_manager_of(wallets._guarded_strategy),
+            settings.alerts,
+            source.stake_currency,
+            source.local,
+            source.account,
+            ledger.bot,
+            clock,
+            self.look.figures,
+        )
+        hub.subscribe(self.notifier)
         self._install_page(wallets)
-        self._worker = Worker([self.totals.write, self.history.write])
+        self._worker = Worker([self.totals.write, self.history.write, self.notifier.work])
         self._worker.start()
 
     def close(self) -> None:
@@ -62,6 +74,7 @@ class Monitoring:
         self._worker.close()
         self.totals.close()
         self.history.close()
+        self.notifier.close()
 
     def counters(self) -> dict[Key, int]:
         """Every counter as it stands."""
@@ -85,7 +98,7 @@ class Monitoring:
         if not settings.enabled:
             return None
         try:
-            from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
+            from freqtrade_balance_guard.monitoring.metrics.server import BotLabels, MetricsServer
         except ImportError:
             logger.warning(
                 "No metrics: prometheus-client is not installed (pip install "

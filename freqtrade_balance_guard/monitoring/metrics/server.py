@@ -16,8 +16,8 @@ from freqtrade_balance_guard.arbitrage.events import LegsSent
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.events import BalanceRead, BalanceUnreadable, Event, LoopEnded
 from freqtrade_balance_guard.ledger.reservation import UNFINISHED
-from freqtrade_balance_guard.monitoring.counting import ALWAYS_SHOWN, COUNTERS, Key
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
+from freqtrade_balance_guard.monitoring.metrics.counting import ALWAYS_SHOWN, COUNTERS, Key
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 
 
 logger = logging.getLogger(__name__)
