@@ -6,7 +6,6 @@ The ledger, the balance book and the view of other bots are real; the exchange i
 from decimal import Decimal
 
 import pytest
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
