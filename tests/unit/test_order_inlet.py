@@ -13,7 +13,6 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.orders.lookup_result import (
     EXIT_LATE_SECONDS,
@@ -32,6 +31,7 @@ from freqtrade_balance_guard.orders.registry import (
 from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from freqtrade_balance_guard.orders.tracked_order import FIRED_STOP_SECONDS
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal
