@@ -1,6 +1,6 @@
 """What an error out of ``create_order`` says about the order: rejected for sure, or unknown.
 
-freqtrade turns both into the same exceptions; the ccxt error behind it tells them apart. When in
+freqtrade turns both into the same exceptions; the ccxt error behind it distinguishes them. When in
 doubt the outcome is unknown: that costs a look-up, while a wrong "rejected" costs a second order.
 """
 
@@ -67,7 +67,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 # ccxt's plainest error means that it has no row for the exchange's words. Of Kraken's, the part in
-# front of the colon tells (its cost minimum, for one, is not in ccxt's table).
+# front of the colon says it (its cost minimum, for one, is not in ccxt's table).
 _PLAIN_REFUSAL = re.compile(
     r"E(Order|Query|API|EntryFunds|Trade|General:Invalid|General:Permission)"
 )
