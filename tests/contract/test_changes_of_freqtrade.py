@@ -1,4 +1,4 @@
-"""One function of freqtrade is changed: no entry leaves, and exits that plain freqtrade still makes.
+"""One function of freqtrade is changed: no entry leaves, and every exit that plain freqtrade makes.
 
 Each case is a live bot on the sandbox with a due exit, a position under its stop-loss and an entry
 signal: as plain freqtrade (the control), guarded by the mixin, and started by the launcher.
@@ -177,6 +177,6 @@ def test_a_changed_function_means_no_entry_and_every_exit_of_plain_freqtrade(tmp
 def test_every_change_means_no_entry_and_every_exit_of_plain_freqtrade(tmp_path, part):
     changes = every_change()[part * CASES_PER_SANDBOX : (part + 1) * CASES_PER_SANDBOX]
     found = outcomes(changes, tmp_path)
-    sold = sum(bool(found[change, "plain"].sold) for change in changes)
-    print(f"{len(changes)} changes; plain freqtrade still sells under {sold}")
+    # Otherwise the control proves nothing.
+    assert sum(bool(found[change, "plain"].sold) for change in changes) > len(changes) // 3
     assert [wrong for change in changes for wrong in faults(change, found)] == []

@@ -27,7 +27,6 @@ def main() -> None:
     _load_what_freqtrade_loads()
     for case in json.load(sys.stdin):
         _in_a_process(_run_case, case)
-        print(case["name"], flush=True)
 
 
 def _run_case(case: dict[str, Any]) -> None:
