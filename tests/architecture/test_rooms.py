@@ -14,7 +14,6 @@ FILES_IN_A_ROOM = 12
 
 # The rooms of ``integration/``, from the top; each imports only rooms below it.
 FLOORS = (
-    "console",
     "startup",
     "bot",
     "plugins",
@@ -24,6 +23,7 @@ FLOORS = (
     "rebalance",
     "orders",
     "wallets",
+    "console",
     "exchange",
     "host",
 )
