@@ -15,10 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from packaging.version import InvalidVersion, Version
-
-
-OLDEST_SUPPORTED = Version("2026.3")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,18 +124,14 @@ def _is_mock(function: Any) -> bool:
     return mock is not None and isinstance(function, mock.NonCallableMock)
 
 
-def version_difference() -> str | None:
-    """A sentence where this freqtrade is older than all that we know."""
-    from freqtrade import __version__
+def differences_in_names() -> list[str]:
+    """What keeps freqtrade from finding our pairlist and protections by their names."""
+    from freqtrade import constants
 
-    try:
-        version = Version(__version__)
-    except InvalidVersion:
-        # A development checkout ("2026.10-dev-abc"): only the signatures can tell.
-        return None
-    if version < OLDEST_SUPPORTED:
-        return f"freqtrade {__version__} is older than {OLDEST_SUPPORTED}"
-    return None
+    found = differences_in(NAMES)
+    if not isinstance(getattr(constants, "AVAILABLE_PAIRLISTS", None), list):
+        found.append("constants.AVAILABLE_PAIRLISTS is missing")
+    return found
 
 
 # Hooks

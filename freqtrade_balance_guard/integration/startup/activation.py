@@ -21,9 +21,9 @@ from freqtrade_balance_guard.integration.host.config_section import (
 )
 from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
 from freqtrade_balance_guard.integration.host.relied_on import (
-    NAMES,
     START,
     differences_in,
+    differences_in_names,
     unwrap_all,
     wrap,
 )
@@ -137,7 +137,7 @@ def _install_hooks(*, live: bool) -> None:
 
 def _register_names() -> None:
     """Independent of the rest: a bot whose config names our pairlist has to start in any case."""
-    if not differences_in(NAMES):
+    if not differences_in_names():
         from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 
         register_names()

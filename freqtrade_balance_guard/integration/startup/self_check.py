@@ -7,6 +7,8 @@ the newest supported release.
 
 import importlib
 
+from packaging.version import InvalidVersion, Version
+
 from freqtrade_balance_guard.integration.host.relied_on import (
     CALLED,
     CALLED_BACKTEST,
@@ -14,9 +16,10 @@ from freqtrade_balance_guard.integration.host.relied_on import (
     Relied,
     collected,
     differences_in,
-    version_difference,
 )
 
+
+OLDEST_SUPPORTED = Version("2026.3")
 
 ROOMS = "freqtrade_balance_guard.integration"
 # The modules whose overrides and hooks carry rows.
@@ -46,7 +49,7 @@ def rows(live: bool, *, backtest: bool = False) -> list[Relied]:
 
 def differences(live: bool, *, backtest: bool = False) -> list[str]:
     """One short text for each row that is not as we know it; empty if all is well."""
-    found = [] if (text := version_difference()) is None else [text]
+    found = [] if (text := _version_difference()) is None else [text]
     try:
         return found + differences_in(rows(live, backtest=backtest))
     except CannotLoad as error:
@@ -70,3 +73,16 @@ def _collected(modules: tuple[str, ...]) -> list[Relied]:
             raise CannotLoad(f"{module} cannot be loaded ({error})") from error
         found += collected(name)
     return found
+
+
+def _version_difference() -> str | None:
+    from freqtrade import __version__
+
+    try:
+        version = Version(__version__)
+    except InvalidVersion:
+        # A development checkout ("2026.10-dev-abc"): only the signatures can tell.
+        return None
+    if version < OLDEST_SUPPORTED:
+        return f"freqtrade {__version__} is older than {OLDEST_SUPPORTED}"
+    return None
