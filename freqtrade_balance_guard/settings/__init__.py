@@ -4,7 +4,11 @@ Needs pydantic and the standard library only; freqtrade is not imported.
 """
 
 from freqtrade_balance_guard.settings.limits import TierLimits
-from freqtrade_balance_guard.settings.loading import load_settings, misspelt_section
+from freqtrade_balance_guard.settings.loading import (
+    load_settings,
+    misspelt_section,
+    settings_problems,
+)
 from freqtrade_balance_guard.settings.messages import SECTION
 from freqtrade_balance_guard.settings.model import BOT_VENUE, GuardSettings
 from freqtrade_balance_guard.settings.redaction import REDACTED, scrub
@@ -35,4 +39,5 @@ __all__ = [
     "load_settings",
     "misspelt_section",
     "scrub",
+    "settings_problems",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.settings.messages import SECTION, first_sentence
+from freqtrade_balance_guard.settings.messages import SECTION, all_sentences, first_sentence
 from freqtrade_balance_guard.settings.model import GuardSettings
 from freqtrade_balance_guard.settings.redaction import fold
 
@@ -26,6 +26,17 @@ def load_settings(section: object) -> GuardSettings:
         problem = first_sentence(error)
     # Outside the handler, so that the values in pydantic's error do not travel along.
     raise SettingsError(problem)
+
+
+def settings_problems(section: object) -> list[str]:
+    """All mistakes in a section, one sentence each; what can only be seen in a section that is
+    right so far (a target below what is enough) comes when the others are corrected.
+    """
+    try:
+        GuardSettings.model_validate(section)
+    except ValidationError as error:
+        return all_sentences(error)
+    return []
 
 
 def misspelt_section(config_keys: Iterable[str]) -> str | None:

@@ -44,6 +44,11 @@ def first_sentence(error: ValidationError) -> str:
     return _sentence(error.errors(include_url=False)[0])
 
 
+def all_sentences(error: ValidationError) -> list[str]:
+    """Every error once, in the order in which the settings are documented."""
+    return list(dict.fromkeys(_sentence(details) for details in error.errors(include_url=False)))
+
+
 def _sentence(details: Any) -> str:
     parts = [part for part in details["loc"] if not str(part).startswith("<")]
     context: Mapping[str, Any] = details.get("ctx") or {}
