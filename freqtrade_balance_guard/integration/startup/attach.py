@@ -20,7 +20,10 @@ from freqtrade_balance_guard.integration.bot.hooks import install_backtest_hooks
 from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
 from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.config_section import settings_of
+from freqtrade_balance_guard.integration.host.config_section import (
+    settings_of,
+    warn_of_unknown_floors,
+)
 from freqtrade_balance_guard.integration.host.self_check import differences
 from freqtrade_balance_guard.integration.rebalance.inputs import is_spot
 from freqtrade_balance_guard.integration.wallets.denying_wallets import DenyingWallets
@@ -93,6 +96,8 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
     _check_rate(settings, stake_currency, rate, live)
     _check_trading_mode(settings, config)
+    if live:
+        warn_of_unknown_floors(settings, stake_currency, exchange)
     guard = Guard(
         # A backtest is pickled into hyperopt's workers and needs no secret.
         settings if live else settings.without_secrets(),
