@@ -72,6 +72,10 @@ COMMANDS = {
         "cli.actions:add_uninstall",
         "Name everything that the guard has left, and remove it once nothing is open.",
     ),
+    "history": Command(
+        "cli.monitoring:add_history",
+        "Show every change of the balances with its cause, as a table, CSV or JSON.",
+    ),
     "show-schema": Command(
         "cli.reports:add_show_schema",
         "Print the JSON schema of the balance_guard section, for editors.",

@@ -21,6 +21,7 @@ from freqtrade_balance_guard.console.status import Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.monitoring.history import HistoryPoint
 
 
 # Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
@@ -230,3 +231,25 @@ def _table(*headings: str) -> Table:
 
 def _amount(amount: Decimal | None) -> str:
     return "-" if amount is None else format_amount(amount)
+
+
+def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
+    """One line for each change, the oldest first."""
+    table = _table("at (UTC)", "bot", "currency")
+    for heading in ("change", "total", "available"):
+        table.add_column(heading, justify="right")
+    table.add_column("cause")
+    table.add_column("", overflow="fold")
+    for one in points:
+        available = "" if one.available is None else format_amount(one.available)
+        table.add_row(
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.bot,
+            one.currency,
+            format_amount(one.change),
+            format_amount(one.total),
+            available,
+            str(one.cause),
+            one.detail,
+        )
+    console.print(table)

@@ -276,4 +276,5 @@ def bot_as_json(bot: BotView) -> dict[str, Any]:
         "freqtrade_version": bot.about.get("freqtrade_version"),
         "host": bot.about.get("host"),
         "pid": bot.about.get("pid"),
+        "metrics": bot.about.get("metrics"),
     }

@@ -175,4 +175,7 @@ class MetricsSettings(Section):
     listen_ip_address: Annotated[str, IpAddress()] = Field(
         default="127.0.0.1", description="Address of this machine to listen on."
     )
-    listen_port: Annotated[int, PORT] = Field(default=9108, description="Port to listen on.")
+    listen_port: Annotated[int, PORT] = Field(
+        default=9108,
+        description="Port to listen on. 0: any free one; `balance-guard status` shows which.",
+    )

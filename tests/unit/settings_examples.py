@@ -488,19 +488,19 @@ WRONG = [
         f"balance_guard.arbitrage.max_unhedged is -3; {AMOUNT}.",
     ),
     Wrong(
-        "port 0",
-        {"metrics": {"listen_port": 0}},
-        "balance_guard.metrics.listen_port is 0; it must be a whole number from 1 to 65535.",
+        "a negative port",
+        {"metrics": {"listen_port": -1}},
+        "balance_guard.metrics.listen_port is -1; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "half a port",
         {"metrics": {"listen_port": 9108.5}},
-        "balance_guard.metrics.listen_port is 9108.5; it must be a whole number from 1 to 65535.",
+        "balance_guard.metrics.listen_port is 9108.5; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "a port too high",
         {"metrics": {"listen_port": 65536}},
-        "balance_guard.metrics.listen_port is 65536; it must be a whole number from 1 to 65535.",
+        "balance_guard.metrics.listen_port is 65536; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "a host name",

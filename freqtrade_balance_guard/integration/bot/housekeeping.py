@@ -13,6 +13,7 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
@@ -87,6 +88,7 @@ class Housekeeping:
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        stop_monitoring()
         self._registry.or_none(self._forget_this_run)
         self._registry.ledger.close()
 
@@ -197,6 +199,7 @@ class Housekeeping:
                 "floor": {config["stake_currency"]: str(wallets.floor())},
                 "pid": os.getpid(),
                 "host": platform.node(),
+                "metrics": metrics_address(),
             }
         )
 
