@@ -301,7 +301,7 @@ def _beside_the_bot(source: Source, name: str, venue: VenueSettings) -> Iterator
 
 
 def _one_key(source: Source) -> Iterator[Finding]:
-    """Live only: nobody sends with a key in dry-run."""
+    """Keys of the bot and of venues, live only: in dry-run no key is used."""
     users = [("bot", source.account, source.key)]
     users += [(n, account_of(source, n), key) for n, key in source.venue_keys.items()]
     for (one, account, key), (other, other_account, other_key) in combinations(users, 2):

@@ -43,7 +43,7 @@ def misspelt_section(config_keys: Iterable[str]) -> str | None:
     """The top-level key that was probably meant to be ``balance_guard``; None if there is none.
 
     freqtrade accepts unknown sections without a word, so a misspelt one would leave the trader
-    unguarded. A key that starts with "_", "#" or "/" is a section that somebody put aside.
+    unguarded. A key that starts with "_", "#" or "/" is a section that was put aside.
     """
     keys = [key for key in config_keys if isinstance(key, str)]
     if SECTION in keys:

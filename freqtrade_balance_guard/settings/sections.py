@@ -31,13 +31,13 @@ UnhedgedPolicy = Literal["hold", "unwind", "complete"]
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused, no input in pydantic's own errors."""
+    """Base of all sections: frozen, unknown keys not allowed, no input in pydantic's own errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _twice_enough(data: dict[str, Any]) -> Decimal:
-    # Absent if it was refused: some releases of pydantic ask for this default all the same.
+    # Absent if it was wrong: some releases of pydantic ask for this default all the same.
     return 2 * Decimal(data.get("enough_stake", 0))
 
 

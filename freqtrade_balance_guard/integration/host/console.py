@@ -222,7 +222,7 @@ def _look(database_url: str, question: str, values: Mapping[str, object]) -> lis
             return []
         database_url = f"sqlite:///{file.absolute().as_uri()}?mode=ro&uri=true"
     elif "://" not in database_url or database_url.startswith("sqlite:"):
-        return []  # in memory: nobody else sees it
+        return []  # in memory: no other process sees it
     # SQLAlchemy is freqtrade's; loaded where it is used.
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
