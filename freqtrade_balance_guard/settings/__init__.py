@@ -15,6 +15,8 @@ from freqtrade_balance_guard.settings.redaction import REDACTED, scrub
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
+    BreakerSettings,
+    FuturesSettings,
     LedgerSettings,
     MetricsSettings,
     RebalanceSettings,
@@ -29,6 +31,8 @@ __all__ = [
     "SECTION",
     "AlertSettings",
     "ArbitrageSettings",
+    "BreakerSettings",
+    "FuturesSettings",
     "GuardSettings",
     "LedgerSettings",
     "MetricsSettings",

@@ -272,6 +272,9 @@ MINUTES = Number(
     at_most=Decimal(525600),
     form=int,
 )
+COUNT = Number(
+    "a whole number from 1 to 1000", at_least=Decimal(1), at_most=Decimal(1000), form=int
+)
 PORT = Number(
     "a whole number from 0 to 65535", at_least=Decimal(0), at_most=Decimal(65535), form=int
 )
