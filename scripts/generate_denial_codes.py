@@ -19,8 +19,8 @@ from generated import write_or_check
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.ledger import Funds, Refused, Request, ReservationLedger
-from freqtrade_balance_guard.ledger.memory import MemoryStore
+from freqtrade_balance_guard.ledger import Funds, Refused, Request
+from freqtrade_balance_guard.ledger.rules import judge
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
 from freqtrade_balance_guard.limits.order_check import (
@@ -261,14 +261,9 @@ def examples() -> dict[DenialCode, Denied]:
 
 def reserved_by_others() -> Denied:
     """What a ledger says to the second of two bots."""
-    store, answers = MemoryStore(), []
-    for number, bot in enumerate(("one", "two")):
-        ledger = ReservationLedger(store, bot=bot, account="kraken", process=bot,
-                                   clock=ManualClock())  # fmt: skip
-        funds = Funds(D(100), D(0), since=0)
-        request = Request(f"id-{number}", "kraken", PAIR, "buy", "USDT", D(60), funds)
-        answers.append(ledger.reserve(request))
-    refused = answers[1]
+    funds = Funds(D(100), D(0), since=0)
+    request = Request("id-1", "kraken", PAIR, "buy", "USDT", D(60), funds)
+    refused = judge([request], "two", lambda *_: (D(0), D(60)))
     assert isinstance(refused, Refused)
     return Denied(REFUSALS[refused.code], refused.sentence, refused.numbers)
 

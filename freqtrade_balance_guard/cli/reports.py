@@ -197,10 +197,11 @@ def _check_config(args: argparse.Namespace) -> int:
 def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
     from freqtrade_balance_guard.integration.host.console import (
         currencies_of,
+        is_tested_on,
         known_exchanges,
         source_of,
-        strategy_findings,
     )
+    from freqtrade_balance_guard.integration.startup.strategy_check import examine_strategy
 
     findings = section_findings(config)
     checked = ["settings", "strategy", "messages"]
@@ -220,9 +221,11 @@ def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
             except NotPossible as error:
                 remedy = "nothing to do: floors were not compared with the exchange's currencies"
                 findings.append(Finding(Level.NOTE, "no_markets", str(error), remedy))
-        findings += config_findings(source, config, known_exchanges(), currencies)
+        findings += config_findings(
+            source, config, known_exchanges(), currencies, is_tested=is_tested_on(source)
+        )
         checked += ["limits", "exchange", "venues"]
-    findings += [*channel_findings(config), *strategy_findings(config)]
+    findings += [*channel_findings(config), *examine_strategy(config)]
     order = list(Level)
     findings.sort(key=lambda finding: order.index(finding.level))
     return Diagnosis(tuple(checked), tuple(findings))

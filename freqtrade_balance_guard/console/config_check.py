@@ -18,7 +18,6 @@ from freqtrade_balance_guard.settings import (
     misspelt_section,
     settings_problems,
 )
-from freqtrade_balance_guard.settings.exchanges import how_tested
 from freqtrade_balance_guard.settings.messages import closest
 
 
@@ -66,6 +65,8 @@ def config_findings(
     config: Mapping[str, Any],
     exchanges: Collection[str],
     currencies: Collection[str] = (),
+    *,
+    is_tested: bool,
 ) -> list[Finding]:
     """What a section that can be read says about limits, exchange and venues.
 
@@ -74,7 +75,7 @@ def config_findings(
     """
     settings, stake = source.settings, source.stake_currency
     findings = [
-        *exchange_findings(source.exchange, source.trading_mode, exchanges),
+        *exchange_findings(source.exchange, source.trading_mode, exchanges, is_tested=is_tested),
         *limit_findings(settings, stake, currencies=currencies, wallet=_wallet(source, config)),
         *_slots(settings, config),
         *venue_findings(source, exchanges),
@@ -194,7 +195,7 @@ def _percents(settings: GuardSettings) -> Iterator[Finding]:
 
 
 def exchange_findings(
-    exchange: str, trading_mode: str, exchanges: Collection[str]
+    exchange: str, trading_mode: str, exchanges: Collection[str], *, is_tested: bool
 ) -> Iterator[Finding]:
     """Whether ccxt knows the bot's exchange, and whether the guard was tested there."""
     if exchanges and exchange not in exchanges:
@@ -206,17 +207,15 @@ def exchange_findings(
             f'did you mean "{near}"?' if near else "write the exchange's name as ccxt spells it",
         )
         return
-    how = how_tested(exchange, trading_mode)
-    if how is None:
+    if is_tested:
+        sentence = f"The guard was tested on {exchange} ({trading_mode})."
+        yield Finding(Level.NOTE, "tested_exchange", sentence, "nothing to do")
+    else:
         yield Finding(
             Level.NOTE,
             "untested_exchange",
             f"The guard was not tested on {exchange} ({trading_mode}).",
             "begin in dry-run, then with a small amount; report what you see",
-        )
-    else:
-        yield Finding(
-            Level.NOTE, "tested_exchange", f"{exchange} ({trading_mode}): {how}.", "nothing to do"
         )
 
 

@@ -9,12 +9,12 @@ import pytest
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
-from freqtrade_balance_guard.ledger import open_ledger
 from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings
 from tests.support.binance import Binance
 from tests.support.exchange import freqtrade_config
+from tests.support.ledger import memory_ledger
 
 
 D = Decimal
@@ -119,7 +119,7 @@ class OnBinance:
 def place(request):
     """An exchange, and a venue on it that has loaded its markets."""
     there = request.param()
-    ledger = open_ledger("memory:", bot="bot", account="main")
+    ledger = memory_ledger(bot="bot", account="main")
     settings = VenueSettings.model_validate({**there.section(), "account": "second"})
     config = freqtrade_config({"name": "kraken"})
     venue = make_venue("second", settings, config, bot="bot", ledger=ledger, clock=SystemClock())

@@ -14,7 +14,6 @@ from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import AlreadyEnded, Funds, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.reservation import ENDED
 from freqtrade_balance_guard.orders.lookup_result import Absent, Found
@@ -24,6 +23,7 @@ from freqtrade_balance_guard.orders.registry import (
     OrderRegistry,
 )
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal

@@ -7,7 +7,6 @@ import pytest
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.orders.lookup_result import Absent, Found, Unknown
 from freqtrade_balance_guard.orders.registry import (
@@ -18,6 +17,7 @@ from freqtrade_balance_guard.orders.registry import (
     OrderRegistry,
 )
 from freqtrade_balance_guard.orders.terms import Purpose, margin_terms, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal

@@ -85,6 +85,7 @@ class Housekeeping:
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
             if not self._safely(duty, bot):
                 return
+        self._safely(self._archive, bot)
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
@@ -119,6 +120,9 @@ class Housekeeping:
         if self._registry.trouble or now - self._beat_at >= self._beat_every:
             self._registry.ledger.heartbeat(self._about(bot))
             self._beat_at = now
+
+    def _archive(self, bot: Any) -> None:
+        self._registry.ledger.archive_step()
 
     def _catch_up(self, bot: Any) -> None:
         self._registry.catch_up()

@@ -11,10 +11,12 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
@@ -41,13 +43,13 @@ from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.state_paths import ledger_account, ledger_url, local_file
 
 
-def put_under_the_ledger(
+def build_live_bot(
     wallets: GuardedWallets,
     exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: Clock,
-) -> None:
+) -> BotParts:
     """From now on no order of this bot leaves without an intent on disk.
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
@@ -81,7 +83,7 @@ def put_under_the_ledger(
     wallets.rebalancer = rebalancer
     wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
     wallets.entry_pause.refresh()
-    wallets.duties = Housekeeping(
+    housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, settings.ledger.orphan_orders),
@@ -113,6 +115,8 @@ def put_under_the_ledger(
     )
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    loop = BotLoop(clock, None if live is None else live.waits)
+    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:
@@ -137,4 +141,5 @@ def _ledger(
         heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
         hub=hub,
         debug_validation=settings.debug_validation,
+        keep_days=float(settings.ledger.keep_days),
     )

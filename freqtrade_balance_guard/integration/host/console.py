@@ -17,9 +17,9 @@ from freqtrade.exceptions import OperationalException, TemporaryError
 from freqtrade.misc import deep_merge_dicts
 
 from freqtrade_balance_guard.console.bot_source import NotPossible, Source
-from freqtrade_balance_guard.console.config_check import Finding
 from freqtrade_balance_guard.console.explain import Lock
 from freqtrade_balance_guard.errors import SettingsError
+from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.settings import SECTION, GuardSettings, load_settings, misspelt_section
 from freqtrade_balance_guard.settings.redaction import fold, redact_address
 from freqtrade_balance_guard.settings.state_paths import (
@@ -124,7 +124,7 @@ def freqtrade_commands() -> list[str]:
 
 def freqtrade_differences() -> list[str]:
     """What differs in the installed freqtrade from what the guard relies on, as sentences."""
-    from freqtrade_balance_guard.integration.host.self_check import differences
+    from freqtrade_balance_guard.integration.startup.self_check import differences
 
     return [
         f"freqtrade differs from what this version relies on: {one}" for one in differences(True)
@@ -158,11 +158,9 @@ def currencies_of(config: dict[str, Any]) -> frozenset[str]:
     return frozenset(found | set(exchange._api.currencies or {}))
 
 
-def strategy_findings(config: dict[str, Any]) -> list[Finding]:
-    """Loads the config's strategy, without starting anything, and looks at its class."""
-    from freqtrade_balance_guard.integration.host.strategy_check import examine_strategy
-
-    return examine_strategy(config)
+def is_tested_on(source: Source) -> bool:
+    """Whether the guard was tested on the config's exchange and market."""
+    return ClientIds.of(source.exchange, source.trading_mode).tested
 
 
 # freqtrade's database, as it lies there

@@ -13,6 +13,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
+from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
@@ -41,10 +42,6 @@ logger = logging.getLogger(__name__)
 
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
-# An order that exists and that freqtrade is to book now, instead of sending one. Without a tracked:
-# a leg, which its pair has booked.
-HandedOver = tuple[TrackedOrder | None, Order]
-handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
 # An exit is not held up longer than this by an earlier one of which nobody knows.
 EXIT_WAITS_SECONDS = 3.0
@@ -85,9 +82,10 @@ class OrderGateway:
         :raises EntryDenied: an entry may not go now
         :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
         """
-        if (handed := handed_over.get()) is not None:
-            ticket_of_it, existing = handed
-            return existing if ticket_of_it is None else self._book(ticket_of_it, existing)
+        if (adopted := adopted_order.get()) is not None:
+            if adopted.tracked is None:
+                return adopted.order
+            return self._book(adopted.tracked, adopted.order)
         if purpose is Purpose.ENTRY:
             tracked = self._entry(order, kind)
         else:
@@ -273,23 +271,23 @@ class OrderGateway:
             }
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
-            strangers |= self._bound_to_others(set(tags) - strangers)
+            asked = [order for order in orders if str(order.get("id")) not in strangers]
+            strangers |= self._bound_to_others(asked)
         return [order for order in orders if str(order.get("id")) not in strangers]
 
-    def _bound_to_others(self, order_ids: set[str]) -> set[str]:
+    def _bound_to_others(self, orders: Sequence[Order]) -> set[str]:
         """Which of these belong to other bots.
 
         While the ledger cannot say: all that freqtrade does not know, where ids do not tell.
         """
         ledger = self.registry.ledger
-        rows = self.registry.or_none(
-            lambda: ledger.reservations(account=ledger.account, limit=5000)
-        )
-        if rows is None and self.ids.sends():
+        keys = [(str(order.get("symbol")), str(order.get("id"))) for order in orders]
+        owners = self.registry.or_none(lambda: ledger.owners_of(ledger.account, keys))
+        if owners is None and self.ids.sends():
             return set()
-        if rows is None:
-            return {one for one in order_ids if stored_order(one) is None}
-        return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}
+        if owners is None:
+            return {order_id for _, order_id in keys if stored_order(order_id) is None}
+        return {order_id for (_, order_id), bots in owners.items() if bots - {ledger.bot}}
 
 
 def _positive(rounded: float, asked: float) -> Decimal:

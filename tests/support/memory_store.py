@@ -1,13 +1,18 @@
 """The ledger in memory: for tests, rehearsals, and as the measure of what the rules cost."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from threading import RLock
 
+from freqtrade_balance_guard.ledger.errors import BackupImpossible
 from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
-from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Reservation, State
+from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Move, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
+    Claimed,
+    ClaimResult,
     Holds,
     Moved,
     MoveResult,
@@ -16,14 +21,23 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
+from freqtrade_balance_guard.ledger.rules import (
+    Asked,
+    claimed_elsewhere,
+    judge,
+    judge_claim,
+    repeated_id,
+    replay,
+    take_step,
+)
+from freqtrade_balance_guard.ledger.sql.tables import settled
+from freqtrade_balance_guard.ledger.store import CLAIM, Beat, Entry, Outlook, Run, ScannedRow, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
 # What one line of history is made of when somebody reads it: the row after it (or the client order
 # id that was refused), the step, who and why.
-Line = tuple[Reservation | str, Step | None, Stamp, str]
+Line = tuple[Reservation | str, Step | str | None, Stamp, str]
 
 
 class Book:
@@ -51,6 +65,8 @@ class MemoryStore:
         self._refusals: dict[str, Refused] = {}
         self._history: list[Line] = []
         self._books: dict[tuple[str, str], Book] = {}
+        self._claims: dict[str, Run] = {}
+        self._archived: set[str] = set()
         self._beats: dict[tuple[str, str, str], Beat] = {}
 
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
@@ -112,6 +128,9 @@ class MemoryStore:
         before = self._rows.get(step.client_order_id)
         if before is None:
             return NotFound(step.client_order_id)
+        claim = self._claims.get(step.client_order_id)
+        if step.move is Move.SEND and claim is not None and claim.process != stamp.process:
+            return claimed_elsewhere(before, step, claim.bot)
         after = take_step(before, step, len(self._history) + 1, stamp.process)
         if not isinstance(after, Reservation):
             return after
@@ -206,12 +225,14 @@ class MemoryStore:
         bot: str | None = None,
         states: Collection[State] | None = None,
         limit: int | None = None,
+        archived: bool = False,
     ) -> list[Reservation]:
         with self._lock:
             found = [
                 row
                 for row in reversed(self._rows.values())
-                if (account is None or row.account == account)
+                if (archived or row.client_order_id not in self._archived)
+                and (account is None or row.account == account)
                 and (bot is None or row.bot == bot)
                 and (states is None or row.state in states)
             ]
@@ -235,6 +256,83 @@ class MemoryStore:
         with self._lock:
             last = len(self._history)
             return Outlook(last, last, self.changes(account, after))
+
+    def last_archived(self) -> int:
+        return 0
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        if archived:
+            return None
+        with self._lock:
+            event = max(event, 1)
+            if event > len(self._history):
+                return None
+            return event, self._history[event - 1][2].at
+
+    def order_owners(
+        self, account: str, orders: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = {}
+        with self._lock:
+            for row in self._rows.values():
+                key = (row.pair, row.order_id or "")
+                if row.account == account and row.order_id is not None and key in orders:
+                    claim = self._claims.get(row.client_order_id)
+                    found.setdefault(key, set()).add(claim.bot if claim else row.bot)
+        return found
+
+    def find_number(self, number: int) -> Reservation | None:
+        with self._lock:
+            return next((row for row in self._rows.values() if row.id == number), None)
+
+    def claim(self, client_order_id: str, owner: Run, stamp: Stamp, why: str) -> ClaimResult:
+        with self._lock:
+            row, held = self._rows.get(client_order_id), self._claims.get(client_order_id)
+            answer = judge_claim(client_order_id, row, held, owner, stamp)
+            if isinstance(answer, Claimed) and answer.changed:
+                self._claims[client_order_id] = Run(stamp.bot, stamp.process)
+                self._history.append((answer.reservation, CLAIM, stamp, why))
+            return answer
+
+    def claims(self) -> dict[str, Run]:
+        with self._lock:
+            return dict(self._claims)
+
+    def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
+        with self._lock:
+            moved = 0
+            for number, line in enumerate(self._history[:until], 1):
+                row = line[0]
+                if moved == limit:
+                    break
+                if number <= after or number == len(self._history) or isinstance(row, str):
+                    continue
+                now = self._rows[row.client_order_id]
+                if row.unfinished or settled(now) == 0 or now.visible_from > until:
+                    continue
+                self._archived.add(row.client_order_id)
+                moved, after = moved + 1, number
+            return moved, after
+
+    def forget_archived(self, until: int, limit: int) -> int:
+        raise NotImplementedError
+
+    def backup(self, file: Path) -> None:
+        raise BackupImpossible("A ledger in memory cannot be copied.")
+
+    def scan(self, totals: dict[tuple[str, str], Decimal]) -> Iterator[ScannedRow]:
+        with self._lock:
+            totals |= self.running_totals()
+            lines: dict[str, list[Entry]] = {}
+            for number, line in enumerate(self._history, 1):
+                entry = _entry(number, line)
+                lines.setdefault(entry.client_order_id, []).append(entry)
+            for one, row in self._rows.items():
+                archived = one in self._archived
+                yield ScannedRow(one, row.account, row, lines[one], settled(row), archived)
+
+    def lines_without_row(self) -> list[str]:
+        return []
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         with self._lock:
@@ -261,8 +359,8 @@ def _entry(number: int, line: Line) -> Entry:
     if isinstance(row, str):
         told = ("refuse", "refused", ZERO, ZERO, None, None, None, why)
         return Entry(number, row, stamp.at, stamp.bot, stamp.process, *told)
-    what = step.move.value if step else "reserve"
-    received = (step.received, step.received_currency) if step else (None, None)
+    what = step.move.value if isinstance(step, Step) else step or "reserve"
+    received = (step.received, step.received_currency) if isinstance(step, Step) else (None, None)
     who = (number, row.client_order_id, stamp.at, stamp.bot, stamp.process, what)
     amounts = (row.held, row.committed, row.order_id)
     return Entry._make((*who, row.state.value, *amounts, *received, why))

@@ -11,25 +11,14 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.ledger.requests import Funds
 from freqtrade_balance_guard.ledger.reservation import EXACT, Reservation
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite.statements import SQL
 from freqtrade_balance_guard.money import ZERO
 
 
 VERSION = "PRAGMA data_version"
-# What is held or used, of rows that this snapshot does not show: live ones, and those that somebody
-# with a newer snapshot has settled. (Unfinished rows hold what was requested less what was used.)
-UNSEEN = """
-SELECT bot, CASE held WHEN '0' THEN committed ELSE requested END FROM reservations
-WHERE account = ?1 AND settled IN (0, 1) AND currency = ?2 AND visible_from > ?3
-"""
-# What was reserved after one of them, for who has everything before it in his numbers. (CROSS: from
-# the history to the rows. The other way round SQLite would read all that ever ended.)
-YOUNGER = """
-SELECT r.bot, CASE r.held WHEN '0' THEN r.committed ELSE r.requested END
-FROM history h CROSS JOIN reservations r ON r.client_order_id = h.client_order_id
-WHERE h.event > ?3 AND h.what = 'reserve' AND r.account = ?1 AND r.currency = ?2
-    AND r.settled IN (0, 1)
-"""
+UNSEEN = SQL["unseen"]
+YOUNGER = SQL["younger"]
 # Balances of one moment in all their currencies; more are not asked for again and again.
 FOLLOWED = 8
 

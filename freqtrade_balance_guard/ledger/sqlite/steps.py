@@ -7,14 +7,13 @@ written, and the store does the step once more, with questions.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from freqtrade_balance_guard.ledger.requests import Request, Step
-from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, Reservation, State
+from freqtrade_balance_guard.ledger.reservation import NEVER, Move, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
+    Claimed,
+    ClaimResult,
     Moved,
     MoveResult,
     NotFound,
@@ -22,20 +21,28 @@ from freqtrade_balance_guard.ledger.results import (
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rows import (
-    COLUMNS,
+from freqtrade_balance_guard.ledger.rules import (
+    Asked,
+    claimed_elsewhere,
+    judge,
+    judge_claim,
+    repeated_id,
+    replay,
+    take_step,
+)
+from freqtrade_balance_guard.ledger.sql.tables import (
     REFUSAL,
     REFUSED,
     STATE,
-    STATES,
     read_refusal,
     settled,
     write_refusal,
 )
-from freqtrade_balance_guard.ledger.rules import Asked, judge, repeated_id, replay, take_step
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor
-from freqtrade_balance_guard.ledger.sqlite_unseen import Unseen
-from freqtrade_balance_guard.ledger.store import Stamp
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor
+from freqtrade_balance_guard.ledger.sqlite.queries import reservation
+from freqtrade_balance_guard.ledger.sqlite.statements import SQL
+from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen
+from freqtrade_balance_guard.ledger.store import CLAIM, Run, Stamp
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -43,42 +50,17 @@ from freqtrade_balance_guard.money import ZERO
 PENDING = -1
 NOTHING = (None, None, None)
 
-FIND = f"SELECT {COLUMNS}, refusal FROM reservations WHERE client_order_id = ?"  # noqa: S608
-IS_TAKEN = "SELECT 1 FROM reservations WHERE client_order_id = ?"
-INSERT = f"""
-INSERT INTO reservations (id, client_order_id, group_id, account, bot, process, pair, side,
-    currency, requested, held, committed, state, created_at, visible_from, settled)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, '0', 'reserved', ?11, {NEVER}, 0)
-"""  # noqa: S608
-INSERT_REFUSAL = f"""
-INSERT INTO reservations (id, client_order_id, group_id, account, bot, process, pair, side,
-    currency, requested, held, committed, state, created_at, visible_from, refusal)
-VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, '0', '0', '{REFUSED}', ?, {ALWAYS}, ?)
-"""  # noqa: S608
-# What tells that a row is as we left it: all else that may change follows from these.
-_AS_BEFORE = """
-WHERE client_order_id = ? AND id = ? AND state = ? AND committed = ? AND order_id IS ?
-    AND visible_from = ?
-"""
-# Two texts: SQLite writes to an index as soon as its columns are named, also if they stay the same.
-UPDATE = f"""
-UPDATE reservations SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?
-{_AS_BEFORE}
-"""  # noqa: S608
-UPDATE_AND_MOVE = f"""
-UPDATE reservations SET state = ?, held = ?, committed = ?, order_id = ?, known_at = ?,
-    visible_from = ?, settled = ?
-{_AS_BEFORE}
-"""  # noqa: S608
-ADD_HISTORY = """
-INSERT INTO history (client_order_id, at, bot, process, what, state, held, committed, order_id,
-    received, received_currency, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-BEGIN_HISTORY = """
-INSERT INTO history (client_order_id, at, bot, process, what, state, held, committed, why)
-VALUES (?, ?, ?, ?, 'reserve', 'reserved', ?, '0', ?)
-"""
+FIND = SQL["find"]
+FIND_ARCHIVED = SQL["find_archived"]
+IS_TAKEN = SQL["is_taken"]
+BEGIN_HISTORY = SQL["begin_history"]
+INSERT = SQL["insert"]
+INSERT_REFUSAL = SQL["insert_refusal"]
+ADD_HISTORY = SQL["add_history"]
+UPDATE = SQL["update"]
+UPDATE_AND_MOVE = SQL["update_and_move"]
+CLAIM_OF = SQL["claim_of"]
+PUT_CLAIM = SQL["put_claim"]
 
 
 class OutdatedError(Exception):
@@ -137,7 +119,7 @@ def _refuse(db: Cursor, batch: Sequence[Request], refusal: Refused, stamp: Stamp
         who = (one.client_order_id, one.account, stamp.bot, stamp.process)
         what = (one.pair, one.side, one.currency, f"{one.amount:f}")
         line = (one.client_order_id, when, stamp.bot, stamp.process, "refuse", REFUSED)
-        written = db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal)))
+        written = db.execute(ADD_HISTORY, (*line, "0", "0", *NOTHING, str(refusal), None))
         db.execute(INSERT_REFUSAL, (written.lastrowid, *who, *what, when, text))
 
 
@@ -165,6 +147,11 @@ def _move(
     db: Cursor, step: Step, stamp: Stamp, unseen: Unseen, known: Reservation | None
 ) -> MoveResult:
     before, after = known, None
+    if step.move is Move.SEND:
+        claim = db.execute(CLAIM_OF, (step.client_order_id,)).fetchone()
+        if claim is not None and claim[1] != stamp.process:
+            claimed = find(db, step.client_order_id).reservation
+            return claimed_elsewhere(claimed, step, claim[0])
     if before is not None:
         after = take_step(before, step, PENDING, stamp.process)
     if before is None or not isinstance(after, Reservation):
@@ -180,7 +167,7 @@ def _move(
     held, committed = f"{after.held:f}", f"{after.committed:f}"
     received = None if step.received is None else f"{step.received:f}"
     line = (client_order_id, at.isoformat(), bot, process, str(step.move), state, held, committed)
-    learned = (after.order_id, received, step.received_currency, step.why)
+    learned = (after.order_id, received, step.received_currency, step.why, before.id)
     changes = db.connection.total_changes
     event = db.execute(ADD_HISTORY, line + learned).lastrowid or 0
     if after.known_at == PENDING:
@@ -206,16 +193,26 @@ def _move(
     return Moved(after)
 
 
+def claim(db: Cursor, client_order_id: str, owner: Run, stamp: Stamp, why: str) -> ClaimResult:
+    """Make the run of ``stamp`` the owner of an unfinished reservation, if ``owner`` still is."""
+    row = find(db, client_order_id).reservation
+    held = db.execute(CLAIM_OF, (client_order_id,)).fetchone()
+    answer = judge_claim(client_order_id, row, held, owner, stamp)
+    if isinstance(answer, Claimed) and answer.changed:
+        row, when = answer.reservation, stamp.at.isoformat()
+        line = (client_order_id, when, stamp.bot, stamp.process, CLAIM, str(row.state))
+        amounts = (f"{row.held:f}", f"{row.committed:f}", row.order_id)
+        db.execute(ADD_HISTORY, (*line, *amounts, None, None, why, row.id))
+        db.execute(PUT_CLAIM, (client_order_id, stamp.bot, stamp.process, when))
+    return answer
+
+
 def find(db: Cursor, client_order_id: str) -> Asked:
     row = db.execute(FIND, (client_order_id,)).fetchone()
+    if row is None:
+        row = db.execute(FIND_ARCHIVED, (client_order_id,)).fetchone()
     if row is None:
         return Asked(None, None)
     if row[STATE] == REFUSED:
         return Asked(None, read_refusal(row[REFUSAL]))
     return Asked(reservation(row[:REFUSAL]), None)
-
-
-def reservation(row: tuple[Any, ...]) -> Reservation:
-    amounts = map(Decimal, row[9:12])
-    created = datetime.fromisoformat(row[13])
-    return Reservation._make((*row[:9], *amounts, STATES[row[12]], created, *row[14:]))

@@ -12,18 +12,20 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from freqtrade_balance_guard.ledger import rescue
 from freqtrade_balance_guard.ledger.errors import (
+    BackupImpossible,
     InvariantBroken,
     LedgerUnavailable,
     NothingStored,
 )
-from freqtrade_balance_guard.ledger.file_lock import FairLock
-from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sql.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sqlite import rescue
+from freqtrade_balance_guard.ledger.sqlite.file_lock import FairLock
 from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
@@ -96,6 +98,49 @@ class SqliteFile:
                 return result
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
+
+    def snapshot(self, work: Callable[[Cursor], Iterator[R]]) -> Iterator[R]:
+        """Run ``work`` over one moment of the file, on a connection of its own. Bots go on."""
+        self.read(lambda _: None)  # made, migrated and found fit, or an error
+        try:
+            db = sqlite3.connect(
+                read_only_address(self.path),
+                uri=True,
+                timeout=WAIT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                db.execute("BEGIN")
+                yield from work(db.cursor())
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+
+    def backup(self, file: Path) -> None:
+        """Write a consistent copy to ``file``. Bots go on.
+
+        :raises BackupImpossible: ``file`` is there, or cannot be written
+        """
+        if file.exists():
+            raise BackupImpossible(f"{file} exists already; name another file.")
+        self.read(lambda _: None)
+        copy = file.with_name(f"{file.name}.{os.getpid()}.part")
+        try:
+            with (
+                closing(sqlite3.connect(read_only_address(self.path), uri=True)) as source,
+                closing(sqlite3.connect(copy, isolation_level=None)) as target,
+            ):
+                source.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
+            with copy.open("rb+") as written:
+                os.fsync(written.fileno())
+            copy.rename(file)
+        except (sqlite3.Error, OSError) as error:
+            raise BackupImpossible(f"{file} cannot be written: {error}.") from error
+        finally:
+            copy.unlink(missing_ok=True)
 
     def close(self) -> None:
         with self._guard:

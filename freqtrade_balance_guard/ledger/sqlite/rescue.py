@@ -21,6 +21,9 @@ MISSING = """
 SELECT client_order_id, known_at FROM old.reservations r
 WHERE state IN ('reserved', 'in_flight', 'open')
 AND NOT EXISTS (SELECT 1 FROM main.reservations m WHERE m.client_order_id = r.client_order_id)
+AND NOT EXISTS (
+    SELECT 1 FROM main.archived_reservations a WHERE a.client_order_id = r.client_order_id
+)
 """
 ADD_LINE = """
 INSERT INTO main.history (client_order_id, at, bot, process, what, state, held, committed,
@@ -34,6 +37,9 @@ INSERT INTO main.reservations (id, client_order_id, group_id, account, bot, proc
     settled)
 SELECT ?, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held,
     committed, state, created_at, order_id, ?, ?, 0 FROM old.reservations WHERE client_order_id = ?
+"""
+ADD_CLAIM = """
+INSERT OR IGNORE INTO main.claims SELECT * FROM old.claims WHERE client_order_id = ?
 """
 
 
@@ -99,6 +105,7 @@ def add_what_is_missing(db: Connection, copy: Path) -> None:
                 event = db.execute(ADD_LINE, [client_order_id]).lastrowid
                 known = None if known_at is None else event
                 db.execute(ADD_ROW, [event, known, NEVER, client_order_id])
+                db.execute(ADD_CLAIM, [client_order_id])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")

@@ -6,21 +6,22 @@ What does not fit comes back as None, with nothing done.
 from collections.abc import Iterator
 from typing import Any
 
-from freqtrade_balance_guard.ledger.postgres_link import Link, Statement
-from freqtrade_balance_guard.ledger.postgres_sql import (
-    RESERVE,
-    RESERVE_OLDER,
-    RESERVE_SINCE,
-    RESERVE_UNCHECKED,
-    RESERVE_YOUNGER,
-    STEPS,
-)
+from freqtrade_balance_guard.ledger.postgres.link import Link
+from freqtrade_balance_guard.ledger.postgres.statements import SQL
 from freqtrade_balance_guard.ledger.requests import Request, Step
-from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Reservation, State
+from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER, Move, Reservation, State
 from freqtrade_balance_guard.ledger.results import Moved
-from freqtrade_balance_guard.ledger.rows import STATE, STATES
+from freqtrade_balance_guard.ledger.sql.tables import STATE, STATES
 from freqtrade_balance_guard.ledger.store import Stamp
 from freqtrade_balance_guard.money import ZERO
+
+
+RESERVE = SQL["reserve"]
+RESERVE_OLDER = SQL["reserve_older"]
+RESERVE_SINCE = SQL["reserve_since"]
+RESERVE_YOUNGER = SQL["reserve_younger"]
+RESERVE_UNCHECKED = SQL["reserve_unchecked"]
+STEPS = {move: SQL[f"step_{move}"] for move in Move}
 
 
 class UsualWays:
@@ -47,14 +48,14 @@ class UsualWays:
             values["room"] = EXACT.subtract(funds.spendable, funds.floor)
             values["mark"], values["since"] = funds.mark, funds.since
         for way in self._ways(request):
-            row = link.say(way, values)
+            row = link.row(way, values)
             if row is not None:
                 if way is RESERVE_OLDER and funds is not None:
                     self._older[(account, currency)] = funds.mark
                 return reserved(row[0], request, None, stamp)
         return None
 
-    def _ways(self, request: Request) -> Iterator[Statement]:
+    def _ways(self, request: Request) -> Iterator[str]:
         """What to try, one after the other."""
         funds = request.funds
         if funds is None:
@@ -71,7 +72,6 @@ class UsualWays:
 def move(link: Link, step: Step, stamp: Stamp) -> Moved | None:
     values = {
         "client_order_id": step.client_order_id,
-        "move": step.move.value,
         "total": step.total,
         "order_id": step.order_id,
         "received": step.received,
@@ -81,7 +81,7 @@ def move(link: Link, step: Step, stamp: Stamp) -> Moved | None:
         "bot": stamp.bot,
         "process": stamp.process,
     }
-    row = link.say(STEPS[step.move], values)
+    row = link.row(STEPS[step.move], values)
     return Moved(read_row(row[:-1])) if row else None
 
 

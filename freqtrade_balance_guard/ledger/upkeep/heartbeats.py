@@ -5,14 +5,14 @@ time-out on *our* monotonic clock: neither a clock that jumps nor two hosts that
 hour can make a living bot look dead. The price is that a fresh observer needs one time-out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from freqtrade_balance_guard.ledger.reservation import Reservation
-from freqtrade_balance_guard.ledger.store import Beat
+from freqtrade_balance_guard.ledger.store import Beat, Run
 
 
-# One run of one bot on one account.
-Run = tuple[str, str, str]
+# Account, bot, process.
+Where = tuple[str, str, str]
 SILENT = -1
 
 
@@ -24,17 +24,15 @@ class Watch:
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        self._last: dict[Run, tuple[int, float]] = {}
+        self._last: dict[Where, tuple[int, float]] = {}
 
-    def dead_runs(
-        self, beats: Iterable[Beat], unfinished: Iterable[Reservation], now: float
-    ) -> set[Run]:
+    def dead_runs(self, beats: Iterable[Beat], owners: Iterable[Where], now: float) -> set[Where]:
         """The runs that have been silent for the time-out.
 
-        :param unfinished: their makers are watched too: a run may die before its first beat
+        :param owners: of what is unfinished; watched too: a run may die before its first beat
         :param now: monotonic seconds
         """
-        numbers: dict[Run, int] = {(r.account, r.bot, r.process): SILENT for r in unfinished}
+        numbers: dict[Where, int] = dict.fromkeys(owners, SILENT)
         numbers |= {(b.account, b.bot, b.process): b.number for b in beats}
         dead = set()
         for run, number in numbers.items():
@@ -49,12 +47,19 @@ class Watch:
         return dead
 
 
+def owner_of(row: Reservation, claims: Mapping[str, Run]) -> Run:
+    """The run that settles a reservation: the one that claimed it, else the one that made it."""
+    return claims.get(row.client_order_id) or Run(row.bot, row.process)
+
+
 def of_dead_bots(
-    unfinished: Iterable[Reservation], beats: Iterable[Beat], dead: set[Run]
+    owners: Mapping[Reservation, Run], beats: Iterable[Beat], dead: set[Where]
 ) -> list[Reservation]:
     """What bots have left of which no run is alive.
 
     A bot that was restarted is alive, and settles what its earlier run left itself.
+
+    :param owners: of what is unfinished
     """
     alive = {
         (beat.account, beat.bot)
@@ -63,6 +68,6 @@ def of_dead_bots(
     }
     return [
         row
-        for row in unfinished
-        if (row.account, row.bot) not in alive and (row.account, row.bot, row.process) in dead
+        for row, owner in owners.items()
+        if (row.account, owner.bot) not in alive and (row.account, *owner) in dead
     ]

@@ -5,24 +5,20 @@ The only file that imports psycopg. What it raises is ``LedgerUnavailable`` what
 password.
 """
 
-import re
 import selectors
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGresult
 
 from freqtrade_balance_guard.ledger.errors import (
     InvariantBroken,
     LedgerUnavailable,
     NothingStored,
 )
-from freqtrade_balance_guard.ledger.schema import Schema, too_new, too_old
+from freqtrade_balance_guard.ledger.sql.schema import Schema, too_new, too_old
 from freqtrade_balance_guard.settings.redaction import redact_address
 
 
@@ -64,47 +60,21 @@ class Silence(psycopg.OperationalError):
     """No answer in time. Not tried again at once: an exit has no time to wait for that too."""
 
 
-class Statement:
-    """A statement that is said all the time: prepared once per connection, then sent by name.
-
-    :param text: with ``%(name)s`` for what travels beside it
-    """
-
-    TYPES: Mapping[str, str] = {
-        "amount": "numeric",
-        "room": "numeric",
-        "total": "numeric",
-        "received": "numeric",
-        "mark": "bigint",
-        "since": "bigint",
-        "at": "timestamptz",
-    }
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name = f"guard_{name}".encode()
-        self.names = tuple(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-        for number, one in enumerate(self.names, 1):
-            text = text.replace(f"%({one})s", f"${number}::{self.TYPES.get(one, 'text')}")
-        self.text = text.encode()
-
-
 class Link(psycopg.Connection[Row]):
-    """A connection that does not wait for ever, with a short way for a ``Statement``.
-
-    (A cursor of psycopg takes as long for its part as the server does for a reservation.)
-    """
+    """A connection that does not wait for ever, also for a server that is frozen."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._known: set[bytes] = set()
-        self._reader = Transformer(self)
         # (What epoll needs a descriptor for, and Windows does not have.)
         self._selector = getattr(selectors, "PollSelector", selectors.SelectSelector)()
         self._socket = self.fileno()
         self._selector.register(self._socket, selectors.EVENT_READ)
 
     def wait(self, gen: Generator[Any, Any, R], *_: Any, **_more: Any) -> R:
-        """What psycopg waits with, but with an end, also for a server that is frozen."""
+        """What psycopg waits with, but with an end.
+
+        :raises Silence: no answer in time; the connection is closed then
+        """
         try:
             wanted = next(gen)
             while True:
@@ -115,57 +85,22 @@ class Link(psycopg.Connection[Row]):
         except psycopg.Error:
             raise
         except BaseException:
-            self.close()
-            raise
-
-    def say(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
-        """The first row of the answer.
-
-        :raises psycopg.Error: as a cursor would
-        """
-        if statement.name not in self._known:
-            self.pgconn.send_prepare(statement.name, statement.text)
-            self._answer()
-            self._known.add(statement.name)
-        told = [values[name] for name in statement.names]
-        # Texts go as they are, with their length, and everything else as text.
-        formats = [1 if isinstance(one, str) else 0 for one in told]
-        sent = [None if one is None else str(one).encode() for one in told]
-        self.pgconn.send_query_prepared(statement.name, sent, formats)
-        answer = self._answer()
-        if not answer.ntuples:
-            return None
-        self._reader.set_pgresult(answer)
-        return self._reader.load_row(0, tuple)
-
-    def _answer(self) -> PGresult:
-        link = self.pgconn
-        answer = None
-        try:
-            while link.flush():
-                self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE)
-            while True:
-                while link.is_busy():
-                    self._wait(selectors.EVENT_READ)
-                part = link.get_result()
-                if part is None:
-                    break
-                answer = part
-        except BaseException:
             self.close()  # half an answer must not become the next one's
             raise
-        if answer is None:
-            raise psycopg.OperationalError("the server has not answered")
-        if answer.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise errors.error_from_result(answer, self.info.encoding)
-        return answer
 
-    def _wait(self, events: int) -> None:
-        self._ready(events)
-        self.pgconn.consume_input()
+    def row(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None) -> Row | None:
+        """The first row of the answer."""
+        return self.execute(sql.encode(), values).fetchone()
+
+    def rows(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
+        """All rows of the answer."""
+        return self.execute(sql.encode(), values).fetchall()
+
+    def do(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None) -> int:
+        """Run it; how many rows it has touched."""
+        return self.execute(sql.encode(), values).rowcount
 
     def _ready(self, events: int) -> int:
-        """:raises Silence: the connection is closed then"""
         if self._selector.get_key(self._socket).events != events:
             self._selector.modify(self._socket, events)
         ready = self._selector.select(SILENT_SECONDS)
@@ -185,7 +120,7 @@ class PostgresLink:
     def __init__(self, url: str, schema: Schema, *, read_only: bool = False) -> None:
         self._url = url
         self._read_only = read_only
-        self._shown = redact_address(url)
+        self.shown = redact_address(url)
         self._schema = schema
         self._guard = threading.RLock()
         self._link: Link | None = None
@@ -208,6 +143,20 @@ class PostgresLink:
                     return self._once_more(work)
                 self._fail(error)
 
+    def snapshot(self, work: Callable[[Link], Iterator[R]]) -> Iterator[R]:
+        """Run ``work`` over one moment of the database, on a connection of its own."""
+        self.run(lambda _: None, again=True)  # reached, migrated and found fit, or an error
+        try:
+            link = self._connect()
+            try:
+                link.execute("SET timezone = 'UTC'")
+                link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield from work(link)
+            finally:
+                link.close()
+        except psycopg.Error as error:
+            self._fail(error)
+
     def close(self) -> None:
         with self._guard:
             link, self._link = self._link, None
@@ -224,15 +173,7 @@ class PostgresLink:
         if self._link is not None and not self._link.closed:
             return self._link
         self._link = None
-        link = Link.connect(
-            self._url,
-            autocommit=True,
-            prepare_threshold=0,
-            connect_timeout=CONNECT_SECONDS,
-            tcp_user_timeout=STATEMENT_MILLISECONDS,
-            keepalives_idle=30,
-            application_name="freqtrade-balance-guard",
-        )
+        link = self._connect()
         try:
             link.execute(SETTINGS, [str(STATEMENT_MILLISECONDS), str(LOCK_MILLISECONDS)])
             if self._read_only:
@@ -245,14 +186,25 @@ class PostgresLink:
         self._link = link
         return link
 
+    def _connect(self) -> Link:
+        return Link.connect(
+            self._url,
+            autocommit=True,
+            prepare_threshold=0,
+            connect_timeout=CONNECT_SECONDS,
+            tcp_user_timeout=STATEMENT_MILLISECONDS,
+            keepalives_idle=30,
+            application_name="freqtrade-balance-guard",
+        )
+
     def _check_for_a_look(self, link: Link) -> None:
         """:raises NothingStored: there are no tables of ours"""
         link.execute("SET default_transaction_read_only = on")
         found, known = self._version(link), self._schema.version
         if found == 0:
-            raise NothingStored(f"Nothing is stored yet: {self._shown} has no ledger in it.")
+            raise NothingStored(f"Nothing is stored yet: {self.shown} has no ledger in it.")
         if found < known:
-            raise too_old(found, known, self._shown)
+            raise too_old(found, known, self.shown)
 
     def _migrate(self, link: Link) -> None:
         if self._version(link) == self._schema.version:
@@ -277,7 +229,7 @@ class PostgresLink:
         row = link.execute("SELECT max(version) FROM balance_guard.schema_version").fetchone()
         version = int(row[0] or 0) if row else 0
         if version > self._schema.version:
-            raise too_new(version, self._schema.version, self._shown)
+            raise too_new(version, self._schema.version, self.shown)
         return version
 
     def _fail(self, error: psycopg.Error) -> NoReturn:
@@ -285,7 +237,7 @@ class PostgresLink:
         if error.diag.constraint_name == "reservations_pkey":
             raise IdTaken from error
         if isinstance(error, psycopg.IntegrityError):
-            raise InvariantBroken(f"The ledger {self._shown} refused: {lines[0]}.") from error
+            raise InvariantBroken(f"The ledger {self.shown} refused: {lines[0]}.") from error
         if not isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
             self.close()
-        raise LedgerUnavailable(f"The ledger {self._shown} cannot be used: {lines[0]}.") from error
+        raise LedgerUnavailable(f"The ledger {self.shown} cannot be used: {lines[0]}.") from error

@@ -7,7 +7,7 @@ that was let go, which is the safe side and is settled at the next start. So a r
 end cost one flush, whatever happens between them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,41 +17,40 @@ from freqtrade_balance_guard.ledger.errors import InvariantBroken
 from freqtrade_balance_guard.ledger.requests import Request, Step
 from freqtrade_balance_guard.ledger.reservation import NEVER, UNFINISHED, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
+    ClaimResult,
     Holds,
     Moved,
     MoveResult,
     Reserved,
     ReserveResult,
 )
-from freqtrade_balance_guard.ledger.rows import COLUMNS
-from freqtrade_balance_guard.ledger.schema import SQLITE, Schema
-from freqtrade_balance_guard.ledger.sqlite_file import Cursor, SqliteFile
-from freqtrade_balance_guard.ledger.sqlite_steps import (
+from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sqlite.archive import archive, forget_archived, scan
+from freqtrade_balance_guard.ledger.sqlite.file import Cursor, SqliteFile
+from freqtrade_balance_guard.ledger.sqlite.queries import (
+    changes,
+    entry,
+    one_of,
+    order_owners,
+    select_all,
+    select_newest,
+    select_unfinished,
+)
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.statements import SQL
+from freqtrade_balance_guard.ledger.sqlite.steps import (
     OutdatedError,
+    claim,
     find,
-    reservation,
     reserve,
     take_steps,
 )
-from freqtrade_balance_guard.ledger.sqlite_unseen import Unseen, holds
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp
+from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen, holds
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Run, ScannedRow, Stamp
 
 
-LAST_EVENT = "SELECT max(event) FROM history"
-SEEN = """
-UPDATE reservations SET visible_from = ?, settled = state = 'committed'
-WHERE account = ? AND settled = 0 AND visible_from = ? AND known_at <= ?
-"""
-HISTORY_COLUMNS = (
-    "h.event, h.client_order_id, h.at, h.bot, h.process, h.what, h.state, h.held, h.committed, "
-    "h.order_id, h.received, h.received_currency, h.why"
-)
-CHANGES = (
-    f"SELECT {HISTORY_COLUMNS}, {', '.join(f'r.{name}' for name in COLUMNS.split(', '))} "  # noqa: S608
-    "FROM history h JOIN reservations r ON r.client_order_id = h.client_order_id "
-    "WHERE h.event > ? AND r.account = ? AND r.state <> 'refused' ORDER BY h.event"
-)
-
+LAST_EVENT = SQL["last_event"]
+SEEN = SQL["seen"]
 
 # Rows that we remember: more than any bot has without an end.
 REMEMBERED = 1000
@@ -105,19 +104,29 @@ class SqliteStore:
         return results
 
     def seen(self, account: str, mark: int, currencies: Collection[str] | None) -> int:
-        only, names = _one_of("currency", currencies)
+        only, names = one_of("currency", currencies)
         values = [mark, account, NEVER, mark, *names]
         self._known.clear()
         return self._file.write(lambda db: db.execute(SEEN + only, values).rowcount, flush=False)
 
+    def claim(self, client_order_id: str, owner: Run, stamp: Stamp, why: str) -> ClaimResult:
+        self._known.pop(client_order_id, None)
+        write = self._file.write
+        return write(lambda db: claim(db, client_order_id, owner, stamp, why), flush=True)
+
+    def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
+        return self._file.write(lambda db: archive(db, after, until, limit), flush=False)
+
+    def forget_archived(self, until: int, limit: int) -> int:
+        return self._file.write(lambda db: forget_archived(db, until, limit), flush=False)
+
     def beat(self, beat: Beat) -> None:
         values = [*beat[:4], beat.at.isoformat(), beat.about]
-        sql = "INSERT OR REPLACE INTO beats VALUES (?, ?, ?, ?, ?, ?)"
-        self._file.write(lambda db: db.execute(sql, values), flush=False)
+        self._file.write(lambda db: db.execute(SQL["beat"], values), flush=False)
 
     def forget_beat(self, account: str, bot: str, process: str) -> None:
-        sql = "DELETE FROM beats WHERE account = ? AND bot = ? AND process = ?"
-        self._file.write(lambda db: db.execute(sql, [account, bot, process]), flush=False)
+        values = [account, bot, process]
+        self._file.write(lambda db: db.execute(SQL["forget_beat"], values), flush=False)
 
     # Reading
 
@@ -131,6 +140,10 @@ class SqliteStore:
     def find(self, client_order_id: str) -> Reservation | None:
         return self._file.read(lambda db: find(db, client_order_id)).reservation
 
+    def find_number(self, number: int) -> Reservation | None:
+        ids = self._ask(SQL["id_of_event"], number)
+        return self.find(ids[0][0]) if ids else None
+
     def select(
         self,
         *,
@@ -138,36 +151,45 @@ class SqliteStore:
         bot: str | None = None,
         states: Collection[State] | None = None,
         limit: int | None = None,
+        archived: bool = False,
     ) -> list[Reservation]:
-        sql = f"SELECT {COLUMNS} FROM reservations WHERE state <> 'refused'"  # noqa: S608
-        values: list[Any] = []
-        for column, value in (("account", account), ("bot", bot)):
-            if value is not None:
-                sql += f" AND {column} = ?"
-                values.append(value)
         if states is not None and set(states) <= set(UNFINISHED):
-            sql += " AND settled = 0"  # what the index is for
-        only, names = _one_of("state", states)
-        sql += f"{only} ORDER BY id DESC LIMIT {-1 if limit is None else limit:d}"
-        return self._file.read(
-            lambda db: [reservation(r) for r in db.execute(sql, [*values, *names])]
-        )
+            return self._file.read(lambda db: select_unfinished(db, account, bot, states)[:limit])
+        if account is not None and bot is not None and states is None and limit is not None:
+            return self._file.read(lambda db: select_newest(db, account, bot, limit))
+        tables = ("reservations", "archived_reservations")[: 1 + archived]
+        return self._file.read(lambda db: select_all(db, tables, account, bot, states)[:limit])
 
     def history(self, client_order_id: str) -> list[Entry]:
-        sql = f"SELECT {HISTORY_COLUMNS} FROM history h WHERE client_order_id = ? ORDER BY event"  # noqa: S608
-        return self._file.read(
-            lambda db: [_entry(row) for row in db.execute(sql, [client_order_id])]
-        )
+        # First the archive: what is moved between the two questions is in both then, not in none.
+        old = self._ask(SQL["archived_history"], client_order_id)
+        lines = {row[0]: row for row in [*old, *self._ask(SQL["history"], client_order_id)]}
+        return [entry(lines[event]) for event in sorted(lines)]
 
     def changes(self, account: str, after: int) -> list[tuple[Entry, Reservation]]:
-        return self._file.read(lambda db: _changes(db, account, after))
+        return self._file.read(lambda db: changes(db, account, after))
+
+    def last_archived(self) -> int:
+        return int(self._ask(SQL["last_archived_event"])[0][0] or 0)
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        rows = self._ask(SQL["archived_event_time" if archived else "event_time"], event)
+        return (int(rows[0][0]), datetime.fromisoformat(rows[0][1])) if rows else None
+
+    def order_owners(
+        self, account: str, orders: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], set[str]]:
+        return self._file.read(lambda db: order_owners(db, account, orders))
+
+    def claims(self) -> dict[str, Run]:
+        return {row[0]: Run(*row[1:]) for row in self._ask(SQL["claims"])}
 
     def outlook(self, account: str, currency: str, after: int) -> Outlook:
         def look(db: Cursor) -> Outlook:
             # Events get their numbers one after the other: what is up to the last one is complete,
             # and what is written between the two questions is handed out again next time.
             last = _last_event(db)
-            return Outlook(last, last, _changes(db, account, after))
+            return Outlook(last, last, changes(db, account, after))
 
         return self._file.read(look)
 
@@ -175,39 +197,27 @@ class SqliteStore:
         return {}  # summed afresh each time
 
     def beats(self, account: str | None) -> list[Beat]:
-        sql = "SELECT account, bot, process, number, at, about FROM beats"
-        rows = self._file.read(lambda db: db.execute(sql).fetchall())
         return [
             Beat._make((*row[:4], datetime.fromisoformat(row[4]), row[5]))
-            for row in rows
+            for row in self._ask(SQL["beats"])
             if account in (None, row[0])
         ]
+
+    def scan(self, totals: dict[tuple[str, str], Decimal]) -> Iterator[ScannedRow]:
+        return self._file.snapshot(scan)  # no totals are kept
+
+    def lines_without_row(self) -> list[str]:
+        return sorted({row[1] for row in self._ask(SQL["lines_without_row"])})
+
+    def backup(self, file: Path) -> None:
+        self._file.backup(file)
 
     def close(self) -> None:
         self._file.close()
 
+    def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._file.read(lambda db: db.execute(sql, values).fetchall())
+
 
 def _last_event(db: Cursor) -> int:
     return int(db.execute(LAST_EVENT).fetchone()[0] or 0)
-
-
-def _changes(db: Cursor, account: str, after: int) -> list[tuple[Entry, Reservation]]:
-    return [
-        (_entry(row[:13]), reservation(row[13:])) for row in db.execute(CHANGES, [after, account])
-    ]
-
-
-# Rows
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    amounts = map(Decimal, row[7:9])
-    received = None if row[10] is None else Decimal(row[10])
-    at = datetime.fromisoformat(row[2])
-    return Entry._make((*row[:2], at, *row[3:7], *amounts, row[9], received, *row[11:]))
-
-
-def _one_of(column: str, names: Collection[str] | None) -> tuple[str, list[str]]:
-    if names is None:
-        return "", []
-    return f" AND {column} IN ({', '.join('?' * len(names))})", [str(name) for name in names]
