@@ -68,7 +68,7 @@ def test_all_mistakes_of_the_section_are_listed_at_once(check):
         "min_order_sze": 3,
         "position_size_percent": 120,
         "ledger": {"orphan_orders": "sell"},
-        "metrics": {"listen_port": 0},
+        "metrics": {"listen_port": 70000},
     }
     code, found, out = check("--offline", balance_guard=section)
     sentences = [finding["sentence"] for finding in found["wrong_setting"]]
