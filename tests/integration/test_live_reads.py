@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from freqtrade_balance_guard.ledger.memory import MemoryStore
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
@@ -19,7 +20,6 @@ from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.ledger import ReservationLedger
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms

@@ -6,6 +6,7 @@ The ledger, the balance book and the view of other bots are real; the exchange i
 from decimal import Decimal
 
 import pytest
+from freqtrade_balance_guard.ledger.memory import MemoryStore
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
@@ -13,7 +14,6 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.orders.lookup_result import (
     EXIT_LATE_SECONDS,
