@@ -1,4 +1,4 @@
-"""Put the results of a real demo into the page of the demo: its picture, its table, and the list of scenes.
+"""Put the results of a real demo into its page: the picture, the table, and the list of scenes.
 
     balance-guard demo && python scripts/copy_demo_results.py demo-output
 
