@@ -46,8 +46,8 @@ DEFAULTS = {
     "rebalance.target_stake": "twice `enough_stake`",
     "ledger.db_url": "`sqlite:///<user_data_dir>/balance_guard.sqlite`; in dry-run "
     "`balance_guard.dryrun.sqlite`",
-    "ledger.account": "the exchange's name; in futures `<name>-futures`, unless the exchange has one "
-    "account for both (bybit, okx)",
+    "ledger.account": "the exchange's name; in futures `<name>-futures`, unless the exchange has "
+    "one account for both (bybit, okx)",
     "tiers[].up_to": "no upper border",
     "venues.*.name": "required",
     "venues.*.account": "the venue's own name",
