@@ -73,7 +73,7 @@ def add_uninstall(parser: argparse.ArgumentParser) -> None:
 
 def _uninstall(context: CommandContext) -> int:
     """0: shown, or removed; 1: something is open, so nothing was removed."""
-    from freqtrade_balance_guard.integration.host.console import bot_in, forget_bot
+    from freqtrade_balance_guard.integration.console.config import bot_in, forget_bot
 
     ledger, args = context.ledger, context.args
     left = leftovers(ledger, context.config)
@@ -198,7 +198,7 @@ def _released(context: CommandContext, row: Reservation, *, alive: bool) -> rese
         return reservations.release_by_its_bot(ledger, row, clock, time.sleep, force=force)
     if force:
         return reservations.release_by_force(ledger, row, clock)
-    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.console.exchange import questions_to
 
     if row.account != ledger.source.account:
         raise NotPossible(

@@ -75,7 +75,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 
 def _explain(context: CommandContext) -> int:
     """0: explained; 1: the ledger cannot be read."""
-    from freqtrade_balance_guard.integration.host.console import locks_on
+    from freqtrade_balance_guard.integration.console.config import locks_on
 
     source = context.ledger.source
     pair = full_pair(context.args.pair, source.stake_currency)
@@ -120,7 +120,7 @@ def _reconcile(context: CommandContext) -> int:
 
 
 def _exchange_differences(context: CommandContext) -> list[Difference]:
-    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.console.exchange import questions_to
 
     ledger = context.ledger
     questions = questions_to(context.config, ledger, "reconcile --exchange", context.clock)
@@ -144,10 +144,8 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _doctor(context: CommandContext) -> int:
     """0: healthy; 1: a warning or an error."""
-    from freqtrade_balance_guard.integration.host.console import (
-        freqtrade_differences,
-        known_exchanges,
-    )
+    from freqtrade_balance_guard.integration.console.config import known_exchanges
+    from freqtrade_balance_guard.integration.startup.self_check import freqtrade_differences
 
     diagnosis = examine(
         context.ledger, freqtrade=freqtrade_differences(), exchanges=known_exchanges()
@@ -175,7 +173,7 @@ def add_check_config(parser: argparse.ArgumentParser) -> None:
 
 def _check_config(args: argparse.Namespace) -> int:
     """0: nothing but notes; 1: a mistake or a warning; 2: the files cannot be read."""
-    from freqtrade_balance_guard.integration.host.console import load_config
+    from freqtrade_balance_guard.integration.console.config import load_config
 
     try:
         start_logging(args)
@@ -195,7 +193,7 @@ def _check_config(args: argparse.Namespace) -> int:
 
 
 def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
-    from freqtrade_balance_guard.integration.host.console import (
+    from freqtrade_balance_guard.integration.console.config import (
         currencies_of,
         is_tested_on,
         known_exchanges,
