@@ -1,4 +1,4 @@
-"""What can be said of pairs in the past tense."""
+"""What can be said of arbitrages in the past tense."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,7 @@ class OpportunityDenied(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageFinished(Event):
-    """A pair, or the order of an exposure, has ended. Amounts in base currency."""
+    """An arbitrage, or the order of an exposure, has ended. Amounts in base currency."""
 
     number: int
     kind: ArbitrageKind

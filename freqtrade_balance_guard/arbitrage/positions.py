@@ -1,4 +1,4 @@
-"""A pair whose purchase freqtrade holds as a trade, and whose sale is somewhere else.
+"""An arbitrage whose purchase freqtrade holds as a trade, and whose sale is somewhere else.
 
 When freqtrade sells the trade, for whatever reason, the other leg has to be bought back. That is
 decided from what is there (how much the trade still has) and not from what happened: so a crash
@@ -22,9 +22,10 @@ class Position:
     ``amount``: bought by the pair; ``trade_amount``: what freqtrade booked for it (less a fee that
     was taken in the coin). ``accounted``: of ``amount``, what the trade has still got as far as we
     have acted on it. ``hedged``: sold on the other venue and not bought back yet.
+    ``entry_order_id``: the exchange's id of the purchase, by which the trade is known again.
     """
 
-    pair_number: int
+    arbitrage_id: int
     bot: str
     trade_id: int
     pair: str
@@ -39,6 +40,7 @@ class Position:
     opened_at: datetime
     closed_at: datetime | None = None
     profit: Decimal | None = None
+    entry_order_id: str = ""
 
     @exact
     def held(self, trade_amount: Decimal) -> Decimal:
@@ -83,7 +85,8 @@ class Position:
     def as_json(self, now: datetime) -> dict[str, Any]:
         """For scripts: amounts as text with all digits."""
         return {
-            "pair_number": self.pair_number,
+            "arbitrage_id": self.arbitrage_id,
+            "pair_number": self.arbitrage_id,
             "bot": self.bot,
             "trade_id": self.trade_id,
             "pair": self.pair,
@@ -152,7 +155,7 @@ def _to_buy_back(position: Position, amount: Decimal, rate: Decimal, now: dateti
     return Exposure(
         id=0,
         bot=position.bot,
-        pair_number=position.pair_number,
+        arbitrage_id=position.arbitrage_id,
         base=position.pair.partition("/")[0],
         net=-amount,
         venue=position.other_venue,

@@ -10,7 +10,7 @@ from freqtrade_balance_guard.money import ZERO, format_amount
 
 
 class ArbitrageDenialCode(StrEnum):
-    """Why no pair was started. The names are stable: they are counted, shown and documented."""
+    """Names why no arbitrage was started: stable, counted, shown and documented."""
 
     UNKNOWN_VENUE = "unknown_venue"
     # What freqtrade could not make a trade of now.
@@ -20,7 +20,7 @@ class ArbitrageDenialCode(StrEnum):
     NO_SLOT = "no_slot"
     PAUSED = "paused"
     PRICE_CLAMP = "price_clamp"
-    PAIR_UNDER_WAY = "pair_under_way"
+    ARBITRAGE_IN_PROGRESS = "arbitrage_in_progress"
     ORDER_UNRESOLVED = "order_unresolved"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     UNHEDGED = "unhedged"

@@ -21,12 +21,13 @@ class Exposure:
     currency, of the amount at the last known price. ``venue`` and ``pair`` are where it came about,
     at the average price ``price``; ``other_*`` where the missing part should have gone, and its
     limit. ``doing``: what is being done about it, in words. ``closes``: its trade was sold, so it
-    is to be bought back, whatever the policy says.
+    is to be bought back, whatever the policy says. ``is_dust``: less than its venue takes.
+    ``is_for_user``: its trade was deleted; only ``unhedged resolve`` ends it.
     """
 
     id: int
     bot: str
-    pair_number: int
+    arbitrage_id: int
     base: str
     net: Decimal
     venue: str
@@ -43,6 +44,8 @@ class Exposure:
     closed_at: datetime | None = None
     closed_how: str = ""
     closes: bool = False
+    is_dust: bool = False
+    is_for_user: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -55,7 +58,7 @@ class Exposure:
     def age_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.closed_at or now) - self.opened_at).total_seconds())
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         """One sentence for people."""
         held = "held without its sale" if self.net > ZERO else "sold without its purchase"
         return (
@@ -68,7 +71,8 @@ class Exposure:
         return {
             "id": self.id,
             "bot": self.bot,
-            "pair_number": self.pair_number,
+            "arbitrage_id": self.arbitrage_id,
+            "pair_number": self.arbitrage_id,
             "currency": self.base,
             "amount": f"{self.amount:f}",
             "direction": "long" if self.net > ZERO else "short",
@@ -80,6 +84,7 @@ class Exposure:
             "age_seconds": round(self.age_seconds(now), 3),
             "opened_at": self.opened_at.isoformat(),
             "state": "open" if self.is_open else "closed",
+            "is_dust": self.is_dust,
             "doing": self.doing if self.is_open else self.closed_how,
         }
 
@@ -91,7 +96,7 @@ def exposure_of(
     costs: tuple[Decimal, Decimal],
     *,
     bot: str,
-    pair_number: int,
+    arbitrage_id: int,
     rate: Decimal,
     now: datetime,
 ) -> Exposure | None:
@@ -108,7 +113,7 @@ def exposure_of(
     return Exposure(
         id=0,
         bot=bot,
-        pair_number=pair_number,
+        arbitrage_id=arbitrage_id,
         base=order.pair.partition("/")[0],
         net=net,
         venue=order.venue,

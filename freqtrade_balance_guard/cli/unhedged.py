@@ -60,7 +60,7 @@ def _resolve(args: argparse.Namespace, look: Look) -> int:
         if not found:
             say(f"There is no open exposure with the number {args.number}.")
             return FOUND
-        if not args.yes and not _confirmed(found[0].told()):
+        if not args.yes and not _confirmed(found[0].sentence()):
             say("Nothing was resolved: nobody confirmed.")
             return FOUND
         # The bot reads what is open from the same table before every pair.

@@ -49,7 +49,7 @@ def test_they_open_and_close_together(world):
     world.bot.wait_for(r"bot: 0.2 ETH needed.*insufficient_available", 20)
     world.here.control.price(OTHER, 2500)
     world.close(PAIR)
-    world.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+    world.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
     assert world.coins(world.here) == D("0.5")
     assert world.exposures() == []
     (trade,) = world.bot.trades()

@@ -8,7 +8,7 @@ import pytest
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
-from tests.support.pairs import World
+from tests.support.arbitrages import World
 
 
 @pytest.fixture

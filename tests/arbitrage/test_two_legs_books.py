@@ -5,7 +5,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from tests.support.pairs import D
+from tests.support.arbitrages import D
 
 
 def read(world, at_most=5.0):

@@ -13,7 +13,7 @@ from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from tests.support.pairs import World
+from tests.support.arbitrages import World
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate
 
 

@@ -280,7 +280,7 @@ def test_10_without_any_answer_nothing_is_sent_and_the_pair_counts_as_unhedged(m
     assert len(sent(world)) == 2
     world.work(400)
     assert world.pairs()[0].state is ArbitrageState.UNHEDGED
-    assert world.store.going("bot") == []
+    assert world.store.unfinished("bot") == []
     world.check()
 
 
@@ -385,7 +385,7 @@ def test_a_pair_ends_once_by_type_and_by_database(make):
     with pytest.raises(NotAllowed):
         world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
     pair.state = ArbitrageState.SENT  # as a bug would have it
-    with pytest.raises(ArbitragesUnavailable, match="this pair has ended"):
+    with pytest.raises(ArbitragesUnavailable, match="this arbitrage has ended"):
         world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
     assert world.pairs()[0].state is ArbitrageState.HEDGED
 
@@ -430,8 +430,8 @@ def test_what_the_user_released_by_hand_ends_a_pair_that_nobody_answers_for(make
 
 def test_nothing_leaves_any_more_when_the_bot_stops(make):
     world = make()
-    world.executor._parts = replace(world.executor._parts, is_stopping=lambda: True)
-    world.executor._runner._parts = world.executor._parts
+    world.executor._context = replace(world.executor._context, is_stopping=lambda: True)
+    world.executor._runner._context = world.executor._context
     world.go()
     assert [venue.asked for venue in world.venues] == [[], []]
     assert world.states() == ["released", "released"]
@@ -448,7 +448,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
         return look(order, order_id)
 
     world.there.look_up = look_up
-    submit = world.executor._parts.queues.submit
+    submit = world.executor._context.queues.submit
 
     def after_something_else(venue, work, lane=""):
         def later():
@@ -458,7 +458,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
 
         return submit(venue, later, lane)
 
-    world.executor._parts.queues.submit = after_something_else
+    world.executor._context.queues.submit = after_something_else
     before = world.clock.monotonic()
     assert world.go().state == "hedged"
     assert left_at[0] >= before + 20
@@ -467,7 +467,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
 def test_an_order_that_the_exchange_told_and_then_forgot_ends_with_what_it_had_filled(make):
     world = make(there=[Fate(fills=D("0.4"))], leg_timeout=1000)
     world.there.look_up = lambda order, order_id: Absent()
-    world.executor._parts.clock.advance(0)
+    world.executor._context.clock.advance(0)
     world.go()
     world.work(120)
     assert world.states() == ["committed", "committed"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.plan import Market, Plan, common_amount, make_plan
+from freqtrade_balance_guard.arbitrage.planning.plan import Market, Plan, common_amount, make_plan
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
 from freqtrade_balance_guard.errors import MoneyError

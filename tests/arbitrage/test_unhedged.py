@@ -77,7 +77,7 @@ def test_unwind_reverses_the_leg_that_filled(make, first, which):
     assert world.executor.exposures() == []
     (closed,) = world.told(UnhedgedClosed)
     assert closed.exposure.closed_how == f"unwound on {exposure.venue}"
-    assert [pair.kind for pair in world.pairs()] == [ArbitrageKind.PAIR, ArbitrageKind.UNWIND]
+    assert [pair.kind for pair in world.pairs()] == [ArbitrageKind.TWO_LEGS, ArbitrageKind.UNWIND]
     assert world.go().state is ArbitrageState.HEDGED
     world.check()
 
@@ -184,7 +184,7 @@ def test_it_cannot_be_resolved_while_an_order_of_it_is_under_way(make):
     assert exposure.id == 1
     world.here.fates, world.there.fates = [FILLS, silent], [REFUSED]
     second = world.go().exposure
-    with pytest.raises(NotOpen, match="under way"):
+    with pytest.raises(NotOpen, match="in progress"):
         world.store.resolve(second.id, world.clock.wall(), "too early")
 
 
@@ -200,7 +200,7 @@ def stored(registry, make):
     """An exposure of a bot, in that folder."""
     world = make(here=[FILLS], there=[RESTS])
     world.store = ArbitrageStore(registry.file)
-    object.__setattr__(world.executor._parts, "store", world.store)
+    object.__setattr__(world.executor._context, "store", world.store)
     return world.go().exposure
 
 

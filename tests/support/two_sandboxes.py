@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import Event, EventHub
@@ -57,7 +57,7 @@ class TwoSandboxes:
     def check(self) -> None:
         """0 leaked reservations, 0 unknown orders, and the books are the exchanges'."""
         assert self.ledger.unfinished() == []
-        assert self.store.going("bot") == []
+        assert self.store.unfinished("bot") == []
         rows = {row.client_order_id: row for row in self.ledger.reservations()}
         for name, sandbox in self.both.items():
             assert self.ledger.audit(name) == []

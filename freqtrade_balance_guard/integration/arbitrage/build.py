@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from freqtrade.exceptions import OperationalException
 
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
+from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
@@ -18,13 +21,10 @@ from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import (
     DryWallet,
     make_venue,
 )
-from freqtrade_balance_guard.integration.arbitrage.inventory import Inventory
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMessages
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
-from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
@@ -70,7 +70,7 @@ def build_arbitrage(
             "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
             "strategy."
         )
-    thread = ArbitrageWorker()
+    worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config))
     rates = QuoteRates(exchange, config["stake_currency"], clock)
     venues = _Venues(settings, config, ledger, clock, strategy)
@@ -81,11 +81,11 @@ def build_arbitrage(
     inventory = Inventory(store, ledger.bot)
     # Another one: two threads would change each other's time-out.
     asking: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
-    checks = Preconditions(
+    preconditions = Preconditions(
         *(wallets, registry, funding, rates, config, clock, asking),
         lambda: inventory.order_ids() | set(bot_venue._known_ids),
     )
-    words = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
+    messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
     executor = TwoLegExecutor(
         ledger,
         venues,
@@ -93,34 +93,34 @@ def build_arbitrage(
         settings.arbitrage,
         hub=hub,
         clock=clock,
-        wait=thread.pause,
+        wait=worker.pause,
         rates=rates,
-        funds={BOT_VENUE: checks.funds},
+        funds={BOT_VENUE: preconditions.funds},
         settle_seconds=float(settings.post_trade_refresh_window),
-        is_with_trade=checks.is_with_trade,
-        is_stopping=thread.stopping.is_set,
-        is_wanted=lambda: thread.is_wanted,
-        explain=checks.explained,
+        is_with_trade=preconditions.is_with_trade,
+        is_stopping=worker.stopping.is_set,
+        is_wanted=lambda: worker.is_wanted,
+        explain=preconditions.explained,
     )
-    pairs = ArbitrageLoop(
+    arbitrages = ArbitrageLoop(
         wallets,
         strategy,
         executor,
-        thread,
+        worker,
         store,
         ArbitrageBooking(store, ledger.bot, clock),
         ArbitragePositions(
             *(store, ledger.bot, venues.get, rates.known, clock, config["stake_currency"]),
-            *(words.say, hub),
+            *(messages.say, hub),
         ),
-        checks,
-        words,
+        preconditions,
+        messages,
         inventory,
         settings.arbitrage,
         clock,
     )
-    hub.subscribe(pairs.heard)
-    return pairs
+    hub.subscribe(arbitrages.heard)
+    return arbitrages
 
 
 class _Venues(dict[str, Venue]):

@@ -11,17 +11,17 @@ from decimal import Decimal
 
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.arbitrage.booked.flows import flow_of
 from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed
-from freqtrade_balance_guard.arbitrage.plan import Rates
+from freqtrade_balance_guard.arbitrage.planning.plan import Rates
 from freqtrade_balance_guard.arbitrage.positions import Position, follow
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, NotOpen
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue, VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of, trade_of
-from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.integration.arbitrage.booking import trade_of
+from freqtrade_balance_guard.money import ONE, ZERO, format_amount, to_decimal
 
 
 logger = logging.getLogger(__name__)
@@ -52,12 +52,12 @@ class ArbitragePositions:
         self._rates = rates
         self._clock = clock
         self._stake_currency = stake_currency
-        self._say = say
+        self._note = say
         self._hub = hub
         self.open: list[Position] = []
 
     def load(self) -> None:
-        """What is stored, after a pair or an exposure has changed it."""
+        """What is stored, after an arbitrage or an exposure has changed it."""
         self.open = self._store.positions(self._bot)
 
     def of_trade(self, trade_id: int) -> Position | None:
@@ -67,12 +67,12 @@ class ArbitragePositions:
     def follow_all(self, is_busy: Callable[[int], bool]) -> bool:
         """Act on what freqtrade has sold since.
 
-        :param is_busy: whether an order of this pair is under way: it is looked at when that ended
+        :param is_busy: whether an order of this arbitrage is in progress: looked at when that ended
         :return: whether something is to be bought back
         """
         has_work = False
         for position in list(self.open):
-            if is_busy(position.pair_number):
+            if is_busy(position.arbitrage_id):
                 continue
             trade = trade_of(position.trade_id)
             # SQLite may give a deleted trade's number to the next one.
@@ -89,7 +89,7 @@ class ArbitragePositions:
             exposures = [
                 one
                 for one in self._store.open_exposures(self._bot)
-                if one.pair_number == position.pair_number and not one.closes
+                if one.arbitrage_id == position.arbitrage_id and not one.closes
             ]
             followed = follow(
                 *(position, held, exposures),
@@ -141,8 +141,8 @@ class ArbitragePositions:
         # The user has taken it out of freqtrade's hands; nobody knows whether the coin was sold.
         self._store.follow(replace(position, closed_at=self._clock.wall()), [])
         self.load()
-        self._say(
-            f"The trade of pair {position.pair_number} ({position.pair}) was deleted. "
+        self._note(
+            f"The trade of arbitrage {position.arbitrage_id} ({position.pair}) was deleted. "
             f"{format_amount(position.hedged)} that was sold for it on {position.other_venue} is "
             "yours to buy back."
         )
@@ -153,65 +153,34 @@ class ArbitragePositions:
         open_ones = [
             one
             for one in self._store.open_exposures(self._bot)
-            if one.pair_number == position.pair_number
+            if one.arbitrage_id == position.arbitrage_id
         ]
         if open_ones:
             return
         of_trade = to_decimal(trade.close_profit_abs or 0)
-        of_other = self._flows(position.pair_number)
+        of_other = self._flows(position.arbitrage_id)
         profit = None if of_other is None else of_trade + of_other
         closed = replace(position, closed_at=self._clock.wall(), profit=profit)
         self._store.follow(closed, [])
         self.load()
         if of_other is None or profit is None:
-            self._say(f"Pair {position.pair_number} ({position.pair}) is closed.")
+            self._note(f"Arbitrage {position.arbitrage_id} ({position.pair}) is closed.")
             return
-        self._say(
-            f"Pair {position.pair_number} ({position.pair}) is closed: {_signed(profit)} "
+        self._note(
+            f"Arbitrage {position.arbitrage_id} ({position.pair}) is closed: {_signed(profit)} "
             f"{self._stake_currency} in all ({_signed(of_trade)} from the trade here, "
             f"{_signed(of_other)} on {position.other_venue})."
         )
 
-    def _flows(self, pair_number: int) -> Decimal | None:
+    def _flows(self, arbitrage_id: int) -> Decimal | None:
         """What all legs but freqtrade's own brought in, less what they cost."""
         total = ZERO
-        for pair in self._store.of_group(pair_number):
+        for pair in self._store.of_group(arbitrage_id):
             flow = flow_of(pair, self._rates, without_purchase=True)
             if flow is None:
                 return None
             total += flow
         return total
-
-
-@exact
-def flow_of(
-    pair: ArbitrageRecord, rates: Rates, *, without_purchase: bool = False
-) -> Decimal | None:
-    """Sales less purchases less fees, in stake currency at the rates of now.
-
-    :param without_purchase: leave out what freqtrade counts itself
-    :return: None where a rate is not to be had
-    """
-    left_out = purchase_of(pair) if without_purchase else None
-    total = ZERO
-    for order in pair.orders:
-        told = pair.told.get(order.client_order_id)
-        if told is None or (left_out is not None and left_out[0] is order):
-            continue
-        rate = rates(order.terms.quote)
-        if rate is None:
-            return None
-        total += (-order.sign * told.cost - _fee(order, told)) * rate
-    return total
-
-
-def _fee(order: LegOrder, told: VenueOrder) -> Decimal:
-    """In quote currency; a fee in the coin at the price of the fill."""
-    if told.fees is None:
-        return told.cost * order.fee_rate
-    price = told.cost / told.filled if told.filled else ZERO
-    base, quote = order.pair.split("/")
-    return told.fees.get(quote, ZERO) + told.fees.get(base, ZERO) * price
 
 
 def _signed(amount: Decimal) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.enums import State
 from freqtrade.persistence import PairLocks, Trade
 
+from freqtrade_balance_guard.arbitrage.booked.flows import purchase_of
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.planning.plan import Plan, PlannedLeg
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
@@ -39,7 +39,7 @@ ASK_SECONDS = 1.0
 
 
 class Preconditions:
-    """Of one bot. ``look`` notes in the bot's loop what the pairs' thread may not ask freqtrade.
+    """Of one bot. ``look`` notes in the bot's loop what the arbitrage thread may not ask freqtrade.
 
     :param connection: the bot's exchange, for questions about orders
     :param leg_order_ids: of all legs on the bot's exchange that are known
@@ -86,7 +86,7 @@ class Preconditions:
             self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
 
     def refresh(self, bot: Any) -> None:
-        """Before a pair: the balance must be as fresh as for any other entry."""
+        """Before an arbitrage: the balance must be as fresh as for any other entry."""
         wallets = self._wallets
         if wallets.live is not None:
             wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
@@ -162,8 +162,8 @@ class Preconditions:
         for pair in store.to_book(self._registry.ledger.bot):
             bought = purchase_of(pair)
             if bought is not None:
-                order, told = bought
-                found[order.pair] = found.get(order.pair, ZERO) + told.filled
+                order, reported = bought
+                found[order.pair] = found.get(order.pair, ZERO) + reported.filled
         return found
 
     def legs_among(self, order_ids: set[str]) -> set[str]:
@@ -183,7 +183,7 @@ class Preconditions:
         answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
         return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
 
-    # In the pairs' thread
+    # In the arbitrage thread
 
     def funds(self, currencies: Any) -> dict[str, Funds]:
         """What legs may spend on the bot's own exchange: nothing that an open trade owns.
@@ -216,7 +216,7 @@ class Preconditions:
         return replace(denied, code=ArbitrageDenialCode.BALANCE_LAGGING, sentence=sentence)
 
     def is_with_trade(self, exposure: Exposure) -> bool:
-        """What a pair has bought here is a trade's: only freqtrade sells it."""
+        """What an arbitrage has bought here is a trade's: only freqtrade sells it."""
         return exposure.venue == BOT_VENUE and exposure.net > ZERO and not exposure.closes
 
     def inspector(self, bot: Any) -> Callable[[Plan], ArbitrageDenied | None]:

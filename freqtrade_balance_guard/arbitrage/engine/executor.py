@@ -15,24 +15,28 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.books import OrderBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.context import Parts, ReadFunds, VenueFunds
+from freqtrade_balance_guard.arbitrage.engine.context import (
+    ArbitrageContext,
+    FundsByVenue,
+    ReadFunds,
+)
+from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
+from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.order_books import OrderBooks
+from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.engine.queues import KeyQueues
+from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner
+from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
-from freqtrade_balance_guard.arbitrage.hedging import Repairs
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.legs import RunningArbitrage
-from freqtrade_balance_guard.arbitrage.plan import Plan, Rates
-from freqtrade_balance_guard.arbitrage.proposals import Proposals
-from freqtrade_balance_guard.arbitrage.queues import KeyQueues
+from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
     ArbitrageEnded,
     ArbitrageResult,
 )
-from freqtrade_balance_guard.arbitrage.runner import ArbitrageRunner
-from freqtrade_balance_guard.arbitrage.settlement import Follower
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
@@ -66,7 +70,7 @@ class TwoLegExecutor:
     :param settle_seconds: how far a venue's balance may lag behind fills
     :param is_with_trade: is this coin held by a trade of freqtrade's, which alone sells it?
     :param is_stopping: does the bot end? Then what is not resolved is left to the next run
-    :param is_wanted: is something else to be done? Then a pair is followed later
+    :param is_wanted: is something else to be done? Then an arbitrage is followed later
     :param explain: puts a refusal for funds as whoever knows the account better would
     """
 
@@ -88,19 +92,19 @@ class TwoLegExecutor:
         is_wanted: Callable[[], bool] = lambda: False,
         explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
     ) -> None:
-        by_name = VenueFunds(venues, ledger, clock, funds or {}, settle_seconds)
-        self._parts = Parts(
+        by_name = FundsByVenue(venues, ledger, clock, funds or {}, settle_seconds)
+        self._context = ArbitrageContext(
             *(ledger, venues, by_name, store, settings, hub, clock, wait, rates, KeyQueues()),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
             is_wanted=is_wanted,
             explain=explain,
         )
-        self._proposals = Proposals(self._parts)
-        self._books = OrderBooks(self._parts)
-        self._follower = Follower(self._parts)
-        self._runner = ArbitrageRunner(self._parts, self._follower)
-        self._repairs = Repairs(self._parts, self._proposals, self._runner)
+        self._proposals = Proposals(self._context)
+        self._books = OrderBooks(self._context)
+        self._settlement = Settlement(self._context)
+        self._runner = ArbitrageRunner(self._context, self._settlement)
+        self._hedging = Hedging(self._context, self._proposals, self._runner)
         self._is_recovered = False
 
     # What a loop calls
@@ -114,7 +118,7 @@ class TwoLegExecutor:
         :return: never raises for anything that an exchange, the ledger or the disk does
         """
         try:
-            self._take_up()
+            self._resume()
             planned = self._planned(opportunity, inspect)
         except LedgerUnavailable as error:
             planned = ArbitrageDenied(
@@ -131,16 +135,16 @@ class TwoLegExecutor:
             return self.denied(planned, opportunity)
         crash_point("arbitrage planned")
         orders, funds = planned
-        result = self._runner.run(ArbitrageKind.PAIR, orders, funds, tag=opportunity.tag)
+        result = self._runner.run(ArbitrageKind.TWO_LEGS, orders, funds, tag=opportunity.tag)
         if isinstance(result, ArbitrageDenied):
             return self.denied(result, opportunity)
         if isinstance(result, ArbitrageEnded) and result.exposure is not None:
-            self._runner.or_none(lambda exposure=result.exposure: self._repairs.tend(exposure))  # type: ignore[misc]
+            self._runner.or_none(lambda exposure=result.exposure: self._hedging.tend(exposure))  # type: ignore[misc]
         return result
 
     def work(self) -> None:
         """Once per loop, and at the start: go on with what is not resolved, tend exposures."""
-        self._runner.or_none(self._take_up)
+        self._runner.or_none(self._resume)
         for pair in list(self._runner.going.values()):
             self._runner.or_none(lambda pair=pair: self._runner.advance(pair))  # type: ignore[misc]
         self._runner.or_none(self._tend_all)
@@ -148,7 +152,7 @@ class TwoLegExecutor:
     @property
     def bot(self) -> str:
         """The bot's name in the ledger."""
-        return self._parts.bot
+        return self._context.bot
 
     @property
     def is_recovered(self) -> bool:
@@ -156,7 +160,7 @@ class TwoLegExecutor:
         return self._is_recovered
 
     def unresolved(self) -> list[RunningArbitrage]:
-        """Pairs of which it is not known yet how they end."""
+        """Arbitrages of which it is not known yet how they end."""
         return list(self._runner.going.values())
 
     def exposures(self) -> list[Exposure]:
@@ -164,11 +168,11 @@ class TwoLegExecutor:
 
         :raises ArbitragesUnavailable: it cannot be read
         """
-        return self._parts.store.open_exposures(self._parts.bot)
+        return self._context.store.open_exposures(self._context.bot)
 
     def close(self) -> None:
         """Wait for requests that are under way. What is not resolved stays stored."""
-        self._parts.queues.close()
+        self._context.queues.close()
 
     # Planning
 
@@ -176,13 +180,13 @@ class TwoLegExecutor:
         self, opportunity: Opportunity, inspect: Inspect
     ) -> tuple[list[LegOrder], list[Funds | None]] | ArbitrageDenied:
         for leg in opportunity.legs:
-            if leg.venue not in self._parts.venues:
+            if leg.venue not in self._context.venues:
                 return ArbitrageDenied(
                     ArbitrageDenialCode.UNKNOWN_VENUE,
                     f'no venue is called "{leg.venue}"',
                     leg.venue,
                 )
-            if self._parts.venues.get(leg.venue) is None:
+            if self._context.venues.get(leg.venue) is None:
                 return ArbitrageDenied(
                     ArbitrageDenialCode.MARKET_UNREADABLE,
                     f"{leg.venue} cannot be reached",
@@ -193,11 +197,11 @@ class TwoLegExecutor:
     @exact
     def _blocked(self) -> ArbitrageDenied | None:
         """Too much is unhedged; what is not resolved may turn out to be, with its whole amount."""
-        parts = self._parts
+        context = self._context
         exposures = self.exposures()
         unhedged = sum((one.value for one in exposures), ZERO)
         in_doubt = sum((self._value(pair) for pair in self._runner.going.values()), ZERO)
-        most = parts.settings.max_unhedged
+        most = context.settings.max_unhedged
         if unhedged + in_doubt <= most:
             return None
         return ArbitrageDenied(
@@ -208,28 +212,28 @@ class TwoLegExecutor:
         )
 
     def _value(self, pair: RunningArbitrage) -> Decimal:
-        orders = pair.stored.orders
-        return max(o.amount * o.price * self._parts.rate(o.terms.quote) for o in orders)
+        orders = pair.record.orders
+        return max(o.amount * o.price * self._context.rate(o.terms.quote) for o in orders)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         """At the first call: what an earlier run has left."""
         if self._is_recovered:
             return
-        for stored in self._parts.store.going(self._parts.bot):
-            logger.warning("Pair %s was left by an earlier run; it is looked up.", stored.id)
-            self._runner.going[stored.id] = self._follower.taken_up(stored)
+        for stored in self._context.store.unfinished(self._context.bot):
+            logger.warning("Arbitrage %s was left by an earlier run; it is looked up.", stored.id)
+            self._runner.going[stored.id] = self._settlement.resumed(stored)
         for exposure in self.exposures():
-            logger.error("Unhedged since %s: %s.", exposure.opened_at, exposure.told())
-            self._parts.hub.publish(UnhedgedFound(exposure))
+            logger.error("Unhedged since %s: %s.", exposure.opened_at, exposure.sentence())
+            self._context.hub.publish(UnhedgedFound(exposure))
         self._is_recovered = True
 
     # Exposures
 
     def _tend_all(self) -> None:
-        busy = {pair.stored.exposure for pair in self._runner.going.values()}
+        busy = {pair.record.exposure for pair in self._runner.going.values()}
         for exposure in self.exposures():
             if exposure.id not in busy:
-                self._repairs.tend(exposure)
+                self._hedging.tend(exposure)
 
     def prepare_exit(self, draft: Exposure, sale: Leg) -> Decimal | ArbitrageDenied:
         """Reserve what buying back the other leg will cost, before freqtrade sells the trade.
@@ -241,11 +245,11 @@ class TwoLegExecutor:
         :return: the limit price of the sale, as far as the order book needs it to go
         """
         try:
-            self._take_up()
+            self._resume()
             limit = self._proposals.limit_of_sale(sale)
             if isinstance(limit, ArbitrageDenied):
                 return limit
-            return self._repairs.prepare(draft) or limit
+            return self._hedging.prepare(draft) or limit
         except (LedgerUnavailable, ArbitragesUnavailable) as error:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         except Exception as error:
@@ -258,9 +262,9 @@ class TwoLegExecutor:
         """How far down its order book a sale has to go now."""
         return self._proposals.limit_of_sale(sale)
 
-    def let_go_prepared(self) -> None:
+    def release_prepared(self) -> None:
         """The sale did not come: release what was reserved for it."""
-        self._repairs.let_go_all()
+        self._hedging.release_all_held()
 
     def order_books(self, markets: Sequence[tuple[str, str]], at_most: float) -> list[Book]:
         """The order books of (venue, pair), read at the same time. From any thread.
@@ -275,6 +279,6 @@ class TwoLegExecutor:
 
     def denied(self, denial: ArbitrageDenied, opportunity: Opportunity) -> ArbitrageDenied:
         """State a refusal and hand it back. A signal repeats: who listens says it once."""
-        logger.debug("No pair: %s", denial)
-        self._parts.hub.publish(OpportunityDenied(denial, opportunity))
+        logger.debug("No arbitrage: %s", denial)
+        self._context.hub.publish(OpportunityDenied(denial, opportunity))
         return denial

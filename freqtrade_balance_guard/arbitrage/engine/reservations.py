@@ -51,22 +51,22 @@ def reserve(
     if isinstance(result, Conflict):
         return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, result.sentence)
     others = ledger.held(result.currency, account=result.account).others
-    return _refusal(result, orders, others)
+    return _denial_of(result, orders, others)
 
 
 @exact
-def _refusal(refused: Refused, orders: Sequence[LegOrder], others: Decimal) -> ArbitrageDenied:
+def _denial_of(rejected: Refused, orders: Sequence[LegOrder], others: Decimal) -> ArbitrageDenied:
     """:param others: what other bots hold of it, also where it was left out of what is spendable"""
-    (order,) = [one for one in orders if one.client_order_id == refused.client_order_id]
-    code, sentence = ArbitrageDenialCode(str(refused.code)), refused.sentence
-    missing = refused.numbers["needed"] - refused.numbers["available"]
+    (order,) = [one for one in orders if one.client_order_id == rejected.client_order_id]
+    code, sentence = ArbitrageDenialCode(str(rejected.code)), rejected.sentence
+    missing = rejected.numbers["needed"] - rejected.numbers["available"]
     if code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE and missing <= others:
         code = ArbitrageDenialCode.RESERVED_BY_OTHERS
-        sentence = f"{sentence}, other bots hold {format_amount(others)} {refused.currency}"
+        sentence = f"{sentence}, other bots hold {format_amount(others)} {rejected.currency}"
     return ArbitrageDenied(
         code,
         f"{order.venue}: {sentence}",
         order.venue,
-        refused.numbers,
-        refused.currency,
+        rejected.numbers,
+        rejected.currency,
     )

@@ -4,17 +4,17 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.context import Parts
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
+from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.events import (
     ArbitrageFinished,
     UnhedgedClosed,
     UnhedgedOpened,
 )
-from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningArbitrage
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.results import ArbitrageEnded
-from freqtrade_balance_guard.arbitrage.states import ENDED as PAIR_ENDED
+from freqtrade_balance_guard.arbitrage.states import ENDED as ENDED_STATES
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, after_repair, exposure_of
 from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue
 from freqtrade_balance_guard.crash_points import crash_point
@@ -43,22 +43,22 @@ REPAIRED = {
 }
 
 
-class Follower:
+class Settlement:
     """Asks for orders until they have ended, books them, and ends the pair."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: ArbitrageContext) -> None:
+        self._context = context
         self._missing: set[str] = set()
 
-    def taken_up(self, stored: ArbitrageRecord) -> RunningArbitrage:
-        """A pair that an earlier run has left."""
-        clock = self._parts.clock
+    def resumed(self, stored: ArbitrageRecord) -> RunningArbitrage:
+        """An arbitrage that an earlier run has left."""
+        clock = self._context.clock
         age = max(0.0, (clock.wall() - stored.made_at).total_seconds())
         legs = [LegRun(order, clock.monotonic() - age) for order in stored.orders]
         for leg in legs:
-            told = stored.told.get(leg.order.client_order_id)
-            if told is not None:
-                leg.learn(told)
+            reported = stored.reported.get(leg.order.client_order_id)
+            if reported is not None:
+                leg.learn(reported)
         return RunningArbitrage(stored, legs, has_left=True)
 
     # Sending
@@ -66,65 +66,65 @@ class Follower:
     def place(self, leg: LegRun, venue: Venue) -> None:
         """Send it, in the thread of its key. Whatever comes back is an answer, or none."""
         crash_point("arbitrage leaving")
-        leg.sent_at = self._parts.clock.monotonic()
+        leg.sent_at = self._context.clock.monotonic()
         try:
-            told = venue.place(leg.order)
+            reported = venue.place(leg.order)
         except OrderRejected as refusal:
-            leg.refused = str(refusal) or "refused"
+            leg.rejected = str(refusal) or "refused"
         except Exception as error:
             logger.warning(
                 "The reply to an order of %s on %s is lost (%s: %s); it will be asked for.",
                 *(leg.order.pair, venue.name, type(error).__name__, str(error)[:200]),
             )
         else:
-            leg.learn(told)
+            leg.learn(reported)
         crash_point("arbitrage answered")
 
     # Asking
 
-    def advance(self, pair: RunningArbitrage) -> ArbitrageEnded | None:
+    def advance(self, running: RunningArbitrage) -> ArbitrageEnded | None:
         """One round: ask for what is not over, book what is new, end what is over.
 
         :raises LedgerUnavailable, ArbitragesUnavailable: it could not be written; to be tried again
         """
-        parts = self._parts
-        if pair.stored.state in PAIR_ENDED:
-            return self._told(pair)  # something failed after its end was written
-        if not pair.has_left:
-            return self._dropped(pair, "it was not sent")
-        if self._was_never_reserved(pair):
-            return self._end(pair, ArbitrageMove.DROP, "nothing was reserved")
-        self._book(pair)
-        going = [leg for leg in pair.legs if not leg.is_over]
+        context = self._context
+        if running.record.state in ENDED_STATES:
+            return self._report_end(running)  # something failed after its end was written
+        if not running.has_left:
+            return self._dropped(running, "it was not sent")
+        if self._was_never_reserved(running):
+            return self._end(running, ArbitrageMove.DROP, "nothing was reserved")
+        self._book(running)
+        going = [leg for leg in running.legs if not leg.is_over]
         works: list[tuple[Venue, Callable[[], None]]] = []
         for leg in going:
-            venue = parts.venues.get(leg.order.venue)
+            venue = context.venues.get(leg.order.venue)
             if venue is not None:
                 works.append((venue, lambda leg=leg, venue=venue: self._ask(leg, venue)))  # type: ignore[misc]
             else:
                 name = leg.order.venue
                 level = logging.DEBUG if name in self._missing else logging.ERROR
                 self._missing.add(name)
-                logger.log(level, "The venue %s of a pair is not there.", name)
-        parts.queues.together(works)
+                logger.log(level, "The venue %s of an arbitrage is not there.", name)
+        context.queues.together(works)
         for leg in going:
             if not leg.is_over:
-                row = parts.ledger.find(leg.order.client_order_id)
+                row = context.ledger.find(leg.order.client_order_id)
                 if row is not None and row.state in ENDED:
                     leg.believe(row)
-        self._book(pair)
-        return self._finished(pair) if pair.is_over else None
+        self._book(running)
+        return self._finished(running) if running.is_over else None
 
-    def _was_never_reserved(self, pair: RunningArbitrage) -> bool:
-        if pair.stored.state is not ArbitrageState.PLANNED:
+    def _was_never_reserved(self, running: RunningArbitrage) -> bool:
+        if running.record.state is not ArbitrageState.PLANNED:
             return False
-        return all(self._parts.ledger.find(one) is None for one in pair.ids)
+        return all(self._context.ledger.find(one) is None for one in running.ids)
 
     def _ask(self, leg: LegRun, venue: Venue) -> None:
         answer = self._answer(leg, venue)
         crash_point("arbitrage asked")
         if isinstance(answer, Absent):
-            leg.absent(self._parts.clock.monotonic(), venue.late_seconds, TWICE_WITHIN_SECONDS)
+            leg.absent(self._context.clock.monotonic(), venue.late_seconds, TWICE_WITHIN_SECONDS)
         elif isinstance(answer, Unknown):
             leg.absent_since = None
             logger.debug("No certain answer of %s: %s", venue.name, answer.reason)
@@ -133,9 +133,9 @@ class Follower:
 
     def _answer(self, leg: LegRun, venue: Venue) -> LookUp:
         """The order as it is, after it was cancelled if its time is over. Never raises."""
-        order_id = None if leg.told is None else leg.told.order_id or None
-        age = self._parts.clock.monotonic() - leg.sent_at
-        if order_id is not None and age >= self._parts.settings.leg_timeout:
+        order_id = None if leg.reported is None else leg.reported.order_id or None
+        age = self._context.clock.monotonic() - leg.sent_at
+        if order_id is not None and age >= self._context.settings.leg_timeout:
             try:
                 venue.cancel(leg.order, order_id)
             except Exception as error:
@@ -148,81 +148,85 @@ class Follower:
 
     # Booking
 
-    def _book(self, pair: RunningArbitrage) -> None:
+    def _book(self, running: RunningArbitrage) -> None:
         """Store the fills, then tell the ledger, both legs in one step where both have news."""
-        news = [(leg, step) for leg in pair.legs if (step := leg.step()) is not None]
+        news = [(leg, step) for leg in running.legs if (step := leg.step()) is not None]
         if not news:
             return
-        self._parts.store.learn(pair.stored, pair.told())
+        self._context.store.learn(running.record, running.reported())
         crash_point("arbitrage learned")
-        results = self._parts.ledger.settle(*[step for _, step in news])
+        results = self._context.ledger.settle(*[step for _, step in news])
         for (leg, step), result in zip(news, results, strict=True):
             leg.booked = step
             _check(step, result)
         crash_point("arbitrage booked")
 
-    def _dropped(self, pair: RunningArbitrage, why: str) -> ArbitrageEnded:
+    def _dropped(self, running: RunningArbitrage, why: str) -> ArbitrageEnded:
         """Nothing has left this process: both are released, once."""
-        self._parts.ledger.settle(*[Step(Move.RELEASE, one, why=why) for one in pair.ids])
-        return self._end(pair, ArbitrageMove.DROP, pair.stored.note or why)
+        self._context.ledger.settle(*[Step(Move.RELEASE, one, why=why) for one in running.ids])
+        return self._end(running, ArbitrageMove.DROP, running.record.note or why)
 
-    def _finished(self, pair: RunningArbitrage) -> ArbitrageEnded:
-        if pair.stored.kind is not ArbitrageKind.PAIR:
-            return self._repaired(pair)
-        first, second = pair.legs
+    def _finished(self, running: RunningArbitrage) -> ArbitrageEnded:
+        if running.record.kind is not ArbitrageKind.TWO_LEGS:
+            return self._repaired(running)
+        first, second = running.legs
         if not first.filled and not second.filled:
-            why = "; ".join(f"{leg.order.venue}: {leg.refused or 'no fill'}" for leg in pair.legs)
-            return self._end(pair, ArbitrageMove.FAIL, why)
+            why = "; ".join(
+                f"{leg.order.venue}: {leg.rejected or 'no fill'}" for leg in running.legs
+            )
+            return self._end(running, ArbitrageMove.FAIL, why)
         more = first if first.filled > second.filled else second
         exposure = exposure_of(
             (first.order, second.order),
             (first.filled, second.filled),
             (first.cost, second.cost),
-            bot=self._parts.bot,
-            pair_number=pair.stored.id,
-            rate=self._parts.rate(more.order.terms.quote),
-            now=self._parts.clock.wall(),
+            bot=self._context.bot,
+            arbitrage_id=running.record.id,
+            rate=self._context.rate(more.order.terms.quote),
+            now=self._context.clock.wall(),
         )
         move = ArbitrageMove.BALANCE if exposure is None else ArbitrageMove.DIFFER
-        return self._end(pair, move, "", exposure)
+        return self._end(running, move, "", exposure)
 
-    def _repaired(self, pair: RunningArbitrage) -> ArbitrageEnded:
-        (leg,) = pair.legs
+    def _repaired(self, running: RunningArbitrage) -> ArbitrageEnded:
+        (leg,) = running.legs
         if not leg.filled:
-            return self._end(pair, ArbitrageMove.FAIL, leg.refused or "no fill")
-        found = self._parts.store.open_exposures(self._parts.bot)
-        (exposure,) = [one for one in found if one.id == pair.stored.exposure]
-        how = f"{REPAIRED[pair.stored.kind]} on {leg.order.venue}"
-        left = after_repair(exposure, pair.net, self._parts.clock.wall(), how)
-        return self._end(pair, ArbitrageMove.REPAIR, how, left)
+            return self._end(running, ArbitrageMove.FAIL, leg.rejected or "no fill")
+        found = self._context.store.open_exposures(self._context.bot)
+        (exposure,) = [one for one in found if one.id == running.record.exposure]
+        how = f"{REPAIRED[running.record.kind]} on {leg.order.venue}"
+        left = after_repair(exposure, running.net, self._context.clock.wall(), how)
+        return self._end(running, ArbitrageMove.REPAIR, how, left)
 
     def _end(
         self,
-        pair: RunningArbitrage,
+        running: RunningArbitrage,
         move: ArbitrageMove,
         note: str,
         exposure: Exposure | None = None,
     ) -> ArbitrageEnded:
-        stored = pair.stored
-        now = self._parts.clock.wall()
-        stored.state, kept = self._parts.store.end(stored, move, now, note, exposure)
-        pair.to_tell = (kept, note)
+        stored = running.record
+        now = self._context.clock.wall()
+        left = [] if exposure is None else [exposure]
+        stored.state, found = self._context.store.end(stored, move, now, note, left)
+        kept = found[0] if found else None
+        running.to_report = (kept, note)
         crash_point("arbitrage ended")
-        return self._told(pair)
+        return self._report_end(running)
 
-    def _told(self, pair: RunningArbitrage) -> ArbitrageEnded:
+    def _report_end(self, running: RunningArbitrage) -> ArbitrageEnded:
         """Say once that it has ended; who books it waits for that."""
-        if pair.to_tell is None:
-            return self._ended(pair)
-        (kept, note), pair.to_tell = pair.to_tell, None
-        stored, hub = pair.stored, self._parts.hub
-        ended = self._ended(pair, kept, note)
+        if running.to_report is None:
+            return self._ended(running)
+        (kept, note), running.to_report = running.to_report, None
+        stored, hub = running.record, self._context.hub
+        ended = self._ended(running, kept, note)
         hub.publish(
             ArbitrageFinished(stored.id, stored.kind, stored.state, ended.bought, ended.sold)
         )
-        _tell(stored, ended.bought, ended.sold, note)
-        if kept is not None and stored.kind is ArbitrageKind.PAIR:
-            logger.error("Unhedged: %s.", kept.told())
+        _log(stored, ended.bought, ended.sold, note)
+        if kept is not None and stored.kind is ArbitrageKind.TWO_LEGS:
+            logger.error("Unhedged: %s.", kept.sentence())
             hub.publish(UnhedgedOpened(kept))
         elif kept is not None and not kept.is_open:
             logger.log(
@@ -233,10 +237,10 @@ class Follower:
         return ended
 
     def _ended(
-        self, pair: RunningArbitrage, exposure: Exposure | None = None, note: str = ""
+        self, running: RunningArbitrage, exposure: Exposure | None = None, note: str = ""
     ) -> ArbitrageEnded:
-        stored = pair.stored
-        bought, sold = pair.filled("buy"), pair.filled("sell")
+        stored = running.record
+        bought, sold = running.filled("buy"), running.filled("sell")
         return ArbitrageEnded(stored.id, stored.state, bought, sold, exposure, note)
 
 
@@ -246,13 +250,13 @@ def _check(step: Step, result: MoveResult) -> None:
         return
     expected = State.COMMITTED if step.move is Move.COMMIT else State.RELEASED
     if isinstance(result, AlreadyEnded) and result.reservation.state is expected:
-        return  # an earlier run, or the bot's own recovery, has told it
+        return  # an earlier run, or the bot's own recovery, has reported it
     if isinstance(result, NotFound) and step.move is Move.RELEASE:
         return
     logger.error("The ledger does not agree on %s: %s", step.client_order_id, result)
 
 
-def _tell(stored: ArbitrageRecord, bought: Decimal, sold: Decimal, note: str) -> None:
+def _log(stored: ArbitrageRecord, bought: Decimal, sold: Decimal, note: str) -> None:
     amounts = f"bought {format_amount(bought)}, sold {format_amount(sold)}"
     shown = amounts if bought + sold > ZERO else note
-    logger.info("Pair %s (%s) is %s: %s.", stored.id, stored.kind, stored.state, shown)
+    logger.info("Arbitrage %s (%s) is %s: %s.", stored.id, stored.kind, stored.state, shown)

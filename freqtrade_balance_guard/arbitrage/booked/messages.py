@@ -1,4 +1,4 @@
-"""What the user hears of pairs: in the log, and as messages (Telegram, FreqUI, webhook)."""
+"""What the user hears of arbitrages: in the log, and as messages (Telegram, FreqUI, webhook)."""
 
 import logging
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from freqtrade_balance_guard.arbitrage.events import (
     UnhedgedOpened,
 )
 from freqtrade_balance_guard.arbitrage.positions import Position
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder
 from freqtrade_balance_guard.events import Event, EventHub, OrderDenied
 from freqtrade_balance_guard.money import ZERO, format_amount
@@ -39,33 +39,35 @@ class ArbitrageMessages:
         if isinstance(event, OpportunityDenied):
             self.denied(event.opportunity.first.pair, event.denial)
         elif isinstance(event, UnhedgedOpened | UnhedgedFound):
-            self._message(f"Unhedged: {event.exposure.told()}.")
+            self._message(f"Unhedged: {event.exposure.sentence()}.")
         elif isinstance(event, UnhedgedClosed) and not event.exposure.closes:
             exposure = event.exposure
-            self._message(f"Hedged again: {exposure.base} of pair {exposure.pair_number} was "
+            self._message(f"Hedged again: {exposure.base} of arbitrage {exposure.arbitrage_id} was "
                           f"{exposure.closed_how}.")  # fmt: skip
         elif isinstance(event, LegUnresolved):
             self._message(
-                f"Pair {event.number}: nobody knows yet what became of an order of {event.pair} on "
-                f"{event.venue}; it is asked for."
+                f"Arbitrage {event.number}: the outcome of an order of {event.pair} on "
+                f"{event.venue} is unknown; it is looked up."
             )
 
-    def denied(self, pair: str, denial: ArbitrageDenied) -> None:
-        """No pair, or no exit, and why."""
-        self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
+    def denied(self, record: str, denial: ArbitrageDenied) -> None:
+        """No arbitrage, or no exit, and why."""
+        self._hub.publish(OrderDenied(record, str(denial.code), denial.sentence, denial.numbers))
 
     def booked(
-        self, pair: ArbitrageRecord, position: Position | None, flow: Decimal | None
+        self, record: ArbitrageRecord, position: Position | None, flow: Decimal | None
     ) -> None:
-        """A pair, or a completion, is what freqtrade knows as a trade, or is over."""
-        legs = "; ".join(_told(order, pair) for order in pair.orders if _filled(order, pair) > ZERO)
+        """An arbitrage, or a completion, is what freqtrade knows as a trade, or is over."""
+        legs = "; ".join(
+            _told(order, record) for order in record.orders if _filled(order, record) > ZERO
+        )
         brought = (
             ""
-            if flow is None or pair.state is not ArbitrageState.HEDGED
+            if flow is None or record.state is not ArbitrageState.HEDGED
             else (f" Difference after fees: {format_amount(flow)} {self._stake_currency}.")
         )
         trade = "" if position is None else f" Trade {position.trade_id}."
-        self.say(f"Pair {pair.id}: {legs}.{trade}{brought}")
+        self.say(f"Arbitrage {record.id}: {legs}.{trade}{brought}")
 
     def say(self, text: str) -> None:
         """To the log and to the user."""
@@ -76,16 +78,16 @@ class ArbitrageMessages:
         self._send(f"Balance guard: {text}")
 
 
-def _filled(order: LegOrder, pair: ArbitrageRecord) -> Decimal:
-    told = pair.told.get(order.client_order_id)
-    return ZERO if told is None else told.filled
+def _filled(order: LegOrder, record: ArbitrageRecord) -> Decimal:
+    reported = record.reported.get(order.client_order_id)
+    return ZERO if reported is None else reported.filled
 
 
-def _told(order: LegOrder, pair: ArbitrageRecord) -> str:
-    told = pair.told[order.client_order_id]
+def _told(order: LegOrder, record: ArbitrageRecord) -> str:
+    reported = record.reported[order.client_order_id]
     verb = "bought" if order.side == "buy" else "sold"
-    price = told.cost / told.filled
+    price = reported.cost / reported.filled
     return (
-        f"{verb} {format_amount(told.filled)} {order.pair} on {order.venue} at "
+        f"{verb} {format_amount(reported.filled)} {order.pair} on {order.venue} at "
         f"{format_amount(price)}"
     )

@@ -8,17 +8,17 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.context import Parts
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
+from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner
 from freqtrade_balance_guard.arbitrage.events import UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.leg import Side
-from freqtrade_balance_guard.arbitrage.legs import RunningArbitrage
-from freqtrade_balance_guard.arbitrage.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
     ArbitrageResult,
 )
-from freqtrade_balance_guard.arbitrage.runner import ArbitrageRunner
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
@@ -33,17 +33,19 @@ MARK_SECONDS = 10.0
 DIGITS = re.compile(r"[\d.]+")
 
 
-class Repairs:
+class Hedging:
     """Carries out ``unhedged_policy``. One order at a time for each exposure."""
 
-    def __init__(self, parts: Parts, proposals: Proposals, runner: ArbitrageRunner) -> None:
-        self._parts = parts
+    def __init__(
+        self, context: ArbitrageContext, proposals: Proposals, runner: ArbitrageRunner
+    ) -> None:
+        self._context = context
         self._proposals = proposals
         self._runner = runner
         # Reserved before the sale of its trade, by the number of the pair.
         self._prepared: dict[int, RunningArbitrage] = {}
         self._alerted = set[int]()
-        self._said: dict[int, str] = {}
+        self._noted: dict[int, str] = {}
         self._next_try: dict[int, float] = {}
         self._marked: dict[int, float] = {}
 
@@ -52,25 +54,25 @@ class Repairs:
 
         :raises ArbitragesUnavailable: nothing can be written
         """
-        parts, policy = self._parts, self._parts.settings.unhedged_policy
+        context, policy = self._context, self._context.settings.unhedged_policy
         exposure = self._valued(exposure)
         if exposure.closes:
             kind = ArbitrageKind.CLOSE
         elif policy == "hold":
-            self._say(exposure, "held by the policy; unhedged resolve closes it")
+            self._note(exposure, "held by the policy; unhedged resolve closes it")
             return
         else:
             kind = ArbitrageKind.UNWIND if policy == "unwind" else ArbitrageKind.COMPLETE
-        if kind is ArbitrageKind.UNWIND and parts.is_with_trade(exposure):
-            self._say(exposure, "freqtrade sells it: it is part of a trade")
+        if kind is ArbitrageKind.UNWIND and context.is_with_trade(exposure):
+            self._note(exposure, "freqtrade sells it: it is part of a trade")
             return
-        now = parts.clock.monotonic()
+        now = context.clock.monotonic()
         if now < self._next_try.get(exposure.id, now):
             return
-        self._next_try[exposure.id] = now + parts.settings.leg_timeout
-        age = exposure.age_seconds(parts.clock.wall())
-        if kind is ArbitrageKind.COMPLETE and age > parts.settings.leg_timeout:
-            self._say(exposure, "not completed in time: held")
+        self._next_try[exposure.id] = now + context.settings.leg_timeout
+        age = exposure.age_seconds(context.clock.wall())
+        if kind is ArbitrageKind.COMPLETE and age > context.settings.leg_timeout:
+            self._note(exposure, "not completed in time: held")
             return
         self._close(kind, exposure)
         if exposure.closes:
@@ -85,7 +87,7 @@ class Repairs:
         else:
             order = self._order_or_words(kind, exposure)
             if isinstance(order, str):
-                self._say(exposure, order)
+                self._note(exposure, order)
                 return
             funds = self._proposals.funds([order])
             if isinstance(funds, ArbitrageDenied):
@@ -93,7 +95,7 @@ class Repairs:
             else:
                 result = self._runner.run(kind, [order], funds, exposure=exposure.id)
         if isinstance(result, ArbitrageDenied):
-            self._say(exposure, f"waiting: {result.sentence}")
+            self._note(exposure, f"waiting: {result.sentence}")
 
     def _order_or_words(self, kind: ArbitrageKind, exposure: Exposure) -> LegOrder | str:
         try:
@@ -103,25 +105,25 @@ class Repairs:
 
     def _alert_if_left(self, exposure: Exposure) -> None:
         """A sold trade's other leg is bought back at once; it is news only where that failed."""
-        left = self._parts.store.exposure(exposure.id)
+        left = self._context.store.exposure(exposure.id)
         if left is None or not left.is_open or exposure.id in self._alerted:
             return
         self._alerted.add(exposure.id)
-        logger.error("Unhedged: %s.", left.told())
-        self._parts.hub.publish(UnhedgedOpened(left))
+        logger.error("Unhedged: %s.", left.sentence())
+        self._context.hub.publish(UnhedgedOpened(left))
 
-    def _say(self, exposure: Exposure, doing: str) -> None:
+    def _note(self, exposure: Exposure, doing: str) -> None:
         if doing != exposure.doing:
-            told = replace(exposure, doing=doing)
+            changed = replace(exposure, doing=doing)
             is_usual = exposure.closes and exposure.id not in self._alerted
             level = logging.INFO if is_usual else logging.WARNING
             # The same with other numbers is no news.
             kind = DIGITS.sub("", doing)
-            if self._said.get(exposure.id) == kind:
+            if self._noted.get(exposure.id) == kind:
                 level = logging.DEBUG
-            self._said[exposure.id] = kind
-            logger.log(level, "Unhedged: %s.", told.told())
-            self._parts.store.note(told)
+            self._noted[exposure.id] = kind
+            logger.log(level, "Unhedged: %s.", changed.sentence())
+            self._context.store.note(changed)
 
     # Before a trade is sold
 
@@ -130,7 +132,7 @@ class Repairs:
 
         :raises LedgerUnavailable: what may be spent cannot be said
         """
-        self._let_go(draft.pair_number)
+        self._release_held(draft.arbitrage_id)
         order = self._order_or_words(ArbitrageKind.CLOSE, draft)
         if isinstance(order, str):
             return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, order, draft.venue)
@@ -140,36 +142,36 @@ class Repairs:
         held = self._runner.hold(ArbitrageKind.CLOSE, [order], funds)
         if isinstance(held, ArbitrageDenied):
             return held
-        self._prepared[draft.pair_number] = held
+        self._prepared[draft.arbitrage_id] = held
         return None
 
     def _take_prepared(self, exposure: Exposure) -> RunningArbitrage | None:
         """What is reserved already, if it is still, and of the right size."""
-        held = self._prepared.get(exposure.pair_number)
+        held = self._prepared.get(exposure.arbitrage_id)
         if held is None:
             return None
-        row = self._parts.ledger.find(held.ids[0])
-        if held.stored.orders[0].amount == exposure.amount and row is not None and row.unfinished:
-            return self._prepared.pop(exposure.pair_number)
-        self._let_go(exposure.pair_number)
+        row = self._context.ledger.find(held.ids[0])
+        if held.record.orders[0].amount == exposure.amount and row is not None and row.unfinished:
+            return self._prepared.pop(exposure.arbitrage_id)
+        self._release_held(exposure.arbitrage_id)
         return None
 
-    def _let_go(self, pair_number: int) -> None:
-        held = self._prepared.pop(pair_number, None)
+    def _release_held(self, arbitrage_id: int) -> None:
+        held = self._prepared.pop(arbitrage_id, None)
         if held is not None:
-            self._runner.let_go(held)
+            self._runner.release_held(held)
 
-    def let_go_all(self) -> None:
+    def release_all_held(self) -> None:
         """What was reserved for sales that did not come."""
-        for pair_number in list(self._prepared):
-            self._let_go(pair_number)
+        for arbitrage_id in list(self._prepared):
+            self._release_held(arbitrage_id)
 
     def _valued(self, exposure: Exposure) -> Exposure:
         """With its value at the price of now, from time to time; the last one where none is to be
         had."""
-        parts = self._parts
-        now = parts.clock.monotonic()
-        venue = parts.venues.get(exposure.venue)
+        context = self._context
+        now = context.clock.monotonic()
+        venue = context.venues.get(exposure.venue)
         # What it is worth right after it came about is known.
         since = self._marked.setdefault(exposure.id, now)
         if venue is None or now - since < MARK_SECONDS:
@@ -177,40 +179,40 @@ class Repairs:
         self._marked[exposure.id] = now
         side: Side = "sell" if exposure.net > ZERO else "buy"
         try:
-            (price,) = parts.queues.together(
+            (price,) = context.queues.together(
                 [(venue, lambda: venue.best_price(exposure.pair, side, exposure.amount))]
             )
         except Exception as error:
             logger.debug("Exposure %s is not valued: %s", exposure.id, error)
             return exposure
-        rate = parts.rate(exposure.pair.partition("/")[2])
+        rate = context.rate(exposure.pair.partition("/")[2])
         value = _value(exposure, price, rate)
-        marked = replace(exposure, value=value, marked_at=parts.clock.wall())
-        parts.store.note(marked)
+        marked = replace(exposure, value=value, marked_at=context.clock.wall())
+        context.store.note(marked)
         return marked
 
     def _order(self, kind: ArbitrageKind, exposure: Exposure) -> LegOrder | str:
         """The order that closes it, or in words why there is none now."""
-        parts = self._parts
+        context = self._context
         is_missing = kind is ArbitrageKind.COMPLETE
         name = exposure.other_venue if is_missing else exposure.venue
         pair = exposure.other_pair if is_missing else exposure.pair
-        venue = parts.venues.get(name)
+        venue = context.venues.get(name)
         if venue is None:
             return f"waiting: no venue is called {name} any more"
         is_sale = exposure.net > ZERO
         side: Side = "sell" if is_sale else "buy"
-        (rules,) = parts.queues.together([(venue, lambda: venue.rules(pair))])
+        (rules,) = context.queues.together([(venue, lambda: venue.rules(pair))])
         amount = round_down(exposure.amount, rules.amount_step)
         if not amount:
             return f"too small for {name}: held"
-        (price,) = parts.queues.together([(venue, lambda: venue.best_price(pair, side, amount))])
+        (price,) = context.queues.together([(venue, lambda: venue.best_price(pair, side, amount))])
         if is_missing:
             worst = exposure.other_price
         elif kind is ArbitrageKind.CLOSE:
-            worst = closing_limit(exposure, price.best, parts.settings)
+            worst = closing_limit(exposure, price.best, context.settings)
         else:
-            worst = unwind_limit(exposure, parts.settings)
+            worst = unwind_limit(exposure, context.settings)
         limit = (round_up if is_sale else round_down)(worst, rules.price_step)
         if _is_too_small(amount, limit, rules):
             return f"too small for {name}: held"
@@ -228,7 +230,7 @@ class Repairs:
             price=limit,
             fee_rate=rules.taker_fee,
             client_order_id=venue.new_id(),
-            made_at=parts.clock.wall(),
+            made_at=context.clock.wall(),
         )
 
 

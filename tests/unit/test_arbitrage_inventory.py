@@ -6,13 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import store
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
-from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, store
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.integration.arbitrage.inventory import Inventory
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import FRESH_SECONDS, QuoteRates
 
 
@@ -40,7 +39,7 @@ class Books:
         self.clock, self.store = ManualClock(), ArbitrageStore(folder / "pairs.sqlite")
         self.inventory = Inventory(self.store, "bot")
 
-    def begin(self, *orders, kind=ArbitrageKind.PAIR):
+    def begin(self, *orders, kind=ArbitrageKind.TWO_LEGS):
         now = self.clock.wall()
         pair = ArbitrageRecord(0, "bot", kind, ArbitrageState.PLANNED, None, orders, now)
         pair.id = self.store.insert(pair)
@@ -54,8 +53,10 @@ class Books:
             for order in pair.orders
         }  # fmt: skip
         self.store.learn(pair, told)
-        move = ArbitrageMove.BALANCE if pair.kind is ArbitrageKind.PAIR else ArbitrageMove.REPAIR
-        self.store.end(pair, move, self.clock.wall(), "", None)
+        move = (
+            ArbitrageMove.BALANCE if pair.kind is ArbitrageKind.TWO_LEGS else ArbitrageMove.REPAIR
+        )
+        self.store.end(pair, move, self.clock.wall(), "")
 
 
 @pytest.fixture
@@ -104,13 +105,20 @@ def test_refusals_that_repeat_do_not_fill_the_file_and_what_traded_stays(books, 
     books.end(books.begin(leg("sell"), leg("buy", venue="there")))
     orders = (leg("sell"), leg("buy", venue="there"))
     for _ in range(20):
-        pair = ArbitrageRecord(0, "bot", ArbitrageKind.PAIR, ArbitrageState.PLANNED, None, orders,
-                          books.clock.wall())  # fmt: skip
+        pair = ArbitrageRecord(
+            id=0,
+            bot="bot",
+            kind=ArbitrageKind.TWO_LEGS,
+            state=ArbitrageState.PLANNED,
+            tag=None,
+            orders=orders,
+            made_at=books.clock.wall(),
+        )
         pair.id = books.store.insert(pair)
-        books.store.end(pair, ArbitrageMove.DENY, books.clock.wall(), "no money", None)
+        books.store.end(pair, ArbitrageMove.DENY, books.clock.wall(), "no money")
     assert len(books.store.ended_after("bot", 0)) <= 8
-    assert books.store.pair(1).state is ArbitrageState.HEDGED
-    assert books.store.pair(pair.id) is not None
+    assert books.store.record(1).state is ArbitrageState.HEDGED
+    assert books.store.record(pair.id) is not None
     assert books.inventory.changes()["ETH"] == -1
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.integration.arbitrage import worker
-from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
+from freqtrade_balance_guard.arbitrage.engine import worker
+from freqtrade_balance_guard.arbitrage.engine.worker import ArbitrageWorker
 
 
 class Executor:
@@ -106,5 +106,5 @@ def test_a_thread_that_hangs_does_not_keep_the_bot_from_ending(thread, monkeypat
     thread.submit(hangs.wait)
     until(lambda: thread.is_busy)
     thread.stop()
-    assert "keeps the thread of the pairs waiting" in caplog.text
+    assert "keeps the thread of the arbitrages waiting" in caplog.text
     hangs.set()

@@ -20,7 +20,7 @@ some = st.decimals(min_value="0.01", max_value=10, places=4)
 
 def position(amount="1", hedged=None, **more):
     told = {
-        "pair_number": 7,
+        "arbitrage_id": 7,
         "bot": "bot",
         "trade_id": 3,
         "pair": "ETH/USDT",

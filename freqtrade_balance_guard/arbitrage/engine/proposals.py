@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from freqtrade_balance_guard.arbitrage.context import Parts
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.plan import (
+from freqtrade_balance_guard.arbitrage.planning.plan import (
     Market,
     Plan,
     PlannedLeg,
@@ -25,8 +25,8 @@ Proposal = tuple[list[LegOrder], list[Funds | None]]
 class Proposals:
     """Asks the venues of one bot. Nothing is written here."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: ArbitrageContext) -> None:
+        self._context = context
 
     def orders_for(
         self, opportunity: Opportunity, inspect: Callable[[Plan], ArbitrageDenied | None]
@@ -35,14 +35,14 @@ class Proposals:
 
         :raises LedgerUnavailable: what may be spent cannot be said
         """
-        parts = self._parts
+        context = self._context
         markets = [self._learn_market(leg) for leg in opportunity.legs]
         try:
-            first, second = parts.queues.together(markets)
+            first, second = context.queues.together(markets)
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, _told(error))
         plan = make_plan(
-            opportunity, (first, second), parts.rates, parts.settings.max_slippage_percent
+            opportunity, (first, second), context.rates, context.settings.max_slippage_percent
         )
         if isinstance(plan, ArbitrageDenied):
             return plan
@@ -55,14 +55,16 @@ class Proposals:
     def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
         """How far down its order book a sale has to go now."""
         try:
-            (market,) = self._parts.queues.together([self._learn_market(sale)])
+            (market,) = self._context.queues.together([self._learn_market(sale)])
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, _told(error), sale.venue)
         limit = limit_of(sale, market)
-        return moved(sale, market.price, limit, self._parts.settings.max_slippage_percent) or limit
+        return (
+            moved(sale, market.price, limit, self._context.settings.max_slippage_percent) or limit
+        )
 
     def _learn_market(self, leg: Leg) -> tuple[Venue, Callable[[], Market]]:
-        venue = self._parts.venues[leg.venue]
+        venue = self._context.venues[leg.venue]
 
         def learn() -> Market:
             price = venue.best_price(leg.pair, leg.side, leg.amount)
@@ -71,7 +73,7 @@ class Proposals:
         return venue, learn
 
     def _order(self, leg: PlannedLeg) -> LegOrder:
-        venue = self._parts.venues[leg.leg.venue]
+        venue = self._context.venues[leg.leg.venue]
         return LegOrder(
             venue=leg.leg.venue,
             account=venue.account,
@@ -81,19 +83,19 @@ class Proposals:
             price=leg.limit,
             fee_rate=leg.fee_rate,
             client_order_id=venue.new_id(),
-            made_at=self._parts.clock.wall(),
+            made_at=self._context.clock.wall(),
         )
 
     def funds(self, orders: list[LegOrder]) -> list[Funds | None] | ArbitrageDenied:
         """What may be spent for each order. An account is read once."""
-        parts = self._parts
+        context = self._context
         works = []
         for account in dict.fromkeys(order.account for order in orders):
             of_it = [order for order in orders if order.account == account]
             name, wanted = of_it[0].venue, {order.terms.locks.currency for order in of_it}
-            works.append((parts.venues[name], partial(self._read, account, name, wanted)))
+            works.append((context.venues[name], partial(self._read, account, name, wanted)))
         try:
-            read = dict(parts.queues.together(works))
+            read = dict(context.queues.together(works))
         except LedgerUnavailable:
             raise
         except Exception as error:
@@ -103,7 +105,7 @@ class Proposals:
     def _read(
         self, account: str, name: str, currencies: set[str]
     ) -> tuple[str, Mapping[str, Funds]]:
-        return account, self._parts.funds[name](currencies)
+        return account, self._context.funds[name](currencies)
 
 
 def _told(error: Exception) -> str:

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 
-from freqtrade_balance_guard.arbitrage.context import Parts
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
+from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.reservations import reserve
+from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import LegUnresolved
-from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningArbitrage
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
-from freqtrade_balance_guard.arbitrage.reserving import reserve
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
@@ -15,9 +15,9 @@ from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageResult,
     ArbitrageUnresolved,
 )
-from freqtrade_balance_guard.arbitrage.settlement import Follower
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import BalanceGuardError
@@ -40,9 +40,9 @@ class GateClosed(BalanceGuardError):
 class ArbitrageRunner:
     """Of one bot. ``going``: by number, what was stored and has not ended."""
 
-    def __init__(self, parts: Parts, follower: Follower) -> None:
-        self._parts = parts
-        self._follower = follower
+    def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
+        self._context = context
+        self._settlement = settlement
         self.going: dict[int, RunningArbitrage] = {}
         self._told: set[str] = set()
 
@@ -75,26 +75,26 @@ class ArbitrageRunner:
             return ArbitrageDenied(
                 ArbitrageDenialCode.LEDGER_UNAVAILABLE, "it could not be reserved"
             )
-        # Nobody follows what waits here.
-        del self.going[begun.stored.id]
+        # What waits here is not followed.
+        del self.going[begun.record.id]
         return begun
 
-    def send_held(self, pair: RunningArbitrage, exposure: int) -> ArbitrageResult:
+    def send_held(self, running: RunningArbitrage, exposure: int) -> ArbitrageResult:
         """Send it now, for an exposure that has come about meanwhile."""
-        self.going[pair.stored.id] = pair
-        pair.stored.exposure = exposure
+        self.going[running.record.id] = running
+        running.record.exposure = exposure
         try:
-            self._parts.store.assign(pair.stored)
+            self._context.store.assign(running.record)
         except Exception as error:
-            self._failed(pair, error)
-            return self._see_through(pair)
-        return self._sent(pair)
+            self._failed(running, error)
+            return self._see_through(running)
+        return self._sent(running)
 
-    def let_go(self, pair: RunningArbitrage) -> None:
+    def release_held(self, running: RunningArbitrage) -> None:
         """It is not needed: release it."""
-        self.going[pair.stored.id] = pair
-        pair.stored.note = "not needed"
-        self.or_none(lambda: self.advance(pair))
+        self.going[running.record.id] = running
+        running.record.note = "not needed"
+        self.or_none(lambda: self.advance(running))
 
     # Step by step
 
@@ -107,149 +107,153 @@ class ArbitrageRunner:
         exposure: int | None,
     ) -> RunningArbitrage | ArbitrageResult:
         """Stored and reserved, or how it ended before that."""
-        pair = self._stored(kind, orders, tag, exposure)
-        if isinstance(pair, ArbitrageDenied):
-            return pair
+        running = self._stored(kind, orders, tag, exposure)
+        if isinstance(running, ArbitrageDenied):
+            return running
         try:
-            return self._reserved(pair, funds) or pair
+            return self._reserved(running, funds) or running
         except Exception as error:
-            self._failed(pair, error)
-            return self._see_through(pair)
+            self._failed(running, error)
+            return self._see_through(running)
 
-    def _sent(self, pair: RunningArbitrage) -> ArbitrageResult:
+    def _sent(self, running: RunningArbitrage) -> ArbitrageResult:
         try:
-            self._send(pair)
+            self._send(running)
         except Exception as error:
-            self._failed(pair, error)
-        return self._see_through(pair)
+            self._failed(running, error)
+        return self._see_through(running)
 
     def _stored(
         self, kind: ArbitrageKind, orders: list[LegOrder], tag: str | None, exposure: int | None
     ) -> RunningArbitrage | ArbitrageDenied:
-        parts = self._parts
-        made_at = parts.clock.wall()
+        context = self._context
+        made_at = context.clock.wall()
         stored = ArbitrageRecord(
-            *(0, parts.bot, kind, ArbitrageState.PLANNED, tag, tuple(orders), made_at, exposure)
+            *(0, context.bot, kind, ArbitrageState.PLANNED, tag, tuple(orders), made_at, exposure)
         )
         try:
-            stored.id = parts.store.insert(stored)
+            stored.id = context.store.insert(stored)
         except (ArbitragesUnavailable, NotOpen) as error:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
-        pair = RunningArbitrage(
-            stored, [LegRun(order, parts.clock.monotonic()) for order in orders]
+        running = RunningArbitrage(
+            stored, [LegRun(order, context.clock.monotonic()) for order in orders]
         )
-        self.going[stored.id] = pair
-        return pair
+        self.going[stored.id] = running
+        return running
 
     def _reserved(
-        self, pair: RunningArbitrage, funds: list[Funds | None]
+        self, running: RunningArbitrage, funds: list[Funds | None]
     ) -> ArbitrageDenied | None:
         """:raises LedgerUnavailable: nothing is known to be reserved"""
-        parts, stored = self._parts, pair.stored
+        context, stored = self._context, running.record
         crash_point("arbitrage stored")
         what = f"{stored.kind} {stored.id}"
-        denial = reserve(parts.ledger, stored.orders, funds, what)
+        denial = reserve(context.ledger, stored.orders, funds, what)
         if denial is not None:
-            denial = parts.explain(denial)
-            parts.store.end(stored, ArbitrageMove.DENY, parts.clock.wall(), denial.sentence, None)
+            denial = context.explain(denial)
+            context.store.end(stored, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
             del self.going[stored.id]
             return denial
         crash_point("arbitrage reserved")
         return None
 
-    def _send(self, pair: RunningArbitrage) -> None:
+    def _send(self, running: RunningArbitrage) -> None:
         """Both at the same time. After this only the exchanges know.
 
         :raises GateClosed: the ledger did not let both out; nothing was sent
         """
-        parts = self._parts
-        if parts.is_stopping():
+        context = self._context
+        if context.is_stopping():
             raise GateClosed("the bot stops")
-        for order in pair.stored.orders:
-            parts.venues[order.venue].check(order)
-        results = parts.ledger.settle(*[Step(Move.SEND, one) for one in pair.ids])
+        for order in running.record.orders:
+            context.venues[order.venue].check(order)
+        results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
         if not all(isinstance(result, Moved) for result in results):
             raise GateClosed(f"the ledger let the orders not out: {results}")
         crash_point("arbitrage gated")
-        pair.stored.state = parts.store.mark_sent(pair.stored)
+        running.record.state = context.store.mark_sent(running.record)
         crash_point("arbitrage sent")
-        pair.has_left = True
-        now = parts.clock.monotonic()
+        running.has_left = True
+        now = context.clock.monotonic()
         works: list[tuple[Venue, Callable[[], None]]] = []
-        for leg in pair.legs:
+        for leg in running.legs:
             leg.sent_at = now
-            venue = parts.venues[leg.order.venue]
-            works.append((venue, lambda leg=leg, venue=venue: self._follower.place(leg, venue)))  # type: ignore[misc]
-        parts.queues.together(works)
+            venue = context.venues[leg.order.venue]
+            works.append((venue, lambda leg=leg, venue=venue: self._settlement.place(leg, venue)))  # type: ignore[misc]
+        context.queues.together(works)
 
-    def _failed(self, pair: RunningArbitrage, error: Exception) -> None:
-        pair.stored.note = f"{type(error).__name__}: {error}"
-        logger.error("Pair %s: an error before its end.", pair.stored.id, exc_info=error)
+    def _failed(self, running: RunningArbitrage, error: Exception) -> None:
+        running.record.note = f"{type(error).__name__}: {error}"
+        logger.error("Arbitrage %s: an error before its end.", running.record.id, exc_info=error)
 
     # Following
 
-    def _see_through(self, pair: RunningArbitrage) -> ArbitrageResult:
+    def _see_through(self, running: RunningArbitrage) -> ArbitrageResult:
         """Ask until it has ended, or for as long as a loop may wait."""
-        parts = self._parts
-        ends = parts.clock.monotonic() + parts.settings.leg_timeout + PATIENCE_SECONDS
+        context = self._context
+        ends = context.clock.monotonic() + context.settings.leg_timeout + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while True:
-            result = self.or_none(lambda: self.advance(pair))
+            result = self.or_none(lambda: self.advance(running))
             if result is not None:
                 return result
-            is_late = parts.clock.monotonic() + pause >= ends
-            if is_late or not pair.has_left or parts.is_stopping():
-                return self._unresolved(pair)
-            if parts.is_wanted():
+            is_late = context.clock.monotonic() + pause >= ends
+            if is_late or not running.has_left or context.is_stopping():
+                return self._unresolved(running)
+            if context.is_wanted():
                 return ArbitrageUnresolved(
-                    pair.stored.id, "something else is to be done; it goes on"
+                    running.record.id, "something else is to be done; it goes on"
                 )
-            parts.wait(pause)
+            context.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def advance(self, pair: RunningArbitrage) -> ArbitrageEnded | None:
+    def advance(self, running: RunningArbitrage) -> ArbitrageEnded | None:
         """One round of asking and booking.
 
         :raises LedgerUnavailable, ArbitragesUnavailable: it could not be written; to be tried again
         """
-        ended = self._follower.advance(pair)
+        ended = self._settlement.advance(running)
         if ended is not None:
-            self.going.pop(pair.stored.id, None)
+            self.going.pop(running.record.id, None)
         return ended
 
-    def _unresolved(self, pair: RunningArbitrage) -> ArbitrageUnresolved:
-        unknown = [leg for leg in pair.legs if not leg.is_over]
+    def _unresolved(self, running: RunningArbitrage) -> ArbitrageUnresolved:
+        unknown = [leg for leg in running.legs if not leg.is_over]
         names = ", ".join(
             f"{leg.order.side} of {leg.order.pair} on {leg.order.venue}" for leg in unknown
         )
         sentence = f"the outcome of {names or 'its booking'} is not known"
-        if not pair.was_told_unresolved:
-            pair.was_told_unresolved = True
-            logger.error("Pair %s: %s; it is asked for in every loop.", pair.stored.id, sentence)
+        if not running.is_reported_unresolved:
+            running.is_reported_unresolved = True
+            logger.error(
+                "Arbitrage %s: %s; it is asked for in every loop.", running.record.id, sentence
+            )
             for leg in unknown:
                 order = leg.order
                 event = LegUnresolved(
-                    pair.stored.id, order.venue, order.pair, order.client_order_id
+                    running.record.id, order.venue, order.pair, order.client_order_id
                 )
-                self._parts.hub.publish(event)
-        return ArbitrageUnresolved(pair.stored.id, sentence)
+                self._context.hub.publish(event)
+        return ArbitrageUnresolved(running.record.id, sentence)
 
     def or_none(self, work: Callable[[], ArbitrageEnded | None]) -> ArbitrageEnded | None:
         """What cannot be written now is tried again in the next loop; a bug stops nobody."""
         try:
             done = work()
         except (LedgerUnavailable, ArbitragesUnavailable) as error:
-            self._tell_once(f"Pairs wait: {error}", None)
+            self._log_once(f"Arbitrages wait: {error}", None)
             return None
         except Exception as error:
-            text = f"A pair could not be followed ({type(error).__name__}); it is tried again."
-            self._tell_once(text, error)
+            text = (
+                f"An arbitrage could not be followed ({type(error).__name__}); it is tried again."
+            )
+            self._log_once(text, error)
             return None
         if done is not None:
             self._told.clear()
         return done
 
-    def _tell_once(self, text: str, error: Exception | None) -> None:
+    def _log_once(self, text: str, error: Exception | None) -> None:
         """Until something has ended: it comes again in every round."""
         level = logging.DEBUG if text in self._told else logging.WARNING
         self._told.add(text)

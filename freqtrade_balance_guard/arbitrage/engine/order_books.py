@@ -5,7 +5,7 @@ from concurrent.futures import Future, wait
 from typing import NamedTuple
 
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.context import Parts
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.venue import Venue
 
 
@@ -23,8 +23,8 @@ class _Reading(NamedTuple):
 class OrderBooks:
     """Of one bot. One reading of a market at a time: what hangs does not pile up."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: ArbitrageContext) -> None:
+        self._context = context
         self._readings: dict[tuple[str, str], _Reading] = {}
 
     def read(self, markets: Sequence[tuple[str, str]], at_most: float) -> list[Book]:
@@ -45,23 +45,23 @@ class OrderBooks:
 
     def _reading(self, market: tuple[str, str]) -> _Reading:
         name, pair = market
-        now = self._parts.clock.monotonic()
+        now = self._context.clock.monotonic()
         begun = self._readings.get(market)
         if begun is not None:
             is_stale = begun.book.done() and now - begun.begun_at >= FRESH_SECONDS
             if not is_stale:
                 return begun
-        venue = self._parts.venues.get(name)
+        venue = self._context.venues.get(name)
         if venue is None:
-            known = name in self._parts.venues
+            known = name in self._context.venues
             raise LookupError(
                 f"{name} cannot be reached" if known else f'no venue is called "{name}"'
             )
-        book = self._parts.queues.submit(venue, lambda: self._book(venue, pair), LANE)
+        book = self._context.queues.submit(venue, lambda: self._book(venue, pair), LANE)
         self._readings[market] = _Reading(book, now)
         return self._readings[market]
 
     def _book(self, venue: Venue, pair: str) -> Book:
         bids, asks = venue.order_book(pair)
         fee = venue.rules(pair).taker_fee
-        return Book(venue.name, pair, bids, asks, fee, self._parts.rate(pair.partition("/")[2]))
+        return Book(venue.name, pair, bids, asks, fee, self._context.rate(pair.partition("/")[2]))

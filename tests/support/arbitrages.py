@@ -6,11 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage import settlement
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine import settlement
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
 from freqtrade_balance_guard.ledger import ReservationLedger, State
@@ -116,7 +116,7 @@ class World:
     def pairs(self) -> list[ArbitrageRecord]:
         found = []
         for number in itertools.count(1):
-            pair = self.store.pair(number)
+            pair = self.store.record(number)
             if pair is None:
                 return found
             found.append(pair)
@@ -136,7 +136,7 @@ class World:
 
     def check(self) -> None:
         """Everything has ended: books equal the exchanges', nothing is without an owner."""
-        assert self.store.going("bot") == []
+        assert self.store.unfinished("bot") == []
         for account in ("account of here", "account of there"):
             assert self.ledger.audit(account) == []
         rows = {row.client_order_id: row for row in self.rows()}

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.funds import VenuePurse
-from freqtrade_balance_guard.arbitrage.plan import Rates
-from freqtrade_balance_guard.arbitrage.queues import KeyQueues
+from freqtrade_balance_guard.arbitrage.engine.queues import KeyQueues
+from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
+from freqtrade_balance_guard.arbitrage.planning.plan import Rates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
@@ -23,7 +23,7 @@ ReadFunds = Callable[[Collection[str]], Mapping[str, Funds]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ArbitrageContext:
     """Built once per bot. ``wait`` sleeps so many seconds.
 
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
@@ -57,7 +57,7 @@ class Parts:
         return ONE if known is None else known
 
 
-class VenueFunds(dict[str, ReadFunds]):
+class FundsByVenue(dict[str, ReadFunds]):
     """For each venue who says what may be spent: whoever was given, else its own balance."""
 
     def __init__(
@@ -76,8 +76,8 @@ class VenueFunds(dict[str, ReadFunds]):
 
     def __missing__(self, name: str) -> ReadFunds:
         # A venue may have come later: it could not be reached at the start.
-        purse = VenuePurse(
+        venue_funds = VenueFunds(
             self._venues[name], self._ledger, self._clock, settle_seconds=self._settle_seconds
         )
-        self[name] = purse.read
+        self[name] = venue_funds.read
         return self[name]

@@ -1,4 +1,4 @@
-"""The thread that pairs of legs run in, so that no exit ever waits for a slow exchange.
+"""The thread that arbitrages run in, so that no exit ever waits for a slow exchange.
 
 The bot's loop hands an opportunity over and waits a moment for what becomes of it; usually it is
 over by then. What is not goes on here, and later loops see its end in the store.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 
 
 logger = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ class ArbitrageWorker:
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._busy = 0
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
 
     def start(self, executor: TwoLegExecutor) -> None:
         """Begin: the first thing is to look after what an earlier run has left."""
-        self._thread = threading.Thread(
+        self._worker = threading.Thread(
             target=self._run, args=(executor,), name="two-legs", daemon=True
         )
-        self._thread.start()
+        self._worker.start()
 
     @property
     def is_busy(self) -> bool:
@@ -83,10 +83,10 @@ class ArbitrageWorker:
     def stop(self) -> None:
         """End: what is under way is waited for, what is not resolved is left to the next run."""
         self.stopping.set()
-        if self._thread is not None:
-            self._thread.join(END_SECONDS)
-            if self._thread.is_alive():
-                logger.warning("An exchange keeps the thread of the pairs waiting.")
+        if self._worker is not None:
+            self._worker.join(END_SECONDS)
+            if self._worker.is_alive():
+                logger.warning("An exchange keeps the thread of the arbitrages waiting.")
 
     def _run(self, executor: TwoLegExecutor) -> None:
         while not self.stopping.is_set():
@@ -94,7 +94,7 @@ class ArbitrageWorker:
                 executor.work()
             except Exception:
                 # What is unresolved must be asked for again, whatever went wrong this time.
-                logger.exception("Pairs could not be looked after; tried again.")
+                logger.exception("Arbitrages could not be looked after; tried again.")
             with contextlib.suppress(queue.Empty):
                 self._tasks.get(timeout=IDLE_SECONDS)()
         executor.close()

@@ -27,7 +27,7 @@ class _Told(NamedTuple):
     received: Decimal
 
 
-class VenuePurse:
+class VenueFunds:
     """Reads a venue's balance for one reservation.
 
     A balance may lag behind fills. So it is compared with what is expected: what was believed last,
