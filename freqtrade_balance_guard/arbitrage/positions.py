@@ -67,11 +67,14 @@ class Position:
             hedged=self.hedged + bought,
         )
 
-    def moved(self, trade_id: int, bought: Decimal, trade_amount: Decimal) -> "Position":
+    def moved(
+        self, trade_id: int, bought: Decimal, trade_amount: Decimal, entry_order_id: str
+    ) -> "Position":
         """Its trade was sold, and a later order of the pair became a new one."""
         return replace(
             self,
             trade_id=trade_id,
+            entry_order_id=entry_order_id,
             amount=bought,
             trade_amount=trade_amount,
             accounted=self.accounted + bought,
@@ -176,3 +179,18 @@ def _to_buy_back(position: Position, amount: Decimal, rate: Decimal, now: dateti
 def draft_of(position: Position, rate: Decimal, now: datetime) -> Exposure:
     """What will have to be bought back when all of the trade is sold; nothing is stored."""
     return _to_buy_back(position, min(position.hedged, position.accounted), rate, now)
+
+
+@exact
+def exposure_of_missing_trade(position: Position, rate: Decimal, now: datetime) -> Exposure:
+    """Return what a trade that freqtrade has no more leaves: only the user can tell what it is.
+
+    :param rate: stake currency per quote currency of the other venue's pair
+    """
+    exposure = _to_buy_back(position, position.hedged, rate, now)
+    return replace(
+        exposure,
+        closes=False,
+        is_for_user=True,
+        doing="its trade was deleted; unhedged resolve ends it when you have taken care of it",
+    )

@@ -67,7 +67,7 @@ class ArbitrageEnded:
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageUnresolved:
-    """What became of a leg is not known yet. ``work`` goes on asking; nothing is sent meanwhile."""
+    """Says that the outcome of a leg is unknown; ``work`` goes on asking, nothing is sent."""
 
     number: int
     sentence: str

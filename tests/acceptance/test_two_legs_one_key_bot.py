@@ -37,7 +37,7 @@ def test_they_open_and_close_together(world):
     world.offer(BUY, SELL)
     world.wait_pairs(1)
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
-    assert str(world.pairs()[0].state) == "hedged"
+    assert str(world.arbitrages()[0].state) == "hedged"
     assert world.coins(world.here) == D("0.5")
     assert world.coins(world.here, "USD") > 1300
     # What the trade owns is no inventory any more.
@@ -78,6 +78,6 @@ def test_lost_replies_of_both_are_asked_for(world):
     world.here.control.fault("lost_reply", how="drop", times=2)
     world.offer(BUY, SELL)
     world.wait_pairs(1)
-    assert str(world.pairs()[0].state) == "hedged"
+    assert str(world.arbitrages()[0].state) == "hedged"
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
     world.check()

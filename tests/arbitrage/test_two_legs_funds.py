@@ -10,7 +10,7 @@ from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Re
 from freqtrade_balance_guard.money import ZERO, Money
 from tests.support.arbitrages import World
 from tests.support.ledger import postgres_server, server_folder
-from tests.support.venue import FILLS, REFUSED, Fate
+from tests.support.venue import FILLS, REJECTED, Fate
 
 
 D = Decimal
@@ -24,7 +24,7 @@ def lagging(world):
 
 def with_purse(world, settle_seconds):
     purse = VenueFunds(world.here, world.ledger, world.clock, settle_seconds=settle_seconds)
-    world.executor._context.funds["here"] = purse.read
+    world.executor._context.funds[world.here.account] = purse.read
     return purse
 
 
@@ -154,7 +154,7 @@ def postgres():
     ("here", "there", "policy", "state"),
     [
         (FILLS, FILLS, "hold", ArbitrageState.HEDGED),
-        (REFUSED, FILLS, "unwind", ArbitrageState.UNHEDGED),
+        (REJECTED, FILLS, "unwind", ArbitrageState.UNHEDGED),
         (Fate(lost=True), Fate(fills=D("0.4")), "complete", ArbitrageState.UNHEDGED),
     ],
 )

@@ -27,7 +27,7 @@ def fates(draw):
     lost = draw(st.booleans())
     return Fate(
         fills=draw(shares),
-        refused=draw(st.integers(0, 5)) == 0,
+        rejected=draw(st.integers(0, 5)) == 0,
         lost=lost,
         arrives=draw(st.sampled_from([0, 0, 0, 0.7, 1.9, None])),
         on_cancel=draw(shares),

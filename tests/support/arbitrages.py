@@ -1,20 +1,22 @@
 """Two scripted exchanges, the ledger and the executor between them, and what must always hold."""
 
 import itertools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.engine import settlement
+from freqtrade_balance_guard.arbitrage.engine import legs
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
-from freqtrade_balance_guard.ledger import ReservationLedger, State
-from freqtrade_balance_guard.ledger.store import Store
+from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
+from freqtrade_balance_guard.ledger.store import Beat, Store
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from tests.support.venue import Fate, ScriptedVenue
 
@@ -39,8 +41,10 @@ class World:
         there: list[Fate] | None = None,
         money_here: dict[str, Decimal] | None = None,
         money_there: dict[str, Decimal] | None = None,
+        floors: dict[str, Decimal] | None = None,
     ) -> None:
         self.clock = ManualClock()
+        self.floors = floors or {}
         self.ledger_store = store
         self.file = folder / "pairs.sqlite"
         self.first = first
@@ -79,7 +83,7 @@ class World:
             hub=hub,
             debug_validation=True,
         )
-        self.store = ArbitrageStore(self.file)
+        self.store = ArbitrageStore(self.file, "account of here")
         self.executor = TwoLegExecutor(
             self.ledger,
             {venue.name: venue for venue in self.venues},
@@ -90,6 +94,7 @@ class World:
             wait=self.clock.advance,
             rates=lambda currency: D(1),
             settle_seconds=0,
+            floors=self.floors,
         )
         self.executors.append(self.executor)
         return self.executor
@@ -113,7 +118,7 @@ class World:
             self.clock.advance(every)
             self.executor.work()
 
-    def pairs(self) -> list[ArbitrageRecord]:
+    def arbitrages(self) -> list[ArbitrageRecord]:
         found = []
         for number in itertools.count(1):
             pair = self.store.record(number)
@@ -121,6 +126,19 @@ class World:
                 return found
             found.append(pair)
         return found
+
+    def purse_of(self, venue: ScriptedVenue, currencies: Collection[str]) -> Mapping[str, Funds]:
+        """What may be spent on its account."""
+        return VenueFunds(venue, self.ledger, self.clock, settle_seconds=0).read(currencies)
+
+    def account_of_rows(self) -> set[str]:
+        """The accounts on which money was promised."""
+        return {row.account for row in self.rows()}
+
+    def heartbeat_of(self, bot: str, account: str, owned: Mapping[str, str]) -> None:
+        """Another bot on ``account`` says that its open trades own so much."""
+        about = json.dumps({"owned": dict(owned)})
+        self.ledger.store.beat(Beat(account, bot, "its run", 1, self.clock.wall(), about))
 
     def told(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -141,7 +159,7 @@ class World:
             assert self.ledger.audit(account) == []
         rows = {row.client_order_id: row for row in self.rows()}
         assert [row for row in rows.values() if row.unfinished] == []
-        intents = {order.client_order_id for pair in self.pairs() for order in pair.orders}
+        intents = {order.client_order_id for pair in self.arbitrages() for order in pair.orders}
         for venue in self.venues:
             for one, kept in venue.orders.items():
                 assert not kept.is_open
@@ -178,4 +196,4 @@ class World:
         return filled * order.price * (1 + order.fee_rate)
 
 
-TWICE = settlement.TWICE_WITHIN_SECONDS
+TWICE = legs.TWICE_WITHIN_SECONDS

@@ -102,7 +102,7 @@ def test_a_later_purchase_does_not_hide_a_sale_that_came_before_it():
 
 def test_a_purchase_that_came_after_the_trade_was_sold_belongs_to_the_new_trade():
     sold = sold_down_to(position("0.4"), "0").position
-    again = sold.moved(9, D("0.6"), D("0.6"))
+    again = sold.moved(9, D("0.6"), D("0.6"), "EX-2")
     assert (again.trade_id, again.held(D("0.6"))) == (9, D("0.6"))
     assert sold_down_to(again, again.held(D("0.6"))) is None
     assert sold_down_to(again, "0").to_buy_back == D("0.6")

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.engine import worker
-from freqtrade_balance_guard.arbitrage.engine.worker import ArbitrageWorker
+from freqtrade_balance_guard.arbitrage.threads import worker
+from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 
 
 class Executor:

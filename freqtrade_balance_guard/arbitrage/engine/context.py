@@ -1,14 +1,14 @@
-"""What the executor and its helpers share: the books, the venues, the clock."""
+"""Holds what the executor and its helpers share: ledger, store, venues, funds, clock."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.engine.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
 from freqtrade_balance_guard.arbitrage.planning.plan import Rates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.threads.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
@@ -18,18 +18,19 @@ from freqtrade_balance_guard.money import ONE
 from freqtrade_balance_guard.settings import ArbitrageSettings
 
 
-# What may be spent on a venue now, of these currencies.
+# What may be spent on an account now, of these currencies.
 ReadFunds = Callable[[Collection[str]], Mapping[str, Funds]]
 
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageContext:
-    """Built once per bot. ``wait`` sleeps so many seconds.
+    """Bundles the parts of one bot's arbitrages; built once.
 
+    ``funds``: by account. ``wait`` sleeps so many seconds.
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
     ``is_stopping``: the bot ends; what is not resolved is left to the next run.
-    ``is_wanted``: something else is to be done; what goes on can be followed later.
-    ``explain``: a refusal for funds, as whoever knows the account better would put it.
+    ``is_wanted``: other work waits; what is in progress can be followed later.
+    ``explain``: puts a denial for funds as the part that knows the account better would.
     """
 
     ledger: ReservationLedger
@@ -49,16 +50,21 @@ class ArbitrageContext:
 
     @property
     def bot(self) -> str:
+        """The bot's name in the ledger."""
         return self.ledger.bot
 
     def rate(self, currency: str) -> Decimal:
-        """Stake currency per unit; 1 where nobody knows, so that an exposure is never worth 0."""
+        """Return stake currency per unit; 1 where it is unknown: no exposure is worth 0."""
         known = self.rates(currency)
         return ONE if known is None else known
 
 
-class FundsByVenue(dict[str, ReadFunds]):
-    """For each venue who says what may be spent: whoever was given, else its own balance."""
+class AccountFunds(dict[str, ReadFunds]):
+    """Says what may be spent on each account: one purse, whatever keys and venues use it.
+
+    :param given: by account, who says it where that is not the balance of a venue of it
+    :param floors: currency (upper case) -> what is never spent, on any account
+    """
 
     def __init__(
         self,
@@ -66,18 +72,26 @@ class FundsByVenue(dict[str, ReadFunds]):
         ledger: ReservationLedger,
         clock: Clock,
         given: Mapping[str, ReadFunds],
+        *,
         settle_seconds: float,
+        floors: Mapping[str, Decimal],
     ) -> None:
         super().__init__(given)
         self._venues = venues
         self._ledger = ledger
         self._clock = clock
         self._settle_seconds = settle_seconds
+        self._floors = floors
 
-    def __missing__(self, name: str) -> ReadFunds:
+    def __missing__(self, account: str) -> ReadFunds:
         # A venue may have come later: it could not be reached at the start.
-        venue_funds = VenueFunds(
-            self._venues[name], self._ledger, self._clock, settle_seconds=self._settle_seconds
+        venue = next(one for one in self._venues.values() if one.account == account)
+        funds = VenueFunds(
+            venue,
+            self._ledger,
+            self._clock,
+            settle_seconds=self._settle_seconds,
+            floors=self._floors,
         )
-        self[name] = venue_funds.read
-        return self[name]
+        self[account] = funds.read
+        return self[account]

@@ -1,7 +1,10 @@
-"""One pair from its intent to its end: stored, reserved, sent at the same time, followed."""
+"""Runs one arbitrage from its intent to its end: stored, reserved, sent together, followed."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
@@ -31,44 +34,49 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 # How long after leg_timeout a loop waits for the outcome, before later loops ask.
 PATIENCE_SECONDS = 5.0
+# How long the replies to both orders are waited for before they are looked up one by one.
+PLACE_SECONDS = 3.0
 
 
 class GateClosed(BalanceGuardError):
-    """The ledger did not let an order out."""
+    """The ledger did not mark an order as sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Says what is to be sent: two legs, or the one order that closes exposures.
+
+    :param funds: for each order, what it may be paid from
+    :param shares: exposure -> how much of it, in base currency; the first one leads
+    """
+
+    kind: ArbitrageKind
+    orders: Sequence[LegOrder]
+    funds: Sequence[Funds | None]
+    tag: str | None = None
+    shares: Mapping[int, Decimal] = field(default_factory=dict)
+    result: Mapping[str, str] = field(default_factory=dict)
 
 
 class ArbitrageRunner:
-    """Of one bot. ``going``: by number, what was stored and has not ended."""
+    """Runs the arbitrages of one bot. ``going``: by number, what is stored and has not ended."""
 
     def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
         self._context = context
         self._settlement = settlement
         self.going: dict[int, RunningArbitrage] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
-    def run(
-        self,
-        kind: ArbitrageKind,
-        orders: list[LegOrder],
-        funds: list[Funds | None],
-        *,
-        tag: str | None = None,
-        exposure: int | None = None,
-    ) -> ArbitrageResult:
-        """All of it, until it has ended or patience has. Never raises.
-
-        :param exposure: what the order is to close
-        """
-        begun = self._begun(kind, orders, funds, tag, exposure)
+    def run(self, intent: Intent) -> ArbitrageResult:
+        """Carry it out until it has ended or patience has. Never raises."""
+        begun = self._begun(intent)
         return self._sent(begun) if isinstance(begun, RunningArbitrage) else begun
 
     # In two steps
 
-    def hold(
-        self, kind: ArbitrageKind, orders: list[LegOrder], funds: list[Funds | None]
-    ) -> RunningArbitrage | ArbitrageDenied:
-        """Everything up to the reservation; nothing is sent before ``send_held``."""
-        begun = self._begun(kind, orders, funds, None, None)
+    def hold(self, intent: Intent) -> RunningArbitrage | ArbitrageDenied:
+        """Do everything up to the reservation; nothing is sent before ``send_held``."""
+        begun = self._begun(intent)
         if isinstance(begun, ArbitrageDenied):
             return begun
         if not isinstance(begun, RunningArbitrage):
@@ -79,10 +87,13 @@ class ArbitrageRunner:
         del self.going[begun.record.id]
         return begun
 
-    def send_held(self, running: RunningArbitrage, exposure: int) -> ArbitrageResult:
-        """Send it now, for an exposure that has come about meanwhile."""
+    def send_held(
+        self, running: RunningArbitrage, shares: Mapping[int, Decimal]
+    ) -> ArbitrageResult:
+        """Send it now, for exposures that have come about meanwhile."""
         self.going[running.record.id] = running
-        running.record.exposure = exposure
+        running.record.exposure = next(iter(shares))
+        running.record.shares = dict(shares)
         try:
             self._context.store.assign(running.record)
         except Exception as error:
@@ -91,27 +102,21 @@ class ArbitrageRunner:
         return self._sent(running)
 
     def release_held(self, running: RunningArbitrage) -> None:
-        """It is not needed: release it."""
+        """Release what is not needed."""
         self.going[running.record.id] = running
         running.record.note = "not needed"
+        running.is_preparing = False
         self.or_none(lambda: self.advance(running))
 
     # Step by step
 
-    def _begun(
-        self,
-        kind: ArbitrageKind,
-        orders: list[LegOrder],
-        funds: list[Funds | None],
-        tag: str | None,
-        exposure: int | None,
-    ) -> RunningArbitrage | ArbitrageResult:
-        """Stored and reserved, or how it ended before that."""
-        running = self._stored(kind, orders, tag, exposure)
+    def _begun(self, intent: Intent) -> RunningArbitrage | ArbitrageResult:
+        """Store and reserve it; return how it ended, if it ended before that."""
+        running = self._stored(intent)
         if isinstance(running, ArbitrageDenied):
             return running
         try:
-            return self._reserved(running, funds) or running
+            return self._reserved(running, intent.funds) or running
         except Exception as error:
             self._failed(running, error)
             return self._see_through(running)
@@ -123,44 +128,50 @@ class ArbitrageRunner:
             self._failed(running, error)
         return self._see_through(running)
 
-    def _stored(
-        self, kind: ArbitrageKind, orders: list[LegOrder], tag: str | None, exposure: int | None
-    ) -> RunningArbitrage | ArbitrageDenied:
+    def _stored(self, intent: Intent) -> RunningArbitrage | ArbitrageDenied:
         context = self._context
-        made_at = context.clock.wall()
-        stored = ArbitrageRecord(
-            *(0, context.bot, kind, ArbitrageState.PLANNED, tag, tuple(orders), made_at, exposure)
+        record = ArbitrageRecord(
+            id=0,
+            bot=context.bot,
+            kind=intent.kind,
+            state=ArbitrageState.PLANNED,
+            tag=intent.tag,
+            orders=tuple(intent.orders),
+            made_at=context.clock.wall(),
+            exposure=next(iter(intent.shares), None),
+            shares=dict(intent.shares),
+            result=dict(intent.result),
         )
         try:
-            stored.id = context.store.insert(stored)
+            record.id = context.store.insert(record)
         except (ArbitragesUnavailable, NotOpen) as error:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
-        running = RunningArbitrage(
-            stored, [LegRun(order, context.clock.monotonic()) for order in orders]
-        )
-        self.going[stored.id] = running
+        now = context.clock.monotonic()
+        legs = [LegRun(order, sent_at=now) for order in record.orders]
+        running = RunningArbitrage(record, legs, is_preparing=True)
+        self.going[record.id] = running
         return running
 
     def _reserved(
-        self, running: RunningArbitrage, funds: list[Funds | None]
+        self, running: RunningArbitrage, funds: Sequence[Funds | None]
     ) -> ArbitrageDenied | None:
         """:raises LedgerUnavailable: nothing is known to be reserved"""
-        context, stored = self._context, running.record
+        context, record = self._context, running.record
         crash_point("arbitrage stored")
-        what = f"{stored.kind} {stored.id}"
-        denial = reserve(context.ledger, stored.orders, funds, what)
+        what = f"{record.kind} {record.id}"
+        denial = reserve(context.ledger, record.orders, funds, what)
         if denial is not None:
             denial = context.explain(denial)
-            context.store.end(stored, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
-            del self.going[stored.id]
+            context.store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
+            del self.going[record.id]
             return denial
         crash_point("arbitrage reserved")
         return None
 
     def _send(self, running: RunningArbitrage) -> None:
-        """Both at the same time. After this only the exchanges know.
+        """Send both at the same time; legs of one key in order. After this only exchanges know.
 
-        :raises GateClosed: the ledger did not let both out; nothing was sent
+        :raises GateClosed: the ledger did not mark both as sent; nothing was sent
         """
         context = self._context
         if context.is_stopping():
@@ -169,18 +180,24 @@ class ArbitrageRunner:
             context.venues[order.venue].check(order)
         results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
         if not all(isinstance(result, Moved) for result in results):
-            raise GateClosed(f"the ledger let the orders not out: {results}")
+            raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
         crash_point("arbitrage gated")
         running.record.state = context.store.mark_sent(running.record)
         crash_point("arbitrage sent")
         running.has_left = True
-        now = context.clock.monotonic()
-        works: list[tuple[Venue, Callable[[], None]]] = []
+        by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
         for leg in running.legs:
-            leg.sent_at = now
             venue = context.venues[leg.order.venue]
-            works.append((venue, lambda leg=leg, venue=venue: self._settlement.place(leg, venue)))  # type: ignore[misc]
-        context.queues.together(works)
+            by_key.setdefault(venue.queue, []).append((leg, venue))
+        futures = [
+            context.queues.submit(legs[0][1], lambda legs=legs: self._settlement.place(legs))  # type: ignore[misc]
+            for legs in by_key.values()
+        ]
+        # What hangs is taken up when it comes back; the other leg is followed meanwhile.
+        wait(futures, PLACE_SECONDS)
+        for future in futures:
+            if future.done():
+                future.result()
 
     def _failed(self, running: RunningArbitrage, error: Exception) -> None:
         running.record.note = f"{type(error).__name__}: {error}"
@@ -191,6 +208,7 @@ class ArbitrageRunner:
     def _see_through(self, running: RunningArbitrage) -> ArbitrageResult:
         """Ask until it has ended, or for as long as a loop may wait."""
         context = self._context
+        running.is_preparing = False
         ends = context.clock.monotonic() + context.settings.leg_timeout + PATIENCE_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -208,11 +226,16 @@ class ArbitrageRunner:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def advance(self, running: RunningArbitrage) -> ArbitrageEnded | None:
-        """One round of asking and booking.
+        """Do one round of asking and booking; None also while another thread does one.
 
         :raises LedgerUnavailable, ArbitragesUnavailable: it could not be written; to be tried again
         """
-        ended = self._settlement.advance(running)
+        if running.is_preparing or not running.lock.acquire(blocking=False):
+            return None
+        try:
+            ended = self._settlement.advance(running)
+        finally:
+            running.lock.release()
         if ended is not None:
             self.going.pop(running.record.id, None)
         return ended
@@ -226,7 +249,7 @@ class ArbitrageRunner:
         if not running.is_reported_unresolved:
             running.is_reported_unresolved = True
             logger.error(
-                "Arbitrage %s: %s; it is asked for in every loop.", running.record.id, sentence
+                "Arbitrage %s: %s; it is looked up in every loop.", running.record.id, sentence
             )
             for leg in unknown:
                 order = leg.order
@@ -237,7 +260,7 @@ class ArbitrageRunner:
         return ArbitrageUnresolved(running.record.id, sentence)
 
     def or_none(self, work: Callable[[], ArbitrageEnded | None]) -> ArbitrageEnded | None:
-        """What cannot be written now is tried again in the next loop; a bug stops nobody."""
+        """Log failures, which are retried in the next loop; never raise."""
         try:
             done = work()
         except (LedgerUnavailable, ArbitragesUnavailable) as error:
@@ -250,11 +273,11 @@ class ArbitrageRunner:
             self._log_once(text, error)
             return None
         if done is not None:
-            self._told.clear()
+            self._logged.clear()
         return done
 
     def _log_once(self, text: str, error: Exception | None) -> None:
-        """Until something has ended: it comes again in every round."""
-        level = logging.DEBUG if text in self._told else logging.WARNING
-        self._told.add(text)
+        """Log it once until something has ended: it comes again in every round."""
+        level = logging.DEBUG if text in self._logged else logging.WARNING
+        self._logged.add(text)
         logger.log(level, text, exc_info=error)

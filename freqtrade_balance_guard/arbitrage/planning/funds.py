@@ -1,5 +1,6 @@
-"""What may be spent on a venue: what it says is free and what our own orders leave, both."""
+"""Says what may be spent on a venue: no more than it shows as free, and than our orders leave."""
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,19 +10,20 @@ from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.ledger import Funds, Reservation, ReservationLedger, State
-from freqtrade_balance_guard.money import ZERO, exact
+from freqtrade_balance_guard.ledger.store import Beat
+from freqtrade_balance_guard.money import ZERO, exact, to_decimal
 
 
-# Ended orders whose last word is kept: a ledger may tell it twice.
+# Ended orders whose last state is kept: a ledger may report it twice.
 REMEMBERED = 2000
 
 
 class BalanceUnreadable(BalanceGuardError):
-    """The answer is none: a number that is none, or negative."""
+    """The answer is no balance: a number is none, or negative."""
 
 
-class _Told(NamedTuple):
-    """What the ledger said last of one order: of ``currency`` it holds or has used ``promised``."""
+class _Entry(NamedTuple):
+    """Holds what the ledger said last of one order: it holds or has used ``promised``."""
 
     promised: Decimal
     received: Decimal
@@ -35,7 +37,7 @@ class VenueFunds:
     may be spent. When nothing happened for ``settle_seconds``, less is believed at once, and more
     when it is seen a second time ``settle_seconds`` later.
 
-    :param floors: currency -> what is never spent
+    :param floors: currency (upper case) -> what is never spent
     :param settle_seconds: how far a balance may lag
     """
 
@@ -54,7 +56,7 @@ class VenueFunds:
         self._settle = timedelta(seconds=settle_seconds)
         self._floors = floors or {}
         self._after = 0
-        self._told: dict[str, _Told] = {}
+        self._entries: dict[str, _Entry] = {}
         self._unsent: dict[str, Reservation] = {}
         self._unfinished: set[str] = set()
         self._in_question: set[str] = set()
@@ -64,7 +66,7 @@ class VenueFunds:
         self._expected: dict[str, Decimal] | None = None
 
     def read(self, currencies: Collection[str]) -> Mapping[str, Funds]:
-        """What may be spent of ``currencies``; nothing of one that the venue does not name.
+        """Return what may be spent of ``currencies``; nothing of one that the venue does not name.
 
         :raises BalanceUnreadable: a number in it is none
         :raises LedgerUnavailable: the ledger cannot be asked
@@ -93,8 +95,15 @@ class VenueFunds:
 
     def _funds(self, balances: Mapping[str, Decimal], currency: str, since: int) -> Funds:
         expected = (self._expected or {}).get(currency, ZERO)
-        spendable = max(min(self._seen(balances, currency), expected), ZERO)
-        return Funds(spendable, self._floors.get(currency, ZERO), since=since)
+        spendable = min(self._seen(balances, currency), expected) - self._owned(currency)
+        return Funds(max(spendable, ZERO), self._floor(currency), since=since)
+
+    def _floor(self, currency: str) -> Decimal:
+        return self._floors.get(currency.upper(), ZERO)
+
+    def _owned(self, currency: str) -> Decimal:
+        """Return what open trades of bots on this account own: never a leg's."""
+        return owned_by_bots(self._ledger, self._venue.account, currency)
 
     def _believed(self, balances: Mapping[str, Decimal], currency: str) -> Decimal:
         """What is seen; more than is expected only when it is seen again later."""
@@ -126,16 +135,16 @@ class VenueFunds:
             if self._changed_at is None or entry.at > self._changed_at:
                 self._changed_at = entry.at
         self._after = outlook.after
-        while len(self._told) > REMEMBERED:
-            self._told.pop(next(iter(self._told)))
+        while len(self._entries) > REMEMBERED:
+            self._entries.pop(next(iter(self._entries)))
         return outlook.since
 
     @exact
     def _take(self, row: Reservation, received: tuple[str | None, Decimal] | None) -> None:
         one = row.client_order_id
-        before = self._told.pop(one, _Told(ZERO, ZERO))
+        before = self._entries.pop(one, _Entry(ZERO, ZERO))
         brought = before.received if received is None else max(received[1], before.received)
-        self._told[one] = _Told(row.held + row.committed, brought)
+        self._entries[one] = _Entry(row.held + row.committed, brought)
         if row.state in (State.RESERVED, State.IN_FLIGHT):
             self._unsent[one] = row
         else:
@@ -166,5 +175,22 @@ class VenueFunds:
             if entry.at > oldest:
                 mark = min(mark, entry.event - 1)
         self._ledger.seen(mark, account=self._venue.account)
-        floor = self._floors.get(currency, ZERO)
-        return Funds(balances.get(currency, ZERO), floor, mark)
+        spendable = balances.get(currency, ZERO) - self._owned(currency)
+        return Funds(max(spendable, ZERO), self._floor(currency), mark)
+
+
+def owned_by_bots(ledger: ReservationLedger, account: str, currency: str) -> Decimal:
+    """Return what the open trades of other bots on an account own, as of their last heartbeats.
+
+    :raises LedgerUnavailable: it cannot be read
+    """
+    newest: dict[str, Beat] = {}
+    for beat in ledger.heartbeats(account):
+        known = newest.get(beat.bot)
+        if beat.bot != ledger.bot and (known is None or beat.at > known.at):
+            newest[beat.bot] = beat
+    owned = ZERO
+    for beat in newest.values():
+        about = json.loads(beat.about or "{}")
+        owned += to_decimal((about.get("owned") or {}).get(currency, 0))
+    return owned

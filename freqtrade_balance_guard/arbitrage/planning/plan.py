@@ -1,4 +1,4 @@
-"""An opportunity against two markets: prices, one size that both take, and whether it is worth it.
+"""Plans an opportunity against two markets: prices, one size for both, and whether it is worth it.
 
 Pure functions. A leg with a limit price keeps it; one without takes what the order book asks for
 the amount now, as far as that is within the slippage that is allowed.
@@ -9,29 +9,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity, Side
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
-from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, round_down, round_up
+from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, round_down
 
 
 HUNDRED = Decimal(100)
+# Grids that depend on the amount need a second look; more than that none is known to need.
+GRID_ROUNDS = 5
+# A drift larger than this share of a purchase is not made good by it: it would be another trade.
+MOST_DRIFT = Decimal("0.1")
 
-# Stake currency per unit of a currency; None: nobody knows.
+# Stake currency per unit of a currency; None: unknown.
 Rates = Callable[[str], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What was learned about one leg's market just now."""
+    """Holds what was learned about one leg's market just now, and its grids."""
 
     rules: MarketRules
     price: Price
+    round_price: Callable[[Side, Decimal], Decimal]
+    round_amount: Callable[[Decimal], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLeg:
-    """A leg as it will be sent. Amount in base, prices in quote currency.
+    """Describes a leg as it will be sent. Amount in base, prices in quote currency.
 
     ``expected``: what the order book says that it fills at; ``limit``: the worst it may; ``best``:
     its first level.
@@ -43,11 +49,12 @@ class PlannedLeg:
     best: Decimal
     expected: Decimal
     fee_rate: Decimal
+    is_fee_in_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Two legs of one size. ``profit``: expected, after fees, in stake currency."""
+    """Holds two legs of one size. ``profit``: expected, after fees, in stake currency."""
 
     legs: tuple[PlannedLeg, PlannedLeg]
     profit: Decimal
@@ -56,7 +63,7 @@ class Plan:
 
 @exact
 def common_amount(amounts: Sequence[Decimal], rules: Sequence[MarketRules]) -> Decimal:
-    """The largest amount that is not above any of ``amounts`` and a multiple of all steps."""
+    """Return the largest multiple of all steps that is not above any of ``amounts``."""
     steps = [each.amount_step for each in rules if each.amount_step > ZERO]
     wanted = min(amounts)
     if not steps:
@@ -69,16 +76,13 @@ def common_amount(amounts: Sequence[Decimal], rules: Sequence[MarketRules]) -> D
 
 @exact
 def limit_of(leg: Leg, market: Market) -> Decimal:
-    """The leg's limit price on the market's grid.
+    """Return the leg's limit price on the market's grid.
 
     Never worse than what the strategy wrote; without one, far enough for the last level needed.
     """
-    is_buy = leg.side == "buy"
     if leg.limit_price is not None:
-        rounded = round_down if is_buy else round_up
-        return rounded(leg.limit_price, market.rules.price_step)
-    rounded = round_up if is_buy else round_down
-    return rounded(market.price.worst, market.rules.price_step)
+        return market.round_price(leg.side, leg.limit_price)
+    return market.round_price("sell" if leg.side == "buy" else "buy", market.price.worst)
 
 
 @exact
@@ -87,23 +91,64 @@ def make_plan(
     markets: tuple[Market, Market],
     rates: Rates,
     max_slippage_percent: Decimal,
+    drift: Decimal = ZERO,
 ) -> Plan | ArbitrageDenied:
-    """The two orders, or why there are none."""
-    rules = [market.rules for market in markets]
-    amount = common_amount([leg.amount for leg in opportunity.legs], rules)
+    """Return the two orders, or why there are none.
+
+    :param drift: what of the coin earlier fees and rounding have left over (above 0) or taken: this
+        purchase makes it good
+    """
+    amount = _size(opportunity, markets)
     legs = []
     for leg, market in zip(opportunity.legs, markets, strict=True):
-        limit = limit_of(leg, market)
-        denied = _too_small(leg, market.rules, amount, limit) or moved(
-            leg, market.price, limit, max_slippage_percent
+        limit, price = limit_of(leg, market), market.price
+        own = amount if leg.side == "sell" else purchase_for(amount, market, drift)
+        denied = _too_small(leg, market.rules, min(own, amount), limit) or moved(
+            leg, price, limit, max_slippage_percent
         )
         if denied is not None:
             return denied
-        price = market.price
-        legs.append(
-            PlannedLeg(leg, amount, limit, price.best, price.average, market.rules.taker_fee)
+        rules = market.rules
+        planned = PlannedLeg(
+            leg=leg,
+            amount=own,
+            limit=limit,
+            best=price.best,
+            expected=price.average,
+            fee_rate=rules.taker_fee,
+            is_fee_in_base=rules.is_fee_in_base,
         )
+        legs.append(planned)
     return _worth_it((legs[0], legs[1]), rates)
+
+
+def _size(opportunity: Opportunity, markets: tuple[Market, Market]) -> Decimal:
+    """Return the size of the sale: on the grids of both markets."""
+    amount = common_amount(
+        [leg.amount for leg in opportunity.legs], [market.rules for market in markets]
+    )
+    for _ in range(GRID_ROUNDS):
+        smaller = min(market.round_amount(amount) for market in markets)
+        if smaller == amount:
+            break
+        amount = smaller
+    return amount
+
+
+@exact
+def purchase_for(amount: Decimal, market: Market, drift: Decimal = ZERO) -> Decimal:
+    """Return how much to buy so that ``amount`` is there after a fee that is taken in the coin.
+
+    On the market's grid, up or down, whichever is nearer: what that leaves is the next drift.
+    """
+    wanted = amount - (drift if abs(drift) <= amount * MOST_DRIFT else ZERO)
+    if market.rules.is_fee_in_base:
+        wanted /= ONE - market.rules.taker_fee
+    if wanted == amount:
+        return amount
+    below = market.round_amount(wanted)
+    above = below + market.rules.amount_step
+    return above if above - wanted <= wanted - below else below
 
 
 def _too_small(
@@ -122,7 +167,7 @@ def _too_small(
 
 
 def moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> ArbitrageDenied | None:
-    """Why not: the order book is beyond the limit, or too thin to take it without moving far."""
+    """Return why not: the book is beyond the limit, or too thin to take it without moving far."""
     sign = ONE if leg.side == "buy" else -ONE
     beyond = sign * (price.worst - limit) > ZERO
     slipped = sign * (price.worst - price.best) * HUNDRED > max_slippage * price.best
@@ -149,7 +194,8 @@ def _worth_it(legs: tuple[PlannedLeg, PlannedLeg], rates: Rates) -> Plan | Arbit
         cost = each.amount * each.expected * rate
         value = max(value, cost)
         if each.leg.side == "buy":
-            profit -= cost * (ONE + each.fee_rate)
+            # A fee in the coin is in the amount already.
+            profit -= cost if each.is_fee_in_base else cost * (ONE + each.fee_rate)
         else:
             profit += cost * (ONE - each.fee_rate)
     if profit <= ZERO:

@@ -194,13 +194,14 @@ class ArbitrageStore:
         return found
 
     def claim(self, dead: Collection[str], bot: str) -> int:
-        """Take over what dead bots of this account have left open; return how many rows.
+        """Take over arbitrages and exposures of dead bots of this account; return how many rows.
 
         Each row goes to one bot: the second one to claim it finds another owner.
         """
         count = 0
         with self._transaction(flush=True) as db:
-            for table, is_open in _OPEN.items():
+            for table in ("arbitrages", "arbitrage_exposures"):
+                is_open = _OPEN[table]
                 for one in dead:
                     sql = (
                         f"UPDATE {table} SET bot = ?, owner = ? "  # noqa: S608
@@ -208,6 +209,23 @@ class ArbitrageStore:
                     )
                     count += db.execute(sql, (bot, self._owner, one, self._owner)).rowcount
         return count
+
+    def claim_position(self, position: Position, bot: str) -> bool:
+        """Take over the trade of a dead bot; False if another bot was quicker."""
+        sql = "UPDATE arbitrage_positions SET bot = ?, owner = ? WHERE arbitrage_id = ? AND bot = ?"
+        with self._transaction(flush=True) as db:
+            values = (bot, self._owner, position.arbitrage_id, position.bot)
+            return db.execute(sql, values).rowcount == 1
+
+    def record_exposure(self, exposure: Exposure) -> Exposure:
+        """Write a new exposure; return it with its number."""
+        with self._transaction(flush=True) as db:
+            return self._write_exposure(db, exposure)
+
+    def exposures_of(self, arbitrage_id: int) -> list[Exposure]:
+        """Return the open exposures that came of an arbitrage, whoever owns them."""
+        sql = f"{EXPOSURE} WHERE arbitrage_id = ? AND closed_at IS NULL ORDER BY id"
+        return [exposure_of_row(row) for row in self._rows(sql, arbitrage_id)]
 
     # What freqtrade has of it
 

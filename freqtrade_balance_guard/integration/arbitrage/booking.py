@@ -25,7 +25,7 @@ from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 logger = logging.getLogger(__name__)
 
 # Under this name freqtrade's /list_custom_data and its API show what a trade's other leg is.
-CUSTOM_DATA = "balance_guard_pair"
+CUSTOM_DATA = "balance_guard_arbitrage"
 
 
 class NotBooked(Exception):
@@ -120,7 +120,7 @@ class ArbitrageBooking:
         position: Position | None,
     ) -> None:
         price, amount = to_float(reported.cost / reported.filled), to_float(reported.filled)
-        trade = None if position is None else trade_of(position.trade_id)
+        trade = None if position is None else trade_of_position(position)
         if trade is not None and not trade.is_open:
             trade = None
         if trade is not None and trade.has_open_orders:
@@ -154,7 +154,7 @@ class ArbitrageBooking:
         amount = to_decimal(trade.amount)
         if position is not None and position.closed_at is None:
             if position.trade_id != trade.id:
-                return position.moved(trade.id, reported.filled, amount)
+                return position.moved(trade.id, reported.filled, amount, reported.order_id)
             return position.more(reported.filled, gained, amount)
         (other,) = [one for one in root.orders if one.client_order_id != _own(root, order)]
         sold = root.reported.get(other.client_order_id)
@@ -173,6 +173,7 @@ class ArbitrageBooking:
             other_pair=other.pair,
             other_price=_price(other, sold),
             opened_at=self._clock.wall(),
+            entry_order_id=reported.order_id,
         )
 
 
@@ -196,8 +197,21 @@ def _price(order: LegOrder, reported: VenueOrder | None) -> Decimal:
     )
 
 
+def trade_of_position(position: Position) -> Trade | None:
+    """Return freqtrade's trade of a position, also if it is closed.
+
+    It is known by the exchange's id of its purchase: numbers of trades begin anew with another
+    database, and SQLite may give a deleted trade's number to the next one.
+    """
+    if position.entry_order_id:
+        order = stored_order(position.entry_order_id, position.pair)
+        return None if order is None else trade_of(order.ft_trade_id)
+    trade = trade_of(position.trade_id)
+    return trade if trade is not None and trade.pair == position.pair else None
+
+
 def trade_of(trade_id: int) -> Trade | None:
-    """freqtrade's trade, also if it is closed."""
+    """Return freqtrade's trade, also if it is closed."""
     trade: Trade | None = Trade.get_trades([Trade.id == trade_id]).first()
     return trade
 
@@ -235,7 +249,7 @@ def _as_ccxt(order: LegOrder, reported: VenueOrder, clock: Clock) -> dict[str, A
 
 def _shown(position: Position) -> dict[str, str | int]:
     return {
-        "pair": position.arbitrage_id,
+        "arbitrage": position.arbitrage_id,
         "sold_on": position.other_venue,
         "sold_pair": position.other_pair,
         "sold_amount": f"{position.hedged:f}",

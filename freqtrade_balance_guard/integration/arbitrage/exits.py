@@ -5,6 +5,7 @@ is part of a trade. freqtrade sends the orders; its own exits need nothing of th
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +15,13 @@ from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.engine.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.leg import Leg
 from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.arbitrage.booking import trade_of
+from freqtrade_balance_guard.integration.arbitrage.booking import trade_of_position
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.money import ONE, to_decimal, to_float
@@ -31,7 +32,7 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 logger = logging.getLogger(__name__)
 
 UNHEDGED = "unhedged"
-EXIT = "exit_opportunity"
+EXIT = "should_close_arbitrage"
 # Where something of ours is broken, an exit goes out without us after this.
 BROKEN_SECONDS = 2.5
 # An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
@@ -83,13 +84,13 @@ class ArbitrageExits:
 
     def open_exits(self) -> list[tuple[Trade, str]]:
         """Return exits that have left and not ended: trade, the exchange's order id."""
-        trades = [trade_of(position.trade_id) for position in self._positions.open]
+        trades = [trade_of_position(position) for position in self._positions.open]
         return [
             (trade, order.order_id)
             for trade in trades
             if trade is not None and trade.is_open
             for order in trade.open_orders
-            if order.ft_order_side == trade.exit_side
+            if order.ft_order_side != trade.entry_side
         ]
 
     # Both legs together
@@ -99,7 +100,7 @@ class ArbitrageExits:
 
         :raises Exception: the strategy's
         """
-        told = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
+        told = closing_reason(self._strategy, trade, self._clock.wall())
         if told:
             return told if isinstance(told, str) else EXIT
         self._kept_since.pop(trade.id, None)
@@ -192,7 +193,7 @@ class ArbitrageExits:
             position = next(
                 (p for p in self._positions.open if p.arbitrage_id == exposure.arbitrage_id), None
             )
-            trade = None if position is None else trade_of(position.trade_id)
+            trade = None if position is None else trade_of_position(position)
             if trade is not None and trade.is_open and not trade.has_open_orders:
                 self._unwind(bot, exposure, trade)
 
@@ -210,3 +211,25 @@ class ArbitrageExits:
         if not is_whole and not self._preconditions.is_sellable(trade.pair, amount, limit):
             return  # the exchange would refuse it each time; it is held
         self._sell(bot, trade, limit, UNHEDGED, "limit", None if is_whole else to_float(amount))
+
+
+def closing_reason(strategy: Any, trade: Trade, now: datetime) -> str | bool | None:
+    """Ask the strategy whether to close both legs, also under the method's old name.
+
+    :raises Exception: the strategy's
+    """
+    old: Callable[..., str | bool | None] | None = getattr(strategy, "exit_opportunity", None)
+    if old is None:
+        reason: str | bool | None = strategy.should_close_arbitrage(trade=trade, current_time=now)
+        return reason
+    if type(strategy) not in _WARNED:
+        _WARNED.add(type(strategy))
+        logger.warning(
+            "exit_opportunity() is called should_close_arbitrage() now; the old name works for "
+            "one release."
+        )
+    return old(trade=trade, current_time=now)
+
+
+# Strategies whose use of the old name was logged.
+_WARNED: set[type] = set()

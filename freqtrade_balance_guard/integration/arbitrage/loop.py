@@ -16,16 +16,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.booked.flows import flow_of
 from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
 from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
+from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.engine.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.events import ArbitrageFinished
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.positions import Position
@@ -37,10 +37,14 @@ from freqtrade_balance_guard.arbitrage.results import (
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event
-from freqtrade_balance_guard.integration.arbitrage.booking import ArbitrageBooking, trade_of
+from freqtrade_balance_guard.integration.arbitrage.booking import (
+    ArbitrageBooking,
+    trade_of_position,
+)
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
@@ -62,12 +66,18 @@ R = TypeVar("R")
 WAIT_SECONDS = 2.0
 # Their purchases on the bot's exchange become trades of freqtrade's.
 OF_TRADES = (ArbitrageKind.TWO_LEGS, ArbitrageKind.COMPLETE)
-# The order books that a strategy compares; they come before anything is decided.
-BOOKS_SECONDS = 2.0
+
+
+class _Taking(NamedTuple):
+    """Holds what the arbitrage thread plans or follows, and its legs on the bot's exchange."""
+
+    future: "Future[ArbitrageResult]"
+    bought: set[str]
+    sold: set[str]
 
 
 class ArbitrageLoop:
-    """Of one bot. ``step`` belongs to the bot's loop; ``exit_left`` may come from any thread."""
+    """Runs one bot's arbitrages from its loop. ``exit_left`` may come from any thread."""
 
     def __init__(
         self,
@@ -100,39 +110,54 @@ class ArbitrageLoop:
         self._has_news = True
         self._waited = 0.0
         self._loop: Loop | None = None
-        # What the arbitrage thread is planning or following, and what it would buy for freqtrade.
-        self._taking: tuple[Future[ArbitrageResult], set[str]] | None = None
+        self._taking: _Taking | None = None
         self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
         self._exits = ArbitrageExits(
-            *(
-                strategy,
-                executor,
-                worker,
-                positions,
-                preconditions,
-                messages,
-                settings,
-                clock,
-                self._wait,
-            )
+            strategy=strategy,
+            executor=executor,
+            worker=worker,
+            positions=positions,
+            preconditions=preconditions,
+            messages=messages,
+            settings=settings,
+            clock=clock,
+            wait=self._wait,
         )
 
     # What the rest of the bot asks
 
     def why_not_enter(self, pair: str) -> str | None:
-        """A purchase of ``pair`` is under way, or not freqtrade's yet: then it enters nothing."""
+        """Return why freqtrade must not enter ``pair`` now, if it must not.
+
+        An arbitrage buys it, or sells its coin: what freqtrade bought meanwhile might be sold.
+        """
         if not self._executor.is_recovered:
-            return "nobody knows yet which arbitrages an earlier run has left"
+            return "arbitrages of the previous run are not loaded yet"
         try:
-            is_busy = pair in self._in_progress()
+            is_bought = pair in self._in_progress()
+            is_sold = pair.partition("/")[0] in self._coins_being_sold()
         except Exception as error:
             return f"the arbitrages cannot be read: {error}"
-        return f"a arbitrage is buying {pair}" if is_busy else None
+        if is_bought:
+            return f"an arbitrage is buying {pair}"
+        return f"an arbitrage is selling the coin of {pair}" if is_sold else None
+
+    def _coins_being_sold(self) -> set[str]:
+        """Return the coins that legs on the bot's exchange sell or are about to sell."""
+        legs = [leg for one in self._executor.unresolved() for leg in one.legs]
+        found = {
+            leg.order.base
+            for leg in legs
+            if leg.order.venue == BOT_VENUE and leg.order.side == "sell" and not leg.is_over
+        }
+        if self._taking is not None and not self._taking.future.done():
+            found |= self._taking.sold
+        return found
 
     def slots_taken(self) -> int:
-        """How many trades are about to come."""
+        """Return how many trades are about to come."""
         try:
             coming = self._in_progress()
         except Exception:
@@ -142,40 +167,56 @@ class ArbitrageLoop:
         return len(coming - {trade.pair for trade in Trade.get_open_trades()})
 
     def _in_progress(self) -> set[str]:
-        """:raises ArbitragesUnavailable: nobody can say"""
-        going = [pair.record for pair in self._executor.unresolved()]
+        """Return the pairs that are bought for freqtrade, or are not freqtrade's yet.
+
+        :raises ArbitragesUnavailable: it cannot be read
+        """
+        going = [one.record for one in self._executor.unresolved()]
         orders = [order for one in going if one.kind in OF_TRADES for order in one.orders]
         found = {o.pair for o in orders if o.venue == BOT_VENUE and o.side == "buy"}
-        # Asked after the pairs that go on: one that has just ended is there.
+        # Read after those that are in progress: one that has just ended is there.
         if self._has_news:
             self._preconditions.unbooked = self._preconditions.purchases_to_book(self._store)
-        if self._taking is not None and not self._taking[0].done():
-            found |= self._taking[1]
+        if self._taking is not None and not self._taking.future.done():
+            found |= self._taking.bought
         return found | set(self._preconditions.unbooked)
 
     def legs_among(self, order_ids: set[str]) -> set[str]:
-        """Which of these are legs on the bot's own exchange: none that freqtrade looks for."""
+        """Return which of these are legs on the bot's exchange: none that freqtrade looks for."""
         return self._preconditions.legs_among(order_ids)
 
     def client_order_ids(self) -> set[str]:
-        """Our ids of legs that are under way."""
-        return {one for pair in self._executor.unresolved() for one in pair.ids}
+        """Return our ids of legs that are in progress."""
+        return {one for running in self._executor.unresolved() for one in running.ids}
 
     def dry_run_changes(self) -> dict[str, float]:
-        """What legs did to the simulated balances of the bot's exchange, besides its trades."""
+        """Return what legs did to the simulated balances of the bot's exchange."""
         return {one: to_float(amount) for one, amount in self._inventory.changes().items()}
 
     def order_books(self, markets: Iterable[tuple[str, str]]) -> list[Book]:
-        """For the strategy: order books of (venue, pair), read at the same time.
+        """Return the last order books of (venue, pair) for the strategy; no request.
 
-        :raises Exception: one could not be read in time
+        :raises LookupError: no venue has that name
+        :raises BooksNotReady: one was not read yet, or is too old
         """
         asked = [(venue.lower(), pair) for venue, pair in markets]
-        with self._counted():
-            try:
-                return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
-            except TimeoutError as error:
-                raise TimeoutError("the order books did not come in time") from error
+        try:
+            return self._executor.order_books(asked)
+        except BooksNotReady:
+            self._executor.want_books(self._like(asked))
+            raise
+
+    def _like(self, markets: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the markets that a strategy will ask for next: other pairs on the same venues.
+
+        A strategy that looks at its whitelist in turn gets no further than the first book that is
+        not there yet; without this it would need one loop for each.
+        """
+        if len({pair for _, pair in markets}) != 1:
+            return []
+        dp = getattr(self._strategy, "dp", None)
+        pairs = dp.current_whitelist() if dp is not None else []
+        return [(venue, pair) for venue, _ in markets for pair in pairs]
 
     def heard(self, event: Event) -> None:
         """Take note of an event; the end of an arbitrage comes from its thread."""
@@ -184,17 +225,17 @@ class ArbitrageLoop:
         self._messages(event)
 
     def begin(self) -> None:
-        """From now on pairs are followed, and exposures tended."""
+        """Begin to follow arbitrages and to tend exposures."""
         self._worker.start(self._executor)
 
     def end(self) -> None:
-        """The bot stops."""
+        """Stop with the bot."""
         self._worker.stop()
 
     # Once per loop
 
     def step(self, bot: Any) -> None:
-        """Everything that is due. Never raises: freqtrade's loop goes on.
+        """Do everything that is due. Never raises: freqtrade's loop goes on.
 
         :param bot: freqtrade's ``FreqtradeBot``
         """
@@ -212,7 +253,7 @@ class ArbitrageLoop:
                 self._safely(work, bot)
 
     def exit_left(self, bot: Any) -> None:
-        """freqtrade has just sent an exit: what it sold has another leg, perhaps."""
+        """Buy back the other leg of what freqtrade has just sold, if it has one."""
         with self._lock:
             for work in (self._ask_for_exits, self._follow):
                 self._safely(work, bot)
@@ -236,6 +277,11 @@ class ArbitrageLoop:
 
     def _tidy(self, bot: Any) -> None:
         self._exits.tidy()
+        self._positions.take_over()
+
+    def hedged_trades(self) -> set[int]:
+        """Return the numbers of freqtrade's trades that have another leg."""
+        return {position.trade_id for position in self._positions.open if position.hedged}
 
     # What was bought becomes a trade
 
@@ -304,7 +350,7 @@ class ArbitrageLoop:
 
     def _close(self, bot: Any) -> None:
         for position in list(self._positions.open):
-            trade = trade_of(position.trade_id)
+            trade = trade_of_position(position)
             if trade is None or not trade.is_open or trade.has_open_orders:
                 continue
             # What fails in one holds up no other.
@@ -313,8 +359,11 @@ class ArbitrageLoop:
     def _close_one(self, position: Position, trade: Trade, bot: Any) -> None:
         try:
             reason = self._exits.decision(trade)
+        except BooksNotReady as error:
+            logger.debug("should_close_arbitrage: %s", error)
+            return
         except Exception as error:
-            self._strategy_failed("exit_opportunity failed", error)
+            self._strategy_failed("should_close_arbitrage failed", error)
             return
         if reason is not None:
             self._exits.close(bot, position, trade, reason)
@@ -331,7 +380,8 @@ class ArbitrageLoop:
             denied = self._preconditions.unservable(bot, opportunity)
             if denied is None and self._worker.is_busy:
                 denied = ArbitrageDenied(
-                    ArbitrageDenialCode.ARBITRAGE_IN_PROGRESS, "an earlier arbitrage is under way"
+                    ArbitrageDenialCode.ARBITRAGE_IN_PROGRESS,
+                    "an earlier arbitrage is in progress",
                 )
             elif denied is None and self._waited >= WAIT_SECONDS:
                 too_long = "the exchanges took too long to answer in this loop"
@@ -341,12 +391,17 @@ class ArbitrageLoop:
                 continue
             self._take(bot, opportunity)
 
-    def _found(self) -> list[Any]:
+    def _found(self) -> Iterator[Any]:
+        """Yield one opportunity after the other: what is found is tried before the next is sought.
+
+        What the strategy raises ends its search; what it has found before is in progress by then.
+        """
         try:
-            return list(self._strategy.find_opportunities(current_time=self._clock.wall()) or ())
+            yield from self._strategy.find_opportunities(current_time=self._clock.wall()) or ()
+        except BooksNotReady as error:
+            logger.debug("find_opportunities: %s", error)
         except Exception as error:
             self._strategy_failed("find_opportunities failed", error)
-            return []
 
     def _strategy_failed(self, name: str, error: Exception) -> None:
         kind = type(error).__name__
@@ -356,16 +411,20 @@ class ArbitrageLoop:
         with self._counted():
             self._preconditions.refresh(bot)
         inspect = self._preconditions.inspector(bot)
-        future = self._worker.submit(lambda: self._executor.execute(opportunity, inspect))
-        purchases = {
-            leg.pair for leg in opportunity.legs if leg.venue == BOT_VENUE and leg.side == "buy"
-        }
-        self._taking = (future, purchases)
+        here = [leg for leg in opportunity.legs if leg.venue == BOT_VENUE]
+        future: Future[ArbitrageResult] = Future()
+        # Before it is planned: an entry of the same coin is denied from here on.
+        self._taking = _Taking(
+            future,
+            bought={leg.pair for leg in here if leg.side == "buy"},
+            sold={leg.base for leg in here if leg.side == "sell"},
+        )
+        self._worker.submit(lambda: self._executor.execute(opportunity, inspect), future)
         self._wait(future)
         self._book(bot)
 
     def _wait(self, future: "Future[R]") -> R | None:
-        """What became of it; None if that takes longer than this loop may wait."""
+        """Return its result; None if that takes longer than this loop may wait."""
         with self._counted():
             try:
                 return future.result(timeout=max(WAIT_SECONDS - self._waited, 0.0))

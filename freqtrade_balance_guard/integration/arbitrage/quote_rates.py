@@ -1,11 +1,10 @@
-"""What a quote currency is worth in stake currency, for comparing two legs."""
+"""Says what a quote currency is worth in stake currency, for comparing two legs."""
 
 import logging
 from decimal import Decimal
 
-from freqtrade.exchange import Exchange
-
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.money import ONE, exact, to_decimal
 
@@ -17,19 +16,19 @@ FRESH_SECONDS = 5.0
 
 
 class QuoteRates:
-    """Stake currency per unit, from the order book of the bot's own exchange.
+    """Returns stake currency per unit, from the order book of the bot's own exchange.
 
     Where it has no market between two dollar coins, one is taken for the other.
     """
 
-    def __init__(self, exchange: Exchange, stake_currency: str, clock: Clock) -> None:
+    def __init__(self, exchange: PublicBooks, stake_currency: str, clock: Clock) -> None:
         self._exchange = exchange
         self._stake_currency = stake_currency
         self._clock = clock
         self._known: dict[str, tuple[float, Decimal | None]] = {}
 
     def __call__(self, currency: str) -> Decimal | None:
-        """None: nobody knows. Never raises."""
+        """Return the rate, asked for when the last one is old; None: unknown. Never raises."""
         if currency == self._stake_currency:
             return ONE
         now = self._clock.monotonic()
@@ -40,7 +39,7 @@ class QuoteRates:
         return known[1]
 
     def known(self, currency: str) -> Decimal | None:
-        """The last one, without asking anybody: for the bot's loop, in which exits wait."""
+        """Return the last one, without a request: for the bot's loop, in which exits wait."""
         if currency == self._stake_currency:
             return ONE
         known = self._known.get(currency)

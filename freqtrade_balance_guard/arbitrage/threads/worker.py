@@ -52,9 +52,12 @@ class ArbitrageWorker:
         """Does something wait for what is done now?"""
         return not self._tasks.empty()
 
-    def submit(self, work: Callable[[], R]) -> "Future[R]":
-        """Do it after everything that was asked for before."""
-        future: Future[R] = Future()
+    def submit(self, work: Callable[[], R], future: "Future[R] | None" = None) -> "Future[R]":
+        """Do it after everything that was asked for before.
+
+        :param future: what gets the result, where it has to exist before
+        """
+        future = Future() if future is None else future
 
         def task() -> None:
             try:
