@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.ledger import ENDED, UNFINISHED, Reservation
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.store import Beat, Store
+from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.settings import GuardSettings
 
 
@@ -82,7 +84,7 @@ class BotView:
         return f"{self.bot} (host {self.about.get('host', '?')}, pid {self.about.get('pid', '?')})"
 
 
-class Books:
+class LedgerView:
     """The ledger for a look, with what several reports need of it."""
 
     def __init__(self, source: Source, clock: Clock) -> None:
@@ -164,3 +166,14 @@ def bot_view(beat: Beat, now: datetime, timeout: float) -> BotView:
         about = {}
     about = about if isinstance(about, dict) else {}
     return BotView(beat.account, beat.bot, beat.process, beat.at, age, age < timeout, about)
+
+
+def describe(row: Reservation) -> str:
+    """A reservation in half a sentence."""
+    held = f"{format_amount(row.held)} {row.currency}"
+    return f"{held} for a {row.side} of {row.pair} ({row.state}, by {row.bot})"
+
+
+def text(amount: Decimal) -> str:
+    """An amount for JSON: exact, never with an exponent."""
+    return f"{amount:f}"

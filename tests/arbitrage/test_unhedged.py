@@ -220,7 +220,7 @@ def test_the_console_lists_and_resolves_it(registry, make, capsys):
     (shown,) = json.loads(capsys.readouterr().out)
     assert (shown["id"], D(shown["amount"]), shown["direction"]) == (exposure.id, 1, "long")
     assert (D(shown["value"]), shown["venue"], shown["state"]) == (100, "here", "open")
-    status = status_of(registry.books()).as_json()
+    status = status_of(registry.ledger_view()).as_json()
     assert [one["id"] for one in status["unhedged"]] == [exposure.id]
     assert console(registry, "unhedged", "list") == 0
     assert "COIN/USDT" in capsys.readouterr().out
@@ -233,14 +233,14 @@ def test_the_console_lists_and_resolves_it(registry, make, capsys):
     assert console(registry, "unhedged", "list", "--json", "--all") == 0
     (closed,) = json.loads(capsys.readouterr().out)
     assert (closed["state"], closed["doing"]) == ("closed", "sold by hand")
-    assert status_of(registry.books()).as_json()["unhedged"] == []
+    assert status_of(registry.ledger_view()).as_json()["unhedged"] == []
 
 
 def test_nothing_is_resolved_without_a_yes(registry, make, capsys, monkeypatch):
     exposure = stored(registry, make)
     monkeypatch.setattr("builtins.input", lambda _: "no")
     assert console(registry, "unhedged", "resolve", str(exposure.id)) == 1
-    assert "nobody confirmed" in capsys.readouterr().err
+    assert "not confirmed" in capsys.readouterr().err
 
 
 def test_without_anything_stored_nothing_is_unhedged_and_no_file_is_made(registry, capsys):

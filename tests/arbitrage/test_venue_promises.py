@@ -8,7 +8,8 @@ import pytest
 
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer
+from freqtrade_balance_guard.integration.arbitrage.venues import make_venue
 from freqtrade_balance_guard.ledger import open_ledger
 from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario

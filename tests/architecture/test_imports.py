@@ -24,6 +24,7 @@ BASE = {
     "events",
     "money",
     "sqlite_address",
+    "local_file",
     "version",
 }
 FEATURES = {"balances", "limits", "ledger", "arbitrage", "rebalance"}
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crash_points": set(),
     "deadline": {"clock"},
     "sqlite_address": set(),
+    "local_file": {"errors", "sqlite_address"},
     "events": set(),
     "money": {"errors"},
     "settings": {"errors", "money"},
@@ -49,8 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What can be sold is a question of the market's minimums.
     "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
-    # Told, never asked.
-    "monitoring": BASE | {"settings"},
+    # Listens to the facts of every part; no part but the composition root knows it.
+    "monitoring": BASE | {"settings", "balances", "limits", "ledger", "orders", "arbitrage"},
     # Reports on what bots have stored.
     "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},

@@ -1,6 +1,7 @@
 """The commands as a user types them: what is printed, where, and the exit code."""
 
 import json
+import logging
 import sqlite3
 import threading
 from contextlib import closing
@@ -108,6 +109,7 @@ def test_reservations_are_listed_with_exactly_the_promised_keys(run, registry):
     assert code == 0
     assert json.loads(out) == [
         {
+            "schema_version": 1,
             "id": row.id,
             "client_order_id": row.client_order_id,
             "account": "main",
@@ -172,7 +174,7 @@ def test_forcing_says_what_that_means_and_asks(run, registry, monkeypatch):
     row = made(bot.reserve(order(bot, "20")))
     monkeypatch.setattr("builtins.input", lambda _: "no")
     code, _, err = run("reservations", "release", str(row.id), "--force")
-    assert code == 1 and "given out a second time" in err and "nobody confirmed" in err
+    assert code == 1 and "given out a second time" in err and "not confirmed" in err
     assert bot.find(row.client_order_id).unfinished
     monkeypatch.setattr("builtins.input", lambda _: "yes")
     code, _, err = run("reservations", "release", str(row.id), "--force")
@@ -205,7 +207,10 @@ def test_a_bot_that_runs_is_asked_by_a_command(run, registry):
         thread.join()
     assert code == 0
     assert json.loads(out) == {
-        **{"id": row.id, "released": True, "sentence": "freqtrade-aaaa: released"},
+        "schema_version": 1,
+        "id": row.id,
+        "released": True,
+        "sentence": "freqtrade-aaaa: released",
     }
     assert bot.history(row.client_order_id)[-1].why == "released by hand"
 
@@ -309,3 +314,34 @@ def test_the_commands_stand_in_the_help(capsys: pytest.CaptureFixture[str], tmp_
     listed = capsys.readouterr().out
     for name in ("status", "reservations", "explain", "reconcile", "doctor"):
         assert f"  {name}" in listed
+
+
+def test_a_command_that_neither_we_nor_freqtrade_have_is_wrong_use_with_a_suggestion(capsys):
+    for words, near in (("statsu", "status"), ("trad", "trade"), ("bactesting", "backtesting")):
+        with pytest.raises(SystemExit) as end:
+            main([words])
+        err = capsys.readouterr().err
+        assert end.value.code == 2 and f'did you mean "{near}"?' in err
+
+
+def test_a_log_is_written_where_it_is_asked_for(run, registry, tmp_path):
+    registry.bot()
+    log = tmp_path / "guard.log"
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    try:
+        code, out, err = run("status", "--json", "-v", "--logfile", str(log))
+        assert (code, err) == (0, "") and json.loads(out)["schema_version"] == 1
+        assert log.is_file()
+    finally:
+        root.handlers[:] = before
+        root.setLevel(logging.WARNING)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_json_object_has_the_version_of_its_schema(run, registry, words):
+    bot = registry.bot()
+    made(bot.reserve(order(bot, "20", pair="BTC/USDT")))
+    registry.believe(USDT="100")
+    answer = json.loads(run(*words, "--json")[1])
+    objects = answer if isinstance(answer, list) else [answer]
+    assert objects and all(one["schema_version"] == 1 for one in objects)

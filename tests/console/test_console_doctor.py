@@ -13,13 +13,13 @@ B = {"key": "bbbbbbbbbbbb", "pairs": ["SOL/USDT"], "pid": 200}
 
 
 def codes(registry, **more):
-    return [finding.code for finding in examine(registry.books(), **more).findings]
+    return [finding.code for finding in examine(registry.ledger_view(), **more).findings]
 
 
 def test_two_bots_that_do_not_get_into_each_others_way_are_healthy(registry):
     registry.bot("one-aaaa")
     registry.bot("two-bbbb", **B)
-    diagnosis = examine(registry.books())
+    diagnosis = examine(registry.ledger_view())
     assert diagnosis.is_healthy and diagnosis.findings == ()
     assert "API keys" in diagnosis.checked
 
@@ -57,27 +57,27 @@ def test_a_copied_database_is_one_name_alive_in_two_places(registry):
     registry.bot("one-aaaa")
     assert codes(registry) == [], "a restart leaves an older beat of the same place"
     registry.bot("one-aaaa", pid=777)
-    (finding,) = examine(registry.books()).findings
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "same_bot_twice"
     assert "pid 777" in finding.sentence and "database" in finding.sentence
 
 
 def test_a_heartbeat_from_the_future_is_a_wrong_clock(registry):
     registry.bot(silent_for=-60)
-    (finding,) = examine(registry.books()).findings
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "clock_skew" and "60 s in the future" in finding.sentence
 
 
 def test_what_dead_bots_left_and_that_no_bot_runs(registry):
     bot = registry.bot(silent_for=500)
     made(bot.reserve(order(bot)))
-    diagnosis = examine(registry.books())
+    diagnosis = examine(registry.ledger_view())
     assert [finding.code for finding in diagnosis.findings] == ["left_behind", "no_bot"]
     assert not diagnosis.is_healthy
 
 
 def test_nothing_stored_is_a_note_and_no_illness(registry):
-    diagnosis = examine(registry.books())
+    diagnosis = examine(registry.ledger_view())
     assert [finding.code for finding in diagnosis.findings] == ["nothing_stored"]
     assert diagnosis.is_healthy
     assert not registry.file.exists()
@@ -87,7 +87,7 @@ def test_a_ledger_that_cannot_be_reached_or_read(registry):
     registry.file.write_text("no database " * 200)
     assert codes(registry) == ["ledger_unavailable"]
     registry.url = "postgresql://guard:hidden@127.0.0.1:1/none"
-    (finding,) = examine(registry.books()).findings
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "ledger_unavailable" and "hidden" not in str(finding)
 
 
@@ -105,7 +105,9 @@ def test_a_folder_that_is_not_there(registry, tmp_path):
 def test_a_file_or_folder_that_this_user_may_not_write(registry):
     registry.bot()
     may_not = {registry.userdir, registry.file}
-    findings = examine(registry.books(), may_write=lambda place: place not in may_not).findings
+    findings = examine(
+        registry.ledger_view(), may_write=lambda place: place not in may_not
+    ).findings
     assert [finding.code for finding in findings] == ["not_writable"] * 2
     assert [
         str(place) in finding.sentence
@@ -138,7 +140,9 @@ def test_the_nearest_mount_counts_also_with_a_space_in_its_name(tmp_path):
 
 def test_a_freqtrade_that_differs_is_an_error(registry):
     registry.bot()
-    diagnosis = examine(registry.books(), freqtrade=["freqtrade differs from what we rely on: x"])
+    diagnosis = examine(
+        registry.ledger_view(), freqtrade=["freqtrade differs from what we rely on: x"]
+    )
     assert [finding.code for finding in diagnosis.findings] == ["freqtrade_differs"]
 
 
@@ -162,7 +166,7 @@ def venue(registry, **more):
 
 def test_a_venue_with_a_key_and_an_account_of_its_own_is_healthy(registry):
     venue(registry)
-    diagnosis = examine(registry.books(), exchanges={"binance", "kraken"})
+    diagnosis = examine(registry.ledger_view(), exchanges={"binance", "kraken"})
     assert diagnosis.findings == () and "venues" in diagnosis.checked
 
 

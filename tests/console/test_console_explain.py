@@ -14,7 +14,7 @@ PAIR = "BTC/USDT"
 
 
 def told(registry, pair=PAIR, **more):
-    return "\n".join(explain(registry.books(), pair, **more).sentences)
+    return "\n".join(explain(registry.ledger_view(), pair, **more).sentences)
 
 
 def decisions(registry, bot="freqtrade-aaaa", seconds_ago=30.0):
@@ -111,14 +111,14 @@ def test_limits_are_told_in_the_unit_in_which_they_hold(registry):
         "reserve_balance": {"BNB": 0.5},
         "position_size_percent": 50,
     }
-    assert explain(registry.books(), PAIR).limits == (
+    assert explain(registry.ledger_view(), PAIR).limits == (
         "Smallest entry: 11 USDT.",
         "One entry takes at most 50 % of available.",
         "No entry while less than 2.5 US dollars is available.",
         "0.5 BNB is never spent.",
     )
     registry.guard["tiers"] = [{"up_to": 100}]
-    assert explain(registry.books(), PAIR).limits[0].startswith("There are 1 tiers")
+    assert explain(registry.ledger_view(), PAIR).limits[0].startswith("There are 1 tiers")
 
 
 def test_of_two_bots_the_one_that_is_meant_is_explained(registry):

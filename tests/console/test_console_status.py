@@ -8,7 +8,7 @@ from decimal import Decimal
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.console.explain import explain
-from freqtrade_balance_guard.console.printing import paper, show_status
+from freqtrade_balance_guard.console.printing import console, show_status
 from freqtrade_balance_guard.console.status import status_of
 from tests.support.console import SECRET
 from tests.support.ledger import made, order
@@ -26,7 +26,7 @@ def test_available_is_free_less_floor_less_what_all_bots_have_reserved(registry)
     registry.believe(USDT="100.50", used="10")
     made(own.reserve(order(own, "20.10")))
     made(other.reserve(order(other, "7")))
-    status = status_of(registry.books(bot_name="one"))
+    status = status_of(registry.ledger_view(bot_name="one"))
     assert status.bot == "one-aaaa"
     shown = usdt(status)
     assert shown == {
@@ -48,7 +48,7 @@ def test_the_same_books_in_postgres_tell_the_same(registry, postgres):
     registry.believe(USDT="100")
     made(own.reserve(order(own, "20")))
     made(other.reserve(order(other, "7")))
-    shown = usdt(status_of(registry.books(bot_name="one")))
+    shown = usdt(status_of(registry.ledger_view(bot_name="one")))
     assert [D(shown[key]) for key in ("reserved_own", "reserved_others", "available")] == [
         20,
         7,
@@ -57,7 +57,7 @@ def test_the_same_books_in_postgres_tell_the_same(registry, postgres):
 
 
 def free_and_promised(registry, **more):
-    shown = usdt(status_of(registry.books(), bot="one-aaaa", **more))
+    shown = usdt(status_of(registry.ledger_view(), bot="one-aaaa", **more))
     names = ("free", "reserved_own", "reserved_others", "available")
     return [int(D(shown[name])) for name in names]
 
@@ -116,16 +116,16 @@ def test_a_balance_of_an_earlier_version_has_no_mark(registry):
 def test_available_is_never_negative_and_nothing_while_unreadable(registry):
     bot = registry.bot(floor={"USDT": "30"})
     registry.believe(USDT="20")
-    assert usdt(status_of(registry.books()))["available"] == "0"
+    assert usdt(status_of(registry.ledger_view()))["available"] == "0"
     registry.believe(USDT="200", verdict="unreadable")
-    assert usdt(status_of(registry.books()))["available"] == "0"
+    assert usdt(status_of(registry.ledger_view()))["available"] == "0"
     assert bot.bot == "freqtrade-aaaa"
 
 
 def test_a_currency_that_is_promised_and_was_never_read_has_no_balance(registry):
     bot = registry.bot()
     made(bot.reserve(order(bot, "3", currency="BTC", pair="BTC/USDT", side="sell")))
-    (shown,) = [b for b in status_of(registry.books()).balances if b.currency == "BTC"]
+    (shown,) = [b for b in status_of(registry.ledger_view()).balances if b.currency == "BTC"]
     assert shown.as_json()["reserved_own"] == "3"
     assert shown.as_json()["total"] is shown.as_json()["available"] is None
 
@@ -133,7 +133,7 @@ def test_a_currency_that_is_promised_and_was_never_read_has_no_balance(registry)
 def test_alive_is_who_spoke_within_the_heartbeat_timeout(registry):
     registry.bot("one-aaaa", silent_for=119)
     registry.bot("two-bbbb", silent_for=121)
-    bots = {b["bot"]: b for b in status_of(registry.books()).as_json()["bots"]}
+    bots = {b["bot"]: b for b in status_of(registry.ledger_view()).as_json()["bots"]}
     assert (bots["one-aaaa"]["alive"], bots["two-bbbb"]["alive"]) == (True, False)
     assert bots["two-bbbb"]["heartbeat_age"] == 121
 
@@ -143,17 +143,17 @@ def test_two_bots_of_one_name_are_not_guessed_between(registry):
     registry.bot("freqtrade-bbbb")
     registry.believe(USDT="100")
     made(one.reserve(order(one, "20")))
-    status = status_of(registry.books())
+    status = status_of(registry.ledger_view())
     assert status.bot is None
     assert usdt(status)["reserved_others"] == "20"
     assert "say which one is meant with --bot" in status.notes[0]
-    assert usdt(status_of(registry.books(), bot="freqtrade-aaaa"))["reserved_own"] == "20"
+    assert usdt(status_of(registry.ledger_view(), bot="freqtrade-aaaa"))["reserved_own"] == "20"
 
 
 def test_a_dead_namesake_does_not_hide_the_living_bot(registry):
     registry.bot("freqtrade-aaaa", silent_for=9000)
     registry.bot("freqtrade-bbbb")
-    assert status_of(registry.books()).bot == "freqtrade-bbbb"
+    assert status_of(registry.ledger_view()).bot == "freqtrade-bbbb"
 
 
 def test_other_accounts_and_the_dry_run_are_not_mixed_in(registry):
@@ -161,7 +161,7 @@ def test_other_accounts_and_the_dry_run_are_not_mixed_in(registry):
     dry = registry.bot("dry-bbbb", account="main-dry")
     made(dry.reserve(order(dry, "20")))
     registry.believe(USDT="100")
-    status = status_of(registry.books())
+    status = status_of(registry.ledger_view())
     assert [b.bot for b in status.bots] == ["one-aaaa"]
     assert set(status.as_json()["balances"]) == {"main"}
     assert usdt(status)["reserved_others"] == "0"
@@ -170,8 +170,8 @@ def test_other_accounts_and_the_dry_run_are_not_mixed_in(registry):
 def test_a_ledger_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(registry):
     registry.believe(USDT="100")
     registry.url = "postgresql://guard:hidden@127.0.0.1:1/none"
-    status = status_of(registry.books())
-    assert "cannot be used" in status.trouble and "hidden" not in status.trouble
+    status = status_of(registry.ledger_view())
+    assert "cannot be used" in status.ledger_error and "hidden" not in status.ledger_error
     assert usdt(status)["reserved_own"] is usdt(status)["available"] is None
     assert usdt(status)["total"] == "100"
 
@@ -179,8 +179,8 @@ def test_a_ledger_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(reg
 def test_nothing_secret_is_in_it(registry):
     registry.bot()
     registry.believe(USDT="1")
-    books = registry.books()
-    assert SECRET not in json.dumps(status_of(books).as_json()) + repr(books.source)
+    ledger = registry.ledger_view()
+    assert SECRET not in json.dumps(status_of(ledger).as_json()) + repr(ledger.source)
 
 
 def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, capsys):
@@ -192,7 +192,7 @@ def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, 
     )
     store = ArbitrageStore(registry.file)
     store.follow(position, [])
-    status = status_of(registry.books())
+    status = status_of(registry.ledger_view())
     (shown,) = status.as_json()["arbitrages"]
     # A copy for scripts of release 0.1.
     assert status.as_json()["pairs"] == [shown]
@@ -208,13 +208,13 @@ def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, 
         "sold_amount": "0.4",
         "age_seconds": 90.0,
     }
-    show_status(paper(), status)
+    show_status(console(), status)
     row = next(line for line in capsys.readouterr().out.splitlines() if "second" in line)
     assert "0.5 BTC/USDT" in row and "second (BTC/USD)" in row and "50700" in row
-    told = " ".join(explain(registry.books(), "BTC/USDT").sentences)
+    told = " ".join(explain(registry.ledger_view(), "BTC/USDT").sentences)
     assert (
         "Trade 7 of freqtrade-aaaa is a leg of arbitrage 3: 0.4 was sold as BTC/USD on second"
         in told
     )
     store.follow(replace(position, closed_at=registry.clock.wall()), [])
-    assert status_of(registry.books()).as_json()["arbitrages"] == []
+    assert status_of(registry.ledger_view()).as_json()["arbitrages"] == []

@@ -12,7 +12,8 @@ from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import Event, EventHub
-from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue
+from freqtrade_balance_guard.integration.arbitrage.venues import make_venue
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import ArbitrageSettings, VenueSettings

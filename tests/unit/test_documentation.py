@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import freqtrade
@@ -21,7 +20,7 @@ from freqtrade.enums import RunMode
 import freqtrade_balance_guard
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
 from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState
-from freqtrade_balance_guard.cli.main import COMMANDS
+from freqtrade_balance_guard.cli.main import COMMANDS, parser_of
 from freqtrade_balance_guard.demo.scenes import SCENES
 from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 from freqtrade_balance_guard.limits.decision import DenialCode
@@ -68,12 +67,6 @@ def freqtrade_commands() -> set[str]:
     raise AssertionError("freqtrade has no subcommands")
 
 
-def own_parser(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
-    import_module(COMMANDS[name].module).add_arguments(parser)
-    return parser
-
-
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_command_shown_exists(page: str) -> None:
     theirs = freqtrade_commands()
@@ -92,7 +85,7 @@ def test_every_command_line_is_accepted_by_its_parser(page: str) -> None:
             continue
         if words[0] in COMMANDS:
             if "--help" not in words:
-                own_parser(words[0]).parse_args(words[1:])
+                parser_of(words[0]).parse_args(words[1:])
         else:
             # Ends the process, and with it the test, for what it does not know.
             Arguments(words).get_parsed_arg()
@@ -112,7 +105,10 @@ def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 def test_every_option_of_ours_stands_in_the_reference(name: str) -> None:
     section = TEXTS["docs/reference/cli.md"].partition(f"## `balance-guard {name}`")[2]
     section = section.partition("\n## ")[0]
-    for action in actions_of(own_parser(name)):
+    if name not in ("demo", "sandbox", "show-schema"):
+        common = TEXTS["docs/reference/cli.md"].partition("## Options of every command")[2]
+        section += common.partition("\n## ")[0]
+    for action in actions_of(parser_of(name)):
         if isinstance(action, argparse._SubParsersAction):
             names = list(action.choices)
         elif action.option_strings:

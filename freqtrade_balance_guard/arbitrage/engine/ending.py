@@ -90,14 +90,19 @@ def ending_of_repair(
     if not leg.filled:
         return Ending(ArbitrageMove.FAIL, leg.rejected or "no fill")
     how = f"{REPAIRED[running.record.kind]} on {leg.order.venue}"
-    left = leg.coin
-    changed = []
+    sign = leg.order.sign
+    # An order that has filled covers what it was for; what rounding and its fee leave is drift.
+    is_whole = leg.filled >= leg.order.amount
+    covered = sum(running.record.shares.values(), ZERO) if is_whole else ZERO
+    left = covered or abs(leg.coin)
+    changed, closed = [], ZERO
     for exposure in exposures:
-        part = -exposure.net if abs(left) >= exposure.amount else left
-        if part:
-            changed.append(after_repair(exposure, part, now, how))
-            left -= part
-    return Ending(ArbitrageMove.REPAIR, how, tuple(changed), (leg.order.base, left))
+        part = min(exposure.amount, left - closed)
+        if part > ZERO:
+            changed.append(after_repair(exposure, sign * part, now, how))
+            closed += part
+    drift = leg.coin - sign * closed
+    return Ending(ArbitrageMove.REPAIR, how, tuple(changed), (leg.order.base, drift))
 
 
 def set_off(exposures: Sequence[Exposure], now: datetime) -> list[Exposure]:

@@ -10,7 +10,7 @@ from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.reservations import reserve
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
-from freqtrade_balance_guard.arbitrage.events import LegUnresolved
+from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
@@ -185,6 +185,7 @@ class ArbitrageRunner:
         running.record.state = context.store.mark_sent(running.record)
         crash_point("arbitrage sent")
         running.has_left = True
+        planned_at = min(leg.sent_at for leg in running.legs)
         by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
         for leg in running.legs:
             venue = context.venues[leg.order.venue]
@@ -195,6 +196,10 @@ class ArbitrageRunner:
         ]
         # What hangs is taken up when it comes back; the other leg is followed meanwhile.
         wait(futures, PLACE_SECONDS)
+        sent = [leg.sent_at for leg in running.legs]
+        context.hub.publish(
+            LegsSent(running.record.id, min(sent) - planned_at, max(sent) - min(sent))
+        )
         for future in futures:
             if future.done():
                 future.result()

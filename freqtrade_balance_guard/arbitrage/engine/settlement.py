@@ -26,6 +26,7 @@ from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
+from freqtrade_balance_guard.orders import events as order_events
 from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 
 
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # How long one round waits for look-ups; what has not come back is taken up by a later round.
 ROUND_SECONDS = 3.0
+# The purpose of a leg in events about orders.
+LEG = "leg"
 
 
 class Settlement:
@@ -72,13 +75,15 @@ class Settlement:
             is_first_rejected = isinstance(leg.answer, str)
 
     def _place_one(self, leg: LegRun, venue: Venue) -> None:
-        clock = self._context.clock
+        clock, hub = self._context.clock, self._context.hub
         leg.sent_at = clock.monotonic()
         try:
             crash_point("arbitrage leaving")
             leg.answer = venue.place(leg.order)
         except OrderRejected as rejection:
-            leg.answer = str(rejection) or "rejected"
+            leg.answer = why = str(rejection) or "rejected"
+            reason = order_events.rejection_reason(why)
+            hub.publish(order_events.OrderRejected(leg.order.pair, LEG, reason, why[:200]))
         except Exception as error:
             logger.warning(
                 "The reply to an order of %s on %s is lost (%s: %s); it will be looked up.",
@@ -87,6 +92,9 @@ class Settlement:
                 type(error).__name__,
                 str(error)[:200],
             )
+            hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
+        else:
+            hub.publish(order_events.OrderAccepted(leg.order.pair, LEG))
         finally:
             leg.placed_at = clock.monotonic()
         crash_point("arbitrage answered")

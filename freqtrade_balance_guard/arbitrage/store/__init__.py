@@ -4,6 +4,7 @@ from freqtrade_balance_guard.arbitrage.store.look import (
     read_arbitrages,
     read_exposures,
     read_positions,
+    read_profit,
 )
 from freqtrade_balance_guard.arbitrage.store.store import (
     ArbitrageStore,
@@ -19,4 +20,5 @@ __all__ = [
     "read_arbitrages",
     "read_exposures",
     "read_positions",
+    "read_profit",
 ]

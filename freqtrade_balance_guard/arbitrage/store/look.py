@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from freqtrade_balance_guard.arbitrage.store.records import (
 from freqtrade_balance_guard.arbitrage.store.store import unavailable
 from freqtrade_balance_guard.arbitrage.store.tables import are_of_0_1, are_there
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.money import ZERO
 from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
@@ -33,6 +35,15 @@ def read_positions(path: Path) -> list[Position]:
     """
     sql = f"{POSITION} WHERE closed_at IS NULL ORDER BY arbitrage_id"
     return _read(path, sql, position_of_row)
+
+
+def read_profit(path: Path, bot: str) -> Decimal:
+    """Return what a bot's closed arbitrages have earned or lost, in stake currency.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    positions = _read(path, f"{POSITION} WHERE profit IS NOT NULL", position_of_row)
+    return sum((one.profit for one in positions if one.bot == bot and one.profit), ZERO)
 
 
 def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:

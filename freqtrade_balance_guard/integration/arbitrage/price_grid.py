@@ -24,7 +24,10 @@ def round_to_grid(api: Any, pair: str, price: Decimal, *, is_down: bool) -> Deci
     :param api: a ccxt object with its markets loaded
     :return: ``price`` itself where nothing on the grid is to be found
     """
-    nearest = _nearest(api.price_to_precision, pair, price)
+    try:
+        nearest = _nearest(api.price_to_precision, pair, price)
+    except ccxt.InvalidOrder:
+        return price  # less than the smallest one: no plan gets past its check
     if nearest == price or (nearest < price) == is_down:
         return nearest
     sign = -ONE if is_down else ONE

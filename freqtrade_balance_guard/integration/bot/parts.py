@@ -12,8 +12,10 @@ from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -29,6 +31,7 @@ from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedW
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -54,8 +57,11 @@ def put_under_the_ledger(
         ledger = _ledger(wallets, settings, hub, clock)
     except SettingsError as error:
         raise OperationalException(f"balance_guard.{error}") from error
-    account = ledger.account
+    live, account = wallets.live, ledger.account
+    client = GuardClient(exchange, clock) if live is None else live.reader.client
+    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     registry = OrderRegistry(
         ledger,
@@ -69,10 +75,12 @@ def put_under_the_ledger(
     funding = EntryFunds(wallets, registry, config["stake_currency"])
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
-    if wallets.live is not None:
-        wallets.live.funding = funding
+    if live is not None:
+        live.funding = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
+    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    wallets.entry_pause.refresh()
     wallets.duties = Housekeeping(
         wallets,
         registry,

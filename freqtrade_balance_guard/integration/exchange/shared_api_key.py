@@ -12,6 +12,7 @@ from typing import Any
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 
 
 # Who waits longer than this for the other's request goes on: an exit must not wait for a leg.
@@ -32,11 +33,13 @@ class Turns:
         self._turn = threading.RLock()
         self._since: float | None = None
 
-    def take(self) -> bool:
+    def take(self, deadline: Deadline | None = None) -> bool:
         """Wait for the other's request, but not for one that takes longer than a second in all."""
         since = self._since
         began = self._clock.monotonic() if since is None else since
         left = TURN_SECONDS - (self._clock.monotonic() - began)
+        if deadline is not None:
+            left = min(left, deadline.seconds_left)
         has_turn = self._turn.acquire(timeout=max(left, 0.0))
         if has_turn:
             self._since = self._clock.monotonic()
@@ -47,15 +50,18 @@ class Turns:
         self._since = None
         self._turn.release()
 
-    def hold(self, api: Any) -> None:
-        """From now on requests of this ccxt object take turns; freqtrade's RPC threads benefit."""
+    def hold(self, api: Any, deadline: Deadline | None = None) -> None:
+        """From now on requests of this ccxt object take turns; freqtrade's RPC threads benefit.
+
+        :param deadline: when waiting for a turn ends besides
+        """
         if getattr(api, MARK, None) is not None:
             return
         send = api.fetch2
 
         @functools.wraps(send)
         def fetch2(*args: Any, **kwargs: Any) -> Any:
-            has_turn = self.take()
+            has_turn = self.take(deadline)
             try:
                 return send(*args, **kwargs)
             finally:

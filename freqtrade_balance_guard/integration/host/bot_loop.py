@@ -11,6 +11,10 @@ from typing import NamedTuple
 from freqtrade_balance_guard.limits.sizing import EntryKind
 
 
+# The guard's own waits in front of exits, in sum.
+EXIT_WAIT_SECONDS = 3.0
+
+
 class MinimumQuery(NamedTuple):
     """The last question for a minimum stake: freqtrade asks it just before it validates a stake."""
 

@@ -10,8 +10,8 @@ from freqtrade.resolvers import ExchangeResolver
 
 from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.bot_source import Books, NotPossible
-from freqtrade_balance_guard.console.exchange_view import (
+from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
+from freqtrade_balance_guard.console.reconcile import (
     ExchangeOrder,
     ExchangeView,
     Questions,
@@ -19,6 +19,7 @@ from freqtrade_balance_guard.console.exchange_view import (
 )
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.money import ZERO, to_decimal
@@ -29,17 +30,19 @@ from freqtrade_balance_guard.orders.lookup_result import Found, Unknown
 LOOK_UP_SECONDS = 10.0
 
 
-def questions_to(config: dict[str, Any], books: Books, asked_for: str, clock: Clock) -> Questions:
+def questions_to(
+    config: dict[str, Any], ledger: LedgerView, asked_for: str, clock: Clock
+) -> Questions:
     """The exchange of a config, if it may be asked now.
 
     :raises NotPossible: dry-run, a bot with this key is alive, or the exchange does not answer
     :raises LedgerUnavailable: whether a bot is alive cannot be told
     """
-    source = books.source
+    source = ledger.source
     if source.dry_run:
         raise NotPossible("In dry-run there is nothing at the exchange to be asked for.")
-    with_key = [b.bot for b in books.bots if b.alive and b.key and b.key == source.key]
-    of_account = [b.bot for b in books.alive if not b.key or not source.key]
+    with_key = [b.bot for b in ledger.bots if b.alive and b.key and b.key == source.key]
+    of_account = [b.bot for b in ledger.alive if not b.key or not source.key]
     reason = may_ask([*with_key, *of_account], asked_for)
     if reason is not None:
         raise NotPossible(reason)
@@ -66,7 +69,7 @@ class ExchangeQuestions:
         :raises NotPossible: no usable answer
         """
         orders = [_order(each) for each in self._open_orders(pairs)]
-        answer = BalanceReader(self._exchange, self._clock).read(at_most=None)
+        answer = BalanceReader(GuardClient(self._exchange, self._clock), self._clock).read()
         if isinstance(answer, Unreadable):
             raise NotPossible(f"The balance cannot be read ({answer.reason}).")
         return ExchangeView(answer.holdings, orders)

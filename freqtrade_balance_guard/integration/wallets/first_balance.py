@@ -15,8 +15,11 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.host import process_state
+from freqtrade_balance_guard.integration.host.bot_loop import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.integration.host.config_section import settings_of
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
@@ -52,11 +55,12 @@ def live_balances(
     clock = SystemClock()
     return LiveBalances(
         BalanceBook(settings.post_trade_refresh_window),
-        BalanceReader(exchange, clock),
+        BalanceReader(GuardClient(exchange, clock), clock),
         BelievedBalances(_store_path(config), settings.ledger.account or exchange.id),
         config["stake_currency"],
         settings.balance_cache_duration,
         clock,
+        WaitBudget(clock, EXIT_WAIT_SECONDS),
     )
 
 

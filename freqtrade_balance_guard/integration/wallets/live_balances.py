@@ -7,7 +7,6 @@ order, and the book knows of it.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,8 +21,10 @@ from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.events import (
+    BalanceCacheMissed,
     BalanceChangedExternally,
     BalanceRead,
     BalanceRecovered,
@@ -44,10 +45,10 @@ logger = logging.getLogger(__name__)
 
 # freqtrade's own patience with refreshes that it may skip.
 SKIPPABLE_SECONDS = 3600.0
-# An exit waits for us no longer than that in all, also if another read kept the loop just before.
-# With less of it left than a healthy exchange may take, a read is not begun.
-EXIT_WAITS_SECONDS = 2.8
-SHORTEST_READ_SECONDS = 2.0
+# Of what may be waited in front of an exit, a read for an entry leaves so much to the exit itself;
+# with less than the second left a read is not begun: a healthy exchange may take as long.
+LEFT_FOR_EXITS_SECONDS = 0.5
+SHORTEST_READ_SECONDS = 1.0
 # A lock is lifted when a read says so; no cache is too short for that.
 LOCKED_SECONDS = 5.0
 
@@ -56,6 +57,7 @@ class LiveBalances:
     """One account as one live bot sees it.
 
     :param time_to_live: seconds that an answer may be reused while nothing happened
+    :param waits: what may be waited while an exit may be due, with everything else that waits
     """
 
     def __init__(
@@ -66,18 +68,19 @@ class LiveBalances:
         stake_currency: str,
         time_to_live: float,
         clock: Clock,
+        waits: WaitBudget,
     ) -> None:
         self.book = book
         # Of a bot whose orders are under the ledger.
         self.funding: EntryFunds | None = None
         self.hub = EventHub()
-        self._reader = reader
+        self.waits = waits
+        self.reader = reader
         self._store = store
         self._stake_currency = stake_currency
         self._time_to_live = time_to_live
         self._clock = clock
         self._was_unreadable = False
-        self._reads: deque[tuple[float, float]] = deque(maxlen=16)  # ended at, took
         self._sending = self._sent = 0
         self._wall: datetime | None = None
         self._is_kept = True
@@ -103,7 +106,8 @@ class LiveBalances:
             return
         if loop is not None:
             loop.has_read_for_entry = True
-        self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
+        self.hub.publish(BalanceCacheMissed(str(need)))
+        self._read(need, hurry=hurry)
 
     def refresh_for_exit(self, *, hurry: bool, reason: str = "exit") -> None:
         """In front of an exit: read, unless the exchange already failed in this loop.
@@ -111,9 +115,8 @@ class LiveBalances:
         After slow reads the exit goes out on what is believed: own orders are known, and waiting
         costs more than a stranger's trade could.
         """
-        left = self._exit_waits()
-        if not hurry or left >= SHORTEST_READ_SECONDS:
-            self._read(reason, at_most=left if hurry else None)
+        if not hurry or self.waits.seconds_left >= SHORTEST_READ_SECONDS:
+            self._read(reason, hurry=hurry, keep=0.0)
 
     def refresh_for_rebalance(self) -> bool:
         """A read that a rebalance is decided on; False if none could be begun now.
@@ -131,7 +134,7 @@ class LiveBalances:
             return
         if not loop.has_read_for_entry:
             loop.has_read_for_entry = True
-            self._read(Need.EXPIRED, at_most=EXIT_WAITS_SECONDS if hurry else None)
+            self._read(Need.EXPIRED, hurry=hurry)
 
     def refresh_if_changed(self, *, hurry: bool) -> None:
         """Where freqtrade would do with an answer of an hour ago: read if anything happened.
@@ -144,29 +147,39 @@ class LiveBalances:
         loop = current_loop.get()
         if loop is None:
             if self.age() >= SKIPPABLE_SECONDS:
-                # At leisure: ccxt's time-out is not one thread's alone.
-                self._read(Need.EXPIRED, at_most=None)
+                # Nothing waits for it but the thread that asks.
+                self._read(Need.EXPIRED, hurry=False)
             return
         need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
         if need is Need.UNCONFIRMED and self.verdict() is Verdict.CONFIRMED:
             return
         if need and not loop.has_read_for_entry:
             loop.has_read_for_entry = True
-            self._read(need, at_most=EXIT_WAITS_SECONDS if hurry else None)
+            self._read(need, hurry=hurry)
 
-    def _read(self, reason: Need | str, *, at_most: float | None) -> None:
+    def _read(
+        self, reason: Need | str, *, hurry: bool, keep: float = LEFT_FOR_EXITS_SECONDS
+    ) -> None:
+        """Ask the exchange, once.
+
+        :param hurry: an exit may be waiting
+        :param keep: seconds of what may be waited that are left for it
+        """
         loop = current_loop.get()
         if loop is not None and loop.has_failed:
             return
         sent, mark = self._sent, None if self.funding is None else self.funding.mark()
         began = self._clock.monotonic()
-        answer = self._reader.read(at_most=at_most)
+        if hurry:
+            with self.waits.wait(self.waits.seconds_left, keep=keep) as deadline:
+                answer = self.reader.read(deadline)
+        else:
+            answer = self.reader.read()
         took = self._clock.monotonic() - began
-        self._reads.append((began + took, took))
         if isinstance(answer, Unreadable):
             if loop is not None:
                 loop.has_failed = True
-            self._failed(answer)
+            self._failed(answer, str(reason), took)
             return
         self.hub.publish(BalanceRead(str(reason), took))
         if self._sending or self._sent != sent:
@@ -186,15 +199,10 @@ class LiveBalances:
         book = self.book
         return [one for one in book.currencies() if book.verdict(one) is Verdict.CONFIRMED]
 
-    def _exit_waits(self) -> float:
-        """How long an exit can still wait, after the reads that may have kept it waiting."""
-        oldest = self._clock.monotonic() - EXIT_WAITS_SECONDS
-        return EXIT_WAITS_SECONDS - sum(took for ended, took in self._reads if ended > oldest)
-
-    def _failed(self, failure: Unreadable) -> None:
+    def _failed(self, failure: Unreadable, read_for: str, seconds: float) -> None:
         self.book.fail(failure)
         self._is_kept = False
-        self.hub.publish(BalanceUnreadable(failure.reason))
+        self.hub.publish(BalanceUnreadable(failure.reason, read_for, seconds))
         if not self._was_unreadable:
             self._was_unreadable = True
             logger.warning(
