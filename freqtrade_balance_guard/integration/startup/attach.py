@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 NO_LEGS = (
     "ReservedArbitrage does nothing here: candles know one exchange and no order books. "
-    "find_opportunities and exit_opportunity are not asked; entry and exit signals are."
+    "find_opportunities and should_close_arbitrage are not asked; entry and exit signals are."
 )
 
 
