@@ -241,7 +241,7 @@ def test_a_trade_that_is_deleted_is_said_to_have_another_leg(opened, rest):
 def test_the_api_shows_what_the_other_leg_is(opened, rest):
     scene = opened()
     told = rest.ask("GET", f"trades/{trade_id(scene)}/custom-data").text
-    assert "balance_guard_pair" in told
+    assert "balance_guard_arbitrage" in told
     assert "sold_on" in told
 
 

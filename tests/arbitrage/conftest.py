@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from freqtrade_balance_guard import crash_points
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.arbitrages import World
+from tests.support.memory_store import MemoryStore
 
 
 @pytest.fixture

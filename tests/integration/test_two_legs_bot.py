@@ -18,7 +18,7 @@ def test_both_legs_open_in_one_loop_and_close_together(tmp_path, dry_run):
         (trade,) = bot.bot.trades()
         assert (trade["is_open"], trade["exit_reason"]) == (0, "both legs")
         assert [(pair.kind, pair.state) for pair in bot.pairs()] == [
-            ("pair", "hedged"),
+            ("two_legs", "hedged"),
             ("close", "filled"),
         ]
         assert bot.exposures() == []

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from tests.support.arbitrages import World
+from tests.support.memory_store import MemoryStore
 from tests.support.venue import Fate
 
 

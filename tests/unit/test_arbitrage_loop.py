@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from freqtrade_balance_guard import Leg, Opportunity
+from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
 from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from freqtrade_balance_guard.arbitrage.planning.plan import PlannedLeg
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
@@ -15,7 +15,6 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage import positions as of_positions
 from freqtrade_balance_guard.integration.arbitrage import venues as opening
-from freqtrade_balance_guard.integration.arbitrage.exits import closing_reason
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop, _Taking
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
@@ -225,24 +224,17 @@ def test_one_key_is_one_queue_whatever_the_config_says():
 
 
 def test_the_old_names_of_the_strategys_methods_work_and_say_so(caplog):
-    class Old:
-        def exit_opportunity(self, trade, current_time):
+    class Old(ReservedArbitrage):
+        def __init__(self):
+            """freqtrade's needs a config; these methods need none."""
+
+        def exit_opportunity(self, trade, current_time, **kwargs):
             return "prices met"
 
         def own_venues(self):
             return {"mine": "a venue"}
 
-    class New:
-        def should_close_arbitrage(self, trade, current_time):
-            return True
-
-        def custom_venues(self):
-            return {}
-
-    assert closing_reason(New(), None, None) is True
-    assert opening.custom_venues_of(New()) == {}
-    assert "old name" not in caplog.text
-    assert [closing_reason(Old(), None, None) for _ in range(3)] == ["prices met"] * 3
-    assert opening.custom_venues_of(Old()) == {"mine": "a venue"}
-    assert caplog.text.count("exit_opportunity() is called should_close_arbitrage() now") == 1
-    assert caplog.text.count("own_venues() is called custom_venues() now") == 1
+    old = Old()
+    assert old.should_close_arbitrage(None, None) == "prices met"
+    assert old.custom_venues() == {"mine": "a venue"}
+    assert "should_close_arbitrage" in caplog.text and "custom_venues" in caplog.text

@@ -3,9 +3,9 @@
     freqtrade trade -c user_data/config-two-sandboxes.json --strategy CrossExchange
 
 There is money and coin on both exchanges ("bot" is the bot's own, "second" stands in ``venues``).
-Bought here and sold there, an arbitrage is a trade of freqtrade's: it is open until the prices have come
-together again, and both legs are closed. Bought there and sold here it is no trade: the inventory
-has changed places, and what is left over is the profit.
+Bought here and sold there, an arbitrage is a trade of freqtrade's: it is open until the prices have
+come together again, and both legs are closed. Bought there and sold here it is no trade: the
+inventory has changed places, and what is left over is the profit.
 An example to read, not a way to make money.
 """
 

@@ -101,7 +101,7 @@ class Proposals:
         works = []
         for account in dict.fromkeys(order.account for order in orders):
             of_it = [order for order in orders if order.account == account]
-            wanted = {order.terms.locks.currency for order in of_it}
+            wanted = {order.terms.holds.currency for order in of_it}
             venue = context.venues[of_it[0].venue]
             works.append(Work(venue, partial(self._read, account, wanted)))
         try:
@@ -110,7 +110,7 @@ class Proposals:
             raise
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.BALANCE_UNREADABLE, brief(error))
-        return [read[order.account][order.terms.locks.currency] for order in orders]
+        return [read[order.account][order.terms.holds.currency] for order in orders]
 
     def _read(self, account: str, currencies: set[str]) -> tuple[str, Mapping[str, Funds]]:
         return account, self._context.funds[account](currencies)

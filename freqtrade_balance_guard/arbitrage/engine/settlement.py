@@ -27,7 +27,8 @@ from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, 
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
 from freqtrade_balance_guard.orders import events as order_events
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound as OrderNotFound
+from freqtrade_balance_guard.orders.lookup_result import Uncertain
 
 
 logger = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ class Settlement:
                 self._take(leg, venue, look_up.result())
 
     def _take(self, leg: LegRun, venue: Venue, answer: LookUp) -> None:
-        if isinstance(answer, Absent):
+        if isinstance(answer, OrderNotFound):
             now = self._context.clock.monotonic()
             was_lost = leg.is_lost
             leg.not_found(now, venue.late_seconds, expiry_of(venue))
@@ -168,7 +169,7 @@ class Settlement:
                     leg.order.side,
                     leg.order.pair,
                 )
-        elif isinstance(answer, Unknown):
+        elif isinstance(answer, Uncertain):
             leg.not_found_since = None
             logger.debug("No certain answer of %s: %s", venue.name, answer.reason)
         else:
@@ -187,7 +188,7 @@ class Settlement:
         try:
             answer = venue.look_up(leg.order, order_id)
         except Exception as error:
-            answer = Unknown(f"{type(error).__name__}: {error}")
+            answer = Uncertain(f"{type(error).__name__}: {error}")
         crash_point("arbitrage asked")
         return answer
 

@@ -27,7 +27,7 @@ class DryWallet:
         for entry, row in self.ledger.changes(0, account=self.account):
             if entry.received is not None and entry.received_currency is not None:
                 brought[row.client_order_id] = (entry.received_currency, entry.received)
-        for row in self.ledger.reservations(account=self.account):
+        for row in self.ledger.reservations(account=self.account, archived=True):
             # What has not left, or has no answer, the ledger subtracts itself.
             taken = row.promised if row.state is State.OPEN else row.committed
             free[row.currency] = free.get(row.currency, ZERO) - taken

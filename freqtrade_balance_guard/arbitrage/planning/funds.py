@@ -169,11 +169,7 @@ class VenueFunds:
 
     def _first(self, balances: Mapping[str, Decimal], currency: str) -> Funds:
         """Before any balance was believed: what happened just now is subtracted, shown or not."""
-        mark = self._ledger.mark()
-        oldest = self._clock.wall() - self._settle
-        for entry, _ in self._ledger.changes(0, account=self._venue.account):
-            if entry.at > oldest:
-                mark = min(mark, entry.event - 1)
+        mark = self._ledger.mark_at(self._clock.wall() - self._settle)
         self._ledger.seen(mark, account=self._venue.account)
         spendable = balances.get(currency, ZERO) - self._owned(currency)
         return Funds(max(spendable, ZERO), self._floor(currency), mark)

@@ -67,8 +67,6 @@ def build_arbitrage(
     venues[BOT_VENUE] = bot_venue
     venues.open_all()
     inventory = Inventory(store, ledger.bot)
-    # Another one: two threads would change each other's time-out.
-    asking: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     preconditions = Preconditions(
         wallets=wallets,
         registry=registry,
@@ -76,7 +74,6 @@ def build_arbitrage(
         rates=rates,
         config=config,
         clock=clock,
-        connection=asking,
         leg_order_ids=lambda: inventory.order_ids() | set(bot_venue._known_ids),
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])

@@ -5,7 +5,6 @@ is part of a trade. freqtrade sends the orders; its own exits need nothing of th
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -100,7 +99,7 @@ class ArbitrageExits:
 
         :raises Exception: the strategy's
         """
-        told = closing_reason(self._strategy, trade, self._clock.wall())
+        told = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
         if told:
             return told if isinstance(told, str) else EXIT
         self._kept_since.pop(trade.id, None)
@@ -211,25 +210,3 @@ class ArbitrageExits:
         if not is_whole and not self._preconditions.is_sellable(trade.pair, amount, limit):
             return  # the exchange would refuse it each time; it is held
         self._sell(bot, trade, limit, UNHEDGED, "limit", None if is_whole else to_float(amount))
-
-
-def closing_reason(strategy: Any, trade: Trade, now: datetime) -> str | bool | None:
-    """Ask the strategy whether to close both legs, also under the method's old name.
-
-    :raises Exception: the strategy's
-    """
-    old: Callable[..., str | bool | None] | None = getattr(strategy, "exit_opportunity", None)
-    if old is None:
-        reason: str | bool | None = strategy.should_close_arbitrage(trade=trade, current_time=now)
-        return reason
-    if type(strategy) not in _WARNED:
-        _WARNED.add(type(strategy))
-        logger.warning(
-            "exit_opportunity() is called should_close_arbitrage() now; the old name works for "
-            "one release."
-        )
-    return old(trade=trade, current_time=now)
-
-
-# Strategies whose use of the old name was logged.
-_WARNED: set[type] = set()

@@ -17,7 +17,9 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, Arbit
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
@@ -45,7 +47,6 @@ ASK_SECONDS = 1.0
 class Preconditions:
     """Denies what freqtrade could not serve; ``look`` notes in its loop what the legs may spend.
 
-    :param connection: the bot's exchange, for questions about orders
     :param leg_order_ids: of all legs on the bot's exchange that are known
     """
 
@@ -57,7 +58,6 @@ class Preconditions:
         rates: QuoteRates,
         config: dict[str, Any],
         clock: Clock,
-        connection: Any,
         leg_order_ids: Callable[[], set[str]],
     ) -> None:
         self.rates = rates
@@ -67,7 +67,7 @@ class Preconditions:
         self._registry = registry
         self._funding = funding
         self._clock = clock
-        self._connection = connection
+        self._client = GuardClient(wallets._exchange, clock)
         self._is_dry_run = bool(config["dry_run"])
         self._leg_order_ids = leg_order_ids
         self._distance = to_decimal(
@@ -198,8 +198,11 @@ class Preconditions:
         """Return freqtrade's exit as it is now, asked for once; None: not known yet."""
         if self._is_dry_run:
             return exchange.fetch_dry_run_order(order_id)
-        answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
-        return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
+        deadline = Deadline.after(self._clock, ASK_SECONDS)
+        answer = fetch_known(self._client, order_id, pair, deadline=deadline)
+        return (
+            exchange._answered(pair, order_id, answer.order) if isinstance(answer, Found) else None
+        )
 
     # In the arbitrage thread
 

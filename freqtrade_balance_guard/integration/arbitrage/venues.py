@@ -65,7 +65,7 @@ class Venues(dict[str, Venue]):
                 logger.warning("The venue %s has not answered yet; the bot starts without.", name)
         if self._wrong is not None:
             raise self._wrong
-        for name, venue in custom_venues_of(self._strategy).items():
+        for name, venue in self._strategy.custom_venues().items():
             self[str(name).lower()] = venue
 
     def __missing__(self, name: str) -> Venue:
@@ -110,17 +110,6 @@ class Venues(dict[str, Venue]):
             logger.warning(
                 "The venue %s cannot be reached (%s); it is tried again.", name, str(error)[:200]
             )
-
-
-def custom_venues_of(strategy: Any) -> Mapping[str, Venue]:
-    """Return the venues of the strategy's own making, also under the method's old name."""
-    if (old := getattr(strategy, "own_venues", None)) is not None:
-        logger.warning(
-            "own_venues() is called custom_venues() now; the old name works for one release."
-        )
-        found: Mapping[str, Venue] = old()
-        return found
-    return dict(strategy.custom_venues())
 
 
 def queue_of(exchange: Exchange) -> str:

@@ -6,18 +6,17 @@ that the exchange will see can be looked at. The object is promoted in place, li
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import current_entry
+from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
-from freqtrade_balance_guard.integration.orders.order_gateway import (
-    OrderGateway,
-    current_id,
-    handed_over,
-)
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
+from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
@@ -30,10 +29,20 @@ from freqtrade_balance_guard.orders.terms import Purpose
 logger = logging.getLogger(__name__)
 
 
+class _Nesting(threading.local):
+    """Per thread: how many of freqtrade's functions stand around the request that is being made."""
+
+    depth = 0
+
+
+_nesting = _Nesting()
+
+
 class GuardedExchange(Exchange):
     """Mixed in front of the exchange's own class by ``guarded_class``."""
 
     _guarded_wallets: GuardedWallets | None = None
+    last_minimum_query: MinimumQuery | None = None
     _order_watch: OrderTracker
     _ordering: OrderGateway
 
@@ -45,6 +54,11 @@ class GuardedExchange(Exchange):
         self._ordering = ordering
         self._guarded_wallets = wallets
 
+    @relies_on(
+        "Exchange.create_order(self, *, pair, ordertype, side, amount, rate, leverage, "
+        "time_in_force, reduceOnly, initial_order)",
+        "the last look at a rounded entry",
+    )
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
@@ -56,26 +70,33 @@ class GuardedExchange(Exchange):
         if wallets is None:
             return go()
         is_entry = self._is_entry(order)
-        entry = current_entry.get()
+        entry = wallets.entry
         kind = EntryKind.NEW
         if entry is not None and entry.pair == order["pair"]:
             kind, order["tag"] = entry.kind, entry.tag
         elif not order.get("initial_order", True):
             kind = EntryKind.ADJUSTMENT
-        if is_entry and handed_over.get() is None:
+        if is_entry and adopted_order.get() is None:
             denied = self._last_look(wallets, order, kind)
             if denied is not None:
                 raise EntryDenied(denied)
         return self._send(order, Purpose.ENTRY if is_entry else Purpose.EXIT, kind, go)
 
+    @relies_on(
+        "Exchange.create_stoploss(self, pair, amount, stop_price, order_types, side, leverage)",
+        "a stop order on the exchange holds the coin",
+    )
     def create_stoploss(
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        go = functools.partial(super().create_stoploss, pair, amount, stop_price, *args, **kwargs)
+        more = dict(zip(("order_types", "side", "leverage"), args, strict=False)) | kwargs
+        go = functools.partial(
+            super().create_stoploss, pair=pair, amount=amount, stop_price=stop_price, **more
+        )
         if self._guarded_wallets is None:
             return go()
-        side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+        side = more.get("side", "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
         return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
 
@@ -90,16 +111,35 @@ class GuardedExchange(Exchange):
             except Exception as error:
                 self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
-            handed = handed_over.get()
-            if handed is None or handed[0] is not None:
-                self._order_watch.accepted(accepted, order)
+            adopted = adopted_order.get()
+            if adopted is None or adopted.tracked is not None:
+                self._order_watch.accepted(order)
         return accepted
+
+    @relies_on(
+        "Exchange.get_min_pair_stake_amount(self, pair, price, stoploss, leverage)",
+        "the price of an entry is noted just before its stake is validated",
+    )
+    def get_min_pair_stake_amount(
+        self, pair: str, price: float, stoploss: float, leverage: float = 1.0, *args: Any
+    ) -> float | None:
+        """freqtrade's minimum; the wallets read the price that it was asked for."""
+        self.last_minimum_query = MinimumQuery(pair, price, leverage)
+        return super().get_min_pair_stake_amount(pair, price, stoploss, leverage, *args)
 
     # The order that is being sent carries our id, where the exchange takes one.
 
+    @relies_on(
+        "Exchange._get_params(self, side, ordertype, leverage, reduceOnly, time_in_force)",
+        "an order carries our client order id",
+    )
     def _get_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_params(*args, **kwargs), is_stop=False)
 
+    @relies_on(
+        "Exchange._get_stop_params(self, side, ordertype, stop_price)",
+        "a stop order carries our client order id",
+    )
     def _get_stop_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_stop_params(*args, **kwargs), is_stop=True)
 
@@ -109,38 +149,110 @@ class GuardedExchange(Exchange):
             params.update(self._ordering.ids.order_params(client_order_id, stop=is_stop))
         return params
 
-    # Every answer about one of our orders tells what became of it.
+    # Every answer about an order goes to the registry. Those that freqtrade asks for on the way to
+    # another answer are left out: the stop behind a fired stop is "closed" with nothing filled.
 
-    def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
+    @relies_on(
+        "Exchange.fetch_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def fetch_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        answer = super().fetch_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
-    def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
+    @relies_on(
+        "Exchange.fetch_stoploss_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def fetch_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().fetch_stoploss_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
-    def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
+    @relies_on(
+        "Exchange.cancel_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
 
-    def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
-        return self._seen(order_id, cancelled)
+    @relies_on(
+        "Exchange.cancel_stoploss_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_stoploss_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
 
-    def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        trades = super().get_trades_for_order(order_id, *args, **kwargs)
+    @relies_on(
+        "Exchange.cancel_order_with_result(self, order_id, pair, amount)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_order_with_result(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
+
+    @relies_on(
+        "Exchange.cancel_stoploss_order_with_result(self, order_id, pair, amount)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_stoploss_order_with_result(
+        self, order_id: str, pair: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_stoploss_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
+
+    @relies_on(
+        "Exchange.get_trades_for_order(self, order_id, pair, since, params)",
+        "every answer about an order goes to the registry",
+    )
+    def get_trades_for_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        trades = super().get_trades_for_order(order_id, pair, *args, **kwargs)
         if self._guarded_wallets is not None:
-            self._order_watch.trades_seen(order_id, trades)
+            self._order_watch.traded(pair, str(order_id), trades)
         return trades
 
+    @relies_on(
+        "Exchange.fetch_orders(self, pair, since, params)",
+        "freqtrade's search for unknown orders does not see other bots' ones",
+    )
     def fetch_orders(self, *args: Any, **kwargs: Any) -> Any:
         """For freqtrade's search for unknown orders of a trade: without those of other bots."""
         orders = super().fetch_orders(*args, **kwargs)
         if self._guarded_wallets is None:
             return orders
+        self._order_watch.listed(orders)
         return self._ordering.without_other_bots(orders)
 
-    def _seen(self, order_id: str, order: Any) -> Any:
+    def _answered(self, pair: str, order_id: str, order: Any) -> Any:
         if self._guarded_wallets is not None and isinstance(order, Mapping):
-            self._order_watch.seen(str(order_id), order)
+            if not _nesting.depth:
+                self._order_watch.answered(pair, str(order_id), order)
         return order
+
+    def _cancelled(self, pair: str, order_id: str, go: Callable[[], Any]) -> Any:
+        """Outside of freqtrade's own handling a plain cancel is that of /delete."""
+        if self._guarded_wallets is None or _nesting.depth:
+            return go()
+        reply = None
+        try:
+            with self._on_the_way():
+                reply = go()
+        finally:
+            self._order_watch.cancelled(pair, str(order_id), reply, by_user=True)
+        return reply
+
+    @staticmethod
+    @contextmanager
+    def _on_the_way() -> Iterator[None]:
+        _nesting.depth += 1
+        try:
+            yield
+        finally:
+            _nesting.depth -= 1
 
     def _is_entry(self, order: dict[str, Any]) -> bool:
         if self._config.get("trading_mode", "spot") == "spot":

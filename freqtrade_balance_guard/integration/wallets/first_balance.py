@@ -5,6 +5,7 @@ balance, let no entry out, and heal.
 """
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,25 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.bot_loop import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.integration.host.config_section import settings_of
+from freqtrade_balance_guard.integration.host.wrapping import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.settings import GuardSettings
 
 
 logger = logging.getLogger(__name__)
+
+
+def install_first_wallets() -> None:
+    """The first balance is read when the bot is built, long before its strategy starts."""
+    module: Any = sys.modules.get("freqtrade.freqtradebot")
+    if module is not None and module.Wallets is Wallets:
+        wrap(module, "Wallets", lambda _: first_wallets)
 
 
 def first_wallets(config: dict[str, Any], exchange: Exchange, *args: Any, **kwargs: Any) -> Wallets:

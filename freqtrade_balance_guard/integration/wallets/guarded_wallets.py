@@ -20,13 +20,14 @@ from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.host.bot_loop import (
-    current_entry,
+    Entry,
+    MinimumQuery,
+    adopted_order,
     current_loop,
-    handed_stake,
-    last_minimum_query,
-    must_be_fresh,
+    fresh_balance,
 )
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.wallets.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
@@ -41,7 +42,6 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
     from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-    from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
     from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
     from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
     from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
@@ -62,7 +62,6 @@ class GuardedWallets(Wallets):
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
     funding: "EntryFunds | None" = None
-    duties: "Housekeeping | None" = None
     # Entries paused by the user, live and in dry-run.
     entry_pause: "EntryPause | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
@@ -72,6 +71,8 @@ class GuardedWallets(Wallets):
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
+    # The entry that freqtrade is executing; written under freqtrade's exit lock.
+    entry: Entry | None = None
 
     def put_guard(
         self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
@@ -102,6 +103,10 @@ class GuardedWallets(Wallets):
 
     # Refreshes
 
+    @relies_on(
+        "Wallets.update(self, require_update)",
+        "live, the balance book decides whether the exchange has to be asked",
+    )
     def update(self, require_update: bool = True) -> None:
         """freqtrade's refresh. Live, the book decides whether the exchange has to be asked."""
         live = self.live
@@ -118,7 +123,8 @@ class GuardedWallets(Wallets):
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
         hurry = self._has_open_trades()
-        if must_be_fresh.get() or (require_update and current_loop.get() is None):
+        loop = current_loop.get()
+        if loop.needs_fresh_balance if loop is not None else require_update:
             live.refresh_for_exit(hurry=hurry)
         elif not require_update:
             live.refresh_if_changed(hurry=hurry)
@@ -135,6 +141,7 @@ class GuardedWallets(Wallets):
         if self._last_wallet_refresh != before:
             funding.seen(mark)
 
+    @relies_on("Wallets._update_dry(self)", "legs out of the inventory show in simulated balances")
     def _update_dry(self) -> None:
         """freqtrade's simulated balances know its trades; what legs did besides is added here."""
         super()._update_dry()
@@ -227,6 +234,10 @@ class GuardedWallets(Wallets):
 
     # Entries
 
+    @relies_on(
+        "Wallets.get_trade_stake_amount(self, pair, max_open_trades, update)",
+        "refuses early, before prices are asked for",
+    )
     def get_trade_stake_amount(
         self, pair: str, max_open_trades: float, update: bool = True
     ) -> float:
@@ -294,6 +305,11 @@ class GuardedWallets(Wallets):
             pair, self.market_rules(pair), self.stake_above_floor()
         )
 
+    @relies_on(
+        "Wallets.validate_stake_amount(self, pair, stake_amount, min_stake_amount, "
+        "max_stake_amount, trade_amount)",
+        "every entry in every mode is sized here",
+    )
     def validate_stake_amount(
         self,
         pair: str,
@@ -303,11 +319,10 @@ class GuardedWallets(Wallets):
         trade_amount: float | None,
     ) -> float:
         """The size of an entry, or 0. Every entry passes here, in every mode."""
-        if (handed := handed_stake.get()) is not None:
-            return handed  # the order exists; freqtrade only has to book it
+        if (adopted := adopted_order.get()) is not None:
+            return adopted.stake  # the order exists; freqtrade only has to book it
         guard = self.guard
-        entry = current_entry.get()
-        is_replacement = entry is not None and entry.kind is EntryKind.REPLACEMENT
+        is_replacement = self.entry is not None and self.entry.kind is EntryKind.REPLACEMENT
         if guard is not None and stake_amount and not is_replacement:
             # A replacement that is denied would make freqtrade delete the trade.
             if (paused := self._paused()) is not None:
@@ -345,9 +360,9 @@ class GuardedWallets(Wallets):
         if trade_amount:
             # freqtrade: together with what is already in the trade, no more than the maximum.
             maximum -= trade_amount
-        query = last_minimum_query.get()
+        query: MinimumQuery | None = getattr(self._exchange, "last_minimum_query", None)
         knows_price = query is not None and query.pair == pair and query.price
-        entry = current_entry.get()
+        entry = self.entry
         funds = self.stake_above_floor()
         kind = EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
         if entry is not None and entry.pair == pair:
@@ -386,13 +401,14 @@ class GuardedWallets(Wallets):
     def _vouched_for(self) -> Decimal | None:
         return None if self.live is None else self.live.spendable() - self.floor()
 
+    @relies_on(
+        "Wallets.check_exit_amount(self, trade)",
+        "the second look before an exit is at the exchange's own answer",
+    )
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
-        token = must_be_fresh.set(True)
-        try:
+        with fresh_balance():
             return super().check_exit_amount(trade)
-        finally:
-            must_be_fresh.reset(token)
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""
