@@ -4,13 +4,7 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.events import (
-    LegUnresolved,
-    OpportunityDenied,
-    UnhedgedClosed,
-    UnhedgedFound,
-    UnhedgedOpened,
-)
+from freqtrade_balance_guard.arbitrage.events import OpportunityDenied
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
@@ -35,24 +29,13 @@ class ArbitrageMessages:
         self._stake_currency = stake_currency
 
     def __call__(self, event: Event) -> None:
-        """Pass on what is worth a message; refusals are stated like any other (once, counted)."""
+        """State denials like any other (once, counted). Incidents are ``monitoring.messages``'."""
         if isinstance(event, OpportunityDenied):
             self.denied(event.opportunity.first.pair, event.denial)
-        elif isinstance(event, UnhedgedOpened | UnhedgedFound):
-            self._message(f"Unhedged: {event.exposure.sentence()}.")
-        elif isinstance(event, UnhedgedClosed) and not event.exposure.closes:
-            exposure = event.exposure
-            self._message(f"Hedged again: {exposure.base} of arbitrage {exposure.arbitrage_id} was "
-                          f"{exposure.closed_how}.")  # fmt: skip
-        elif isinstance(event, LegUnresolved):
-            self._message(
-                f"Arbitrage {event.number}: the outcome of an order of {event.pair} on "
-                f"{event.venue} is unknown; it is looked up."
-            )
 
-    def denied(self, record: str, denial: ArbitrageDenied) -> None:
+    def denied(self, pair: str, denial: ArbitrageDenied) -> None:
         """No arbitrage, or no exit, and why."""
-        self._hub.publish(OrderDenied(record, str(denial.code), denial.sentence, denial.numbers))
+        self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
 
     def booked(
         self, record: ArbitrageRecord, position: Position | None, flow: Decimal | None
