@@ -136,7 +136,7 @@ class Notices:
                 # The buying back of a trade that was sold is part of its end.
                 self._open.discard(("unhedged", str(one.id)))
                 return
-            text = f"Hedged again: {one.base} of arbitrage {one.pair_number} was {one.closed_how}."
+            text = f"Hedged again: {one.base} of arbitrage {one.arbitrage_id} was {one.closed_how}."
             yield from self._ends("unhedged", str(one.id), text)
         elif isinstance(event, LegUnresolved):
             yield from self._begins(
