@@ -48,11 +48,6 @@ from freqtrade_balance_guard.integration.arbitrage.booking import (
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
-<<<<<<< HEAD
-from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
-=======
-from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
->>>>>>> main
 from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.settings import ArbitrageSettings
