@@ -52,7 +52,7 @@ class Position:
 
     @exact
     def more(self, bought: Decimal, gained: Decimal, trade_amount: Decimal) -> "Position":
-        """A later order of the pair has bought some more for the same trade.
+        """A later order of the arbitrage has bought some more for the same trade.
 
         :param gained: what the trade got of it, less a fee in the coin
         :param trade_amount: what the trade has now
@@ -70,7 +70,7 @@ class Position:
     def moved(
         self, trade_id: int, bought: Decimal, trade_amount: Decimal, entry_order_id: str
     ) -> "Position":
-        """Its trade was sold, and a later order of the pair became a new one."""
+        """Its trade was sold, and a later order of the arbitrage became a new one."""
         return replace(
             self,
             trade_id=trade_id,
@@ -82,7 +82,7 @@ class Position:
         )
 
     def sold_more(self, sold: Decimal) -> "Position":
-        """A later order of the pair has sold what was missing on the other venue."""
+        """A later order of the arbitrage has sold what was missing on the other venue."""
         return replace(self, hedged=self.hedged + sold)
 
     def as_json(self, now: datetime) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def follow(
     is to be bought back there.
 
     :param held: of ``position.amount``
-    :param exposures: those of the pair that are open
+    :param exposures: those of the arbitrage that are open
     :param step: of the other venue's amounts; a rest below it waits for the next sale
     :param rate: stake currency per quote currency of the other venue's pair
     """

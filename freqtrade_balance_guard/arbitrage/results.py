@@ -1,4 +1,4 @@
-"""What comes back when an opportunity is tried: values, to be told apart by their type."""
+"""Holds what comes back when an opportunity is tried: values, distinguished by their type."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

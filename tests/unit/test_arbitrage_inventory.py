@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
+from freqtrade_balance_guard.arbitrage.planning.quote_rates import FRESH_SECONDS, QuoteRates
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, store
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.integration.arbitrage.quote_rates import FRESH_SECONDS, QuoteRates
+from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 
 
 D = Decimal
@@ -139,7 +140,9 @@ class Exchange:
 
 def rates_of(stake="USDT", **books):
     exchange, clock = Exchange(**books), ManualClock()
-    return SimpleNamespace(rate=QuoteRates(exchange, stake, clock), exchange=exchange, clock=clock)
+    return SimpleNamespace(
+        rate=QuoteRates(exchange, stake, clock, DOLLAR_COINS), exchange=exchange, clock=clock
+    )
 
 
 def test_the_stake_currency_is_worth_one_and_nobody_is_asked():

@@ -1,5 +1,6 @@
 """Arbitrages, exposures and positions in the guard's local SQLite file."""
 
+from freqtrade_balance_guard.arbitrage.store.file import ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.store.look import (
     read_arbitrages,
     read_exposures,
@@ -8,7 +9,6 @@ from freqtrade_balance_guard.arbitrage.store.look import (
 )
 from freqtrade_balance_guard.arbitrage.store.store import (
     ArbitrageStore,
-    ArbitragesUnavailable,
     NotOpen,
 )
 

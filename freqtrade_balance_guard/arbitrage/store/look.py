@@ -1,13 +1,12 @@
 """Reads what bots have stored of arbitrages, for the console, which leaves no trace."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.store.file import looking, unavailable
 from freqtrade_balance_guard.arbitrage.store.records import (
     ARBITRAGE,
     EXPOSURE,
@@ -18,11 +17,9 @@ from freqtrade_balance_guard.arbitrage.store.records import (
     exposure_of_row,
     position_of_row,
 )
-from freqtrade_balance_guard.arbitrage.store.store import unavailable
 from freqtrade_balance_guard.arbitrage.store.tables import are_of_0_1, are_there
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.money import ZERO
-from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
 R = TypeVar("R")
@@ -68,7 +65,7 @@ def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R
     with unavailable(path):
         if not path.exists():
             return []
-        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as db:
+        with looking(path) as db:
             if are_there(db):
                 return [made(row) for row in db.execute(sql)]
             if not are_of_0_1(db) or " FROM arbitrages " in sql:

@@ -5,10 +5,9 @@ transaction that is flushed to the disk. The database refuses a second end by it
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +16,12 @@ from typing import Any
 
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState, after
+from freqtrade_balance_guard.arbitrage.store.file import (
+    Connection,
+    reading,
+    unavailable,
+    writing,
+)
 from freqtrade_balance_guard.arbitrage.store.records import (
     ARBITRAGE,
     EXPOSURE,
@@ -42,16 +47,10 @@ from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.money import ZERO
 
 
-# The loop must not wait long for another program that writes to the same file.
-WAIT_SECONDS = 1.0
 # An opportunity that is denied may come in every loop, for days: of those that sent nothing the
 # last ones are kept.
 KEPT = 500
 FORGET_EVERY = 100
-
-
-class ArbitragesUnavailable(BalanceGuardError):
-    """Arbitrages cannot be read or written; then none is started."""
 
 
 class NotOpen(BalanceGuardError):
@@ -329,7 +328,7 @@ class ArbitrageStore:
         rows = self._rows(sql, self._owner, base)
         return Decimal(str(rows[0][0])) if rows else ZERO
 
-    def _add_drift(self, db: sqlite3.Connection, base: str, change: Decimal) -> None:
+    def _add_drift(self, db: Connection, base: str, change: Decimal) -> None:
         sql = "SELECT net FROM arbitrage_drifts WHERE owner = ? AND base = ?"
         row = db.execute(sql, (self._owner, base)).fetchone()
         net = (ZERO if row is None else Decimal(str(row[0]))) + change
@@ -340,7 +339,7 @@ class ArbitrageStore:
 
     # The file
 
-    def _write_exposure(self, db: sqlite3.Connection, exposure: Exposure) -> Exposure:
+    def _write_exposure(self, db: Connection, exposure: Exposure) -> Exposure:
         """Write an exposure; a new one gets its number."""
         cells = cells_of_exposure(exposure)
         if exposure.id:
@@ -350,23 +349,13 @@ class ArbitrageStore:
         return replace(exposure, id=int(made.lastrowid or 0))
 
     @contextmanager
-    def _transaction(self, *, flush: bool = False) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, flush: bool = False) -> Iterator[Connection]:
         """Open one transaction; with ``flush`` it survives a power cut, else a kill."""
         with self._lock, unavailable(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            mode = "rw" if self._was_there else "rwc"
-            address = f"{self._path.absolute().as_uri()}?mode={mode}"
-            # Closing takes back what was not committed.
-            with closing(
-                sqlite3.connect(address, uri=True, timeout=WAIT_SECONDS, isolation_level=None)
-            ) as db:
-                db.execute(f"PRAGMA synchronous = {'EXTRA' if flush else 'NORMAL'}")
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("BEGIN IMMEDIATE")
+            with writing(self._path, may_make=not self._was_there, flush=flush) as db:
                 if not are_there(db):
                     make_tables(db)
                 yield db
-                db.execute("COMMIT")
             self._was_there = True
 
     def _rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
@@ -375,8 +364,7 @@ class ArbitrageStore:
             with self._transaction():
                 pass  # makes the tables
         with self._lock, unavailable(self._path):
-            address = f"{self._path.absolute().as_uri()}?mode=rw"
-            with closing(sqlite3.connect(address, uri=True, timeout=WAIT_SECONDS)) as db:
+            with reading(self._path) as db:
                 return list(db.execute(sql, values))
 
 
@@ -401,7 +389,7 @@ def _shares(record: ArbitrageRecord) -> str:
     return json.dumps({str(number): str(amount) for number, amount in record.shares.items()})
 
 
-def _is_in_progress(db: sqlite3.Connection, number: int) -> bool:
+def _is_in_progress(db: Connection, number: int) -> bool:
     """An order that closes this exposure, perhaps with others, has not ended."""
     return any(
         number == exposure or str(number) in json.loads(str(shares))
@@ -409,7 +397,7 @@ def _is_in_progress(db: sqlite3.Connection, number: int) -> bool:
     )
 
 
-def _check_open(db: sqlite3.Connection, record: ArbitrageRecord) -> None:
+def _check_open(db: Connection, record: ArbitrageRecord) -> None:
     """An order may only close what is there: the user may have been quicker.
 
     :raises NotOpen: an exposure is closed, or they are smaller than the order by now
@@ -430,12 +418,3 @@ def _check_open(db: sqlite3.Connection, record: ArbitrageRecord) -> None:
 def _closes(order: LegOrder, record: ArbitrageRecord) -> Decimal:
     """What the order is to close: a purchase may be larger by its fee in the coin."""
     return sum(record.shares.values(), ZERO) or order.amount
-
-
-@contextmanager
-def unavailable(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into ``ArbitragesUnavailable``."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise ArbitragesUnavailable(f"{path.name} cannot be used ({error})") from error

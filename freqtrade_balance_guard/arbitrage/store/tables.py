@@ -3,9 +3,8 @@
 A column that holds amounts is text with all digits; moments are ISO 8601 in UTC.
 """
 
-import sqlite3
-
 from freqtrade_balance_guard.arbitrage.states import ENDED, UNFINISHED
+from freqtrade_balance_guard.arbitrage.store.file import Connection, run_script
 
 
 UNFINISHED_STATES = ", ".join(f"'{state}'" for state in UNFINISHED)
@@ -117,34 +116,24 @@ DROP TABLE arbitrage_pairs;
 _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 
-def are_there(db: sqlite3.Connection) -> bool:
+def are_there(db: Connection) -> bool:
     """The file has the tables of this release."""
     return db.execute(_HAS_TABLE, ("arbitrage_breakers",)).fetchone() is not None
 
 
-def are_of_0_1(db: sqlite3.Connection) -> bool:
+def are_of_0_1(db: Connection) -> bool:
     """The file has the tables of release 0.1."""
     return db.execute(_HAS_TABLE, ("arbitrage_pairs",)).fetchone() is not None
 
 
-def make_tables(db: sqlite3.Connection) -> None:
+def make_tables(db: Connection) -> None:
     """Make the tables, or bring those of release 0.1 forward with their rows.
 
     The caller's transaction makes it all or nothing.
     """
     is_old = are_of_0_1(db)
     if is_old:
-        _run(db, _FROM_0_1)
-    _run(db, TABLES)
+        run_script(db, _FROM_0_1)
+    run_script(db, TABLES)
     if is_old:
-        _run(db, _MOVE_ROWS)
-
-
-def _run(db: sqlite3.Connection, script: str) -> None:
-    """Execute the statements one by one: ``executescript`` would end the transaction."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
+        run_script(db, _MOVE_ROWS)

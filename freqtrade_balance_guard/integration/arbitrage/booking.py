@@ -103,7 +103,7 @@ class ArbitrageBooking:
         return position
 
     def _root(self, record: ArbitrageRecord) -> ArbitrageRecord:
-        """The pair that an order for an exposure belongs to."""
+        """Return the arbitrage that an order for an exposure belongs to."""
         if record.kind is ArbitrageKind.TWO_LEGS or record.exposure is None:
             return record
         exposure = self._store.exposure(record.exposure)

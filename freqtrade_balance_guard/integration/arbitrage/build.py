@@ -9,6 +9,7 @@ from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
 from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
+from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
@@ -19,8 +20,8 @@ from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
-from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
+from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
@@ -60,7 +61,7 @@ def build_arbitrage(
         )
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
-    rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock)
+    rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
     venues = Venues(settings, config, ledger, clock, strategy)
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     bot_venue = _bot_venue(wallets, connection, ledger, clock)

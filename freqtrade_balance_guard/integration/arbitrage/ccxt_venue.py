@@ -19,6 +19,7 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
+from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
     LookUp,
@@ -35,7 +36,6 @@ from freqtrade_balance_guard.integration.arbitrage.price_grid import (
     round_to_grid,
 )
 from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
-from freqtrade_balance_guard.integration.arbitrage.request_expiry import RequestExpiry
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order

@@ -1,5 +1,6 @@
-"""Exits that the pairs themselves begin: both legs together, and policy ``unwind`` for a coin that
-is part of a trade. freqtrade sends the orders; its own exits need nothing of this.
+"""Begins exits of arbitrages: both legs together, and ``unwind`` for a coin that a trade holds.
+
+freqtrade sends the orders; its own exits need nothing of this.
 """
 
 import logging
@@ -99,9 +100,9 @@ class ArbitrageExits:
 
         :raises Exception: the strategy's
         """
-        told = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
-        if told:
-            return told if isinstance(told, str) else EXIT
+        reason = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
+        if reason:
+            return reason if isinstance(reason, str) else EXIT
         self._kept_since.pop(trade.id, None)
         self._preparing.pop(trade.id, None)
         self._vetoed.discard(trade.id)
@@ -125,7 +126,7 @@ class ArbitrageExits:
             if self._is_kept_for(trade, SLOW_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif not self._sell(bot, trade, limit, reason, "limit"):
-            # The strategy's veto: to reserve in each loop what is not used helps nobody.
+            # The strategy's veto: reserving in each loop what is not used is no use.
             self._vetoed.add(trade.id)
 
     def _prepared(self, position: Position, trade: Trade) -> Decimal | ArbitrageDenied | None:

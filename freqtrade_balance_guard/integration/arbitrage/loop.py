@@ -368,7 +368,7 @@ class ArbitrageLoop:
         if reason is not None:
             self._exits.close(bot, position, trade, reason)
 
-    # New pairs
+    # New arbitrages
 
     def _opportunities(self, bot: Any) -> None:
         for found in self._found():

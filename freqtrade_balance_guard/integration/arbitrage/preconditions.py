@@ -13,12 +13,12 @@ from freqtrade.persistence import PairLocks, Trade
 from freqtrade_balance_guard.arbitrage.booked.flows import purchase_of
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order

@@ -1,11 +1,11 @@
 """Says what a quote currency is worth in stake currency, for comparing two legs."""
 
 import logging
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from typing import Any, Protocol
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
-from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.money import ONE, exact, to_decimal
 
 
@@ -15,13 +15,31 @@ logger = logging.getLogger(__name__)
 FRESH_SECONDS = 5.0
 
 
+class Books(Protocol):
+    """Reads order books of the bot's own exchange."""
+
+    @property
+    def markets(self) -> Mapping[str, Any]:
+        """Return its markets by pair."""
+
+    def fetch_l2_order_book(self, pair: str, levels: int) -> Mapping[str, Any]:
+        """Return bids and asks as ccxt does."""
+
+
 class QuoteRates:
     """Returns stake currency per unit, from the order book of the bot's own exchange.
 
     Where it has no market between two dollar coins, one is taken for the other.
     """
 
-    def __init__(self, exchange: PublicBooks, stake_currency: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        exchange: Books,
+        stake_currency: str,
+        clock: Clock,
+        dollar_coins: Collection[str],
+    ) -> None:
+        self._dollar_coins = set(dollar_coins)
         self._exchange = exchange
         self._stake_currency = stake_currency
         self._clock = clock
@@ -59,7 +77,7 @@ class QuoteRates:
 
     def _guess(self, currency: str) -> Decimal | None:
         both = {currency.upper(), self._stake_currency.upper()}
-        return ONE if both <= set(DOLLAR_COINS) else None
+        return ONE if both <= self._dollar_coins else None
 
     @exact
     def _middle(self, pair: str) -> Decimal:
