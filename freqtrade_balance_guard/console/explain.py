@@ -1,4 +1,4 @@
-"""``balance-guard explain PAIR``: why did, or didn't, the bot buy it? In plain sentences."""
+"""``balance-guard explain PAIR``: says in sentences why the bot did, or did not, buy a pair."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -178,7 +178,7 @@ def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[s
             f" ({one.count} times since {one.since:%Y-%m-%d %H:%M:%S} UTC)" if one.count > 1 else ""
         )
         what = {
-            Outcome.DENIED: "Refused",
+            Outcome.DENIED: "Denied",
             Outcome.APPROVED: "Approved",
             Outcome.REDUCED: "Made smaller",
             Outcome.EXIT_REDUCED: "A partial exit was made smaller",

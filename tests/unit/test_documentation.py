@@ -216,7 +216,7 @@ def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:
     assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [
         str(code) for code in ArbitrageDenialCode
     ]
-    states = page.partition("## States of a pair")[2].partition("\n## ")[0]
+    states = page.partition("## States\n")[2].partition("\n## ")[0]
     (drawn,) = re.findall(r"```\n(.*?)```", states, re.DOTALL)
     words = set(re.findall(r"\w+", drawn))
     assert words >= {*map(str, ArbitrageState), *map(str, ArbitrageMove)}
@@ -255,6 +255,14 @@ def test_every_log_line_in_troubleshooting_is_written_by_some_code() -> None:
         if not any(words in line for words in foreign):
             for piece in pieces:
                 assert len(piece) < 8 or any(piece in text for text in texts), piece
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_section_on_a_page_is_accepted(page: str) -> None:
+    for block in blocks(TEXTS[page], "json"):
+        if '"balance_guard"' in block:
+            whole = block if block.lstrip().startswith("{") else f"{{{block}}}"
+            load_settings(json.loads(whole)["balance_guard"])
 
 
 def test_the_navigation_names_every_page() -> None:
