@@ -112,7 +112,7 @@ def report_of(source: ReportSource, since: datetime | None, now: datetime) -> di
 
 
 def thinned(points: Sequence[HistoryPoint], stake_currency: str) -> list[HistoryPoint]:
-    """At most ``MOST_POINTS``, evenly over time: most of the stake currency, the last one always."""
+    """At most ``MOST_POINTS``, evenly over time, most of them of the stake currency."""
     own = [point for point in points if point.currency == stake_currency]
     others = [point for point in points if point.currency != stake_currency]
     kept = _evenly(own, MOST_POINTS * 2 // 3)

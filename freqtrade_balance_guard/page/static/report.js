@@ -6,7 +6,9 @@
   const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
   const count = (bot, metric, wanted) => sum(Object.entries(bot.counters[metric] || {}).filter(([name]) => wanted(name)).map(([, n]) => n));
   const add = (into, from) => { for (const [key, n] of Object.entries(from)) into[key] = (into[key] || 0) + n; return into; };
-  let chosen = 0, currency = null;
+  let currency = null;
+  /* First the bot that has most to show. */
+  let chosen = data.bots.reduce((best, bot, index) => (bot.history.length > data.bots[best].history.length ? index : best), 0);
 
   const all = {
     denials: data.bots.reduce((found, bot) => add(found, bot.denials), {}),
@@ -27,18 +29,17 @@
 
   const demoTable = () => {
     const scenes = data.demo.scenes;
-    const cell = (side, key) => String(side[key]);
+    const pair = (key, isBad) => (s) => el("span", {},
+      el("span", { class: isBad && s.plain[key] ? "bad" : "" }, String(s.plain[key])), " → ",
+      el("b", { class: isBad && s.guarded[key] ? "bad" : "good" }, String(s.guarded[key])));
     for (const scene of scenes) for (const side of [scene.plain, scene.guarded]) {
       side.trouble = side.stuck_trades.length + side.unknown_orders.length + side.legs_alone.length + side.wrong_sizes.length;
     }
-    return card("Plain freqtrade and guarded, side by side", el("p", { class: "dim" }, "The same strategy, money, prices and troubles, each on an exchange of its own."), table([
+    return card("Plain freqtrade and guarded, side by side", el("p", { class: "dim" }, "The same strategy, money, prices and troubles, each on an exchange of its own: plain → guarded."), table([
       { title: "scene", kind: "wide", of: (s) => s.title },
-      { title: "rejected: plain", kind: "number", of: (s) => el("span", { class: s.plain.rejected ? "bad" : "" }, cell(s.plain, "rejected")) },
-      { title: "guarded", kind: "number", of: (s) => el("span", { class: s.guarded.rejected ? "bad" : "good" }, cell(s.guarded, "rejected")) },
-      { title: "stuck, unknown or wrong: plain", kind: "number", of: (s) => el("span", { class: s.plain.trouble ? "bad" : "" }, cell(s.plain, "trouble")) },
-      { title: "guarded", kind: "number", of: (s) => el("span", { class: s.guarded.trouble ? "bad" : "good" }, cell(s.guarded, "trouble")) },
-      { title: "private calls: plain", kind: "number", of: (s) => cell(s.plain, "private_calls") },
-      { title: "guarded", kind: "number", of: (s) => cell(s.guarded, "private_calls") },
+      { title: "orders rejected", kind: "number", of: pair("rejected", true) },
+      { title: "stuck, unknown or wrong", kind: "number", of: pair("trouble", true) },
+      { title: "private calls", kind: "number", of: pair("private_calls", false) },
     ], scenes, ""));
   };
 
@@ -47,7 +48,7 @@
     const coins = [...new Set(bot.history.map((point) => point.currency))].sort((a, b) => (b === stake) - (a === stake) || a.localeCompare(b));
     if (!coins.includes(currency)) currency = coins.includes(stake) ? stake : coins[0] || null;
     const points = bot.history.filter((point) => point.currency === currency);
-    const until = points.length ? Date.parse(points[points.length - 1].at) / 1000 + 1 : 0;
+    const until = points.length ? (data.demo ? Date.parse(points[points.length - 1].at) / 1000 + 1 : Date.parse(data.made_at) / 1000) : 0;
     const pick = el("select", { "aria-label": "Currency", onchange: (event) => { currency = event.target.value; draw(); } },
       coins.map((coin) => el("option", { value: coin, selected: coin === currency }, coin)));
     const parts = [card(el("div", { class: "head" }, el("h2", {}, "Money over time"), coins.length > 1 ? pick : currency || ""),
