@@ -8,9 +8,9 @@ functions, there is no section.
 from collections.abc import Callable
 from typing import Any
 
-from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.monitoring.listeners import EventCounts
 
 
 KEY = "balance_guard"
@@ -32,15 +32,17 @@ def _with_counts(original: Callable[..., Any]) -> Callable[..., Any]:
         name = strat.get_strategy_name()
         content = getattr(self, "all_bt_content", {}).get(name)
         if isinstance(self.wallets, GuardedWallets) and isinstance(content, dict):
-            content[KEY] = section()
+            content[KEY] = section(self.wallets)
         return answer
 
     return backtest_one_strategy
 
 
-def section() -> dict[str, Any]:
+def section(wallets: GuardedWallets) -> dict[str, Any]:
     """What was decided in the run that has just ended."""
-    counts = process_state.counts()
+    counts = wallets.guard.hub.listener(EventCounts) if wallets.guard is not None else None
+    if counts is None:
+        return {}
     return {
         "denials": {str(code): number for code, number in counts.denials.most_common()},
         "approved": counts.events["EntryApproved"],

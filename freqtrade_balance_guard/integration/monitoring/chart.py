@@ -8,7 +8,7 @@ from typing import Any
 
 from freqtrade.strategy.interface import IStrategy
 
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.monitoring.decisions import Decision, Outcome
 
 

@@ -31,8 +31,8 @@ from freqtrade_balance_guard.events import (
     EventHub,
 )
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
-from freqtrade_balance_guard.integration.host.bot_loop import current_loop
 from freqtrade_balance_guard.money import ZERO, to_float
+from freqtrade_balance_guard.orders.bot_loop import current_loop
 
 
 if TYPE_CHECKING:
