@@ -8,8 +8,8 @@ functions, there is no section.
 from collections.abc import Callable
 from typing import Any
 
+from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.host.relied_on import wrap
-from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.monitoring.listeners import EventCounts
 
 
@@ -31,16 +31,17 @@ def _with_counts(original: Callable[..., Any]) -> Callable[..., Any]:
         answer = original(self, strat, *args, **kwargs)
         name = strat.get_strategy_name()
         content = getattr(self, "all_bt_content", {}).get(name)
-        if isinstance(self.wallets, GuardedWallets) and isinstance(content, dict):
-            content[KEY] = section(self.wallets)
+        guard = getattr(self.wallets, "guard", None)
+        if isinstance(guard, Guard) and isinstance(content, dict):
+            content[KEY] = section(guard)
         return answer
 
     return backtest_one_strategy
 
 
-def section(wallets: GuardedWallets) -> dict[str, Any]:
+def section(guard: Guard) -> dict[str, Any]:
     """What was decided in the run that has just ended."""
-    counts = wallets.guard.hub.listener(EventCounts) if wallets.guard is not None else None
+    counts = guard.hub.listener(EventCounts)
     if counts is None:
         return {}
     return {
