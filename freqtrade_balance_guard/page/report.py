@@ -129,9 +129,9 @@ def _evenly(points: Sequence[HistoryPoint], most: int) -> list[HistoryPoint]:
 
 
 def _point(point: HistoryPoint) -> dict[str, Any]:
-    told = point.as_json()
+    stored = point.as_json()
     names = ("currency", "at", "total", "change", "expected", "available", "cause", "detail")
-    return {name: told[name] for name in names}
+    return {name: stored[name] for name in names}
 
 
 def render(
