@@ -266,7 +266,7 @@ def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answ
     with exchanges() as both, legs_bot(tmp_path, both) as bot:
         _, there = both
         bot.offer()
-        bot.wait_pairs(1)
+        bot.wait_arbitrages(1)
         bot.bot.wait_until(lambda: len(bot.bot.open_trades()) == 1, 10, "a trade")
         # What has to be asked before the exit takes longer than one loop waits.
         there.control.fault("latency", ms=2500)
@@ -275,6 +275,6 @@ def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answ
         there.control.clear_faults()
         bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
         # With the money for it reserved before: one order bought it back.
-        assert [pair.kind for pair in bot.pairs()] == ["pair", "close"]
+        assert [pair.kind for pair in bot.arbitrages()] == ["two_legs", "close"]
         assert [bot.coins(sandbox) for sandbox in both] == [4, 4]
         bot.check()
