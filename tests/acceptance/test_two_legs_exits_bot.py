@@ -231,11 +231,14 @@ def test_loops_go_on_while_the_venue_hangs_in_the_middle_of_a_pair(world, opened
     scene.check("unhedged", AMOUNT, 0)
 
 
-def test_a_trade_that_is_deleted_is_said_to_have_another_leg(opened, rest):
+def test_a_trade_that_is_deleted_leaves_an_exposure_that_only_the_user_ends(opened, rest):
     scene = opened()
     rest.delete(f"trades/{trade_id(scene)}")
-    scene.bot.bot.wait_for(rf"strategy_msg.*{scene.pair}.* was deleted.*yours to buy back", 20)
-    assert scene.exposures() == []
+    scene.bot.bot.wait_for(rf"strategy_msg.*{scene.pair}.* is not in freqtrade's database", 20)
+    (exposure,) = scene.exposures()
+    assert (exposure.net, exposure.is_for_user, exposure.venue) == (-AMOUNT, True, "there")
+    store = scene.bot.store()
+    assert not store.resolve(exposure.id, exposure.opened_at, "sold by hand").is_open
 
 
 def test_the_api_shows_what_the_other_leg_is(opened, rest):
