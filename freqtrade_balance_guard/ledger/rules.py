@@ -73,7 +73,7 @@ def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
 
 def _refusal(request: Request, holds: Holds, available: Decimal) -> Refused:
     funds = request.funds
-    assert funds is not None  # noqa: S101  only what was checked can be refused
+    assert funds is not None  # noqa: S101  only what was checked can be denied
     without_others = EXACT.add(available, holds.others)
     enough = request.amount <= without_others
     code = RefusalCode.RESERVED_BY_OTHERS if enough else RefusalCode.INSUFFICIENT_AVAILABLE

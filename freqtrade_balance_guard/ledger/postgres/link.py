@@ -48,7 +48,7 @@ HAS_TABLES = """
 SELECT 1 FROM pg_catalog.pg_tables
 WHERE schemaname = 'balance_guard' AND tablename = 'schema_version'
 """
-# Any number will do that nobody else has taken.
+# Any number will do that no other program uses.
 MIGRATION_LOCK = 7_306_112_954
 
 

@@ -11,7 +11,7 @@ A reservation is flushed before the call returns; everything after it is not wai
 let go.
 
 Locks are taken in one order: reservations (by client order id where there are several), then books
-by account and currency. Where two of ``seen`` still meet, one is told so by the server and repeats.
+by account and currency. Where two of ``seen`` still meet, the server ends one, which repeats.
 """
 
 from collections.abc import Collection, Iterator, Sequence
