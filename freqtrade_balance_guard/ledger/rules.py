@@ -225,7 +225,7 @@ def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation 
         return MoreThanHeld(row, committed)
     if not committed:
         return NotAllowed(row, step.move, "nothing was used; release it instead")
-    if not ends and committed == row.committed and state is row.state:
+    if not ends and committed == row.committed:
         return Unchanged(row)
     held = ZERO if ends else EXACT.subtract(row.requested, committed)
     order_id = row.order_id or step.order_id
