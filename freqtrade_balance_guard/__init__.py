@@ -14,9 +14,8 @@ from freqtrade_balance_guard.version import __version__
 if TYPE_CHECKING:
     from freqtrade_balance_guard.arbitrage.compare import best_opportunity
     from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-    from freqtrade_balance_guard.integration.activation import activate
-    from freqtrade_balance_guard.integration.arbitrage import ReservedArbitrage
-    from freqtrade_balance_guard.integration.strategy import BalanceGuard
+    from freqtrade_balance_guard.integration.startup.activation import activate
+    from freqtrade_balance_guard.integration.startup.mixins import BalanceGuard, ReservedArbitrage
 
 
 __all__ = [
@@ -30,11 +29,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BalanceGuard": "freqtrade_balance_guard.integration.strategy",
+    "BalanceGuard": "freqtrade_balance_guard.integration.startup.mixins",
     "Leg": "freqtrade_balance_guard.arbitrage.leg",
     "Opportunity": "freqtrade_balance_guard.arbitrage.leg",
-    "ReservedArbitrage": "freqtrade_balance_guard.integration.arbitrage",
-    "activate": "freqtrade_balance_guard.integration.activation",
+    "ReservedArbitrage": "freqtrade_balance_guard.integration.startup.mixins",
+    "activate": "freqtrade_balance_guard.integration.startup.activation",
     "best_opportunity": "freqtrade_balance_guard.arbitrage.compare",
 }
 

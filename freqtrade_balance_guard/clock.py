@@ -54,3 +54,11 @@ class ManualClock:
             raise ValueError(f"Time does not go back by {-seconds} seconds.")
         self._wall += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+
+def ago(seconds: float) -> str:
+    """Return an age in words: "12 s ago", "3 minutes ago"."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"

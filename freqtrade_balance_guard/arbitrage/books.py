@@ -5,7 +5,7 @@ from concurrent.futures import Future, wait
 from typing import NamedTuple
 
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.parts import Parts
+from freqtrade_balance_guard.arbitrage.context import Parts
 from freqtrade_balance_guard.arbitrage.venue import Venue
 
 

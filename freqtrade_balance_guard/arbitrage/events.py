@@ -3,30 +3,39 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
-from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class PairRefused(Event):
+class OpportunityDenied(Event):
     """An opportunity was not taken; nothing is reserved."""
 
-    denial: PairDenied
+    denial: ArbitrageDenied
     opportunity: Opportunity
 
 
 @dataclass(frozen=True, slots=True)
-class PairFinished(Event):
+class ArbitrageFinished(Event):
     """A pair, or the order of an exposure, has ended. Amounts in base currency."""
 
     number: int
-    kind: PairKind
-    state: PairState
+    kind: ArbitrageKind
+    state: ArbitrageState
     bought: Decimal
     sold: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LegsSent(Event):
+    """Both legs have been sent: how long after the plan, and how far apart from each other."""
+
+    number: int
+    trigger_to_order_seconds: float
+    skew_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,30 +15,30 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import (
-    PairDenied,
-    PairEnded,
-    PairRefusal,
-    PairResult,
-)
 from freqtrade_balance_guard.arbitrage.books import OrderBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.events import PairRefused, UnhedgedFound
-from freqtrade_balance_guard.arbitrage.follow import Follower
+from freqtrade_balance_guard.arbitrage.context import Parts, ReadFunds, VenueFunds
+from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
+from freqtrade_balance_guard.arbitrage.hedging import Repairs
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.legs import RunningPair
-from freqtrade_balance_guard.arbitrage.milestones import reach
-from freqtrade_balance_guard.arbitrage.parts import Parts, ReadFunds, VenueFunds
+from freqtrade_balance_guard.arbitrage.legs import RunningArbitrage
 from freqtrade_balance_guard.arbitrage.plan import Plan, Rates
 from freqtrade_balance_guard.arbitrage.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.queues import KeyQueues
-from freqtrade_balance_guard.arbitrage.repair import Repairs
-from freqtrade_balance_guard.arbitrage.running import PairRunner
-from freqtrade_balance_guard.arbitrage.states import PairKind
-from freqtrade_balance_guard.arbitrage.store import PairStore, PairsUnavailable
+from freqtrade_balance_guard.arbitrage.results import (
+    ArbitrageDenialCode,
+    ArbitrageDenied,
+    ArbitrageEnded,
+    ArbitrageResult,
+)
+from freqtrade_balance_guard.arbitrage.runner import ArbitrageRunner
+from freqtrade_balance_guard.arbitrage.settlement import Follower
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Funds,
@@ -52,7 +52,7 @@ from freqtrade_balance_guard.settings import ArbitrageSettings
 logger = logging.getLogger(__name__)
 
 # The last word on a plan: a refusal, or None.
-Inspect = Callable[[Plan], PairDenied | None]
+Inspect = Callable[[Plan], ArbitrageDenied | None]
 
 
 class TwoLegExecutor:
@@ -74,7 +74,7 @@ class TwoLegExecutor:
         self,
         ledger: ReservationLedger,
         venues: Mapping[str, Venue],
-        store: PairStore,
+        store: ArbitrageStore,
         settings: ArbitrageSettings,
         *,
         hub: EventHub,
@@ -86,7 +86,7 @@ class TwoLegExecutor:
         is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
         is_stopping: Callable[[], bool] = lambda: False,
         is_wanted: Callable[[], bool] = lambda: False,
-        explain: Callable[[PairDenied], PairDenied] = lambda denial: denial,
+        explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
     ) -> None:
         by_name = VenueFunds(venues, ledger, clock, funds or {}, settle_seconds)
         self._parts = Parts(
@@ -99,13 +99,15 @@ class TwoLegExecutor:
         self._proposals = Proposals(self._parts)
         self._books = OrderBooks(self._parts)
         self._follower = Follower(self._parts)
-        self._runner = PairRunner(self._parts, self._follower)
+        self._runner = ArbitrageRunner(self._parts, self._follower)
         self._repairs = Repairs(self._parts, self._proposals, self._runner)
         self._is_recovered = False
 
     # What a loop calls
 
-    def execute(self, opportunity: Opportunity, inspect: Inspect = lambda plan: None) -> PairResult:
+    def execute(
+        self, opportunity: Opportunity, inspect: Inspect = lambda plan: None
+    ) -> ArbitrageResult:
         """Take an opportunity, and follow it until both legs have ended or patience has.
 
         :param inspect: a last word on the plan, before anything is written
@@ -115,29 +117,33 @@ class TwoLegExecutor:
             self._take_up()
             planned = self._planned(opportunity, inspect)
         except LedgerUnavailable as error:
-            planned = PairDenied(PairRefusal.LEDGER_UNAVAILABLE, f"the ledger: {error}")
-        except PairsUnavailable as error:
-            planned = PairDenied(PairRefusal.LEDGER_UNAVAILABLE, str(error))
+            planned = ArbitrageDenied(
+                ArbitrageDenialCode.LEDGER_UNAVAILABLE, f"the ledger: {error}"
+            )
+        except ArbitragesUnavailable as error:
+            planned = ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         except Exception as error:
             logger.exception("An opportunity could not be planned.")
-            planned = PairDenied(PairRefusal.GUARD_ERROR, f"{type(error).__name__}: {error}")
-        if isinstance(planned, PairDenied):
+            planned = ArbitrageDenied(
+                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
+            )
+        if isinstance(planned, ArbitrageDenied):
             return self.denied(planned, opportunity)
-        reach("planned")
+        crash_point("arbitrage planned")
         orders, funds = planned
-        result = self._runner.run(PairKind.PAIR, orders, funds, tag=opportunity.tag)
-        if isinstance(result, PairDenied):
+        result = self._runner.run(ArbitrageKind.PAIR, orders, funds, tag=opportunity.tag)
+        if isinstance(result, ArbitrageDenied):
             return self.denied(result, opportunity)
-        if isinstance(result, PairEnded) and result.exposure is not None:
-            self._runner.quietly(lambda exposure=result.exposure: self._repairs.tend(exposure))  # type: ignore[misc]
+        if isinstance(result, ArbitrageEnded) and result.exposure is not None:
+            self._runner.or_none(lambda exposure=result.exposure: self._repairs.tend(exposure))  # type: ignore[misc]
         return result
 
     def work(self) -> None:
         """Once per loop, and at the start: go on with what is not resolved, tend exposures."""
-        self._runner.quietly(self._take_up)
+        self._runner.or_none(self._take_up)
         for pair in list(self._runner.going.values()):
-            self._runner.quietly(lambda pair=pair: self._runner.advance(pair))  # type: ignore[misc]
-        self._runner.quietly(self._tend_all)
+            self._runner.or_none(lambda pair=pair: self._runner.advance(pair))  # type: ignore[misc]
+        self._runner.or_none(self._tend_all)
 
     @property
     def bot(self) -> str:
@@ -149,14 +155,14 @@ class TwoLegExecutor:
         """Is it known what an earlier run has left?"""
         return self._is_recovered
 
-    def unresolved(self) -> list[RunningPair]:
+    def unresolved(self) -> list[RunningArbitrage]:
         """Pairs of which it is not known yet how they end."""
         return list(self._runner.going.values())
 
     def exposures(self) -> list[Exposure]:
         """What is not hedged.
 
-        :raises PairsUnavailable: it cannot be read
+        :raises ArbitragesUnavailable: it cannot be read
         """
         return self._parts.store.open_exposures(self._parts.bot)
 
@@ -168,20 +174,24 @@ class TwoLegExecutor:
 
     def _planned(
         self, opportunity: Opportunity, inspect: Inspect
-    ) -> tuple[list[LegOrder], list[Funds | None]] | PairDenied:
+    ) -> tuple[list[LegOrder], list[Funds | None]] | ArbitrageDenied:
         for leg in opportunity.legs:
             if leg.venue not in self._parts.venues:
-                return PairDenied(
-                    PairRefusal.UNKNOWN_VENUE, f'no venue is called "{leg.venue}"', leg.venue
+                return ArbitrageDenied(
+                    ArbitrageDenialCode.UNKNOWN_VENUE,
+                    f'no venue is called "{leg.venue}"',
+                    leg.venue,
                 )
             if self._parts.venues.get(leg.venue) is None:
-                return PairDenied(
-                    PairRefusal.MARKET_UNREADABLE, f"{leg.venue} cannot be reached", leg.venue
+                return ArbitrageDenied(
+                    ArbitrageDenialCode.MARKET_UNREADABLE,
+                    f"{leg.venue} cannot be reached",
+                    leg.venue,
                 )
         return self._blocked() or self._proposals.orders_for(opportunity, inspect)
 
     @exact
-    def _blocked(self) -> PairDenied | None:
+    def _blocked(self) -> ArbitrageDenied | None:
         """Too much is unhedged; what is not resolved may turn out to be, with its whole amount."""
         parts = self._parts
         exposures = self.exposures()
@@ -190,14 +200,14 @@ class TwoLegExecutor:
         most = parts.settings.max_unhedged
         if unhedged + in_doubt <= most:
             return None
-        return PairDenied(
-            PairRefusal.UNHEDGED,
+        return ArbitrageDenied(
+            ArbitrageDenialCode.UNHEDGED,
             f"{format_amount(unhedged)} in stake currency is unhedged and "
             f"{format_amount(in_doubt)} is not resolved; {format_amount(most)} is allowed",
             numbers={"unhedged": unhedged, "in_doubt": in_doubt, "max_unhedged": most},
         )
 
-    def _value(self, pair: RunningPair) -> Decimal:
+    def _value(self, pair: RunningArbitrage) -> Decimal:
         orders = pair.stored.orders
         return max(o.amount * o.price * self._parts.rate(o.terms.quote) for o in orders)
 
@@ -221,7 +231,7 @@ class TwoLegExecutor:
             if exposure.id not in busy:
                 self._repairs.tend(exposure)
 
-    def prepare_exit(self, draft: Exposure, sale: Leg) -> Decimal | PairDenied:
+    def prepare_exit(self, draft: Exposure, sale: Leg) -> Decimal | ArbitrageDenied:
         """Reserve what buying back the other leg will cost, before freqtrade sells the trade.
 
         Nothing is sent. What is not used in time expires by itself.
@@ -233,16 +243,18 @@ class TwoLegExecutor:
         try:
             self._take_up()
             limit = self._proposals.limit_of_sale(sale)
-            if isinstance(limit, PairDenied):
+            if isinstance(limit, ArbitrageDenied):
                 return limit
             return self._repairs.prepare(draft) or limit
-        except (LedgerUnavailable, PairsUnavailable) as error:
-            return PairDenied(PairRefusal.LEDGER_UNAVAILABLE, str(error))
+        except (LedgerUnavailable, ArbitragesUnavailable) as error:
+            return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         except Exception as error:
             logger.exception("An exit could not be prepared.")
-            return PairDenied(PairRefusal.GUARD_ERROR, f"{type(error).__name__}: {error}")
+            return ArbitrageDenied(
+                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
+            )
 
-    def limit_of_sale(self, sale: Leg) -> Decimal | PairDenied:
+    def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
         """How far down its order book a sale has to go now."""
         return self._proposals.limit_of_sale(sale)
 
@@ -261,8 +273,8 @@ class TwoLegExecutor:
 
     # Inside
 
-    def denied(self, denial: PairDenied, opportunity: Opportunity) -> PairDenied:
+    def denied(self, denial: ArbitrageDenied, opportunity: Opportunity) -> ArbitrageDenied:
         """State a refusal and hand it back. A signal repeats: who listens says it once."""
         logger.debug("No pair: %s", denial)
-        self._parts.hub.publish(PairRefused(denial, opportunity))
+        self._parts.hub.publish(OpportunityDenied(denial, opportunity))
         return denial

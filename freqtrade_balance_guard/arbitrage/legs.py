@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.rows import StoredPair
+from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact
-from freqtrade_balance_guard.orders.ticket import FEE_ASSUMED
+from freqtrade_balance_guard.orders.tracked_order import FEE_ASSUMED
 
 
 # An order that the exchange has told and then denies for so long is over, with what it had filled.
@@ -108,11 +108,11 @@ class LegRun:
 
 
 @dataclass(slots=True)
-class RunningPair:
+class RunningArbitrage:
     """A stored pair and its legs. ``has_left``: a request may have left this process, or an earlier
     one; until then everything may simply be released."""
 
-    stored: StoredPair
+    stored: ArbitrageRecord
     legs: list[LegRun]
     has_left: bool = False
     was_told_unresolved: bool = False

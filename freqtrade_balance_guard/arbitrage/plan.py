@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
 from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, round_down, round_up
 
@@ -87,7 +87,7 @@ def make_plan(
     markets: tuple[Market, Market],
     rates: Rates,
     max_slippage_percent: Decimal,
-) -> Plan | PairDenied:
+) -> Plan | ArbitrageDenied:
     """The two orders, or why there are none."""
     rules = [market.rules for market in markets]
     amount = common_amount([leg.amount for leg in opportunity.legs], rules)
@@ -106,12 +106,14 @@ def make_plan(
     return _worth_it((legs[0], legs[1]), rates)
 
 
-def _too_small(leg: Leg, rules: MarketRules, amount: Decimal, limit: Decimal) -> PairDenied | None:
+def _too_small(
+    leg: Leg, rules: MarketRules, amount: Decimal, limit: Decimal
+) -> ArbitrageDenied | None:
     cost = amount * limit
     if amount > ZERO and limit > ZERO and amount >= rules.amount_min and cost >= rules.cost_min:
         return None
-    return PairDenied(
-        PairRefusal.BELOW_MINIMUM,
+    return ArbitrageDenied(
+        ArbitrageDenialCode.BELOW_MINIMUM,
         f"{format_amount(amount)} {leg.base} for {format_amount(cost)} {leg.quote} is below what "
         f"{leg.venue} takes on {leg.pair}",
         leg.venue,
@@ -119,7 +121,7 @@ def _too_small(leg: Leg, rules: MarketRules, amount: Decimal, limit: Decimal) ->
     )
 
 
-def moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> PairDenied | None:
+def moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> ArbitrageDenied | None:
     """Why not: the order book is beyond the limit, or too thin to take it without moving far."""
     sign = ONE if leg.side == "buy" else -ONE
     beyond = sign * (price.worst - limit) > ZERO
@@ -127,21 +129,22 @@ def moved(leg: Leg, price: Price, limit: Decimal, max_slippage: Decimal) -> Pair
     if not beyond and not (slipped and leg.limit_price is None):
         return None
     why = f"beyond the limit {format_amount(limit)}" if beyond else "too far from the best price"
-    return PairDenied(
-        PairRefusal.PRICE_MOVED,
+    return ArbitrageDenied(
+        ArbitrageDenialCode.PRICE_MOVED,
         f"to {leg.side} {leg.pair} on {leg.venue} goes to {format_amount(price.worst)}, {why}",
         leg.venue,
         {"price": price.worst, "best": price.best, "limit": limit},
     )
 
 
-def _worth_it(legs: tuple[PlannedLeg, PlannedLeg], rates: Rates) -> Plan | PairDenied:
+def _worth_it(legs: tuple[PlannedLeg, PlannedLeg], rates: Rates) -> Plan | ArbitrageDenied:
     profit = value = ZERO
     for each in legs:
         rate = rates(each.leg.quote)
         if rate is None:
-            return PairDenied(
-                PairRefusal.NO_RATE, f"what {each.leg.quote} is worth in stake currency is unknown"
+            return ArbitrageDenied(
+                ArbitrageDenialCode.NO_RATE,
+                f"what {each.leg.quote} is worth in stake currency is unknown",
             )
         cost = each.amount * each.expected * rate
         value = max(value, cost)
@@ -150,8 +153,8 @@ def _worth_it(legs: tuple[PlannedLeg, PlannedLeg], rates: Rates) -> Plan | PairD
         else:
             profit += cost * (ONE - each.fee_rate)
     if profit <= ZERO:
-        return PairDenied(
-            PairRefusal.NOT_WORTH_IT,
+        return ArbitrageDenied(
+            ArbitrageDenialCode.NOT_WORTH_IT,
             f"after fees {format_amount(profit)} would be left of it, in stake currency",
             numbers={"profit": profit, "value": value},
         )

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.context import Parts
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.parts import Parts
 from freqtrade_balance_guard.arbitrage.plan import (
     Market,
     Plan,
@@ -15,6 +14,7 @@ from freqtrade_balance_guard.arbitrage.plan import (
     make_plan,
     moved,
 )
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
 
@@ -29,8 +29,8 @@ class Proposals:
         self._parts = parts
 
     def orders_for(
-        self, opportunity: Opportunity, inspect: Callable[[Plan], PairDenied | None]
-    ) -> Proposal | PairDenied:
+        self, opportunity: Opportunity, inspect: Callable[[Plan], ArbitrageDenied | None]
+    ) -> Proposal | ArbitrageDenied:
         """The two orders, and what each may be paid from.
 
         :raises LedgerUnavailable: what may be spent cannot be said
@@ -40,24 +40,24 @@ class Proposals:
         try:
             first, second = parts.queues.together(markets)
         except Exception as error:
-            return PairDenied(PairRefusal.MARKET_UNREADABLE, _told(error))
+            return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, _told(error))
         plan = make_plan(
             opportunity, (first, second), parts.rates, parts.settings.max_slippage_percent
         )
-        if isinstance(plan, PairDenied):
+        if isinstance(plan, ArbitrageDenied):
             return plan
         if (denied := inspect(plan)) is not None:
             return denied
         orders = [self._order(leg) for leg in plan.legs]
         funds = self.funds(orders)
-        return funds if isinstance(funds, PairDenied) else (orders, funds)
+        return funds if isinstance(funds, ArbitrageDenied) else (orders, funds)
 
-    def limit_of_sale(self, sale: Leg) -> Decimal | PairDenied:
+    def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
         """How far down its order book a sale has to go now."""
         try:
             (market,) = self._parts.queues.together([self._learn_market(sale)])
         except Exception as error:
-            return PairDenied(PairRefusal.MARKET_UNREADABLE, _told(error), sale.venue)
+            return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, _told(error), sale.venue)
         limit = limit_of(sale, market)
         return moved(sale, market.price, limit, self._parts.settings.max_slippage_percent) or limit
 
@@ -84,7 +84,7 @@ class Proposals:
             made_at=self._parts.clock.wall(),
         )
 
-    def funds(self, orders: list[LegOrder]) -> list[Funds | None] | PairDenied:
+    def funds(self, orders: list[LegOrder]) -> list[Funds | None] | ArbitrageDenied:
         """What may be spent for each order. An account is read once."""
         parts = self._parts
         works = []
@@ -97,7 +97,7 @@ class Proposals:
         except LedgerUnavailable:
             raise
         except Exception as error:
-            return PairDenied(PairRefusal.BALANCE_UNREADABLE, _told(error))
+            return ArbitrageDenied(ArbitrageDenialCode.BALANCE_UNREADABLE, _told(error))
         return [read[order.account][order.terms.locks.currency] for order in orders]
 
     def _read(

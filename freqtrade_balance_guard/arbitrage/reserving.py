@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairRefusal
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.venue import LegOrder
 from freqtrade_balance_guard.ledger import (
     Conflict,
@@ -15,7 +15,7 @@ from freqtrade_balance_guard.ledger import (
 )
 from freqtrade_balance_guard.money import exact, format_amount
 from freqtrade_balance_guard.orders.terms import as_stored
-from freqtrade_balance_guard.orders.ticket import LEG_OF
+from freqtrade_balance_guard.orders.tracked_order import LEG_OF
 
 
 def reserve(
@@ -23,7 +23,7 @@ def reserve(
     orders: Sequence[LegOrder],
     funds: Sequence[Funds | None],
     what: str,
-) -> PairDenied | None:
+) -> ArbitrageDenied | None:
     """Promise what the exchanges will keep back. A second time for the same orders is the same.
 
     :param what: whose legs they are; it is stored with them
@@ -49,21 +49,21 @@ def reserve(
     if isinstance(result, Reserved):
         return None
     if isinstance(result, Conflict):
-        return PairDenied(PairRefusal.GUARD_ERROR, result.sentence)
+        return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, result.sentence)
     others = ledger.held(result.currency, account=result.account).others
     return _refusal(result, orders, others)
 
 
 @exact
-def _refusal(refused: Refused, orders: Sequence[LegOrder], others: Decimal) -> PairDenied:
+def _refusal(refused: Refused, orders: Sequence[LegOrder], others: Decimal) -> ArbitrageDenied:
     """:param others: what other bots hold of it, also where it was left out of what is spendable"""
     (order,) = [one for one in orders if one.client_order_id == refused.client_order_id]
-    code, sentence = PairRefusal(str(refused.code)), refused.sentence
+    code, sentence = ArbitrageDenialCode(str(refused.code)), refused.sentence
     missing = refused.numbers["needed"] - refused.numbers["available"]
-    if code is PairRefusal.INSUFFICIENT_AVAILABLE and missing <= others:
-        code = PairRefusal.RESERVED_BY_OTHERS
+    if code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE and missing <= others:
+        code = ArbitrageDenialCode.RESERVED_BY_OTHERS
         sentence = f"{sentence}, other bots hold {format_amount(others)} {refused.currency}"
-    return PairDenied(
+    return ArbitrageDenied(
         code,
         f"{order.venue}: {sentence}",
         order.venue,

@@ -13,7 +13,7 @@ The legs have no states of their own here: theirs are their reservations', in th
 from enum import StrEnum
 
 
-class PairState(StrEnum):
+class ArbitrageState(StrEnum):
     """Where a pair is. The names are stored and shown."""
 
     PLANNED = "planned"
@@ -26,7 +26,7 @@ class PairState(StrEnum):
     FILLED = "filled"
 
 
-class PairMove(StrEnum):
+class ArbitrageMove(StrEnum):
     """What may happen to a pair."""
 
     SEND = "send"
@@ -38,7 +38,7 @@ class PairMove(StrEnum):
     REPAIR = "repair"
 
 
-class PairKind(StrEnum):
+class ArbitrageKind(StrEnum):
     """Two legs, or the one order that closes what two legs (or the sale of a trade) have left."""
 
     PAIR = "pair"
@@ -48,39 +48,51 @@ class PairKind(StrEnum):
 
 
 # What is not in this table is not allowed. The remark says why the row is here.
-TRANSITIONS: dict[tuple[PairState, PairMove], tuple[PairState, str]] = {
-    (PairState.PLANNED, PairMove.DENY): (PairState.DENIED, "one leg's money is not there"),
-    (PairState.PLANNED, PairMove.DROP): (
-        PairState.ABANDONED,
+TRANSITIONS: dict[tuple[ArbitrageState, ArbitrageMove], tuple[ArbitrageState, str]] = {
+    (ArbitrageState.PLANNED, ArbitrageMove.DENY): (
+        ArbitrageState.DENIED,
+        "one leg's money is not there",
+    ),
+    (ArbitrageState.PLANNED, ArbitrageMove.DROP): (
+        ArbitrageState.ABANDONED,
         "an error before sending, or a restart that finds neither an order nor a reservation",
     ),
-    (PairState.PLANNED, PairMove.SEND): (
-        PairState.SENT,
+    (ArbitrageState.PLANNED, ArbitrageMove.SEND): (
+        ArbitrageState.SENT,
         "written before anything leaves: from here on the exchange is asked",
     ),
-    (PairState.SENT, PairMove.DROP): (
-        PairState.ABANDONED,
+    (ArbitrageState.SENT, ArbitrageMove.DROP): (
+        ArbitrageState.ABANDONED,
         "it was written that they are sent, and then they were not",
     ),
-    (PairState.SENT, PairMove.FAIL): (PairState.FAILED, "both ended without a fill"),
-    (PairState.SENT, PairMove.BALANCE): (PairState.HEDGED, "bought as much as was sold"),
-    (PairState.SENT, PairMove.DIFFER): (PairState.UNHEDGED, "the difference is an exposure now"),
-    (PairState.SENT, PairMove.REPAIR): (PairState.FILLED, "an exposure became smaller"),
+    (ArbitrageState.SENT, ArbitrageMove.FAIL): (ArbitrageState.FAILED, "both ended without a fill"),
+    (ArbitrageState.SENT, ArbitrageMove.BALANCE): (
+        ArbitrageState.HEDGED,
+        "bought as much as was sold",
+    ),
+    (ArbitrageState.SENT, ArbitrageMove.DIFFER): (
+        ArbitrageState.UNHEDGED,
+        "the difference is an exposure now",
+    ),
+    (ArbitrageState.SENT, ArbitrageMove.REPAIR): (
+        ArbitrageState.FILLED,
+        "an exposure became smaller",
+    ),
     # A power cut may lose the mark "sent", which is not waited for; the exchange still has them.
-    (PairState.PLANNED, PairMove.FAIL): (PairState.FAILED, "the mark was lost"),
-    (PairState.PLANNED, PairMove.BALANCE): (PairState.HEDGED, "likewise"),
-    (PairState.PLANNED, PairMove.DIFFER): (PairState.UNHEDGED, "likewise"),
-    (PairState.PLANNED, PairMove.REPAIR): (PairState.FILLED, "likewise"),
+    (ArbitrageState.PLANNED, ArbitrageMove.FAIL): (ArbitrageState.FAILED, "the mark was lost"),
+    (ArbitrageState.PLANNED, ArbitrageMove.BALANCE): (ArbitrageState.HEDGED, "likewise"),
+    (ArbitrageState.PLANNED, ArbitrageMove.DIFFER): (ArbitrageState.UNHEDGED, "likewise"),
+    (ArbitrageState.PLANNED, ArbitrageMove.REPAIR): (ArbitrageState.FILLED, "likewise"),
 }
-UNFINISHED = (PairState.PLANNED, PairState.SENT)
-ENDED = tuple(state for state in PairState if state not in UNFINISHED)
+UNFINISHED = (ArbitrageState.PLANNED, ArbitrageState.SENT)
+ENDED = tuple(state for state in ArbitrageState if state not in UNFINISHED)
 
 
 class NotAllowed(Exception):
     """The table of transitions forbids it: a pair ends exactly once."""
 
 
-def after(state: PairState, move: PairMove) -> PairState:
+def after(state: ArbitrageState, move: ArbitrageMove) -> ArbitrageState:
     """:raises NotAllowed: no row of the table allows it"""
     row = TRANSITIONS.get((state, move))
     if row is None:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.positions import Position
-from freqtrade_balance_guard.arbitrage.rows import (
+from freqtrade_balance_guard.arbitrage.records import (
     EXPOSURE,
     GOING,
     INSERT_EXPOSURE,
@@ -24,14 +25,14 @@ from freqtrade_balance_guard.arbitrage.rows import (
     PUT_POSITION,
     TABLES,
     UPDATE_EXPOSURE,
-    StoredPair,
+    ArbitrageRecord,
     cells_of_exposure,
     cells_of_position,
     exposure_of_row,
     pair_of_row,
     position_of_row,
 )
-from freqtrade_balance_guard.arbitrage.states import PairMove, PairState, after
+from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState, after
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
@@ -48,7 +49,7 @@ KEPT = 500
 FORGET_EVERY = 100
 
 
-class PairsUnavailable(BalanceGuardError):
+class ArbitragesUnavailable(BalanceGuardError):
     """Pairs cannot be read or written; then none is started."""
 
 
@@ -56,13 +57,13 @@ class NotOpen(BalanceGuardError):
     """The exposure is not there, is closed, or an order of it is under way."""
 
 
-class PairStore:
+class ArbitrageStore:
     """The pairs of all bots of one user data directory. Safe to call from several threads.
 
     By default the ledger is in the same file. So a file that was deleted while the bot runs is not
     made anew here: the ledger puts its own back.
 
-    :raises PairsUnavailable: by every method, where the file cannot be used
+    :raises ArbitragesUnavailable: by every method, where the file cannot be used
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +71,7 @@ class PairStore:
         self._lock = threading.Lock()
         self._was_there = False
 
-    def insert(self, pair: StoredPair) -> int:
+    def insert(self, pair: ArbitrageRecord) -> int:
         """Write an intent and flush it; its number.
 
         :raises NotOpen: the exposure that it is for was closed meanwhile
@@ -93,14 +94,14 @@ class PairStore:
                 db.execute(_FORGET, (number - KEPT,))
             return number
 
-    def mark_sent(self, pair: StoredPair) -> PairState:
+    def mark_sent(self, pair: ArbitrageRecord) -> ArbitrageState:
         """Its orders are about to leave."""
-        state = after(pair.state, PairMove.SEND)
+        state = after(pair.state, ArbitrageMove.SEND)
         with self._transaction() as db:
             db.execute("UPDATE arbitrage_pairs SET state = ? WHERE id = ?", (str(state), pair.id))
         return state
 
-    def assign(self, pair: StoredPair) -> None:
+    def assign(self, pair: ArbitrageRecord) -> None:
         """Write which exposure its order is to close.
 
         :raises NotOpen: it was closed meanwhile
@@ -111,15 +112,20 @@ class PairStore:
                 _check_open(db, pair.exposure, pair.orders)
             db.execute(sql, (pair.exposure, pair.id))
 
-    def learn(self, pair: StoredPair, told: Mapping[str, VenueOrder]) -> None:
+    def learn(self, pair: ArbitrageRecord, told: Mapping[str, VenueOrder]) -> None:
         """What the exchanges say of its orders."""
         text = json.dumps({one: order.as_json() for one, order in told.items()})
         with self._transaction() as db:
             db.execute("UPDATE arbitrage_pairs SET told = ? WHERE id = ?", (text, pair.id))
 
     def end(
-        self, pair: StoredPair, move: PairMove, now: datetime, note: str, exposure: Exposure | None
-    ) -> tuple[PairState, Exposure | None]:
+        self,
+        pair: ArbitrageRecord,
+        move: ArbitrageMove,
+        now: datetime,
+        note: str,
+        exposure: Exposure | None,
+    ) -> tuple[ArbitrageState, Exposure | None]:
         """End a pair, once, and write what it leaves, or what is left of the exposure it was for.
 
         :raises states.NotAllowed: it has ended
@@ -134,12 +140,12 @@ class PairStore:
                 exposure = _write_exposure(db, exposure)
         return state, exposure
 
-    def going(self, bot: str) -> list[StoredPair]:
+    def going(self, bot: str) -> list[ArbitrageRecord]:
         """The pairs of a bot that have not ended, the oldest first."""
         sql = f"{PAIR} WHERE bot = ? AND state IN ({GOING}) ORDER BY id"
         return [pair_of_row(row) for row in self._rows(sql, bot)]
 
-    def pair(self, number: int) -> StoredPair | None:
+    def pair(self, number: int) -> ArbitrageRecord | None:
         """One pair by its number."""
         rows = self._rows(f"{PAIR} WHERE id = ?", number)
         return pair_of_row(rows[0]) if rows else None
@@ -151,7 +157,7 @@ class PairStore:
 
     # What freqtrade has of it
 
-    def to_book(self, bot: str) -> list[StoredPair]:
+    def to_book(self, bot: str) -> list[ArbitrageRecord]:
         """Pairs and completions that ended with fills, and that freqtrade was not told of."""
         sql = (
             f"{PAIR} WHERE bot = ? AND booked = 0 AND kind IN ('pair', 'complete') "
@@ -159,7 +165,7 @@ class PairStore:
         )
         return [pair_of_row(row) for row in self._rows(sql, bot)]
 
-    def booked(self, pair: StoredPair, position: Position | None) -> None:
+    def booked(self, pair: ArbitrageRecord, position: Position | None) -> None:
         """freqtrade knows its share of the pair; ``position``: its trade, if it has one."""
         with self._transaction(flush=True) as db:
             db.execute("UPDATE arbitrage_pairs SET booked = 1 WHERE id = ?", (pair.id,))
@@ -189,12 +195,12 @@ class PairStore:
             for exposure in exposures:
                 _write_exposure(db, exposure)
 
-    def of_group(self, pair_number: int) -> list[StoredPair]:
+    def of_group(self, pair_number: int) -> list[ArbitrageRecord]:
         """A pair, and all orders for exposures that came of it."""
         sql = f"{PAIR} WHERE id = ? OR exposure IN ({_OF_PAIR}) ORDER BY id"
         return [pair_of_row(row) for row in self._rows(sql, pair_number, pair_number)]
 
-    def ended_after(self, bot: str, number: int) -> list[StoredPair]:
+    def ended_after(self, bot: str, number: int) -> list[ArbitrageRecord]:
         """Ended pairs and orders with a higher number, the oldest first."""
         sql = f"{PAIR} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
         return [pair_of_row(row) for row in self._rows(sql, bot, number)]
@@ -274,15 +280,25 @@ _IS_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'arbitrage_exposures_close
 def read_positions(path: Path) -> list[Position]:
     """The open positions of all bots; for the console, which leaves no trace.
 
-    :raises PairsUnavailable: the file cannot be read
+    :raises ArbitragesUnavailable: the file cannot be read
     """
     return _read(path, f"{POSITION} WHERE closed_at IS NULL ORDER BY pair_number", position_of_row)
+
+
+def read_profit(path: Path, bot: str) -> Decimal:
+    """The sum of what a bot's closed arbitrages have earned or lost, in stake currency.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    sql = f"{POSITION} WHERE profit IS NOT NULL"
+    positions = _read(path, sql, position_of_row)
+    return sum((one.profit for one in positions if one.bot == bot and one.profit), Decimal(0))
 
 
 def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:
     """The exposures of all bots, the oldest first; for the console, which leaves no trace.
 
-    :raises PairsUnavailable: the file cannot be read
+    :raises ArbitragesUnavailable: the file cannot be read
     """
     where = "" if also_closed else " WHERE closed_at IS NULL"
     return _read(path, f"{EXPOSURE}{where} ORDER BY id", exposure_of_row)
@@ -336,4 +352,4 @@ def _trouble_told(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise PairsUnavailable(f"{path.name} cannot be used ({error})") from error
+        raise ArbitragesUnavailable(f"{path.name} cannot be used ({error})") from error

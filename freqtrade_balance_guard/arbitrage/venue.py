@@ -4,7 +4,7 @@ A venue is used from one thread at a time per ``queue`` (an API key), never from
 one key leave in the order in which they were made. Two venues with two keys are used at the same
 time, each from a thread of its own.
 
-The one promise that everything rests on: ``place`` raises ``OrderRefused`` only if the exchange
+The one promise that everything rests on: ``place`` raises ``OrderRejected`` only if the exchange
 certainly does not have the order. Whatever else it raises means that nobody knows, and ``look_up``
 is asked before anything is decided.
 """
@@ -18,11 +18,11 @@ from typing import Any, Protocol, Self
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.orders.answers import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Terms, read_report, spot_terms
 
 
-class OrderRefused(BalanceGuardError):
+class OrderRejected(BalanceGuardError):
     """The exchange certainly does not have this order, and never will. The message says why."""
 
 
@@ -192,13 +192,13 @@ class Venue(Protocol):
     def check(self, order: LegOrder) -> None:
         """A last look before anything is sent; no request.
 
-        :raises OrderRefused: it cannot be sent (a bad market, an id that is not legal)
+        :raises OrderRejected: it cannot be sent (a bad market, an id that is not legal)
         """
 
     def place(self, order: LegOrder) -> VenueOrder:
         """Send a limit order, once. No balance is checked here: the order has its reservation.
 
-        :raises OrderRefused: the exchange certainly does not have it
+        :raises OrderRejected: the exchange certainly does not have it
         """
 
     def cancel(self, order: LegOrder, order_id: str) -> None:

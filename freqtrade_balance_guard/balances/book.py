@@ -20,8 +20,8 @@ from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
+from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
-from freqtrade_balance_guard.balances.shared import Shared
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.money import ZERO, exact
@@ -229,6 +229,12 @@ class BalanceBook:
             young = self.orders.held(currency, since=account.seen_as_of)
             used = min(used, account.seen.used + young)
         return Holding(max(account.shown_total(), ZERO), used)
+
+    @_alone
+    def seen(self, currency: str) -> Decimal | None:
+        """The total in the last answer; None before the first."""
+        account = self._accounts.get(currency)
+        return account.seen.total if account is not None and account.was_seen else None
 
     @_alone
     def is_settling(self, now: float) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from freqtrade_balance_guard.balances.flow import KEPT_SECONDS, Flow
-from freqtrade_balance_guard.balances.shared import SharedOrders
+from freqtrade_balance_guard.balances.other_bots_orders import SharedOrders
 from freqtrade_balance_guard.money import ONE, ZERO
 
 

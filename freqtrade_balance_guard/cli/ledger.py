@@ -4,13 +4,12 @@ import argparse
 from datetime import timedelta
 from pathlib import Path
 
-from freqtrade_balance_guard.cli.common import (
+from freqtrade_balance_guard.cli.context import (
     FINE,
     FOUND,
     WRONG_USE,
-    Look,
-    add_common_arguments,
-    answered,
+    CommandContext,
+    add_command,
     print_json,
     say,
 )
@@ -20,12 +19,11 @@ from freqtrade_balance_guard.ledger.upkeep.archive import prune
 from freqtrade_balance_guard.ledger.upkeep.audit import Violation, check_store
 
 
-SCHEMA_VERSION = 1
 SHOWN = 100
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommands and their options."""
+def add_ledger(parser: argparse.ArgumentParser) -> None:
+    """``ledger prune|backup|check``."""
     commands = parser.add_subparsers(dest="what", metavar="prune|backup|check", required=True)
     move = commands.add_parser("prune", help="archive, or delete, what ended long ago")
     move.add_argument(
@@ -42,34 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     copy = commands.add_parser("backup", help="write a consistent copy while bots run")
     copy.add_argument("file", type=Path, metavar="FILE", help="a new file")
     check = commands.add_parser("check", help="check every stored row against the ledger's rules")
-    for one in (move, copy, check):
-        add_common_arguments(one)
+    add_command(move, _prune)
+    add_command(copy, _backup)
+    add_command(check, _check)
 
 
-def run(args: argparse.Namespace) -> int:
-    """0: done, nothing is wrong; 1: something is wrong, or it failed; 2: wrong use."""
-    command = {"prune": _prune, "backup": _backup, "check": _check}[args.what]
-
-    def work(look: Look) -> int:
-        try:
-            look.books.store.mark()
-        except NothingStored as nothing:
-            say(str(nothing))
-            if args.json:
-                print_json({"schema_version": SCHEMA_VERSION})
-            return FINE
-        return command(args, look)
-
-    return answered(args, work)
-
-
-def _prune(args: argparse.Namespace, look: Look) -> int:
+def _prune(context: CommandContext) -> int:
+    args = context.args
     if args.delete and args.days is None:
         say("--delete needs --days N: what is deleted cannot be had back.")
         return WRONG_USE
-    source = look.books.source
+    if _is_empty(context):
+        return FINE
+    source = context.ledger.source
     days = args.days or source.settings.ledger.keep_days
-    before = look.clock.wall() - timedelta(days=days)
+    before = context.clock.wall() - timedelta(days=days)
     store = open_store(source.ledger_url)
     try:
         done = prune(store, before, delete=args.delete)
@@ -77,7 +62,7 @@ def _prune(args: argparse.Namespace, look: Look) -> int:
         store.close()
     if args.json:
         answer = {"archived": done.archived, "deleted": done.deleted, "before": before.isoformat()}
-        print_json({"schema_version": SCHEMA_VERSION, **answer})
+        print_json(answer)
     else:
         gone = f", {done.deleted} were deleted from it" if args.delete else ""
         say(
@@ -87,34 +72,51 @@ def _prune(args: argparse.Namespace, look: Look) -> int:
     return FINE
 
 
-def _backup(args: argparse.Namespace, look: Look) -> int:
+def _backup(context: CommandContext) -> int:
+    if _is_empty(context):
+        return FINE
+    args = context.args
     file: Path = args.file
     try:
-        look.books.store.backup(file)
+        context.ledger.store.backup(file)
     except BackupImpossible as error:
         say(str(error))
         return WRONG_USE
     size = file.stat().st_size
     if args.json:
-        print_json({"schema_version": SCHEMA_VERSION, "file": str(file), "bytes": size})
+        print_json({"file": str(file), "bytes": size})
     else:
         say(f"The ledger was copied to {file} ({size / 1e6:.1f} MB).")
     return FINE
 
 
-def _check(args: argparse.Namespace, look: Look) -> int:
+def _check(context: CommandContext) -> int:
+    if _is_empty(context):
+        return FINE
     checked: list[str] = []
-    found = list(check_store(look.books.store, checked=checked))
-    if args.json:
+    found = list(check_store(context.ledger.store, checked=checked))
+    if context.args.json:
         violations = [_as_json(one) for one in found]
         answer = {"checked": len(checked), "violations": violations}
-        print_json({"schema_version": SCHEMA_VERSION, **answer})
+        print_json(answer)
         return FOUND if found else FINE
     for one in found[:SHOWN]:
         say(str(one))
     more = f" (the first {SHOWN} are shown)" if len(found) > SHOWN else ""
     say(f"{len(checked)} stored rows were checked; {len(found) or 'no'} rules are broken{more}.")
     return FOUND if found else FINE
+
+
+def _is_empty(context: CommandContext) -> bool:
+    """Say so where no bot has stored anything yet."""
+    try:
+        context.ledger.store.mark()
+    except NothingStored as nothing:
+        say(str(nothing))
+        if context.args.json:
+            print_json({})
+        return True
+    return False
 
 
 def _as_json(one: Violation) -> dict[str, str]:

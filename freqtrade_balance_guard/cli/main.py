@@ -1,64 +1,79 @@
-"""``balance-guard``: our own subcommands, and all of freqtrade's with the guard around it."""
+"""``balance-guard``: our own subcommands, and all of freqtrade's with the guard attached."""
 
 import argparse
+import difflib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from freqtrade_balance_guard.cli.context import WRONG_USE, say
 from freqtrade_balance_guard.version import __version__
 
 
 class Command(NamedTuple):
-    """One subcommand: the module that knows its arguments, and one line of help."""
+    """Names the function that adds a command's options and its ``run``, and one line of help."""
 
-    module: str
+    add: str
     summary: str
 
 
+# The function ("module:function" below the package) is loaded when its command is used.
 COMMANDS = {
     "demo": Command(
-        "freqtrade_balance_guard.demo.command",
+        "demo.command:add_arguments",
         "Watch freqtrade trade on a local exchange, plain and guarded side by side.",
     ),
     "sandbox": Command(
-        "freqtrade_balance_guard.sandbox.command",
+        "sandbox.command:add_arguments",
         "Start the local exchange to rehearse a strategy live without an account.",
     ),
     "status": Command(
-        "freqtrade_balance_guard.cli.status",
-        "Show balances, what of them is promised, and which bots are alive.",
+        "cli.reports:add_status",
+        "Show balances, what of them is reserved, and which bots are alive.",
+    ),
+    "explain": Command(
+        "cli.reports:add_explain",
+        "Say why the bot did, or did not, buy a pair.",
+    ),
+    "doctor": Command(
+        "cli.reports:add_doctor",
+        "Say what is wrong around the bots, and what to do about it.",
+    ),
+    "pause": Command(
+        "cli.actions:add_pause",
+        "Let no entry of a bot out, until you resume; exits go on.",
+    ),
+    "resume": Command(
+        "cli.actions:add_resume",
+        "Let entries of a bot out again.",
+    ),
+    "reconcile": Command(
+        "cli.reports:add_reconcile",
+        "Compare reservations with what is stored, and with the exchange.",
     ),
     "reservations": Command(
-        "freqtrade_balance_guard.cli.reservations",
+        "cli.actions:add_reservations",
         "List reservations, show one with its history, or release one by hand.",
     ),
     "ledger": Command(
-        "freqtrade_balance_guard.cli.ledger",
+        "cli.ledger:add_ledger",
         "Check the ledger, copy it, or move what ended long ago to its archive.",
     ),
     "unhedged": Command(
-        "freqtrade_balance_guard.cli.unhedged",
+        "cli.actions:add_unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",
     ),
     "rebalance": Command(
-        "freqtrade_balance_guard.cli.rebalance",
+        "cli.actions:add_rebalance",
         "Show what would be sold to free stake and why or why not, or ask the bot for it.",
     ),
-    "explain": Command(
-        "freqtrade_balance_guard.cli.explain",
-        "Say why the bot did, or did not, buy a pair.",
-    ),
-    "reconcile": Command(
-        "freqtrade_balance_guard.cli.reconcile",
-        "Compare reservations with what is stored, and with the exchange.",
-    ),
-    "doctor": Command(
-        "freqtrade_balance_guard.cli.doctor",
-        "Say what is wrong around the bots, and what to do about it.",
+    "history": Command(
+        "cli.monitoring:add_history",
+        "Show every change of the balances with its cause, as a table, CSV or JSON.",
     ),
     "show-schema": Command(
-        "freqtrade_balance_guard.cli.show_schema",
+        "cli.reports:add_show_schema",
         "Print the JSON schema of the balance_guard section, for editors.",
     ),
 }
@@ -69,27 +84,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else "--help"
     if name in COMMANDS:
-        sys.exit(_run_own(name, arguments[1:]))
+        args = parser_of(name).parse_args(arguments[1:])
+        run: Callable[[argparse.Namespace], int] = args.run
+        sys.exit(run(args))
     if name in ("-h", "--help"):
         _own_parser().print_help()
         sys.exit(0)
     if name in ("-V", "--version"):
         print(f"balance-guard {__version__}")  # noqa: T201 - the answer to a question on the console
+    elif not name.startswith("-"):
+        _end_if_unknown(name)
     # Loads freqtrade, which our own subcommands do not need.
-    from freqtrade_balance_guard.integration.launcher import run_freqtrade
+    from freqtrade_balance_guard.integration.startup.launcher import run_freqtrade
 
     run_freqtrade(arguments)
 
 
-def _run_own(name: str, arguments: Sequence[str]) -> int:
-    # Only the module of the command that was asked for is imported.
-    module = import_module(COMMANDS[name].module)
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one of our commands, with its options."""
+    module, _, function = COMMANDS[name].add.partition(":")
     parser = argparse.ArgumentParser(
         prog=f"balance-guard {name}", description=COMMANDS[name].summary
     )
-    module.add_arguments(parser)
-    run: Callable[[argparse.Namespace], int] = module.run
-    return run(parser.parse_args(arguments))
+    add: Callable[[argparse.ArgumentParser], None] = getattr(
+        import_module(f"freqtrade_balance_guard.{module}"), function
+    )
+    add(parser)
+    return parser
+
+
+def _end_if_unknown(name: str) -> None:
+    """End with a suggestion where neither we nor freqtrade have the command ``name``."""
+    from freqtrade_balance_guard.integration.host.console import freqtrade_commands
+
+    known = freqtrade_commands()
+    if not known or name in known:
+        return
+    near = difflib.get_close_matches(name, [*COMMANDS, *known], n=1)
+    hint = f'did you mean "{near[0]}"?' if near else "see balance-guard --help and freqtrade --help"
+    say(f'"{name}" is neither a command of balance-guard nor of freqtrade; {hint}')
+    sys.exit(WRONG_USE)
 
 
 def _own_parser() -> argparse.ArgumentParser:
@@ -101,8 +135,8 @@ def _own_parser() -> argparse.ArgumentParser:
         description=(
             "Balance Guard for freqtrade.\n\n"
             f"own commands:\n{own}\n\n"
-            "Every other command is freqtrade's, run with the guard around whatever strategy the\n"
-            "config names:\n"
+            "Every other command is freqtrade's, run with the guard attached to the strategy that\n"
+            "the config names:\n"
             "  balance-guard trade -c config.json --strategy MyStrategy\n"
             "  balance-guard backtesting -c config.json --strategy MyStrategy"
         ),

@@ -9,9 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.console.finding import Finding, Level
-from freqtrade_balance_guard.console.source import Books, BotView
-from freqtrade_balance_guard.console.venues import venue_findings
+from freqtrade_balance_guard.console.bot_source import BotView, LedgerView
+from freqtrade_balance_guard.console.config_check import Finding, Level, venue_findings
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.version import __version__
 
@@ -50,7 +49,7 @@ def _may_write(place: Path) -> bool:
 
 
 def examine(
-    books: Books,
+    ledger: LedgerView,
     *,
     freqtrade: Sequence[str] = (),
     exchanges: Collection[str] = (),
@@ -65,13 +64,13 @@ def examine(
     """
     findings = [
         *_versions(freqtrade),
-        *_ledger_place(books, mounts, may_write),
-        *venue_findings(books.source, exchanges),
+        *_ledger_place(ledger, mounts, may_write),
+        *venue_findings(ledger.source, exchanges),
     ]
     checked = ["settings", "versions", "place of the ledger"]
-    checked += ["venues"] if books.source.settings.venues else []
+    checked += ["venues"] if ledger.source.settings.venues else []
     try:
-        bots = books.bots
+        bots = ledger.bots
     except NothingStored as nothing:
         findings.append(
             Finding(
@@ -91,7 +90,7 @@ def examine(
             )
         )
     else:
-        findings += [*bot_findings(bots, books.source.account), *_clock(bots), *_left(books)]
+        findings += [*bot_findings(bots, ledger.source.account), *_clock(bots), *_left(ledger)]
         checked += ["ledger", "API keys", "names of bots", "pairs", "futures", "clocks", "heirs"]
     order = list(Level)
     findings.sort(key=lambda finding: order.index(finding.level))
@@ -219,9 +218,9 @@ def _versions(freqtrade: Sequence[str]) -> Iterator[Finding]:
 
 
 def _ledger_place(
-    books: Books, mounts: Path, may_write: Callable[[Path], bool]
+    ledger: LedgerView, mounts: Path, may_write: Callable[[Path], bool]
 ) -> Iterator[Finding]:
-    file = books.source.ledger_file
+    file = ledger.source.ledger_file
     if file is None:
         return
     folder = file.parent
@@ -282,8 +281,8 @@ def _clock(bots: Sequence[BotView]) -> Iterator[Finding]:
         )
 
 
-def _left(books: Books) -> Iterator[Finding]:
-    left = [row for row in books.unfinished() if not books.is_owner_alive(row)]
+def _left(ledger: LedgerView) -> Iterator[Finding]:
+    left = [row for row in ledger.unfinished() if not ledger.is_owner_alive(row)]
     if left:
         names = ", ".join(sorted({row.bot for row in left}))
         yield Finding(

@@ -7,11 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.console.ages import ago
-from freqtrade_balance_guard.console.reconcile import describe
+from freqtrade_balance_guard.clock import ago
+from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe, text
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
-from freqtrade_balance_guard.console.reservations import text
-from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
 from freqtrade_balance_guard.money import format_amount
@@ -74,30 +72,31 @@ def full_pair(pair: str, stake_currency: str) -> str:
 
 
 def explain(
-    books: Books, pair: str, locks: Sequence[Lock] = (), *, bot: str | None = None
+    ledger: LedgerView, pair: str, locks: Sequence[Lock] = (), *, bot: str | None = None
 ) -> Explanation:
     """Everything that is stored about ``pair``.
 
     :raises LocalFileError: the file with the decisions cannot be read
     :raises OSError: likewise with the believed balances
     """
-    source = books.source
-    status = status_of(books, bot=bot)
+    source = ledger.source
+    status = status_of(ledger, bot=bot)
     decisions = read_decisions(source.local, source.account, pair)
     if status.bot is not None:
         decisions = [one for one in decisions if one.bot == status.bot] or decisions
     rows: list[Reservation] = []
     ended: list[Reservation] = []
     try:
-        rows = [row for row in books.unfinished() if row.pair.upper() == pair]
-        ended = [row for row in books.ended(None) if row.pair.upper() == pair][:RECENTLY_ENDED]
+        rows = [row for row in ledger.unfinished() if row.pair.upper() == pair]
+        ended = [row for row in ledger.ended(None) if row.pair.upper() == pair][:RECENTLY_ENDED]
     except LedgerUnavailable:
         pass  # the status says it
     limits = tuple(limits_in_force(source.settings, source.stake_currency))
     sentences = [
+        *(f"PAUSED: {pause.sentence}; balance-guard resume ends it." for pause in status.paused),
         *_about_bots(pair, status),
         *_about_legs(pair, status),
-        *_about_decisions(decisions, books.clock.wall()),
+        *_about_decisions(decisions, ledger.clock.wall()),
         *_about_reservations(rows, ended),
         *_about_locks(locks),
         *_about_balance(source.settings, source.stake_currency, status),
@@ -206,8 +205,8 @@ def _about_locks(locks: Sequence[Lock]) -> Iterator[str]:
 
 
 def _about_balance(settings: GuardSettings, stake: str, status: Status) -> Iterator[str]:
-    if status.trouble is not None:
-        yield status.trouble
+    if status.ledger_error is not None:
+        yield status.ledger_error
     yield from status.notes
     here = next(
         (b for b in status.balances if (b.account, b.currency) == (status.account, stake)), None

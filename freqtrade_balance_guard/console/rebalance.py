@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.ages import ago
-from freqtrade_balance_guard.console.asking import ask_bot
-from freqtrade_balance_guard.console.source import Books, NotPossible
+from freqtrade_balance_guard.clock import Clock, ago
+from freqtrade_balance_guard.console.bot_command import ask_bot
+from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.monitoring.commands import Answer
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceView, read_views
@@ -68,13 +67,13 @@ class Preview:
         }
 
 
-def preview_of(books: Books, *, bot: str | None = None) -> Preview:
+def preview_of(ledger: LedgerView, *, bot: str | None = None) -> Preview:
     """What the config's bot would do now.
 
     :raises NotPossible: no bot has stored anything of it, or several may be meant
     :raises LocalFileError: what is stored cannot be read
     """
-    source = books.source
+    source = ledger.source
     views = read_views(source.local, source.account)
     name = bot or source.bot
     found = [view for view in views if name in (None, view.bot)]
@@ -85,25 +84,25 @@ def preview_of(books: Books, *, bot: str | None = None) -> Preview:
         names = ", ".join(sorted({view.bot for view in found}))
         raise NotPossible(f"Several bots use this account ({names}): say which one with --bot.")
     view = found[0]
-    return Preview(source.account, view, books.clock.wall(), last_attempt(books, view.bot))
+    return Preview(source.account, view, ledger.clock.wall(), last_attempt(ledger, view.bot))
 
 
-def last_attempt(books: Books, bot: str | None) -> Attempt | None:
+def last_attempt(ledger: LedgerView, bot: str | None) -> Attempt | None:
     """The newest attempt of ``bot`` (None: of the account); None where there is none to be read."""
     try:
-        found = read_attempts(books.source.local, books.source.account, bot, limit=1)
+        found = read_attempts(ledger.source.local, ledger.source.account, bot, limit=1)
     except AttemptsUnavailable:
         return None
     return found[0] if found else None
 
 
-def early_warning(books: Books, bot: str | None) -> str | None:
+def early_warning(ledger: LedgerView, bot: str | None) -> str | None:
     """The line about the stake's future that ``bot`` has stored, if it is not old.
 
     :raises LocalFileError: what is stored cannot be read
     """
-    for view in read_views(books.source.local, books.source.account):
-        age = (books.clock.wall() - view.at).total_seconds()
+    for view in read_views(ledger.source.local, ledger.source.account):
+        age = (ledger.clock.wall() - view.at).total_seconds()
         if bot in (None, view.bot) and age <= STALE_SECONDS:
             told = view.view.get("early_warning")
             return str(told) if told else None
@@ -111,22 +110,22 @@ def early_warning(books: Books, bot: str | None) -> str | None:
 
 
 def ask_for_one(
-    books: Books, bot: str | None, clock: Clock, sleep: Callable[[float], None]
+    ledger: LedgerView, bot: str | None, clock: Clock, sleep: Callable[[float], None]
 ) -> Answer:
     """Ask the running bot for a rebalance now; it waits for nothing, and keeps all else.
 
     :raises NotPossible: none runs, or several may be meant
     :raises LedgerUnavailable: who is alive cannot be read
     """
-    name = books.own_bot(bot)
-    alive = {view.bot for view in books.alive}
+    name = ledger.own_bot(bot)
+    alive = {view.bot for view in ledger.alive}
     if name is None and len(alive) > 1:
         names = ", ".join(sorted(alive))
         raise NotPossible(f"Several bots use this account ({names}): say which one with --bot.")
     if name not in alive:
         raise NotPossible("The bot is not running; only a running bot can rebalance.")
     again = "balance-guard rebalance --preview"
-    return ask_bot(books, str(name), "rebalance", {}, clock, sleep, look_again=again)
+    return ask_bot(ledger, str(name), "rebalance", {}, clock, sleep, look_again=again)
 
 
 def attempt_as_json(attempt: Attempt | None) -> dict[str, Any] | None:

@@ -1,15 +1,15 @@
 """``balance-guard reconcile``: reservations against what is stored, and against the exchange."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
+from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, ExchangeView
-from freqtrade_balance_guard.console.source import Books
+from freqtrade_balance_guard.console.bot_source import LedgerView, describe
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger, State
 from freqtrade_balance_guard.money import ZERO, format_amount
 
@@ -21,6 +21,74 @@ PATIENCE_SECONDS = 60.0
 
 RESTART = "start the bot again: it looks up every order of its own before it trades"
 WAITS = "nothing to do: the bot asks the exchange until it knows"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeOrder:
+    """An order as the exchange tells it. Amounts in base currency, price in quote per base."""
+
+    order_id: str
+    client_order_id: str
+    pair: str
+    side: str
+    status: str
+    amount: Decimal
+    filled: Decimal
+    price: Decimal
+
+    @property
+    def currency(self) -> str:
+        """What a spot order locks."""
+        base, _, quote = self.pair.partition("/")
+        return quote.partition(":")[0] if self.side == "buy" else base
+
+    @property
+    def locked(self) -> Decimal:
+        """How much of it the unfilled part locks, fees aside."""
+        left = max(self.amount - self.filled, Decimal(0))
+        return left * self.price if self.side == "buy" else left
+
+    def is_of(self, row: Reservation) -> bool:
+        """Whether a reservation was made for this order."""
+        return self.order_id == row.order_id or (
+            bool(self.client_order_id) and self.client_order_id == row.client_order_id
+        )
+
+    def __str__(self) -> str:
+        return f"{self.side} of {self.amount:f} {self.pair} (order {self.order_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeView:
+    """Balances and open orders of the account, asked one after the other while no bot trades."""
+
+    holdings: Mapping[str, Holding]
+    orders: Sequence[ExchangeOrder]
+
+
+class Questions(Protocol):
+    """An exchange that may be asked. Each question raises ``NotPossible`` if it has no answer."""
+
+    def view(self, pairs: Sequence[str]) -> ExchangeView:
+        """Balances and open orders; ``pairs`` where an exchange wants to be asked pair by pair."""
+
+    def find(self, row: Reservation) -> ExchangeOrder | None:
+        """The order that a reservation was made for, whatever became of it; None: no such order."""
+
+
+def may_ask(alive: Sequence[str], asked_for: str) -> str | None:
+    """Why the exchange may not be asked now, or None.
+
+    A key's requests carry growing numbers: a second program with the same key makes the bot's own
+    requests fail.
+    """
+    if not alive:
+        return None
+    names = ", ".join(sorted(set(alive)))
+    return (
+        f"{names} is running with the same API key: {asked_for} asks the exchange itself and would "
+        "disturb it; stop the bot first, or leave --exchange out."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +111,26 @@ class Difference:
         }
 
 
-def stored_differences(books: Books) -> list[Difference]:
-    """What the books alone tell: rules that are broken, and reservations that nobody ends.
+def stored_differences(ledger: LedgerView) -> list[Difference]:
+    """What the ledger alone tell: rules that are broken, and reservations that nobody ends.
 
     :raises LedgerUnavailable: it cannot be read
     """
-    unfinished = books.unfinished()
-    accounts = [books.source.account]
+    unfinished = ledger.unfinished()
+    accounts = [ledger.source.account]
     accounts += sorted({row.account for row in unfinished} - set(accounts))
-    found = [violation for account in accounts for violation in _audit(books, account)]
+    found = [violation for account in accounts for violation in _audit(ledger, account)]
     for row in unfinished:
-        found += _of_one(books, row)
-    believed = [one for one in read_believed(books.source.local) if one.account in accounts]
+        found += _of_one(ledger, row)
+    believed = [one for one in read_believed(ledger.source.local) if one.account in accounts]
     return [*found, *_against_believed(unfinished, believed)]
 
 
-def _audit(books: Books, account: str) -> Iterable[Difference]:
-    ledger = ReservationLedger(
-        books.store, bot="console", account=account, process="console", clock=books.clock
+def _audit(ledger: LedgerView, account: str) -> Iterable[Difference]:
+    audited = ReservationLedger(
+        ledger.store, bot="console", account=account, process="console", clock=ledger.clock
     )
-    for violation in ledger.audit():
+    for violation in audited.audit():
         yield Difference(
             kind="rule_broken",
             account=account,
@@ -72,20 +140,14 @@ def _audit(books: Books, account: str) -> Iterable[Difference]:
         )
 
 
-def describe(row: Reservation) -> str:
-    """A reservation in half a sentence."""
-    held = f"{format_amount(row.held)} {row.currency}"
-    return f"{held} for a {row.side} of {row.pair} ({row.state}, by {row.bot})"
-
-
-def _of_one(books: Books, row: Reservation) -> Iterable[Difference]:
+def _of_one(ledger: LedgerView, row: Reservation) -> Iterable[Difference]:
     def difference(kind: str, sentence: str, healed_by: str) -> Difference:
         told = f"{describe(row)}: {sentence}"
         return Difference(kind, row.account, row.client_order_id, told, healed_by)
 
-    age = (books.clock.wall() - row.created_at).total_seconds()
-    if not books.is_owner_alive(row):
-        owner = books.owner_of(row)
+    age = (ledger.clock.wall() - row.created_at).total_seconds()
+    if not ledger.is_owner_alive(row):
+        owner = ledger.owner_of(row)
         since = f"silent for {owner.age:.0f} s" if owner else "without any sign of life"
         yield difference(
             "owner_gone",
@@ -93,7 +155,7 @@ def _of_one(books: Books, row: Reservation) -> Iterable[Difference]:
             f"{RESTART}; or, by hand: balance-guard reservations release {row.id}",
         )
     elif row.state is State.RESERVED:
-        timeout = books.source.settings.ledger.reservation_timeout
+        timeout = ledger.source.settings.ledger.reservation_timeout
         if age > timeout + PATIENCE_SECONDS:
             yield difference(
                 "never_sent",
@@ -132,10 +194,10 @@ def _against_believed(
             )
 
 
-def exchange_differences(books: Books, view: ExchangeView) -> list[Difference]:
+def exchange_differences(ledger: LedgerView, view: ExchangeView) -> list[Difference]:
     """Reservations of the config's account against open orders, and those against ``used``."""
-    account = books.source.account
-    unfinished = [row for row in books.unfinished() if row.account == account]
+    account = ledger.source.account
+    unfinished = [row for row in ledger.unfinished() if row.account == account]
     orders = list(view.orders)
     found: list[Difference] = []
     for row in unfinished:

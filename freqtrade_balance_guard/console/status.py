@@ -8,25 +8,25 @@ from typing import Any
 
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import (
-    PairsUnavailable,
+    ArbitragesUnavailable,
     read_exposures,
     read_positions,
 )
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, text
 from freqtrade_balance_guard.console.rebalance import (
     attempt_as_json,
     early_warning,
     last_attempt,
 )
-from freqtrade_balance_guard.console.reservations import text
-from freqtrade_balance_guard.console.source import Books, BotView
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.monitoring.local_file import LocalFileError
+from freqtrade_balance_guard.monitoring.entry_pause import Pause, read_pauses
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 
@@ -71,7 +71,10 @@ class CurrencyStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All of it. ``notes`` are sentences for people; ``trouble`` is set if a part is missing."""
+    """What is stored about an account.
+
+    ``notes``: sentences for people; ``ledger_error``: why a part is missing, None if none is.
+    """
 
     account: str
     bot: str | None
@@ -79,11 +82,12 @@ class Status:
     balances: tuple[CurrencyStatus, ...]
     bots: tuple[BotView, ...]
     notes: tuple[str, ...]
-    trouble: str | None = None
+    ledger_error: str | None = None
     pairs: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
+    paused: tuple[Pause, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -96,6 +100,7 @@ class Status:
         return {
             "account": self.account,
             "bot": self.bot,
+            "paused": [one.as_json() for one in self.paused],
             "balances": balances,
             "pairs": [one.as_json(self.at) for one in self.pairs],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
@@ -106,35 +111,35 @@ class Status:
         }
 
 
-def status_of(books: Books, *, bot: str | None = None) -> Status:
+def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
     """What is stored about the config's account, and about others on which its bot holds money.
 
     :param bot: whose reservations are the own ones; None: found by the heartbeats
     :raises OSError: the file with the believed balances cannot be read
     """
-    source = books.source
+    source = ledger.source
     believed = {(b.account, b.currency): b for b in read_believed(source.local)}
     notes: list[str] = []
-    trouble = None
+    ledger_error = None
     bots: tuple[BotView, ...] = ()
     places = {place for place in believed if place[0] == source.account}
     own = bot
     is_readable = True
     try:
-        own = books.own_bot(bot)
-        bots = tuple(b for b in books.bots if b.account == source.account)
-        unfinished = books.unfinished()
+        own = ledger.own_bot(bot)
+        bots = tuple(b for b in ledger.bots if b.account == source.account)
+        unfinished = ledger.unfinished()
     except NothingStored as nothing:
         notes.append(str(nothing))
         unfinished = []
         own = bot or source.bot
     except LedgerUnavailable as error:
-        trouble = str(error)
+        ledger_error = str(error)
         is_readable, unfinished = False, []
     for row in unfinished:
         if row.account == source.account or row.bot == own:
             places.add((row.account, row.currency))
-    floors = floors_of(books, own if is_readable else None)
+    floors = floors_of(ledger, own if is_readable else None)
     if places:
         places |= {(source.account, currency) for currency in floors}
     if own is None and len({b.bot for b in bots}) > 1:
@@ -146,7 +151,7 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
             currency=currency,
             floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
             believed=believed.get((account, currency)),
-            holds=_holds(books, account, currency, believed.get((account, currency)), own)
+            holds=_holds(ledger, account, currency, believed.get((account, currency)), own)
             if is_readable
             else None,
         )
@@ -157,35 +162,46 @@ def status_of(books: Books, *, bot: str | None = None) -> Status:
     try:
         pairs = tuple(read_positions(source.local))
         unhedged = tuple(read_exposures(source.local))
-    except PairsUnavailable as error:
+    except ArbitragesUnavailable as error:
         notes.append(f"Which pairs are open, and what is unhedged, is not known: {error}.")
     return Status(
-        *(source.account, own, books.clock.wall(), balances, bots, tuple(notes)),
-        trouble=trouble,
+        *(source.account, own, ledger.clock.wall(), balances, bots, tuple(notes)),
+        ledger_error=ledger_error,
         pairs=pairs,
         unhedged=unhedged,
-        last_rebalance=last_attempt(books, own),
-        early_warning=_early_warning(books, own),
+        last_rebalance=last_attempt(ledger, own),
+        early_warning=_early_warning(ledger, own),
+        paused=_pauses(ledger, own),
     )
 
 
-def _early_warning(books: Books, bot: str | None) -> str | None:
+def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:
+    """The pauses of one bot, or of all bots of the account where none is named."""
+    source = ledger.source
     try:
-        return early_warning(books, bot)
+        pauses = read_pauses(source.local, source.account)
+    except LocalFileError as error:
+        raise OSError(str(error)) from error
+    return tuple(pause for pause in pauses if bot in (None, pause.bot))
+
+
+def _early_warning(ledger: LedgerView, bot: str | None) -> str | None:
+    try:
+        return early_warning(ledger, bot)
     except LocalFileError as error:
         raise OSError(str(error)) from error
 
 
-def floors_of(books: Books, bot: str | None) -> dict[str, Decimal]:
+def floors_of(ledger: LedgerView, bot: str | None) -> dict[str, Decimal]:
     """What is never spent, by currency: the settings', and what the bot said last of its tier.
 
     The stores are not asked where no bot is named.
     """
-    written = dict(books.source.settings.reserve_balance)
+    written = dict(ledger.source.settings.reserve_balance)
     if bot is not None:
         try:
-            for view in books.bots:
-                if (view.account, view.bot) == (books.source.account, bot):
+            for view in ledger.bots:
+                if (view.account, view.bot) == (ledger.source.account, bot):
                     return {**written, **_amounts(view.about.get("floor"))}
         except LedgerUnavailable:
             pass  # the caller says so
@@ -202,7 +218,11 @@ def _amounts(told: object) -> dict[str, Decimal]:
 
 
 def _holds(
-    books: Books, account: str, currency: str, believed: BelievedBalance | None, own: str | None
+    ledger: LedgerView,
+    account: str,
+    currency: str,
+    believed: BelievedBalance | None,
+    own: str | None,
 ) -> Holds:
     """What is promised beyond a believed balance.
 
@@ -211,10 +231,10 @@ def _holds(
     this bot is about to send.
     """
     try:
-        rows = {row.client_order_id: row for row in books.unfinished() if row.account == account}
+        rows = {row.client_order_id: row for row in ledger.unfinished() if row.account == account}
         mark = None if believed is None else believed.mark
         if mark is not None:
-            later = books.store.changes(account, mark)
+            later = ledger.store.changes(account, mark)
             rows |= {row.client_order_id: row for _, row in later}
     except NothingStored:
         return Holds(ZERO, ZERO)
@@ -256,4 +276,5 @@ def bot_as_json(bot: BotView) -> dict[str, Any]:
         "freqtrade_version": bot.about.get("freqtrade_version"),
         "host": bot.about.get("host"),
         "pid": bot.about.get("pid"),
+        "metrics": bot.about.get("metrics"),
     }

@@ -26,6 +26,7 @@ _WIDTH = 160
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
+    parser.set_defaults(run=run)
     parser.add_argument("--scenes", metavar="A,B", help="play only these scenes")
     parser.add_argument("--list-scenes", action="store_true", help="say which there are, and end")
     parser.add_argument("--dry-run", action="store_true", help="the same wiring in dry-run")

@@ -20,10 +20,10 @@ SCALED = """
 
 from functools import partial
 
-from freqtrade_balance_guard.integration import outlook
+from freqtrade_balance_guard.integration.rebalance import preview
 from freqtrade_balance_guard.rebalance.early_warning import EarlyWarning
 
-outlook.EarlyWarning = partial(EarlyWarning, window=20.0, horizon=10.0)
+preview.EarlyWarning = partial(EarlyWarning, window=20.0, horizon=10.0)
 """
 
 

@@ -40,16 +40,31 @@ KILLED = """
 import os
 import signal
 
-from freqtrade_balance_guard.integration.selling import current_sale
-from freqtrade_balance_guard.orders import milestones
+from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+
+sell = LiveRebalancer._sell
+selling = False
 
 
-def die(milestone):
-    if current_sale.get() is not None and milestone == "@MILESTONE@":
+def noted_sell(self, bot, sale):
+    global selling
+    selling = True
+    try:
+        return sell(self, bot, sale)
+    finally:
+        selling = False
+
+
+LiveRebalancer._sell = noted_sell
+
+
+def die(point):
+    if selling and point == "@POINT@":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-milestones.watcher = die
+crash_points.watcher = die
 """
 
 
@@ -115,9 +130,11 @@ def test_stuck_at_2_86_one_attempt_reaches_the_target_and_then_none_in_the_coold
     figure("stuck at 2.86, available after one attempt", {way: reached})
 
 
-@pytest.mark.parametrize("milestone", ["checked", "sent", "answered", "bound", "stored"])
-def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_path, milestone):
-    kill = KILLED.replace("@MILESTONE@", milestone)
+@pytest.mark.parametrize(
+    "point", ["order checked", "order sent", "order answered", "order bound", "order stored"]
+)
+def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_path, point):
+    kill = KILLED.replace("@POINT@", point)
     with Sandbox.start(small_account()) as sandbox:
         with bot_on(sandbox, tmp_path, "launcher", guard=guard(), extra=kill, **MORE) as first:
             first.wait_bought(3)
@@ -126,7 +143,7 @@ def test_killed_in_the_middle_of_it_the_restart_ends_it_and_begins_no_other(tmp_
             assert attempt.ended_at is None
         with bot_on(sandbox, tmp_path, "launcher", guard=guard(), **MORE) as second:
             second.bot.wait_for("the bot was interrupted in it", 60)
-            was_sent = milestone in ("answered", "bound", "stored")
+            was_sent = point in ("order answered", "order bound", "order stored")
             if was_sent:
                 use_it_up(second)
             second.bot.wait_loops(15)

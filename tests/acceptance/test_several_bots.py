@@ -9,7 +9,7 @@ from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 from tests.support.balances import GUARDED, PAIRS, WHOLE, A, B, figure, side_by_side
 from tests.support.fleet import (
     FUNDS,
-    KILL_AT_MILESTONE,
+    KILL_AT_POINT,
     fleet,
     kill_at,
     killed_at,
@@ -82,25 +82,23 @@ ONE_LOOK_UP = 6
 
 
 @pytest.mark.parametrize(
-    ("milestone", "policy", "ends_as"),
+    ("point", "policy", "ends_as"),
     [
-        ("reserved", "alert", "released"),
-        ("sent", "cancel", "released"),
-        ("answered", "adopt", "committed"),
-        ("bound", "cancel", "committed"),
+        ("order reserved", "alert", "released"),
+        ("order sent", "cancel", "released"),
+        ("order answered", "adopt", "committed"),
+        ("order bound", "cancel", "committed"),
     ],
 )
-def test_what_a_killed_bot_held_is_freed_or_settled_by_the_other(
-    tmp_path, milestone, policy, ends_as
-):
+def test_what_a_killed_bot_held_is_freed_or_settled_by_the_other(tmp_path, point, policy, ends_as):
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     settings = {"heartbeat_timeout": HEARTBEAT_TIMEOUT, "ledger": {"orphan_orders": policy}}
     on = shared_account(2, **TROUBLE)
-    with fleet(tmp_path, 2, on=on, ledger_url=url, extra=KILL_AT_MILESTONE, **settings) as bots:
+    with fleet(tmp_path, 2, on=on, ledger_url=url, extra=KILL_AT_POINT, **settings) as bots:
         dead, alive = bots.bots
-        kill_at(dead.user_dir, milestone, number=2)
+        kill_at(dead.user_dir, point, number=2)
         alive.wait_until(lambda: dead.exit_code() is not None, 60, "the kill")
-        assert killed_at(dead.user_dir) == milestone
+        assert killed_at(dead.user_dir) == point
         died = time.monotonic()
 
         def left():
@@ -110,7 +108,7 @@ def test_what_a_killed_bot_held_is_freed_or_settled_by_the_other(
         assert left()[0].unfinished
         alive.wait_until(lambda: not any(row.unfinished for row in left()), 60, "an end of all")
         took = time.monotonic() - died
-        figure(f"killed at {milestone} ({policy})", {"held": held, "free after s": took})
+        figure(f"killed at {point} ({policy})", {"held": held, "free after s": took})
         assert left()[0].state == ends_as
         assert took <= HEARTBEAT_TIMEOUT + ONE_LOOK_UP
         # The other one goes on, and has not made the dead one's orders its own.

@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.legs_bot import PAIR, exchanges, legs_bot
 from tests.support.legs_matrix import WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
@@ -21,11 +20,6 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 D = Decimal
 BUYS = WAYS[0]
 SLOTS = 3
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +173,7 @@ def test_no_slot_is_left(world):
 
 CHECKED_TWICE = '''
 
-from freqtrade_balance_guard.integration.ccxt_venue import CcxtVenue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue
 
 place = CcxtVenue.place
 
@@ -187,7 +181,7 @@ place = CcxtVenue.place
 def checked_twice(self, order):
     """The fault of the naive way: what is reserved counts as spent when it is looked at again."""
     wallets = WALLETS[0]
-    ledger = wallets.funding._desk.ledger
+    ledger = wallets.funding._registry.ledger
     row = ledger.find(order.client_order_id)
     free = self.balances() if self.name != "bot" else {
         row.currency: wallets.live.book.spendable(row.currency)
@@ -195,8 +189,8 @@ def checked_twice(self, order):
     held = sum(one.held for one in ledger.unfinished(account=order.account)
                if one.currency == row.currency)
     if free[row.currency] - held < row.amount:
-        from freqtrade_balance_guard.arbitrage.venue import OrderRefused
-        raise OrderRefused("insufficient balance")
+        from freqtrade_balance_guard.arbitrage.venue import OrderRejected
+        raise OrderRejected("insufficient balance")
     return place(self, order)
 
 

@@ -12,7 +12,6 @@ import pytest
 from tests.support.balances import figure
 from tests.support.legs_bot import PAIR, exchanges, legs_bot
 from tests.support.legs_matrix import AMOUNT, WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
@@ -22,11 +21,6 @@ BUYS = WAYS[0]
 HALF = AMOUNT / 2
 # Of our own delay; the exchange's and freqtrade's time comes on top of it.
 AT_MOST = 3.0
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def test_stop_loss(world, opened):
     is_closed(scene, "stop_loss")
 
 
-def test_exit_opportunity_with_its_reason_and_the_money_reserved_before(world, opened):
+def test_should_close_arbitrage_with_its_reason_and_the_money_reserved_before(world, opened):
     scene = opened()
     world.bot.close(scene.pair)
     is_closed(scene, "both legs")
@@ -166,7 +160,7 @@ def test_without_money_on_the_venue_the_exit_goes_out_and_the_other_leg_later(
     is_closed(scene, "force_exit")
 
 
-def test_exit_opportunity_keeps_both_legs_while_the_other_exchange_says_no(
+def test_should_close_arbitrage_keeps_both_legs_while_the_other_exchange_says_no(
     world, opened, poor_venue
 ):
     scene = opened()

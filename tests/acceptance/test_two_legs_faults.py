@@ -12,9 +12,13 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from freqtrade_balance_guard.arbitrage.answers import PairDenied, PairEnded, PairUnresolved
 from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedOpened
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.results import (
+    ArbitrageDenied,
+    ArbitrageEnded,
+    ArbitrageUnresolved,
+)
 from freqtrade_balance_guard.clock import SystemClock
 from tests.support.two_sandboxes import PAIR, two_sandboxes
 
@@ -94,15 +98,15 @@ def test_500_opportunities_with_a_fifth_of_the_replies_faulty(tmp_path):
                 Opportunity(*((buy, sell) if tried % 2 else (sell, buy)))
             )
             world.executor.work()
-            if isinstance(result, PairDenied):
+            if isinstance(result, ArbitrageDenied):
                 denied[str(result.code)] = denied.get(str(result.code), 0) + 1
                 assert clock.monotonic() - started < 3000, denied
                 continue
             tried += 1
-            if isinstance(result, PairEnded):
+            if isinstance(result, ArbitrageEnded):
                 results[str(result.state)] += 1
             else:
-                assert isinstance(result, PairUnresolved)
+                assert isinstance(result, ArbitrageUnresolved)
                 unresolved += 1
         seconds = clock.monotonic() - started
         for sandbox in world.both.values():

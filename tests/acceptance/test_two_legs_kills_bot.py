@@ -5,13 +5,13 @@ from collections import Counter
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.milestones import MILESTONES, OF_A_BOT
+from freqtrade_balance_guard.crash_points import ARBITRAGE_BOT_POINTS, ARBITRAGE_POINTS
 from tests.support.balances import figure
 from tests.support.legs_matrix import WAYS
 from tests.support.mortal_legs import mortal_legs
 
 
-POINTS = [f"pair {point}" for point in (*MILESTONES, *OF_A_BOT)]
+POINTS = [*ARBITRAGE_POINTS, *ARBITRAGE_BOT_POINTS]
 KILLS = 100
 SEED = 6
 

@@ -8,14 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.legs_matrix import AMOUNT, WAYS, matrix
+from tests.support.legs_matrix import AMOUNT, REFUSED, WAYS, matrix
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 D = Decimal
 HALF = AMOUNT / 2
-REFUSED = "EOrder:Insufficient funds"
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 
 
@@ -42,11 +41,7 @@ def fills(way, first, second):
 @every_way
 @pytest.mark.parametrize("leg", ["first", "second"], ids=["1", "2"])
 def test_1_and_2_without_the_money_for_one_leg_nothing_is_reserved_or_sent(world, way, leg):
-    venue = way.venue(leg)
-    buys = (venue == "bot") == (way.bot == "buy")
-    scene = world.scene(way, dear=buys)
-    scene.offer(D(4) if buys else D("5.5"))
-    assert f"{venue}: " in scene.denied("insufficient_available")
+    assert f"{way.venue(leg)}: " in world.denied_for_funds(way, leg)
 
 
 @every_way
@@ -137,12 +132,12 @@ def test_12_a_fill_wins_over_the_cancel(world, way):
 @pytest.mark.parametrize(
     ("number", "point", "state"),
     [
-        ("3", "pair reserved", "abandoned"),
-        ("8", "pair gated", "abandoned"),
-        ("8", "pair sent", "abandoned"),
-        ("8", "pair learned", "hedged"),
-        ("8", "pair booked", "hedged"),
-        ("8", "pair ended", "hedged"),
+        ("3", "arbitrage reserved", "abandoned"),
+        ("8", "arbitrage gated", "abandoned"),
+        ("8", "arbitrage sent", "abandoned"),
+        ("8", "arbitrage learned", "hedged"),
+        ("8", "arbitrage booked", "hedged"),
+        ("8", "arbitrage ended", "hedged"),
     ],
 )
 def test_3_and_8_after_an_unexpected_error_each_leg_ends_once(world, way, number, point, state):
@@ -157,7 +152,7 @@ def test_3_and_8_after_an_unexpected_error_each_leg_ends_once(world, way, number
 @pytest.mark.parametrize("way", WAYS[:2], ids=str)
 def test_8_a_booking_that_fails_half_way_is_finished_in_the_next_loop(world, way):
     scene = world.scene(way)
-    scene.bot.plant("pair trade booked")
+    scene.bot.plant("arbitrage traded")
     scene.offer()
     scene.bot.bot.wait_for(r"freqtrade did not take it as a trade yet \(planted\)", 20)
     scene.wait()

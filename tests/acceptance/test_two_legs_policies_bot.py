@@ -10,7 +10,6 @@ from tests.support.legs_matrix import AMOUNT, WAYS, matrix
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 D = Decimal
-REFUSED = "EOrder:Insufficient funds"
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 each_leg = pytest.mark.parametrize("leg", ["first", "second"])
 
@@ -62,10 +61,7 @@ def at_rest(scene, timeout=30):
 @pytest.mark.parametrize("share", ["0", "0.5"])
 def test_unwind_reverses_what_only_one_leg_did(unwinding, way, leg, share):
     scene = unwinding.scene(way)
-    if share == "0":
-        scene.fault(leg, "refuse", message=REFUSED, times=1)
-    else:
-        scene.fault(leg, "partial_fill", fraction=share, times=1)
+    scene.fill_only(leg, share)
     scene.offer()
     scene.wait()
     at_rest(scene)
@@ -88,10 +84,7 @@ def test_unwind_reverses_what_only_one_leg_did(unwinding, way, leg, share):
 @pytest.mark.parametrize("share", ["0", "0.5"])
 def test_complete_sends_what_is_missing_once_more(completing, way, leg, share):
     scene = completing.scene(way)
-    if share == "0":
-        scene.fault(leg, "refuse", message=REFUSED, times=1)
-    else:
-        scene.fault(leg, "partial_fill", fraction=share, times=1)
+    scene.fill_only(leg, share)
     scene.offer()
     scene.wait(orders=2)
     at_rest(scene)
@@ -121,17 +114,17 @@ def test_dry_run_7_both_legs_filled(simulated, way):
 @every_way
 @each_leg
 def test_dry_run_1_and_2_without_the_money_for_one_leg_nothing_is_reserved(simulated, way, leg):
-    venue = way.venue(leg)
-    buys = (venue == "bot") == (way.bot == "buy")
-    scene = simulated.scene(way, dear=buys)
-    scene.offer(D(4) if buys else D("5.5"))
-    assert f"{venue}: " in scene.denied("insufficient_available")
+    assert f"{way.venue(leg)}: " in simulated.denied_for_funds(way, leg)
 
 
 @every_way
 @pytest.mark.parametrize(
     ("point", "state"),
-    [("pair reserved", "abandoned"), ("pair gated", "abandoned"), ("pair booked", "hedged")],
+    [
+        ("arbitrage reserved", "abandoned"),
+        ("arbitrage gated", "abandoned"),
+        ("arbitrage booked", "hedged"),
+    ],
 )
 def test_dry_run_3_and_8_after_an_unexpected_error_each_leg_ends_once(simulated, way, point, state):
     scene = simulated.scene(way)

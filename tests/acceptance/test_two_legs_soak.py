@@ -13,9 +13,9 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import milestones
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.milestones import MILESTONES
+from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from tests.support.two_sandboxes import PAIR, a_bot_on, started
 
 
@@ -40,14 +40,14 @@ def trade(cheap, dear, folder, point, nth, amount):
     """One run: takes up what was left, and tries opportunities until it is killed."""
     count = 0
 
-    def watch(milestone):
+    def watch(reached):
         nonlocal count
-        count += milestone == point
-        if milestone == point and count == nth:
+        count += reached == point
+        if reached == point and count == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with a_bot_on(cheap, dear, folder, **POLICY) as world:
-        milestones.watcher = watch
+        crash_points.watcher = watch
         world.settle()
         for _ in range(3):
             world.executor.execute(
@@ -66,7 +66,7 @@ def test_100_kills_at_random_points(tmp_path):
                 fault = dice.choice(FAULTS)
                 if fault is not None:
                     sandbox.control.fault(fault[0], times=1, **fault[1])
-            point, nth = dice.choice(sorted(MILESTONES)), dice.randint(1, 3)
+            point, nth = dice.choice(sorted(ARBITRAGE_POINTS)), dice.randint(1, 3)
             amount = D("0.01") * dice.randint(1, 9)
             child = FORK.Process(target=trade, args=(cheap, dear, tmp_path, point, nth, amount))
             child.start()
@@ -81,4 +81,4 @@ def test_100_kills_at_random_points(tmp_path):
             world.settle()
             world.check()
     assert killed.total() == KILLS
-    assert set(killed) == set(MILESTONES)
+    assert set(killed) == set(ARBITRAGE_POINTS)

@@ -12,18 +12,12 @@ from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.balances import figure
 from tests.support.legs_bot import PAIR, legs_bot, market, scenario
 from tests.support.legs_matrix import AMOUNT, WAYS, matrix
-from tests.support.rest import Rest
 
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 D = Decimal
 BUYS = WAYS[0]
-
-
-@pytest.fixture(scope="module")
-def rest():
-    return Rest.on_a_free_port()
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +99,7 @@ def test_while_the_ledger_cannot_be_written_no_pair_begins_and_exits_go_out(worl
     late.check("hedged")
 
 
-def test_exit_opportunity_goes_out_also_while_the_ledger_cannot_be_written(world):
+def test_should_close_arbitrage_goes_out_also_while_the_ledger_cannot_be_written(world):
     scene = opened(world)
     with closing(sqlite3.connect(world.bot.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

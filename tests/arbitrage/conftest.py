@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import milestones
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.memory_store import MemoryStore
 from tests.support.pairs import World
@@ -35,7 +35,7 @@ def make(request, folder):
         return worlds[-1]
 
     yield one
-    milestones.watcher = None
+    crash_points.watcher = None
     for world in worlds:
         world.close()
 

@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.states import PairState
-from freqtrade_balance_guard.integration.ccxt_venue import DryWallet
+from freqtrade_balance_guard.arbitrage.states import ArbitrageState
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import DryWallet
 from freqtrade_balance_guard.ledger import open_ledger
 from tests.support.two_sandboxes import PAIR, two_sandboxes
 
@@ -18,7 +18,7 @@ def test_nothing_is_sent_and_the_wallets_follow(tmp_path):
         buy = Leg("cheap", PAIR, "buy", D("0.1"))
         sell = Leg("dear", PAIR, "sell", D("0.1"))
         ended = world.executor.execute(Opportunity(buy, sell))
-        assert ended.state is PairState.HEDGED, ended
+        assert ended.state is ArbitrageState.HEDGED, ended
         assert world.cheap.control.orders() == world.dear.control.orders() == []
         cheap, dear = (world.venues[name].balances() for name in ("cheap", "dear"))
         assert (cheap["ETH"], dear["ETH"]) == (D("2.1"), D("1.9"))

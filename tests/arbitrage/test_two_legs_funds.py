@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable, VenuePurse
-from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Reserved
 from freqtrade_balance_guard.money import ZERO, Money
 from tests.support.ledger import postgres_server, server_folder
@@ -32,7 +32,7 @@ def test_a_balance_that_lags_behind_a_fill_is_not_spent_twice(make):
     world = make(money_here={"COIN": D(1), "USDT": D(150)})
     with_purse(world, 30)
     lagging(world)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     denied = world.go()
     assert (denied.code, denied.numbers["available"]) == ("insufficient_available", D("49.9"))
 
@@ -41,7 +41,7 @@ def test_without_that_it_would_be(make):
     world = make(money_here={"COIN": D(1), "USDT": D(150)})
     with_purse(world, 0)
     lagging(world)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     assert not hasattr(world.go(), "code"), "the ledger let it through: nothing but the lag is told"
 
 
@@ -49,7 +49,7 @@ def test_a_balance_that_does_not_lag_is_counted_once(make):
     world = make(money_here={"COIN": D(1), "USDT": D(310)})
     with_purse(world, 30)
     for _ in range(3):
-        assert world.go().state is PairState.HEDGED
+        assert world.go().state is ArbitrageState.HEDGED
     assert world.go().code == "insufficient_available"
     world.check()
 
@@ -57,7 +57,7 @@ def test_a_balance_that_does_not_lag_is_counted_once(make):
 def test_what_comes_from_outside_counts_when_all_of_our_own_has_settled(make):
     world = make(money_here={"COIN": D(1), "USDT": D(150)})
     purse = with_purse(world, 30)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     world.here.money["USDT"] += D(100)
     for seconds, spendable in ((0, "49.9"), (31, "49.9"), (29, "49.9"), (1, "149.9")):
         world.clock.advance(seconds)
@@ -85,7 +85,7 @@ def test_a_fill_that_the_balance_showed_before_the_ledger_knew_it_counts_once(ma
 def test_what_leaves_counts_at_once(make):
     world = make(money_here={"COIN": D(1), "USDT": D(250)})
     purse = with_purse(world, 30)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     world.here.money["USDT"] -= D(100)
     assert purse.read(["USDT"])["USDT"].spendable == D("49.9")
 
@@ -95,7 +95,7 @@ def test_what_a_sale_brought_is_spent_when_both_the_ledger_and_the_balance_say_s
     purse = VenuePurse(world.there, world.ledger, world.clock)
     assert purse.read(["USDT"])["USDT"].spendable == 0
     stale = dict(world.there.money)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     told = world.there.balances()["USDT"]
     assert told > 100
     assert purse.read(["USDT"])["USDT"].spendable == told
@@ -153,9 +153,9 @@ def postgres():
 @pytest.mark.parametrize(
     ("here", "there", "policy", "state"),
     [
-        (FILLS, FILLS, "hold", PairState.HEDGED),
-        (REFUSED, FILLS, "unwind", PairState.UNHEDGED),
-        (Fate(lost=True), Fate(fills=D("0.4")), "complete", PairState.UNHEDGED),
+        (FILLS, FILLS, "hold", ArbitrageState.HEDGED),
+        (REFUSED, FILLS, "unwind", ArbitrageState.UNHEDGED),
+        (Fate(lost=True), Fate(fills=D("0.4")), "complete", ArbitrageState.UNHEDGED),
     ],
 )
 def test_the_same_on_postgresql(postgres, tmp_path, here, there, policy, state):

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import milestones
-from freqtrade_balance_guard.arbitrage.milestones import MILESTONES
+from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.orders.desk import OrderDesk
+from freqtrade_balance_guard.orders.registry import OrderRegistry
 from tests.support.pairs import World
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate
 
@@ -43,10 +43,10 @@ class Deadly:
         self.point, self.nth = point, nth
         self.counts: Counter[str] = Counter()
 
-    def __call__(self, milestone: str) -> None:
-        self.counts[milestone] += 1
-        if milestone == self.point and self.counts[milestone] == self.nth:
-            raise Killed(milestone)
+    def __call__(self, point: str) -> None:
+        self.counts[point] += 1
+        if point == self.point and self.counts[point] == self.nth:
+            raise Killed(point)
 
 
 def world_of(make, scene, first) -> World:
@@ -56,14 +56,14 @@ def world_of(make, scene, first) -> World:
 
 def play(world: World, deadly: Deadly) -> bool:
     """One opportunity; True if the process was killed in it."""
-    milestones.watcher = deadly
+    crash_points.watcher = deadly
     try:
         world.go()
         return False
     except Killed:
         return True
     finally:
-        milestones.watcher = None
+        crash_points.watcher = None
         world.executor.close()
 
 
@@ -84,12 +84,12 @@ def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first,
             assert deadly.counts[point] < nth
         world.start()
         # Twice: the recovery may be killed as well.
-        milestones.watcher = Deadly("booked", 1)
+        crash_points.watcher = Deadly("arbitrage booked", 1)
         try:
             world.work(5)
         except Killed:
             pass
-        milestones.watcher = None
+        crash_points.watcher = None
         world.executor.close()
         world.start()
         world.work(60)
@@ -98,7 +98,7 @@ def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first,
         never_placed = not world.here.orders and not world.there.orders
         wanted = SCENES[scene][3]
         one_leg_only = len(world.here.orders) + len(world.there.orders) == 1
-        assert net == wanted or never_placed or one_leg_only or point == "leaving"
+        assert net == wanted or never_placed or one_leg_only or point == "arbitrage leaving"
 
 
 def test_every_named_point_is_hit(make, first):
@@ -107,12 +107,12 @@ def test_every_named_point_is_hit(make, first):
         counting = Deadly()
         play(world_of(make, scene, first), counting)
         hit += counting.counts
-    assert set(hit) == set(MILESTONES)
+    assert set(hit) == set(ARBITRAGE_POINTS)
 
 
 def test_a_pair_that_was_stored_and_never_reserved_asks_nobody(make, first):
     world = make(first=first)
-    assert play(world, Deadly("stored", 1))
+    assert play(world, Deadly("arbitrage stored", 1))
     world.start()
     world.work(5)
     assert world.pairs()[0].state == "abandoned"
@@ -122,7 +122,7 @@ def test_a_pair_that_was_stored_and_never_reserved_asks_nobody(make, first):
 
 def test_what_an_earlier_run_reserved_is_released_only_after_asking_twice(make, first):
     world = make(first=first)
-    assert play(world, Deadly("reserved", 1))
+    assert play(world, Deadly("arbitrage reserved", 1))
     world.start()
     world.work(5)
     assert [row.state for row in world.ledger.unfinished()] == ["reserved", "reserved"]
@@ -146,13 +146,13 @@ def test_an_exposure_of_an_earlier_run_is_announced_and_blocks(make, first):
 def test_the_bots_own_recovery_leaves_legs_to_their_pair(make, first):
     """freqtrade knows no trade for a leg: to it, it would be an orphan."""
     world = make(first=first)
-    assert play(world, Deadly("answered", 2))
+    assert play(world, Deadly("arbitrage answered", 2))
     world.start()
 
-    def nobody_asks(ticket, seconds):
-        raise AssertionError(ticket)
+    def nobody_asks(tracked, seconds):
+        raise AssertionError(tracked)
 
-    desk = OrderDesk(
+    registry = OrderRegistry(
         world.ledger,
         hub=EventHub(),
         new_id=world.here.new_id,
@@ -161,7 +161,7 @@ def test_the_bots_own_recovery_leaves_legs_to_their_pair(make, first):
         wait=world.clock.advance,
     )
     assert len(world.ledger.unfinished()) == 2
-    desk.catch_up()
-    assert desk.unresolved() == []
+    registry.catch_up()
+    assert registry.unresolved() == []
     world.work(20)
     world.check()

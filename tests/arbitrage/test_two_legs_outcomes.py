@@ -5,22 +5,22 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage import milestones
-from freqtrade_balance_guard.arbitrage.answers import (
-    PairDenied,
-    PairEnded,
-    PairRefusal,
-    PairUnresolved,
-)
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.arbitrage.events import (
+    ArbitrageFinished,
     LegUnresolved,
-    PairFinished,
-    PairRefused,
+    OpportunityDenied,
     UnhedgedOpened,
 )
-from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.arbitrage.results import (
+    ArbitrageDenialCode,
+    ArbitrageDenied,
+    ArbitrageEnded,
+    ArbitrageUnresolved,
+)
+from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from freqtrade_balance_guard.ledger import LedgerUnavailable, State
-from freqtrade_balance_guard.orders.answers import Absent
+from freqtrade_balance_guard.orders.lookup_result import Absent
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate, ScriptedVenue
 
 
@@ -50,14 +50,17 @@ def test_1_too_little_for_the_first_leg_reserves_and_sends_nothing(make, first):
     poor = {"COIN": D(10), "USDT": D(100)} if first == "buy" else {"COIN": D("0.5"), "USDT": D(1)}
     world = make(first=first, **{"money_here" if first == "buy" else "money_there": poor})
     denied = world.go()
-    assert isinstance(denied, PairDenied) and denied.code is PairRefusal.INSUFFICIENT_AVAILABLE
+    assert (
+        isinstance(denied, ArbitrageDenied)
+        and denied.code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE
+    )
     venue, needed, there_is = ("here", "100.1", "100") if first == "buy" else ("there", "1", "0.5")
     assert denied.venue == venue
     assert denied.sentence.startswith(f"{venue}: {needed} ")
     assert f"{there_is} " in denied.sentence
     assert denied.numbers["needed"] == D(needed)
     assert (world.rows(), sent(world)) == ([], [])
-    assert [event.denial for event in world.told(PairRefused)] == [denied]
+    assert [event.denial for event in world.told(OpportunityDenied)] == [denied]
     world.check()
 
 
@@ -65,16 +68,16 @@ def test_2_too_little_for_the_second_leg_releases_the_first_in_the_same_step(mak
     poor = {"COIN": D("0.99"), "USDT": D(1)} if first == "buy" else {"COIN": D(1), "USDT": D(99)}
     world = make(first=first, **{"money_there" if first == "buy" else "money_here": poor})
     denied = world.go()
-    assert denied.code is PairRefusal.INSUFFICIENT_AVAILABLE
+    assert denied.code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE
     assert denied.venue == ("there" if first == "buy" else "here")
     assert (world.rows(), sent(world)) == ([], [])
-    assert world.pairs()[0].state is PairState.DENIED
+    assert world.pairs()[0].state is ArbitrageState.DENIED
     world.check()
 
 
 def test_an_account_without_the_coin_at_all_is_too_little(make, first):
     world = make(first=first, money_there={"USDT": D(5)})
-    assert world.go().code is PairRefusal.INSUFFICIENT_AVAILABLE
+    assert world.go().code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE
     assert sent(world) == []
 
 
@@ -87,7 +90,7 @@ def test_3_a_bug_in_the_check_of_a_leg_releases_both(make, first, which):
     bugs[which] = Fate(bug=True)
     world = with_(make(first=first), *bugs)
     ended = world.go()
-    assert isinstance(ended, PairEnded) and ended.state is PairState.ABANDONED
+    assert isinstance(ended, ArbitrageEnded) and ended.state is ArbitrageState.ABANDONED
     assert "token id" in ended.note
     assert (world.states(), sent(world)) == ([R, R], [])
     world.check()
@@ -96,14 +99,14 @@ def test_3_a_bug_in_the_check_of_a_leg_releases_both(make, first, which):
 def test_3_a_gate_that_stays_closed_releases_both(make, first):
     world = make(first=first)
 
-    def expire(milestone):
-        if milestone == "reserved":
+    def expire(point):
+        if point == "arbitrage reserved":
             world.clock.advance(61)
             world.ledger.expire_unsent()
 
-    milestones.watcher = expire
+    crash_points.watcher = expire
     ended = world.go()
-    assert ended.state is PairState.ABANDONED
+    assert ended.state is ArbitrageState.ABANDONED
     assert (world.states(), sent(world)) == ([State.EXPIRED, State.EXPIRED], [])
     world.check()
 
@@ -114,20 +117,20 @@ def test_3_a_gate_that_stays_closed_releases_both(make, first):
 def test_4_both_refused_releases_both(make, first):
     world = with_(make(first=first), REFUSED, REFUSED)
     ended = world.go()
-    assert (ended.state, ended.exposure) == (PairState.FAILED, None)
+    assert (ended.state, ended.exposure) == (ArbitrageState.FAILED, None)
     assert world.states() == [R, R]
     world.check()
 
 
 def unhedged(world, ended, net):
-    assert ended.state is PairState.UNHEDGED
+    assert ended.state is ArbitrageState.UNHEDGED
     assert ended.exposure.net == net
     (event,) = world.told(UnhedgedOpened)
     assert event.exposure == ended.exposure
     assert world.executor.exposures()[0].id == ended.exposure.id
     assert world.executor.exposures()[0].doing.startswith("held")
     denied = world.go()
-    assert denied.code is PairRefusal.UNHEDGED
+    assert denied.code is ArbitrageDenialCode.UNHEDGED
     assert denied.numbers["unhedged"] == ended.exposure.value
     world.check()
 
@@ -149,7 +152,7 @@ def test_6_the_first_filled_and_the_second_refused(make, first):
 def test_7_both_filled_commits_both(make, first):
     world = make(first=first)
     ended = world.go()
-    assert (ended.state, ended.bought, ended.sold) == (PairState.HEDGED, D(1), D(1))
+    assert (ended.state, ended.bought, ended.sold) == (ArbitrageState.HEDGED, D(1), D(1))
     assert world.states() == [C, C]
     assert world.executor.exposures() == []
     assert world.here.money == {"COIN": D(11), "USDT": D(1000) - D("100.1")}
@@ -160,32 +163,34 @@ def test_7_both_filled_commits_both(make, first):
 # 8: unexpected errors
 
 
-@pytest.mark.parametrize("point", [one for one in milestones.MILESTONES if one != "planned"])
+@pytest.mark.parametrize(
+    "point", [one for one in crash_points.ARBITRAGE_POINTS if one != "arbitrage planned"]
+)
 def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, point):
     world = make(first=first, policy="unwind", max_unhedged=0)
-    if point == "tended":
+    if point == "arbitrage tended":
         world = with_(make(first=first, policy="unwind"), FILLS, REFUSED)
-    elif point == "asked":
+    elif point == "arbitrage asked":
         world = with_(world, LOST, FILLS)
     hits = []
 
-    def fail(milestone):
-        if milestone == point and not hits:
-            hits.append(milestone)
+    def fail(reached):
+        if reached == point and not hits:
+            hits.append(reached)
             raise RuntimeError("out of the blue")
 
-    milestones.watcher = fail
+    crash_points.watcher = fail
     world.go()
-    milestones.watcher = None
+    crash_points.watcher = None
     assert hits == [point]
     world.work(60)
     world.check()
     assert world.executor.unresolved() == []
     # Who books pairs and counts exposures hears of each once.
-    told = [event.number for event in world.told(PairFinished)]
+    told = [event.number for event in world.told(ArbitrageFinished)]
     assert sorted(told) == [pair.id for pair in world.pairs()]
     opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
-    assert len(opened) == len(set(opened)) == (point in ("tended", "leaving"))
+    assert len(opened) == len(set(opened)) == (point in ("arbitrage tended", "arbitrage leaving"))
 
 
 def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, first):
@@ -198,15 +203,15 @@ def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, 
         return settle(steps, stamp)
 
     world.ledger.store.move = move
-    milestones.watcher = lambda milestone: gone.append(1) if milestone == "answered" else None
+    crash_points.watcher = lambda point: gone.append(1) if point == "arbitrage answered" else None
     result = world.go()
-    assert isinstance(result, PairUnresolved)
+    assert isinstance(result, ArbitrageUnresolved)
     denied = world.go()
-    assert denied.code is PairRefusal.UNHEDGED and denied.numbers["in_doubt"] >= D(110)
+    assert denied.code is ArbitrageDenialCode.UNHEDGED and denied.numbers["in_doubt"] >= D(110)
     gone.clear()
-    milestones.watcher = None
+    crash_points.watcher = None
     world.work(10)
-    assert world.pairs()[0].state is PairState.HEDGED
+    assert world.pairs()[0].state is ArbitrageState.HEDGED
     world.check()
 
 
@@ -223,7 +228,7 @@ def test_9_parts_are_committed_and_the_difference_is_unhedged(make, first, one, 
     if net:
         unhedged(world, ended, net)
     else:
-        assert ended.state is (PairState.HEDGED if D(one) else PairState.FAILED)
+        assert ended.state is (ArbitrageState.HEDGED if D(one) else ArbitrageState.FAILED)
         assert ended.exposure is None
         world.check()
 
@@ -257,7 +262,7 @@ def test_10_a_lost_reply_is_asked_for_and_ends_in_one_of_the_rows(make, first, l
         # What the exchange lists is behind what it took: the time for late ones covers it too.
         world.here.late_seconds = world.there.late_seconds = 5.0
     ended = world.go()
-    assert isinstance(ended, PairEnded)
+    assert isinstance(ended, ArbitrageEnded)
     filled = [D(0) if f.arrives is None or f.refused else f.fills for f in (lost, second)]
     net = filled[0] - filled[1] if first == "buy" else filled[1] - filled[0]
     assert (ended.exposure.net if ended.exposure else D(0)) == net
@@ -268,20 +273,20 @@ def test_10_a_lost_reply_is_asked_for_and_ends_in_one_of_the_rows(make, first, l
 def test_10_without_any_answer_nothing_is_sent_and_the_pair_counts_as_unhedged(make, first):
     world = with_(make(first=first, policy="complete"), Fate(lost=True, deaf=40), REFUSED)
     result = world.go()
-    assert isinstance(result, PairUnresolved)
+    assert isinstance(result, ArbitrageUnresolved)
     assert len(world.told(LegUnresolved)) == 1
-    assert world.go().code is PairRefusal.UNHEDGED
+    assert world.go().code is ArbitrageDenialCode.UNHEDGED
     world.work(20)
     assert len(sent(world)) == 2
     world.work(400)
-    assert world.pairs()[0].state is PairState.UNHEDGED
+    assert world.pairs()[0].state is ArbitrageState.UNHEDGED
     assert world.store.going("bot") == []
     world.check()
 
 
 def test_10_a_request_that_arrives_within_its_time_is_not_taken_for_absent(make, first):
     world = with_(make(first=first), Fate(arrives=1.9), FILLS)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     world.check()
 
 
@@ -298,7 +303,7 @@ def test_12_the_fill_wins_when_a_cancel_races_with_it(make, first, share, lost_c
     if left:
         assert ended.exposure.amount == left
     else:
-        assert ended.state is PairState.HEDGED
+        assert ended.state is ArbitrageState.HEDGED
     world.check()
 
 
@@ -311,7 +316,7 @@ def test_exactly_all_of_both_balances_goes_out(make, first):
         money_here={"USDT": D("100.1")},
         money_there={"COIN": D(1), "USDT": D(0)},
     )
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     assert world.here.money["USDT"] == 0 and world.there.money["COIN"] == 0
     world.check()
 
@@ -333,7 +338,7 @@ def test_a_second_check_of_the_balance_would_refuse_what_is_reserved(make, first
             return place(order)
 
         venue.place = checked
-    assert world.go().state is not PairState.HEDGED
+    assert world.go().state is not ArbitrageState.HEDGED
     assert sent(world) == []
 
 
@@ -351,7 +356,7 @@ def test_legs_on_one_key_go_one_after_the_other(make, first):
             place(one),
             order.append("out"),
         )[1]
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     assert order == ["in", "out", "in", "out"]
 
 
@@ -364,25 +369,25 @@ def test_two_keys_are_used_at_the_same_time(make, first):
     for venue in world.venues:
         place = venue.place
         venue.place = lambda one, place=place: (both.wait(10), place(one))[1]
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
 
 
 # Double endings
 
 
 def test_a_pair_ends_once_by_type_and_by_database(make):
-    from freqtrade_balance_guard.arbitrage.states import NotAllowed, PairMove
-    from freqtrade_balance_guard.arbitrage.store import PairsUnavailable
+    from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, NotAllowed
+    from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable
 
     world = make()
     world.go()
     (pair,) = world.pairs()
     with pytest.raises(NotAllowed):
-        world.store.end(pair, PairMove.FAIL, world.clock.wall(), "", None)
-    pair.state = PairState.SENT  # as a bug would have it
-    with pytest.raises(PairsUnavailable, match="this pair has ended"):
-        world.store.end(pair, PairMove.FAIL, world.clock.wall(), "", None)
-    assert world.pairs()[0].state is PairState.HEDGED
+        world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
+    pair.state = ArbitrageState.SENT  # as a bug would have it
+    with pytest.raises(ArbitragesUnavailable, match="this pair has ended"):
+        world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
+    assert world.pairs()[0].state is ArbitrageState.HEDGED
 
 
 def test_a_second_commit_and_a_release_after_it_are_refused(make):
@@ -401,26 +406,26 @@ def test_the_bots_own_recovery_may_be_first(make, first):
     world = with_(make(first=first), LOST, FILLS)
     done = []
 
-    def meddle(milestone):
-        if milestone == "learned" and not done:
+    def meddle(point):
+        if point == "arbitrage learned" and not done:
             done.append(1)
             for row in world.ledger.unfinished():
                 kept = {**world.here.orders, **world.there.orders}.get(row.client_order_id)
                 report = ScriptedVenue._told(world.here, kept).report(kept.order)
                 world.ledger.commit(row.client_order_id, report.used, received=report.received)
 
-    milestones.watcher = meddle
-    assert world.go().state is PairState.HEDGED
+    crash_points.watcher = meddle
+    assert world.go().state is ArbitrageState.HEDGED
     world.check()
 
 
 def test_what_the_user_released_by_hand_ends_a_pair_that_nobody_answers_for(make):
     world = make(there=[replace(LOST, deaf=10**6)], here=[REFUSED])
-    assert isinstance(world.go(), PairUnresolved)
+    assert isinstance(world.go(), ArbitrageUnresolved)
     (one,) = [row.client_order_id for row in world.ledger.unfinished()]
     world.ledger.release(one, "by hand")
     world.work(10)
-    assert world.pairs()[0].state is PairState.FAILED
+    assert world.pairs()[0].state is ArbitrageState.FAILED
 
 
 def test_nothing_leaves_any_more_when_the_bot_stops(make):

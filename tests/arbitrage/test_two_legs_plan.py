@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.answers import PairRefusal
 from freqtrade_balance_guard.arbitrage.plan import Market, Plan, common_amount, make_plan
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
 from freqtrade_balance_guard.errors import MoneyError
 
@@ -77,7 +77,7 @@ def test_profit_is_what_is_left_after_both_fees():
 
 def test_what_the_fees_eat_is_not_worth_it():
     dear = Market(rules(fee="0.1"), at(110))
-    denied = refused(plan(opportunity(), there=dear), PairRefusal.NOT_WORTH_IT)
+    denied = refused(plan(opportunity(), there=dear), ArbitrageDenialCode.NOT_WORTH_IT)
     assert denied.numbers["profit"] < 0
 
 
@@ -85,7 +85,7 @@ def test_two_quote_currencies_are_compared_in_stake_currency():
     rates = {"USDT": D(1), "EUR": D("1.2")}.get
     made = plan(opportunity(quotes=("USDT", "EUR")), there=Market(rules(), at(90)), rates=rates)
     assert made.profit == D(108) - D("0.108") - D("100.1")
-    refused(plan(opportunity(quotes=("USDT", "CHF")), rates=rates), PairRefusal.NO_RATE)
+    refused(plan(opportunity(quotes=("USDT", "CHF")), rates=rates), ArbitrageDenialCode.NO_RATE)
 
 
 @pytest.mark.parametrize("which", ["here", "there"])
@@ -93,22 +93,25 @@ def test_two_quote_currencies_are_compared_in_stake_currency():
 def test_what_one_side_does_not_take_is_sent_to_neither(which, minimum):
     price = at(100) if which == "here" else at(110)
     result = plan(opportunity(), **{which: Market(rules(**minimum), price)})
-    assert refused(result, PairRefusal.BELOW_MINIMUM).venue == which
+    assert refused(result, ArbitrageDenialCode.BELOW_MINIMUM).venue == which
 
 
 def test_an_amount_below_one_step_is_below_the_minimum():
-    refused(plan(opportunity("0.009")), PairRefusal.BELOW_MINIMUM)
+    refused(plan(opportunity("0.009")), ArbitrageDenialCode.BELOW_MINIMUM)
 
 
 def test_a_price_beyond_the_limit_has_moved():
-    denied = refused(plan(opportunity(buy_limit="99.99")), PairRefusal.PRICE_MOVED)
+    denied = refused(plan(opportunity(buy_limit="99.99")), ArbitrageDenialCode.PRICE_MOVED)
     assert (denied.venue, denied.numbers["price"]) == ("here", D(100))
-    assert refused(plan(opportunity(sell_limit="110.01")), PairRefusal.PRICE_MOVED).venue == "there"
+    assert (
+        refused(plan(opportunity(sell_limit="110.01")), ArbitrageDenialCode.PRICE_MOVED).venue
+        == "there"
+    )
 
 
 def test_a_thin_book_is_not_eaten_beyond_the_slippage_unless_a_limit_allows_it():
     thin = Market(rules(), at("100", "101", "101.5"))
-    assert refused(plan(opportunity(), thin), PairRefusal.PRICE_MOVED).venue == "here"
+    assert refused(plan(opportunity(), thin), ArbitrageDenialCode.PRICE_MOVED).venue == "here"
     assert isinstance(plan(opportunity(buy_limit="102"), thin), Plan)
     assert isinstance(plan(opportunity(), thin, slippage="2"), Plan)
 

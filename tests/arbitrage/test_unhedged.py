@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedOpened
-from freqtrade_balance_guard.arbitrage.states import PairKind, PairState
-from freqtrade_balance_guard.arbitrage.store import NotOpen, PairStore, PairsUnavailable
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.arbitrage.venue import MarketRules
 from freqtrade_balance_guard.cli.main import main
 from freqtrade_balance_guard.console.status import status_of
@@ -54,7 +54,7 @@ def test_its_value_follows_the_price(make):
 
 def test_it_blocks_new_pairs_above_max_unhedged_and_not_below(make):
     world, _ = bought_only(make, max_unhedged=100)
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
     assert world.executor.exposures()[0].value == D(100)
     world.there.fates = [REFUSED]
     world.go("0.01")
@@ -77,8 +77,8 @@ def test_unwind_reverses_the_leg_that_filled(make, first, which):
     assert world.executor.exposures() == []
     (closed,) = world.told(UnhedgedClosed)
     assert closed.exposure.closed_how == f"unwound on {exposure.venue}"
-    assert [pair.kind for pair in world.pairs()] == [PairKind.PAIR, PairKind.UNWIND]
-    assert world.go().state is PairState.HEDGED
+    assert [pair.kind for pair in world.pairs()] == [ArbitrageKind.PAIR, ArbitrageKind.UNWIND]
+    assert world.go().state is ArbitrageState.HEDGED
     world.check()
 
 
@@ -163,7 +163,7 @@ def test_resolved_by_hand_it_blocks_no_more(make):
     world, exposure = bought_only(make)
     world.store.resolve(exposure.id, world.clock.wall(), "sold by hand")
     assert world.executor.exposures() == []
-    assert world.go().state is PairState.HEDGED
+    assert world.go().state is ArbitrageState.HEDGED
 
 
 def test_it_is_closed_once_by_type_and_by_database(make):
@@ -172,7 +172,7 @@ def test_it_is_closed_once_by_type_and_by_database(make):
     with pytest.raises(NotOpen):
         world.store.resolve(exposure.id, world.clock.wall(), "twice")
     with (
-        pytest.raises(PairsUnavailable, match="this exposure is closed"),
+        pytest.raises(ArbitragesUnavailable, match="this exposure is closed"),
         world.store._transaction() as db,
     ):
         db.execute("UPDATE arbitrage_exposures SET closed_at = NULL")
@@ -189,58 +189,58 @@ def test_it_cannot_be_resolved_while_an_order_of_it_is_under_way(make):
 
 
 @pytest.fixture
-def desk(tmp_path):
+def registry(tmp_path):
     """A user's folder."""
-    desk = Desk(tmp_path)
-    yield desk
-    desk.close()
+    registry = Desk(tmp_path)
+    yield registry
+    registry.close()
 
 
-def stored(desk, make):
+def stored(registry, make):
     """An exposure of a bot, in that folder."""
     world = make(here=[FILLS], there=[RESTS])
-    world.store = PairStore(desk.file)
+    world.store = ArbitrageStore(registry.file)
     object.__setattr__(world.executor._parts, "store", world.store)
     return world.go().exposure
 
 
-def console(desk, *words):
-    arguments = [*words, "-c", str(desk.write_config()), "--userdir", str(desk.userdir)]
+def console(registry, *words):
+    arguments = [*words, "-c", str(registry.write_config()), "--userdir", str(registry.userdir)]
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     return ended.value.code
 
 
-def test_the_console_lists_and_resolves_it(desk, make, capsys):
-    exposure = stored(desk, make)
-    assert console(desk, "unhedged", "list", "--json") == 0
+def test_the_console_lists_and_resolves_it(registry, make, capsys):
+    exposure = stored(registry, make)
+    assert console(registry, "unhedged", "list", "--json") == 0
     (shown,) = json.loads(capsys.readouterr().out)
     assert (shown["id"], D(shown["amount"]), shown["direction"]) == (exposure.id, 1, "long")
     assert (D(shown["value"]), shown["venue"], shown["state"]) == (100, "here", "open")
-    status = status_of(desk.books()).as_json()
+    status = status_of(registry.ledger_view()).as_json()
     assert [one["id"] for one in status["unhedged"]] == [exposure.id]
-    assert console(desk, "unhedged", "list") == 0
+    assert console(registry, "unhedged", "list") == 0
     assert "COIN/USDT" in capsys.readouterr().out
     why = ("--why", "sold by hand")
-    assert console(desk, "unhedged", "resolve", str(exposure.id), "--yes", *why) == 0
+    assert console(registry, "unhedged", "resolve", str(exposure.id), "--yes", *why) == 0
     assert "sold by hand" in capsys.readouterr().err
-    assert console(desk, "unhedged", "resolve", str(exposure.id), "--yes") == 1
-    assert console(desk, "unhedged", "list", "--json") == 0
+    assert console(registry, "unhedged", "resolve", str(exposure.id), "--yes") == 1
+    assert console(registry, "unhedged", "list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == []
-    assert console(desk, "unhedged", "list", "--json", "--all") == 0
+    assert console(registry, "unhedged", "list", "--json", "--all") == 0
     (closed,) = json.loads(capsys.readouterr().out)
     assert (closed["state"], closed["doing"]) == ("closed", "sold by hand")
-    assert status_of(desk.books()).as_json()["unhedged"] == []
+    assert status_of(registry.ledger_view()).as_json()["unhedged"] == []
 
 
-def test_nothing_is_resolved_without_a_yes(desk, make, capsys, monkeypatch):
-    exposure = stored(desk, make)
+def test_nothing_is_resolved_without_a_yes(registry, make, capsys, monkeypatch):
+    exposure = stored(registry, make)
     monkeypatch.setattr("builtins.input", lambda _: "no")
-    assert console(desk, "unhedged", "resolve", str(exposure.id)) == 1
-    assert "nobody confirmed" in capsys.readouterr().err
+    assert console(registry, "unhedged", "resolve", str(exposure.id)) == 1
+    assert "not confirmed" in capsys.readouterr().err
 
 
-def test_without_anything_stored_nothing_is_unhedged_and_no_file_is_made(desk, capsys):
-    assert console(desk, "unhedged", "list") == 0
+def test_without_anything_stored_nothing_is_unhedged_and_no_file_is_made(registry, capsys):
+    assert console(registry, "unhedged", "list") == 0
     assert "Nothing is unhedged" in capsys.readouterr().out
-    assert not desk.file.exists()
+    assert not registry.file.exists()

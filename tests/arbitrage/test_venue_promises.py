@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRefused, VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.integration.ccxt_venue import NoAnswer, make_venue
-from freqtrade_balance_guard.orders.answers import Absent, Unknown
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
+from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings
 from tests.support.binance import Binance
@@ -227,7 +227,7 @@ def test_a_refused_order_is_refused_and_not_there(there, venue):
     there.refuse()
     order = order_on(venue)
     before = there.orders()
-    with pytest.raises(OrderRefused):
+    with pytest.raises(OrderRejected):
         venue.place(order)
     there.mend()
     assert there.orders() == before
@@ -235,7 +235,7 @@ def test_a_refused_order_is_refused_and_not_there(there, venue):
 
 
 def test_too_little_money_is_a_refusal(there, venue):
-    with pytest.raises(OrderRefused):
+    with pytest.raises(OrderRejected):
         venue.place(order_on(venue, amount="5"))
 
 
@@ -245,7 +245,7 @@ def test_a_lost_reply_is_no_refusal_and_the_order_is_found(there, venue, how):
     order = order_on(venue)
     with pytest.raises(Exception) as error:
         venue.place(order)
-    assert not isinstance(error.value, OrderRefused)
+    assert not isinstance(error.value, OrderRejected)
     there.mend()
     assert found(venue, order).filled == D("0.01")
 
@@ -255,7 +255,7 @@ def test_a_request_that_never_arrived_is_no_refusal_and_absent(there, venue):
     order = order_on(venue)
     with pytest.raises(Exception) as error:
         venue.place(order)
-    assert not isinstance(error.value, OrderRefused)
+    assert not isinstance(error.value, OrderRejected)
     there.mend()
     assert isinstance(venue.look_up(order, None), Absent)
 
@@ -314,7 +314,7 @@ def test_what_cannot_be_sent_is_refused_before(there, venue):
         replace(order, amount=D("0.0100000000001")),
         replace(order, price=D("2600.0001")),
     ):
-        with pytest.raises(OrderRefused):
+        with pytest.raises(OrderRejected):
             venue.check(wrong)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.states import PairState
+from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from tests.support.two_sandboxes import PAIR, two_sandboxes
 
 
@@ -33,7 +33,7 @@ def skews(folder, *, one_queue):
             buy = Leg("cheap", PAIR, "buy", D("0.01"))
             sell = Leg("dear", PAIR, "sell", D("0.01"))
             legs = (buy, sell) if number % 2 else (sell, buy)
-            assert world.executor.execute(Opportunity(*legs)).state is PairState.HEDGED
+            assert world.executor.execute(Opportunity(*legs)).state is ArbitrageState.HEDGED
         cheap, dear = (
             [order["created_at"] for order in sandbox.control.orders()]
             for sandbox in (world.cheap, world.dear)

@@ -10,11 +10,11 @@ from tests.support.ledger import postgres_server, server_folder
 
 
 @pytest.fixture
-def desk(tmp_path):
+def registry(tmp_path):
     """The folder of a user whose bots keep the ledger where it is by default."""
-    desk = Desk(tmp_path)
-    yield desk
-    desk.close()
+    registry = Desk(tmp_path)
+    yield registry
+    registry.close()
 
 
 @pytest.fixture(scope="session")

@@ -87,12 +87,12 @@ def test_the_exchange_is_left_to_the_bot(typed):
 def test_a_release_is_carried_out_by_the_bot_after_it_asked_the_exchange(running, typed):
     (bot,) = {one["bot"] for one in status(typed)["bots"]}
     file = running.bot.user_dir / "balance_guard.sqlite"
-    books = open_ledger(f"sqlite:///{file}", bot=bot, account="kraken")
-    lost = order(books, 5, pair=B, client_order_id="bg0000aaaaaaaaaaaa", funds=None)
-    books.reserve(lost)
-    books.send(lost.client_order_id)
+    ledger = open_ledger(f"sqlite:///{file}", bot=bot, account="kraken")
+    lost = order(ledger, 5, pair=B, client_order_id="bg0000aaaaaaaaaaaa", funds=None)
+    ledger.reserve(lost)
+    ledger.send(lost.client_order_id)
     code, text = typed("reservations", "release", lost.client_order_id, "--yes")
     assert code == 0, text
-    assert not books.find(lost.client_order_id).unfinished
-    books.close()
+    assert not ledger.find(lost.client_order_id).unfinished
+    ledger.close()
     assert [one["alive"] for one in status(typed)["bots"]] == [True]

@@ -1,6 +1,7 @@
 """The commands as a user types them: what is printed, where, and the exit code."""
 
 import json
+import logging
 import sqlite3
 import threading
 from contextlib import closing
@@ -26,12 +27,12 @@ COMMANDS = (
 
 
 @pytest.fixture
-def run(desk: Desk, capsys: pytest.CaptureFixture[str]):
+def run(registry: Desk, capsys: pytest.CaptureFixture[str]):
     """Type ``balance-guard <words>``; exit code, standard output, standard error."""
-    desk.write_config()
+    registry.write_config()
 
     def run(*words: str) -> tuple[int, str, str]:
-        config = ["-c", str(desk.folder / "config.json"), "--userdir", str(desk.userdir)]
+        config = ["-c", str(registry.folder / "config.json"), "--userdir", str(registry.userdir)]
         with pytest.raises(SystemExit) as end:
             main([*words, *config])
         printed = capsys.readouterr()
@@ -41,20 +42,20 @@ def run(desk: Desk, capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_where_nothing_is_stored_yet_each_command_says_so_and_makes_no_file(run, desk, words):
+def test_where_nothing_is_stored_yet_each_command_says_so_and_makes_no_file(run, registry, words):
     code, out, err = run(*words)
     assert code == 0
     assert "Nothing is stored yet" in out + err
-    assert list(desk.userdir.iterdir()) == []
+    assert list(registry.userdir.iterdir()) == []
     code, out, _ = run(*words, "--json")
     assert code == 0
     json.loads(out)
-    assert list(desk.userdir.iterdir()) == []
+    assert list(registry.userdir.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_wrong_setting_is_one_sentence_and_exit_code_2(run, desk, words):
-    desk.write_config(balance_guard={"min_order_size": "x"})
+def test_a_wrong_setting_is_one_sentence_and_exit_code_2(run, registry, words):
+    registry.write_config(balance_guard={"min_order_size": "x"})
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert err.startswith("balance_guard.min_order_size is") and err.count("\n") == 1
@@ -67,14 +68,14 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(run, desk, words):
         ({"exchange": {}}, "exchange.name is missing"),
     ],
 )
-def test_a_config_that_no_bot_could_use_is_wrong_use(run, desk, config, sentence):
-    desk.write_config(**config)
+def test_a_config_that_no_bot_could_use_is_wrong_use(run, registry, config, sentence):
+    registry.write_config(**config)
     code, _, err = run("status")
     assert code == 2 and sentence in err
 
 
-def test_a_config_that_is_not_there_and_one_without_our_section(run, desk):
-    path = desk.folder / "config.json"
+def test_a_config_that_is_not_there_and_one_without_our_section(run, registry):
+    path = registry.folder / "config.json"
     config = json.loads(path.read_text())
     del config["balance_guard"]
     path.write_text(json.dumps({**config, "ballance_guard": {}}))
@@ -91,8 +92,8 @@ def test_an_unknown_subcommand_or_option_is_wrong_use(run):
     assert run("reservations", "list", "--limit", "-1")[0] == 2
 
 
-def test_the_environment_and_several_files_are_merged_as_freqtrade_does(run, desk, monkeypatch):
-    more = desk.folder / "more.json"
+def test_the_environment_and_several_files_are_merged_as_freqtrade_does(run, registry, monkeypatch):
+    more = registry.folder / "more.json"
     more.write_text(json.dumps({"balance_guard": {"reserve_balance": {"USDT": 7}}}))
     code, out, _ = run("explain", "BTC", "--json", "-c", str(more))
     assert code == 0 and "7 USDT is never spent." in json.loads(out)["limits"]
@@ -101,13 +102,14 @@ def test_the_environment_and_several_files_are_merged_as_freqtrade_does(run, des
     assert json.loads(out)["limits"][0] == "Smallest entry: 33 USDT."
 
 
-def test_reservations_are_listed_with_exactly_the_promised_keys(run, desk):
-    bot = desk.bot()
+def test_reservations_are_listed_with_exactly_the_promised_keys(run, registry):
+    bot = registry.bot()
     row = made(bot.reserve(order(bot, "20.10", pair="BTC/USDT")))
     code, out, _ = run("reservations", "list", "--json")
     assert code == 0
     assert json.loads(out) == [
         {
+            "schema_version": 1,
             "id": row.id,
             "client_order_id": row.client_order_id,
             "account": "main",
@@ -126,8 +128,8 @@ def test_reservations_are_listed_with_exactly_the_promised_keys(run, desk):
     assert "BTC/USDT" in out and "20.1" in out and row.client_order_id in out
 
 
-def test_the_list_can_be_narrowed_and_what_ended_be_limited(run, desk):
-    one, two = desk.bot("one-aaaa"), desk.bot("two-bbbb")
+def test_the_list_can_be_narrowed_and_what_ended_be_limited(run, registry):
+    one, two = registry.bot("one-aaaa"), registry.bot("two-bbbb")
     for _ in range(25):
         one.release(made(one.reserve(order(one, "1"))).client_order_id, "x")
     kept = made(two.reserve(order(two, "2", pair="ETH/USDT")))
@@ -143,8 +145,8 @@ def test_the_list_can_be_narrowed_and_what_ended_be_limited(run, desk):
     assert "5 more have ended" in out
 
 
-def test_one_is_shown_with_its_history(run, desk):
-    bot = desk.bot()
+def test_one_is_shown_with_its_history(run, registry):
+    bot = registry.bot()
     row = made(bot.reserve(order(bot, "20"), "for a signal"))
     bot.release(row.client_order_id, "exchange said no")
     code, out, _ = run("reservations", "show", str(row.id), "--json")
@@ -159,20 +161,20 @@ def test_one_is_shown_with_its_history(run, desk):
     assert (code, out) == (1, "") and "No reservation has the number" in err
 
 
-def test_a_dead_bots_reservation_is_not_released_without_a_word_about_the_exchange(run, desk):
-    bot = desk.bot(silent_for=500)
+def test_a_dead_bots_reservation_is_not_released_without_a_word_about_the_exchange(run, registry):
+    bot = registry.bot(silent_for=500)
     row = made(bot.reserve(order(bot, "20")))
     code, _, err = run("reservations", "release", str(row.id), "--yes")
     assert code == 2 and "--exchange" in err and "--force" in err
     assert bot.find(row.client_order_id).unfinished
 
 
-def test_forcing_says_what_that_means_and_asks(run, desk, monkeypatch):
-    bot = desk.bot(silent_for=500)
+def test_forcing_says_what_that_means_and_asks(run, registry, monkeypatch):
+    bot = registry.bot(silent_for=500)
     row = made(bot.reserve(order(bot, "20")))
     monkeypatch.setattr("builtins.input", lambda _: "no")
     code, _, err = run("reservations", "release", str(row.id), "--force")
-    assert code == 1 and "given out a second time" in err and "nobody confirmed" in err
+    assert code == 1 and "given out a second time" in err and "not confirmed" in err
     assert bot.find(row.client_order_id).unfinished
     monkeypatch.setattr("builtins.input", lambda _: "yes")
     code, _, err = run("reservations", "release", str(row.id), "--force")
@@ -182,13 +184,13 @@ def test_forcing_says_what_that_means_and_asks(run, desk, monkeypatch):
     assert code == 1 and "has ended already" in err
 
 
-def test_a_bot_that_runs_is_asked_by_a_command(run, desk):
-    bot = desk.bot()
+def test_a_bot_that_runs_is_asked_by_a_command(run, registry):
+    bot = registry.bot()
     row = made(bot.reserve(order(bot, "20")))
     over = threading.Event()
 
     def loop():
-        box = CommandBox(desk.file, SystemClock())
+        box = CommandBox(registry.file, SystemClock())
         while not over.wait(0.05):
             for command in box.take(bot.bot):
                 bot.release(command.payload["client_order_id"], command.payload["why"])
@@ -205,7 +207,10 @@ def test_a_bot_that_runs_is_asked_by_a_command(run, desk):
         thread.join()
     assert code == 0
     assert json.loads(out) == {
-        **{"id": row.id, "released": True, "sentence": "freqtrade-aaaa: released"},
+        "schema_version": 1,
+        "id": row.id,
+        "released": True,
+        "sentence": "freqtrade-aaaa: released",
     }
     assert bot.history(row.client_order_id)[-1].why == "released by hand"
 
@@ -213,25 +218,25 @@ def test_a_bot_that_runs_is_asked_by_a_command(run, desk):
 @pytest.mark.parametrize(
     "words", [["reconcile", "--exchange"], ["reservations", "release", "1", "--exchange", "--yes"]]
 )
-def test_the_exchange_is_not_asked_in_dry_run(run, desk, words):
-    desk.config = {"dry_run": True}
-    desk.write_config()
-    desk.url = f"sqlite:///{desk.userdir / 'balance_guard.dryrun.sqlite'}"
-    bot = desk.bot(account="main-dry", silent_for=500)
+def test_the_exchange_is_not_asked_in_dry_run(run, registry, words):
+    registry.config = {"dry_run": True}
+    registry.write_config()
+    registry.url = f"sqlite:///{registry.userdir / 'balance_guard.dryrun.sqlite'}"
+    bot = registry.bot(account="main-dry", silent_for=500)
     made(bot.reserve(order(bot)))
     code, _, err = run(*words)
     assert code == 1 and "In dry-run there is nothing at the exchange" in err
 
 
-def test_the_exchange_is_not_asked_while_a_bot_with_the_key_runs(run, desk):
-    desk.bot(key="")
+def test_the_exchange_is_not_asked_while_a_bot_with_the_key_runs(run, registry):
+    registry.bot(key="")
     code, out, err = run("reconcile", "--exchange", "--json")
     assert (code, out) == (1, "")
     assert "freqtrade-aaaa is running with the same API key" in err
 
 
-def test_findings_have_exit_code_1_and_json_alone_on_standard_output(run, desk):
-    bot = desk.bot(silent_for=500)
+def test_findings_have_exit_code_1_and_json_alone_on_standard_output(run, registry):
+    bot = registry.bot(silent_for=500)
     made(bot.reserve(order(bot)))
     code, out, err = run("reconcile", "--json")
     assert (code, err) == (1, "")
@@ -242,9 +247,9 @@ def test_findings_have_exit_code_1_and_json_alone_on_standard_output(run, desk):
     assert "What heals it" in run("reconcile")[1] and "What to do" in run("doctor")[1]
 
 
-def test_all_is_well_has_exit_code_0(run, desk):
-    desk.bot()
-    desk.believe(USDT="100")
+def test_all_is_well_has_exit_code_0(run, registry):
+    registry.bot()
+    registry.believe(USDT="100")
     for words in COMMANDS:
         code, out, err = run(*words)
         assert (code, err) == (0, "") and out
@@ -253,29 +258,29 @@ def test_all_is_well_has_exit_code_0(run, desk):
     assert (status["unhedged"], status["last_rebalance"]) == ([], None)
 
 
-def test_a_ledger_out_of_reach_is_one_sentence_without_its_password(run, desk):
+def test_a_ledger_out_of_reach_is_one_sentence_without_its_password(run, registry):
     address = f"postgresql://guard:{PASSWORD}@127.0.0.1:1/none"
-    desk.write_config(balance_guard={"ledger": {"db_url": address}})
+    registry.write_config(balance_guard={"ledger": {"db_url": address}})
     for words in COMMANDS:
         code, out, err = run(*words)
         assert code == 1 and "cannot be used" in out + err and PASSWORD not in out + err
 
 
-def test_no_secret_is_ever_printed(run, desk):
-    desk.bot()
-    desk.believe(USDT="100")
+def test_no_secret_is_ever_printed(run, registry):
+    registry.bot()
+    registry.believe(USDT="100")
     for words in [*COMMANDS, ["reservations", "show", "1"]]:
         for form in ([], ["--json"]):
             _, out, err = run(*words, *form)
             assert not any(secret in out + err for secret in (KEY, SECRET))
 
 
-def test_the_bot_and_the_locks_are_read_from_freqtrades_own_database(run, desk):
-    desk.bot("one-aaaa")
-    own = desk.bot("two-bbbb")
-    desk.believe(USDT="100")
+def test_the_bot_and_the_locks_are_read_from_freqtrades_own_database(run, registry):
+    registry.bot("one-aaaa")
+    own = registry.bot("two-bbbb")
+    registry.believe(USDT="100")
     made(own.reserve(order(own, "20")))
-    file = desk.folder / "trades.sqlite"
+    file = registry.folder / "trades.sqlite"
     until = (datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None)
     with closing(sqlite3.connect(file)) as db:
         db.execute('CREATE TABLE "KeyValueStore" (key TEXT, string_value TEXT)')
@@ -298,7 +303,7 @@ def test_the_bot_and_the_locks_are_read_from_freqtrades_own_database(run, desk):
     explained = json.loads(run("explain", "BTC", "--json")[1])
     assert [(lock["pair"], lock["reason"]) for lock in explained["locks"]] == [("*", "Cooldown")]
     assert file.stat().st_mtime_ns == before.st_mtime_ns
-    assert {path.name for path in desk.folder.iterdir()} == {
+    assert {path.name for path in registry.folder.iterdir()} == {
         *("config.json", "trades.sqlite", "user_data"),
     }
 
@@ -309,3 +314,34 @@ def test_the_commands_stand_in_the_help(capsys: pytest.CaptureFixture[str], tmp_
     listed = capsys.readouterr().out
     for name in ("status", "reservations", "explain", "reconcile", "doctor"):
         assert f"  {name}" in listed
+
+
+def test_a_command_that_neither_we_nor_freqtrade_have_is_wrong_use_with_a_suggestion(capsys):
+    for words, near in (("statsu", "status"), ("trad", "trade"), ("bactesting", "backtesting")):
+        with pytest.raises(SystemExit) as end:
+            main([words])
+        err = capsys.readouterr().err
+        assert end.value.code == 2 and f'did you mean "{near}"?' in err
+
+
+def test_a_log_is_written_where_it_is_asked_for(run, registry, tmp_path):
+    registry.bot()
+    log = tmp_path / "guard.log"
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    try:
+        code, out, err = run("status", "--json", "-v", "--logfile", str(log))
+        assert (code, err) == (0, "") and json.loads(out)["schema_version"] == 1
+        assert log.is_file()
+    finally:
+        root.handlers[:] = before
+        root.setLevel(logging.WARNING)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_json_object_has_the_version_of_its_schema(run, registry, words):
+    bot = registry.bot()
+    made(bot.reserve(order(bot, "20", pair="BTC/USDT")))
+    registry.believe(USDT="100")
+    answer = json.loads(run(*words, "--json")[1])
+    objects = answer if isinstance(answer, list) else [answer]
+    assert objects and all(one["schema_version"] == 1 for one in objects)

@@ -3,7 +3,7 @@
 import pytest
 
 from freqtrade_balance_guard.console.doctor import examine, file_system_of
-from freqtrade_balance_guard.integration.console import known_exchanges
+from freqtrade_balance_guard.integration.host.console import known_exchanges
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.console import KEY
 from tests.support.ledger import made, order
@@ -12,14 +12,14 @@ from tests.support.ledger import made, order
 B = {"key": "bbbbbbbbbbbb", "pairs": ["SOL/USDT"], "pid": 200}
 
 
-def codes(desk, **more):
-    return [finding.code for finding in examine(desk.books(), **more).findings]
+def codes(registry, **more):
+    return [finding.code for finding in examine(registry.ledger_view(), **more).findings]
 
 
-def test_two_bots_that_do_not_get_into_each_others_way_are_healthy(desk):
-    desk.bot("one-aaaa")
-    desk.bot("two-bbbb", **B)
-    diagnosis = examine(desk.books())
+def test_two_bots_that_do_not_get_into_each_others_way_are_healthy(registry):
+    registry.bot("one-aaaa")
+    registry.bot("two-bbbb", **B)
+    diagnosis = examine(registry.ledger_view())
     assert diagnosis.is_healthy and diagnosis.findings == ()
     assert "API keys" in diagnosis.checked
 
@@ -40,76 +40,78 @@ def test_two_bots_that_do_not_get_into_each_others_way_are_healthy(desk):
         ({**B, "key": "aaaaaaaaaaaa", "silent_for": 500}, []),
     ],
 )
-def test_what_one_bot_does_to_another(desk, told, found):
-    desk.bot("one-aaaa")
-    desk.bot("two-bbbb", **told)
-    assert codes(desk) == found
+def test_what_one_bot_does_to_another(registry, told, found):
+    registry.bot("one-aaaa")
+    registry.bot("two-bbbb", **told)
+    assert codes(registry) == found
 
 
-def test_a_dry_run_needs_no_key_of_its_own(desk):
+def test_a_dry_run_needs_no_key_of_its_own(registry):
     for name in ("one-aaaa", "two-bbbb"):
-        desk.bot(name, dry_run=True, pairs=[name])
-    assert codes(desk) == []
+        registry.bot(name, dry_run=True, pairs=[name])
+    assert codes(registry) == []
 
 
-def test_a_copied_database_is_one_name_alive_in_two_places(desk):
-    desk.bot("one-aaaa")
-    desk.bot("one-aaaa")
-    assert codes(desk) == [], "a restart leaves an older beat of the same place"
-    desk.bot("one-aaaa", pid=777)
-    (finding,) = examine(desk.books()).findings
+def test_a_copied_database_is_one_name_alive_in_two_places(registry):
+    registry.bot("one-aaaa")
+    registry.bot("one-aaaa")
+    assert codes(registry) == [], "a restart leaves an older beat of the same place"
+    registry.bot("one-aaaa", pid=777)
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "same_bot_twice"
     assert "pid 777" in finding.sentence and "database" in finding.sentence
 
 
-def test_a_heartbeat_from_the_future_is_a_wrong_clock(desk):
-    desk.bot(silent_for=-60)
-    (finding,) = examine(desk.books()).findings
+def test_a_heartbeat_from_the_future_is_a_wrong_clock(registry):
+    registry.bot(silent_for=-60)
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "clock_skew" and "60 s in the future" in finding.sentence
 
 
-def test_what_dead_bots_left_and_that_no_bot_runs(desk):
-    bot = desk.bot(silent_for=500)
+def test_what_dead_bots_left_and_that_no_bot_runs(registry):
+    bot = registry.bot(silent_for=500)
     made(bot.reserve(order(bot)))
-    diagnosis = examine(desk.books())
+    diagnosis = examine(registry.ledger_view())
     assert [finding.code for finding in diagnosis.findings] == ["left_behind", "no_bot"]
     assert not diagnosis.is_healthy
 
 
-def test_nothing_stored_is_a_note_and_no_illness(desk):
-    diagnosis = examine(desk.books())
+def test_nothing_stored_is_a_note_and_no_illness(registry):
+    diagnosis = examine(registry.ledger_view())
     assert [finding.code for finding in diagnosis.findings] == ["nothing_stored"]
     assert diagnosis.is_healthy
-    assert not desk.file.exists()
+    assert not registry.file.exists()
 
 
-def test_a_ledger_that_cannot_be_reached_or_read(desk):
-    desk.file.write_text("no database " * 200)
-    assert codes(desk) == ["ledger_unavailable"]
-    desk.url = "postgresql://guard:hidden@127.0.0.1:1/none"
-    (finding,) = examine(desk.books()).findings
+def test_a_ledger_that_cannot_be_reached_or_read(registry):
+    registry.file.write_text("no database " * 200)
+    assert codes(registry) == ["ledger_unavailable"]
+    registry.url = "postgresql://guard:hidden@127.0.0.1:1/none"
+    (finding,) = examine(registry.ledger_view()).findings
     assert finding.code == "ledger_unavailable" and "hidden" not in str(finding)
 
 
-def test_a_ledger_in_postgres_is_healthy_where_nobody_may_write_to_a_file(desk, postgres):
-    desk.url = postgres
-    desk.bot("one-aaaa")
-    assert codes(desk) == []
+def test_a_ledger_in_postgres_is_healthy_where_nobody_may_write_to_a_file(registry, postgres):
+    registry.url = postgres
+    registry.bot("one-aaaa")
+    assert codes(registry) == []
 
 
-def test_a_folder_that_is_not_there(desk, tmp_path):
-    desk.url = f"sqlite:///{tmp_path / 'gone' / 'ledger.sqlite'}"
-    assert "no_folder" in codes(desk)
+def test_a_folder_that_is_not_there(registry, tmp_path):
+    registry.url = f"sqlite:///{tmp_path / 'gone' / 'ledger.sqlite'}"
+    assert "no_folder" in codes(registry)
 
 
-def test_a_file_or_folder_that_this_user_may_not_write(desk):
-    desk.bot()
-    may_not = {desk.userdir, desk.file}
-    findings = examine(desk.books(), may_write=lambda place: place not in may_not).findings
+def test_a_file_or_folder_that_this_user_may_not_write(registry):
+    registry.bot()
+    may_not = {registry.userdir, registry.file}
+    findings = examine(
+        registry.ledger_view(), may_write=lambda place: place not in may_not
+    ).findings
     assert [finding.code for finding in findings] == ["not_writable"] * 2
     assert [
         str(place) in finding.sentence
-        for place, finding in zip((desk.userdir, desk.file), findings, strict=True)
+        for place, finding in zip((registry.userdir, registry.file), findings, strict=True)
     ] == [True, True]
 
 
@@ -117,14 +119,14 @@ def test_a_file_or_folder_that_this_user_may_not_write(desk):
     ("kind", "is_network"),
     [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("9p", True), ("ext4", False)],
 )
-def test_a_network_file_system_is_told_by_the_table_of_mounts(desk, tmp_path, kind, is_network):
-    desk.bot()
+def test_a_network_file_system_is_told_by_the_table_of_mounts(registry, tmp_path, kind, is_network):
+    registry.bot()
     mounts = tmp_path / "mounts"
     mounts.write_text(
         f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path} {kind} rw 0 0\nproc /proc proc rw\n"
     )
-    assert ("network_file_system" in codes(desk, mounts=mounts)) is is_network
-    assert file_system_of(desk.userdir, mounts) == kind
+    assert ("network_file_system" in codes(registry, mounts=mounts)) is is_network
+    assert file_system_of(registry.userdir, mounts) == kind
 
 
 def test_the_nearest_mount_counts_also_with_a_space_in_its_name(tmp_path):
@@ -136,33 +138,35 @@ def test_the_nearest_mount_counts_also_with_a_space_in_its_name(tmp_path):
     assert file_system_of(inner, mounts) == "ext4"
 
 
-def test_a_freqtrade_that_differs_is_an_error(desk):
-    desk.bot()
-    diagnosis = examine(desk.books(), freqtrade=["freqtrade differs from what we rely on: x"])
+def test_a_freqtrade_that_differs_is_an_error(registry):
+    registry.bot()
+    diagnosis = examine(
+        registry.ledger_view(), freqtrade=["freqtrade differs from what we rely on: x"]
+    )
     assert [finding.code for finding in diagnosis.findings] == ["freqtrade_differs"]
 
 
-def test_a_heartbeat_that_says_nonsense_stops_nobody(desk):
-    store = open_store(f"sqlite:///{desk.file}")
-    bot = desk.bot()
+def test_a_heartbeat_that_says_nonsense_stops_nobody(registry):
+    store = open_store(f"sqlite:///{registry.file}")
+    bot = registry.bot()
     bot.heartbeat("no json")
     bot.heartbeat('["a list"]')
     store.close()
-    assert codes(desk) == []
+    assert codes(registry) == []
 
 
 # Venues of two legs
 
 
-def venue(desk, **more):
-    desk.bot()
+def venue(registry, **more):
+    registry.bot()
     second = {"name": "binance", "account": "second", "key": "K2", "secret": "S2", **more}
-    desk.guard = {"venues": {"second": {k: v for k, v in second.items() if v is not None}}}
+    registry.guard = {"venues": {"second": {k: v for k, v in second.items() if v is not None}}}
 
 
-def test_a_venue_with_a_key_and_an_account_of_its_own_is_healthy(desk):
-    venue(desk)
-    diagnosis = examine(desk.books(), exchanges={"binance", "kraken"})
+def test_a_venue_with_a_key_and_an_account_of_its_own_is_healthy(registry):
+    venue(registry)
+    diagnosis = examine(registry.ledger_view(), exchanges={"binance", "kraken"})
     assert diagnosis.findings == () and "venues" in diagnosis.checked
 
 
@@ -177,23 +181,23 @@ def test_a_venue_with_a_key_and_an_account_of_its_own_is_healthy(desk):
         ({"name": "kraken"}, []),
     ],
 )
-def test_what_is_wrong_with_a_venue(desk, told, found):
-    venue(desk, **told)
-    assert codes(desk, exchanges={"binance", "kraken"}) == found
+def test_what_is_wrong_with_a_venue(registry, told, found):
+    venue(registry, **told)
+    assert codes(registry, exchanges={"binance", "kraken"}) == found
 
 
-def test_two_venues_with_one_key_count_the_same_money_twice(desk):
-    venue(desk)
-    desk.guard["venues"]["third"] = {"name": "binance", "key": "K2", "secret": "S2"}
-    assert codes(desk) == ["one_key_two_accounts"]
+def test_two_venues_with_one_key_count_the_same_money_twice(registry):
+    venue(registry)
+    registry.guard["venues"]["third"] = {"name": "binance", "key": "K2", "secret": "S2"}
+    assert codes(registry) == ["one_key_two_accounts"]
 
 
-def test_in_dry_run_a_venue_needs_money_and_no_key(desk):
-    venue(desk, key=None, secret=None)
-    desk.config = {"dry_run": True}
-    assert "venue_without_money" in codes(desk)
-    desk.guard["venues"]["second"]["dry_run_wallet"] = {"USDT": 10, "BTC": 0.1}
-    assert not [code for code in codes(desk) if code.startswith("venue")]
+def test_in_dry_run_a_venue_needs_money_and_no_key(registry):
+    venue(registry, key=None, secret=None)
+    registry.config = {"dry_run": True}
+    assert "venue_without_money" in codes(registry)
+    registry.guard["venues"]["second"]["dry_run_wallet"] = {"USDT": 10, "BTC": 0.1}
+    assert not [code for code in codes(registry) if code.startswith("venue")]
 
 
 def test_the_exchanges_that_the_doctor_knows_are_those_of_ccxt():

@@ -8,9 +8,9 @@ import pytest
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.cli.main import main
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.console.source import NotPossible
-from freqtrade_balance_guard.integration.console import load_config
-from freqtrade_balance_guard.integration.console_exchange import ExchangeQuestions
+from freqtrade_balance_guard.console.bot_source import NotPossible
+from freqtrade_balance_guard.integration.host.console import load_config
+from freqtrade_balance_guard.integration.host.console_exchange import ExchangeQuestions
 from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.ledger import made, order
@@ -28,13 +28,13 @@ def sandbox():
 
 
 @pytest.fixture
-def questions(desk, sandbox):
+def questions(registry, sandbox):
     """The exchange of a config on the sandbox, as ``--exchange`` asks it."""
     exchange = sandbox.freqtrade_exchange()
     exchange["ccxt_config"] = {**exchange["ccxt_config"], "enableRateLimit": False}
-    desk.config = {"exchange": exchange}
-    config = load_config([str(desk.write_config())], str(desk.userdir))
-    return ExchangeQuestions(config, ManualClock(desk.clock.wall()))
+    registry.config = {"exchange": exchange}
+    config = load_config([str(registry.write_config())], str(registry.userdir))
+    return ExchangeQuestions(config, ManualClock(registry.clock.wall()))
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def client_order_id():
     return ClientIds.of("kraken", "spot").make("aaaa")
 
 
-def reserved(desk, cost, name, order_id=None, **more):
-    bot = desk.bot(silent_for=300)
+def reserved(registry, cost, name, order_id=None, **more):
+    bot = registry.bot(silent_for=300)
     request = order(bot, cost, pair=PAIR, client_order_id=name, **more)
     made(bot.reserve(request))
     bot.send(name)
@@ -76,9 +76,9 @@ def test_balances_and_open_orders_come_exact(questions, api):
     assert isinstance(held, Holding) and held.total == 1000 and held.used >= 20
 
 
-def test_an_order_is_found_by_either_id_resting_or_cancelled(desk, questions, api):
+def test_an_order_is_found_by_either_id_resting_or_cancelled(registry, questions, api):
     name = client_order_id()
-    row = reserved(desk, 21, name)
+    row = reserved(registry, 21, name)
     assert questions.find(row) is None
     number = rest(api, name)
     assert questions.find(row).order_id == number
@@ -99,30 +99,32 @@ def test_an_exchange_that_does_not_answer_is_no_answer(questions, sandbox):
         sandbox.control.clear_faults()
 
 
-def typed(desk, capsys, *words):
+def typed(registry, capsys, *words):
     with pytest.raises(SystemExit) as end:
-        main([*words, "-c", str(desk.folder / "config.json"), "--userdir", str(desk.userdir)])
+        main(
+            [*words, "-c", str(registry.folder / "config.json"), "--userdir", str(registry.userdir)]
+        )
     printed = capsys.readouterr()
     return int(end.value.code or 0), printed.out, printed.err
 
 
-def test_reconcile_and_release_as_a_user_types_them(desk, questions, api, capsys):
+def test_reconcile_and_release_as_a_user_types_them(registry, questions, api, capsys):
     resting, lost = client_order_id(), client_order_id()
     number = rest(api, resting)
-    one, other = reserved(desk, 20, resting, number), reserved(desk, 30, lost)
-    code, out, err = typed(desk, capsys, "reconcile", "--exchange", "--json")
+    one, other = reserved(registry, 20, resting, number), reserved(registry, 30, lost)
+    code, out, err = typed(registry, capsys, "reconcile", "--exchange", "--json")
     found = {(d["kind"], d["subject"]) for d in json.loads(out)["differences"]}
     assert code == 1 and ("no_open_order", lost) in found, err
     assert not {kind for kind, _ in found} & {"order_without_reservation", "used_differs"}
 
     release = ("reservations", "release", "--exchange", "--yes")
-    code, _, err = typed(desk, capsys, *release, str(one.id))
+    code, _, err = typed(registry, capsys, *release, str(one.id))
     assert code == 1 and f"the exchange has it as order {number} (open" in err
-    code, _, err = typed(desk, capsys, *release, str(other.id))
+    code, _, err = typed(registry, capsys, *release, str(other.id))
     assert code == 0 and "Released: 30 USDT" in err, err
 
 
-def test_a_bot_that_runs_with_another_key_does_not_hinder(desk, questions, api, capsys):
-    desk.bot("other-bbbb", key="bbbbbbbbbbbb")
-    code, out, err = typed(desk, capsys, "reconcile", "--exchange", "--json")
+def test_a_bot_that_runs_with_another_key_does_not_hinder(registry, questions, api, capsys):
+    registry.bot("other-bbbb", key="bbbbbbbbbbbb")
+    code, out, err = typed(registry, capsys, "reconcile", "--exchange", "--json")
     assert (code, json.loads(out)["differences"]) == (0, []), err

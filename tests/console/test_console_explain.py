@@ -13,21 +13,21 @@ D = Decimal
 PAIR = "BTC/USDT"
 
 
-def told(desk, pair=PAIR, **more):
-    return "\n".join(explain(desk.books(), pair, **more).sentences)
+def told(registry, pair=PAIR, **more):
+    return "\n".join(explain(registry.ledger_view(), pair, **more).sentences)
 
 
-def decisions(desk, bot="freqtrade-aaaa", seconds_ago=30.0):
-    clock = ManualClock(desk.clock.wall())
-    listener = LastDecisions(desk.file, "main", bot, clock)
-    desk.opened.append(listener)
-    desk.clock.advance(seconds_ago)
+def decisions(registry, bot="freqtrade-aaaa", seconds_ago=30.0):
+    clock = ManualClock(registry.clock.wall())
+    listener = LastDecisions(registry.file, "main", bot, clock)
+    registry.opened.append(listener)
+    registry.clock.advance(seconds_ago)
     return listener, clock
 
 
-def test_a_refusal_is_told_with_its_numbers_how_often_and_since_when(desk):
-    desk.bot(silent_for=-30)
-    listener, clock = decisions(desk)
+def test_a_refusal_is_told_with_its_numbers_how_often_and_since_when(registry):
+    registry.bot(silent_for=-30)
+    listener, clock = decisions(registry)
     denied = OrderDenied(PAIR, "below_threshold", "1.2 USDT is below 2.5", {"available": D("1.20")})
     since = clock.wall()
     for _ in range(3):
@@ -36,48 +36,48 @@ def test_a_refusal_is_told_with_its_numbers_how_often_and_since_when(desk):
     assert (
         f"Refused 10 s ago (3 times since {since:%Y-%m-%d %H:%M:%S} UTC): "
         "1.2 USDT is below 2.5. [below_threshold: available=1.2]"
-    ) in told(desk)
+    ) in told(registry)
 
 
-def test_the_newest_decision_stands_first_and_other_pairs_are_not_mentioned(desk):
-    desk.bot()
-    listener, clock = decisions(desk)
+def test_the_newest_decision_stands_first_and_other_pairs_are_not_mentioned(registry):
+    registry.bot()
+    listener, clock = decisions(registry)
     listener(OrderDenied(PAIR, "balance_lagging", "wait", {}))
     clock.advance(1)
     listener(EntryApproved(PAIR, D(40)))
     listener(OrderDenied("ETH/USDT", "guard_error", "something else", {}))
-    text = told(desk)
+    text = told(registry)
     assert text.index("Approved 29 s ago: an entry of 40 was let out") < text.index("Refused 30 s")
     assert "something else" not in text
 
 
-def test_without_a_decision_it_says_that_freqtrade_did_not_ask(desk):
-    desk.bot()
-    assert "freqtrade did not ask" in told(desk)
+def test_without_a_decision_it_says_that_freqtrade_did_not_ask(registry):
+    registry.bot()
+    assert "freqtrade did not ask" in told(registry)
 
 
-def test_pairs_that_the_bot_does_not_trade_or_has_open_are_told(desk):
-    desk.bot(open_pairs=["ETH/USDT"])
-    assert "XRP/USDT is not among the 2 pairs" in told(desk, "XRP/USDT")
-    assert "has an open trade on ETH/USDT" in told(desk, "ETH/USDT")
-    assert "open trade" not in told(desk) and "not among" not in told(desk)
+def test_pairs_that_the_bot_does_not_trade_or_has_open_are_told(registry):
+    registry.bot(open_pairs=["ETH/USDT"])
+    assert "XRP/USDT is not among the 2 pairs" in told(registry, "XRP/USDT")
+    assert "has an open trade on ETH/USDT" in told(registry, "ETH/USDT")
+    assert "open trade" not in told(registry) and "not among" not in told(registry)
 
 
-def test_a_bot_that_does_not_run_is_the_first_thing_to_know(desk):
-    desk.bot(silent_for=7200)
-    assert told(desk).startswith(
+def test_a_bot_that_does_not_run_is_the_first_thing_to_know(registry):
+    registry.bot(silent_for=7200)
+    assert told(registry).startswith(
         "No bot is running on main; its last sign of life was 2 hours ago."
     )
 
 
-def test_money_that_is_promised_on_the_pair_is_told_and_what_ended_lately(desk):
-    bot = desk.bot()
+def test_money_that_is_promised_on_the_pair_is_told_and_what_ended_lately(registry):
+    bot = registry.bot()
     ended = made(bot.reserve(order(bot, "7", pair=PAIR)))
     bot.release(ended.client_order_id, "refused")
     made(bot.reserve(order(bot, "20", pair=PAIR)))
     made(bot.reserve(order(bot, "3", pair="ETH/USDT")))
-    desk.believe(USDT="100")
-    text = told(desk)
+    registry.believe(USDT="100")
+    text = told(registry)
     assert "Reserved now: 20 USDT for a buy of BTC/USDT (reserved, by freqtrade-aaaa)" in text
     assert "Ended before: buy of 7 USDT by freqtrade-aaaa" in text and "released" in text
     assert "ETH/USDT" not in text
@@ -85,49 +85,49 @@ def test_money_that_is_promised_on_the_pair_is_told_and_what_ended_lately(desk):
     assert "Available: 72 USDT." in text
 
 
-def test_the_balance_is_told_with_its_age_and_what_its_verdict_means(desk):
-    desk.bot()
-    desk.believe(USDT="6", verdict="lagging", age=90)
-    desk.guard = {"min_balance_threshold": 2.5}
-    text = told(desk)
+def test_the_balance_is_told_with_its_age_and_what_its_verdict_means(registry):
+    registry.bot()
+    registry.believe(USDT="6", verdict="lagging", age=90)
+    registry.guard = {"min_balance_threshold": 2.5}
+    text = told(registry)
     assert "Balance: 6 USDT free of 6, asked 90 s ago, verdict lagging." in text
     assert "Own money is still under way" in text
     assert "That is below min_balance_threshold (2.5): no new entry now." in text
 
 
-def test_locks_of_freqtrade_are_told(desk):
-    desk.bot()
-    until = desk.clock.wall()
+def test_locks_of_freqtrade_are_told(registry):
+    registry.bot()
+    until = registry.clock.wall()
     locks = [Lock("*", "*", until, "Stoploss streak"), Lock(PAIR, "long", until, "")]
-    text = told(desk, locks=locks)
+    text = told(registry, locks=locks)
     at = f"{until:%Y-%m-%d %H:%M:%S}"
     assert f"All pairs are locked in freqtrade until {at} UTC (Stoploss streak)." in text
     assert f"It is locked in freqtrade until {at} UTC." in text
 
 
-def test_limits_are_told_in_the_unit_in_which_they_hold(desk):
-    desk.guard = {
+def test_limits_are_told_in_the_unit_in_which_they_hold(registry):
+    registry.guard = {
         "min_order_size": 11,
         "reserve_balance": {"BNB": 0.5},
         "position_size_percent": 50,
     }
-    assert explain(desk.books(), PAIR).limits == (
+    assert explain(registry.ledger_view(), PAIR).limits == (
         "Smallest entry: 11 USDT.",
         "One entry takes at most 50 % of available.",
         "No entry while less than 2.5 US dollars is available.",
         "0.5 BNB is never spent.",
     )
-    desk.guard["tiers"] = [{"up_to": 100}]
-    assert explain(desk.books(), PAIR).limits[0].startswith("There are 1 tiers")
+    registry.guard["tiers"] = [{"up_to": 100}]
+    assert explain(registry.ledger_view(), PAIR).limits[0].startswith("There are 1 tiers")
 
 
-def test_of_two_bots_the_one_that_is_meant_is_explained(desk):
-    desk.bot("one-aaaa", bot_name="one", pairs=[PAIR])
-    desk.bot("two-bbbb", bot_name="two", pairs=["ETH/USDT"])
+def test_of_two_bots_the_one_that_is_meant_is_explained(registry):
+    registry.bot("one-aaaa", bot_name="one", pairs=[PAIR])
+    registry.bot("two-bbbb", bot_name="two", pairs=["ETH/USDT"])
     for name in ("one-aaaa", "two-bbbb"):
-        listener, _ = decisions(desk, name, 0)
+        listener, _ = decisions(registry, name, 0)
         listener(OrderDenied(PAIR, "guard_error", f"said {name}", {}))
-    text = told(desk, bot="two-bbbb")
+    text = told(registry, bot="two-bbbb")
     assert "said two-bbbb" in text and "said one-aaaa" not in text
     assert "not among the 1 pairs" in text
 

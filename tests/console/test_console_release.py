@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.console import release
-from freqtrade_balance_guard.console.exchange_view import ExchangeOrder, may_ask
-from freqtrade_balance_guard.console.source import NotPossible
+from freqtrade_balance_guard.console import reservations
+from freqtrade_balance_guard.console.bot_source import NotPossible
+from freqtrade_balance_guard.console.reconcile import ExchangeOrder, may_ask
 from freqtrade_balance_guard.ledger import State
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from tests.support.ledger import made, order
@@ -30,29 +30,35 @@ class Exchange:
         return self.answer
 
 
-def in_flight(desk, **more):
-    bot = desk.bot(**more)
+def in_flight(registry, **more):
+    bot = registry.bot(**more)
     row = made(bot.reserve(order(bot, "20")))
     bot.send(row.client_order_id)
     return bot, bot.find(row.client_order_id)
 
 
-def state(desk, row):
-    return desk.books().store.find(row.client_order_id).state
+def state(registry, row):
+    return registry.ledger_view().store.find(row.client_order_id).state
 
 
-def test_what_is_meant_is_found_by_number_and_by_client_order_id(desk):
-    _, row = in_flight(desk, silent_for=300)
-    books = desk.books()
-    assert release.check(books, str(row.id)) == release.check(books, row.client_order_id) == row
+def test_what_is_meant_is_found_by_number_and_by_client_order_id(registry):
+    _, row = in_flight(registry, silent_for=300)
+    ledger = registry.ledger_view()
+    assert (
+        reservations.releasable(ledger, str(row.id))
+        == reservations.releasable(ledger, row.client_order_id)
+        == row
+    )
     with pytest.raises(NotPossible, match="No reservation has the number"):
-        release.check(books, "999")
+        reservations.releasable(ledger, "999")
 
 
-def test_what_a_dead_bot_left_and_the_exchange_does_not_know_is_released_with_the_reason(desk):
-    bot, row = in_flight(desk, silent_for=300)
+def test_what_a_dead_bot_left_and_the_exchange_does_not_know_is_released_with_the_reason(registry):
+    bot, row = in_flight(registry, silent_for=300)
     exchange = Exchange()
-    outcome = release.after_asking(desk.books(), row, exchange, desk.clock)
+    outcome = reservations.release_after_asking(
+        registry.ledger_view(), row, exchange, registry.clock
+    )
     assert outcome.released and "It is released now." in outcome.sentence
     assert exchange.asked == [row.client_order_id]
     last = bot.history(row.client_order_id)[-1]
@@ -60,7 +66,7 @@ def test_what_a_dead_bot_left_and_the_exchange_does_not_know_is_released_with_th
         *("console", "release", "by hand: the exchange has no order"),
     )
     with pytest.raises(NotPossible, match="ended already"):
-        release.check(desk.books(), str(row.id))
+        reservations.releasable(registry.ledger_view(), str(row.id))
 
 
 @pytest.mark.parametrize(
@@ -72,41 +78,47 @@ def test_what_a_dead_bot_left_and_the_exchange_does_not_know_is_released_with_th
         (ExchangeOrder("X1", "", "COIN/USDT", "buy", "canceled", D(10), D(0), D(2)), True),
     ],
 )
-def test_an_order_that_is_there_or_has_fills_is_not_released(desk, found, released):
-    _, row = in_flight(desk, silent_for=300)
-    outcome = release.after_asking(desk.books(), row, Exchange(found), desk.clock)
+def test_an_order_that_is_there_or_has_fills_is_not_released(registry, found, released):
+    _, row = in_flight(registry, silent_for=300)
+    outcome = reservations.release_after_asking(
+        registry.ledger_view(), row, Exchange(found), registry.clock
+    )
     assert outcome.released is released
-    assert (state(desk, row) is State.RELEASED) is released
+    assert (state(registry, row) is State.RELEASED) is released
     assert "order X1" in (outcome.sentence if not released else "order X1")
 
 
-def test_without_an_answer_of_the_exchange_nothing_happens(desk):
-    _, row = in_flight(desk, silent_for=300)
+def test_without_an_answer_of_the_exchange_nothing_happens(registry):
+    _, row = in_flight(registry, silent_for=300)
     with pytest.raises(NotPossible):
-        release.after_asking(desk.books(), row, Exchange(NotPossible("no answer")), desk.clock)
-    assert state(desk, row) is State.IN_FLIGHT
+        reservations.release_after_asking(
+            registry.ledger_view(), row, Exchange(NotPossible("no answer")), registry.clock
+        )
+    assert state(registry, row) is State.IN_FLIGHT
 
 
-def test_by_force_the_used_part_stays_used_and_the_rest_is_free(desk):
-    bot, row = in_flight(desk, silent_for=300)
+def test_by_force_the_used_part_stays_used_and_the_rest_is_free(registry):
+    bot, row = in_flight(registry, silent_for=300)
     bot.use(row.client_order_id, D(8), order_id="X1")
-    outcome = release.without_asking(desk.books(), bot.find(row.client_order_id), desk.clock)
+    outcome = reservations.release_by_force(
+        registry.ledger_view(), bot.find(row.client_order_id), registry.clock
+    )
     after = bot.find(row.client_order_id)
     assert outcome.released
     assert (after.state, after.held, after.committed) == (State.COMMITTED, 0, 8)
     assert "forced" in bot.history(row.client_order_id)[-1].why
 
 
-def test_what_changed_meanwhile_is_not_ended_twice(desk):
-    bot, row = in_flight(desk, silent_for=300)
+def test_what_changed_meanwhile_is_not_ended_twice(registry):
+    bot, row = in_flight(registry, silent_for=300)
     bot.commit(row.client_order_id, D(20))
-    outcome = release.without_asking(desk.books(), row, desk.clock)
+    outcome = reservations.release_by_force(registry.ledger_view(), row, registry.clock)
     assert not outcome.released and "changed meanwhile" in outcome.sentence
 
 
-def test_a_bot_that_runs_is_asked_and_does_it(desk):
-    bot, row = in_flight(desk)
-    box = CommandBox(desk.file, desk.clock)
+def test_a_bot_that_runs_is_asked_and_does_it(registry):
+    bot, row = in_flight(registry)
+    box = CommandBox(registry.file, registry.clock)
 
     def loop(_):
         for command in box.take(bot.bot):
@@ -114,50 +126,52 @@ def test_a_bot_that_runs_is_asked_and_does_it(desk):
             bot.release(row.client_order_id, command.payload["why"])
             box.answer(command.id, "released")
 
-    outcome = release.by_its_bot(desk.books(), row, desk.clock, loop)
-    assert outcome == release.Outcome(True, "freqtrade-aaaa: released")
-    assert state(desk, row) is State.RELEASED
+    outcome = reservations.release_by_its_bot(registry.ledger_view(), row, registry.clock, loop)
+    assert outcome == reservations.Outcome(True, "freqtrade-aaaa: released")
+    assert state(registry, row) is State.RELEASED
     box.close()
 
 
-def test_a_bot_that_refuses_is_believed(desk):
-    bot, row = in_flight(desk)
-    box = CommandBox(desk.file, desk.clock)
+def test_a_bot_that_refuses_is_believed(registry):
+    bot, row = in_flight(registry)
+    box = CommandBox(registry.file, registry.clock)
 
     def loop(_):
         for command in box.take(bot.bot):
             box.answer(command.id, "the exchange has it", done=False)
 
-    outcome = release.by_its_bot(desk.books(), row, desk.clock, loop)
-    assert outcome == release.Outcome(False, "freqtrade-aaaa: the exchange has it")
+    outcome = reservations.release_by_its_bot(registry.ledger_view(), row, registry.clock, loop)
+    assert outcome == reservations.Outcome(False, "freqtrade-aaaa: the exchange has it")
     box.close()
 
 
-def test_a_command_that_nobody_takes_is_withdrawn_and_not_carried_out_later(desk):
-    bot, row = in_flight(desk)
-    outcome = release.by_its_bot(desk.books(), row, desk.clock, desk.clock.advance)
+def test_a_command_that_nobody_takes_is_withdrawn_and_not_carried_out_later(registry):
+    bot, row = in_flight(registry)
+    outcome = reservations.release_by_its_bot(
+        registry.ledger_view(), row, registry.clock, registry.clock.advance
+    )
     assert not outcome.released and "withdrawn" in outcome.sentence
-    assert CommandBox(desk.file, desk.clock).take(bot.bot) == []
-    assert state(desk, row) is State.IN_FLIGHT
+    assert CommandBox(registry.file, registry.clock).take(bot.bot) == []
+    assert state(registry, row) is State.IN_FLIGHT
 
 
-def test_a_bot_that_takes_it_and_says_nothing_is_told_as_such(desk):
-    bot, row = in_flight(desk)
-    box = CommandBox(desk.file, desk.clock)
+def test_a_bot_that_takes_it_and_says_nothing_is_told_as_such(registry):
+    bot, row = in_flight(registry)
+    box = CommandBox(registry.file, registry.clock)
 
     def loop(seconds):
         box.take(bot.bot)
-        desk.clock.advance(seconds)
+        registry.clock.advance(seconds)
 
-    outcome = release.by_its_bot(desk.books(), row, desk.clock, loop)
+    outcome = reservations.release_by_its_bot(registry.ledger_view(), row, registry.clock, loop)
     assert not outcome.released and "has not answered within 15 s" in outcome.sentence
     box.close()
 
 
-def test_what_ended_may_still_be_given_to_its_living_bot(desk):
-    bot, row = in_flight(desk)
+def test_what_ended_may_still_be_given_to_its_living_bot(registry):
+    bot, row = in_flight(registry)
     bot.release(row.client_order_id, "x")
-    assert release.check(desk.books(), str(row.id)).id == row.id
+    assert reservations.releasable(registry.ledger_view(), str(row.id)).id == row.id
 
 
 def test_the_exchange_may_be_asked_only_while_nobody_else_uses_the_key():

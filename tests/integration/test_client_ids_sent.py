@@ -11,7 +11,12 @@ import pytest
 from freqtrade.exceptions import OperationalException
 
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.integration.order_lookup import Absent, Found, Unknown, find_order
+from freqtrade_balance_guard.integration.exchange.order_lookup import (
+    Absent,
+    Found,
+    Unknown,
+    find_order,
+)
 from freqtrade_balance_guard.orders.client_ids import TABLE, Ask
 from tests.support.exchange import Wire, exchange_behind
 

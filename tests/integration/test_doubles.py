@@ -3,11 +3,13 @@
 from unittest.mock import MagicMock
 
 import pytest
+from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
-from freqtrade_balance_guard.integration.exchange import GuardedExchange
-from freqtrade_balance_guard.integration.rebalance_picture import Sight
-from freqtrade_balance_guard.integration.wallets import GuardedWallets
+from freqtrade_balance_guard.integration.bot.guarded_bot import GuardedBot
+from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
+from freqtrade_balance_guard.integration.rebalance.inputs import Sight
+from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.rebalance.policy import (
     NO_REBALANCE_IN_FUTURES,
     NotNowCode,
@@ -31,6 +33,7 @@ def test_neutral_on_doubles_behaves_as_plain(tmp_path, mocked_exchange, mixin):
     bot = bot_with(tmp_path, NEUTRAL if mixin else None, mixin=mixin)
     assert isinstance(bot.wallets, GuardedWallets) is mixin
     assert isinstance(bot.exchange, GuardedExchange) is mixin
+    assert type(bot) is (GuardedBot if mixin else FreqtradeBot)
     assert bot.strategy.wallets is bot.wallets
     sent = order_sent(bot, mocked_exchange)
     assert sent["amount"] == pytest.approx(0.1 / 0.03)

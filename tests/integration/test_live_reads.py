@@ -11,29 +11,36 @@ from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead
-from freqtrade_balance_guard.integration.context import Loop, current_loop
-from freqtrade_balance_guard.integration.live_balances import LiveBalances
-from freqtrade_balance_guard.integration.reading import BalanceReader
-
-
-class Api:
-    timeout = 10_000
+from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.host.bot_loop import (
+    EXIT_WAIT_SECONDS,
+    Loop,
+    current_loop,
+)
+from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 
 
 class SlowExchange:
-    """Two requests for a balance, each as long as it is told, or as ccxt waits for it."""
+    """Two requests for a balance, each as long as it is said, or until the deadline."""
 
     def __init__(self, clock):
         self._clock = clock
-        self._api = Api()
         self.free, self.seconds_per_request = 1000.0, 0.0
         self.reads = 0
+        self._deadline = None
+
+    @contextmanager
+    def connection(self, deadline):
+        """What ``GuardClient`` is for an exchange of freqtrade's."""
+        self._deadline = deadline
+        yield self
 
     def get_balances(self):
         self.reads += 1
         for _ in range(2):
-            allowed = self._api.timeout / 1000
+            allowed = self._deadline.seconds_left
             self._clock.advance(min(self.seconds_per_request, allowed))
             if self.seconds_per_request > allowed:
                 raise TimeoutError("no answer")
@@ -54,9 +61,14 @@ def exchange(clock):
     return SlowExchange(clock)
 
 
+def live_balances(exchange, clock, store=None):
+    reader, waits = BalanceReader(exchange, clock), WaitBudget(clock, EXIT_WAIT_SECONDS)
+    return LiveBalances(BalanceBook(30.0), reader, store, "USDT", 60, clock, waits)
+
+
 @pytest.fixture
 def live(clock, exchange):
-    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), None, "USDT", 60, clock)
+    live = live_balances(exchange, clock)
     live.refresh_for_entry(hurry=False)
     clock.advance(100)
     return live
@@ -178,7 +190,7 @@ def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
 ):
     path = tmp_path / "guard.sqlite"
     store = BelievedBalances(path, "main")
-    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live = live_balances(exchange, clock, store)
     live.keep()
     assert not path.exists() or store.load() == {}
     with loop():
@@ -196,7 +208,7 @@ def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
 def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, clock, exchange):
     path = tmp_path / "guard.sqlite"
     store = BelievedBalances(path, "main")
-    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live = live_balances(exchange, clock, store)
     live.refresh_for_exit(hurry=True)
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -212,7 +224,7 @@ def test_a_file_that_was_deleted_is_not_made_anew_in_front_of_the_ledgers(
 ):
     path = tmp_path / "guard.sqlite"
     store = BelievedBalances(path, "main")
-    live = LiveBalances(BalanceBook(30.0), BalanceReader(exchange, clock), store, "USDT", 60, clock)
+    live = live_balances(exchange, clock, store)
     live.refresh_for_exit(hurry=True)
     live.keep()
     for suffix in ("", "-wal", "-shm"):

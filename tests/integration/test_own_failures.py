@@ -2,9 +2,10 @@
 
 import pytest
 from freqtrade.exceptions import DependencyException
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.wallets import Wallets
 
-from freqtrade_balance_guard.integration.exchange import GuardedExchange
-from freqtrade_balance_guard.integration.refusing import RefusingWallets
+from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
 from tests.support.doubled import bot_with
 
 
@@ -29,11 +30,11 @@ def sends(bot, side):
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.live_balances.LiveBalances.refresh_for_entry",
-        "integration.live_balances.LiveBalances.wallets",
+        "integration.wallets.live_balances.LiveBalances.refresh_for_entry",
+        "integration.wallets.live_balances.LiveBalances.wallets",
         "limits.rejections.Rejections.entry_refusal",
-        "integration.rebalancer.Rebalancer.refusal",
-        "integration.funding.Funding.refusal",
+        "integration.rebalance.rebalancer.Rebalancer.refusal",
+        "integration.wallets.entry_funds.EntryFunds.refusal",
     ],
 )
 def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker, place):
@@ -46,10 +47,10 @@ def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker,
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.funding.Funding.for_entry",
-        "orders.desk.OrderDesk.open_entry",
-        "orders.desk.why_of",
-        "orders.siblings.Siblings.look",
+        "integration.wallets.entry_funds.EntryFunds.for_entry",
+        "orders.registry.OrderRegistry.open_entry",
+        "orders.registry.why_of",
+        "orders.other_bots.OtherBots.look",
     ],
 )
 def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
@@ -67,12 +68,12 @@ def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
 @pytest.mark.parametrize(
     "place",
     [
-        "orders.desk.OrderDesk.open_exit",
-        "orders.desk.OrderDesk.report",
-        "orders.desk.why_of",
-        "orders.desk.OrderDesk.ask",
-        "integration.ordering.Ordering._terms",
-        "integration.live_balances.LiveBalances.placed",
+        "orders.registry.OrderRegistry.open_exit",
+        "orders.registry.OrderRegistry.report",
+        "orders.registry.why_of",
+        "orders.registry.OrderRegistry.ask",
+        "integration.orders.order_gateway.OrderGateway._terms",
+        "integration.wallets.live_balances.LiveBalances.placed",
         "limits.rejections.Rejections.position_changed",
     ],
 )
@@ -82,7 +83,8 @@ def test_an_exit_leaves_and_is_handed_to_freqtrade_whatever_of_ours_fails(bot, m
 
 
 @pytest.mark.parametrize(
-    "place", ["orders.desk.OrderDesk.resolve", "limits.rejections.Rejections.entry_rejected"]
+    "place",
+    ["orders.registry.OrderRegistry.resolve", "limits.rejections.Rejections.entry_rejected"],
 )
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
@@ -93,8 +95,8 @@ def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
     side,
 ):
     mocked_exchange["create_order"].side_effect = DependencyException("of the exchange")
-    mocker.patch(f"{PACKAGE}.integration.ordering.classify", return_value="unknown")
-    mocker.patch(f"{PACKAGE}.orders.desk.OrderDesk.resolve", return_value=None)
+    mocker.patch(f"{PACKAGE}.integration.orders.order_gateway.classify", return_value="unknown")
+    mocker.patch(f"{PACKAGE}.orders.registry.OrderRegistry.resolve", return_value=None)
     breaks(mocker, place)
     with pytest.raises(DependencyException, match="of the exchange"):
         sends(bot, side)
@@ -103,8 +105,8 @@ def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.live_balances.LiveBalances.refresh_for_exit",
-        "integration.live_balances.LiveBalances.wallets",
+        "integration.wallets.live_balances.LiveBalances.refresh_for_exit",
+        "integration.wallets.live_balances.LiveBalances.wallets",
         "balances.book.BalanceBook.accept",
         "ledger.ledger.ReservationLedger.mark",
         "ledger.ledger.ReservationLedger.seen",
@@ -137,9 +139,10 @@ def test_a_start_that_fails_half_way_refuses_entries_and_leaves_exits_to_freqtra
     mocked_exchange,
     mocker,
 ):
-    breaks(mocker, "integration.live_orders.Duties")
+    breaks(mocker, "integration.bot.parts.Housekeeping")
     bot = bot_with(tmp_path, GUARD, mixin=True)
-    assert isinstance(bot.wallets, RefusingWallets)
+    assert type(bot) is FreqtradeBot
+    assert type(bot.wallets) is Wallets
     assert not isinstance(bot.exchange, GuardedExchange)
     assert not bot.execute_entry("ETH/BTC", 0.1)
     assert sends(bot, "sell")

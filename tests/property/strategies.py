@@ -13,7 +13,7 @@ from freqtrade.persistence import LocalTrade
 from freqtrade.util import FtPrecise
 from hypothesis import strategies as st
 
-from freqtrade_balance_guard.integration.market import MarketReader
+from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.limits.market import MarketRules
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.limits.last_look import PartialExit, shape_partial_exit
+from freqtrade_balance_guard.limits.order_check import PartialExit, shape_partial_exit
 from freqtrade_balance_guard.money import exact
 from freqtrade_balance_guard.rebalance.plan import (
     NEAR_ENOUGH,

@@ -25,15 +25,15 @@ from strategies import (
 
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.integration.market import PRECISION_MODES
+from freqtrade_balance_guard.integration.exchange.market_rules import PRECISION_MODES
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
-from freqtrade_balance_guard.limits.last_look import (
+from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
+from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
     RoundedOrder,
     look_at_entry,
     shape_partial_exit,
 )
-from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
 from freqtrade_balance_guard.limits.sizing import (
     LIFT_MAX,
     EntryKind,

@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freqtrade_balance_guard.arbitrage import milestones
-from freqtrade_balance_guard.arbitrage.milestones import MILESTONES
+from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from tests.support.memory_store import MemoryStore
 from tests.support.pairs import World
 from tests.support.venue import Fate
@@ -45,17 +45,17 @@ class Killed(BaseException):
 
 @st.composite
 def kills(draw):
-    return draw(st.none() | st.tuples(st.sampled_from(sorted(MILESTONES)), st.integers(1, 4)))
+    return draw(st.none() | st.tuples(st.sampled_from(sorted(ARBITRAGE_POINTS)), st.integers(1, 4)))
 
 
 def killer(kill):
     seen = [0]
 
-    def watch(milestone):
-        if kill is not None and milestone == kill[0]:
+    def watch(point):
+        if kill is not None and point == kill[0]:
             seen[0] += 1
             if seen[0] == kill[1]:
-                raise Killed(milestone)
+                raise Killed(point)
 
     return watch
 
@@ -96,14 +96,14 @@ def test_whatever_happens_value_is_conserved_and_every_plan_ends(
             venue.same_key_as = "here" if same_key else ""
         try:
             for amount, kill in tried:
-                milestones.watcher = killer(kill)
+                crash_points.watcher = killer(kill)
                 try:
                     world.go(amount)
                 except Killed:
-                    milestones.watcher = None
+                    crash_points.watcher = None
                     world.executor.close()
                     world.start()
-                milestones.watcher = None
+                crash_points.watcher = None
                 world.clock.advance(5)
                 world.executor.work()
             for _ in range(60):
@@ -117,5 +117,5 @@ def test_whatever_happens_value_is_conserved_and_every_plan_ends(
                 # What a single pair may leave, on top of what was allowed before it.
                 assert unhedged <= most + 8 * 110
         finally:
-            milestones.watcher = None
+            crash_points.watcher = None
             world.close()

@@ -10,8 +10,8 @@ from typing import Any
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.console.source import Books
-from freqtrade_balance_guard.integration.console import load_config, source_of
+from freqtrade_balance_guard.console.bot_source import LedgerView
+from freqtrade_balance_guard.integration.host.console import load_config, source_of
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.version import __version__
 
@@ -80,12 +80,12 @@ class Desk:
         path.write_text(json.dumps(config))
         return path
 
-    def books(self, **more: Any) -> Books:
+    def ledger_view(self, **more: Any) -> LedgerView:
         """What a report looks into."""
         config = load_config([str(self.write_config(**more))], str(self.userdir))
-        books = Books(source_of(config), self.clock)
-        self.opened.append(books)
-        return books
+        ledger = LedgerView(source_of(config), self.clock)
+        self.opened.append(ledger)
+        return ledger
 
     def bot(
         self,

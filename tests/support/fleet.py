@@ -13,7 +13,7 @@ from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo import database
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
-from freqtrade_balance_guard.integration.identity import KEY
+from freqtrade_balance_guard.integration.host.bot_identity import KEY
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
@@ -33,12 +33,12 @@ def shared_account(bots: int, usdt: str = "1000", **more: Any) -> Scenario:
 
 # Put behind the strategy's text: the bot ends itself at a named point of an order's way, once.
 # ``kill.json`` beside the config says where and at which time; ``killed.txt`` that it was there.
-KILL_AT_MILESTONE = """
+KILL_AT_POINT = """
 
 import os
 import signal
 
-from freqtrade_balance_guard.orders import milestones
+from freqtrade_balance_guard import crash_points
 
 
 class Killer:
@@ -47,31 +47,31 @@ class Killer:
     def __init__(self):
         self.passed = 0
 
-    def __call__(self, milestone):
+    def __call__(self, point):
         if self.done.exists() or not self.file.exists():
             return
         where = json.loads(self.file.read_text())
-        self.passed += milestone == where["milestone"]
+        self.passed += point == where["point"]
         if self.passed >= where["number"]:
-            self.done.write_text(milestone)
+            self.done.write_text(point)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if milestones.watcher is None:
-    milestones.watcher = Killer()
+if crash_points.watcher is None:
+    crash_points.watcher = Killer()
 """
 
 
-def kill_at(folder: Path, milestone: str, number: int = 1) -> None:
-    """The bot whose files are in ``folder`` will die there; see ``KILL_AT_MILESTONE``."""
+def kill_at(folder: Path, point: str, number: int = 1) -> None:
+    """The bot whose files are in ``folder`` will die there; see ``KILL_AT_POINT``."""
     (folder / "killed.txt").unlink(missing_ok=True)
     fresh = folder / "kill.new"
-    fresh.write_text(json.dumps({"milestone": milestone, "number": number}))
+    fresh.write_text(json.dumps({"point": point, "number": number}))
     fresh.replace(folder / "kill.json")
 
 
 def killed_at(folder: Path) -> str | None:
-    """The milestone at which it died; None: it was not killed (there)."""
+    """The point at which it died; None: it was not killed (there)."""
     told = folder / "killed.txt"
     return told.read_text() if told.exists() else None
 

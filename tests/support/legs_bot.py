@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
@@ -31,9 +31,7 @@ from pathlib import Path
 
 from freqtrade.strategy import IStrategy
 
-from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
-from freqtrade_balance_guard.arbitrage import milestones as of_pairs
-from freqtrade_balance_guard.orders import milestones as of_orders
+from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage, crash_points
 
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -47,16 +45,16 @@ class Planted:
 
     file, done = FOLDER / "planted.json", FOLDER / "planted.done"
 
-    def __init__(self, group):
-        self.group, self.passed, self.of = group, 0, None
+    def __init__(self):
+        self.passed, self.of = 0, None
 
-    def __call__(self, milestone):
+    def __call__(self, point):
         if self.done.exists() or not self.file.exists():
             return
         where = json.loads(self.file.read_text())
         if where["number"] != self.of:
             self.passed, self.of = 0, where["number"]
-        self.passed += f"{self.group} {milestone}" == where["point"]
+        self.passed += point == where["point"]
         if self.passed >= where["nth"]:
             self.done.write_text(where["point"])
             if where["what"] == "kill":
@@ -64,8 +62,8 @@ class Planted:
             raise RuntimeError("planted")
 
 
-if of_pairs.watcher is None:
-    of_pairs.watcher, of_orders.watcher = Planted("pair"), Planted("order")
+if crash_points.watcher is None:
+    crash_points.watcher = Planted()
 
 
 class Rehearsal(ReservedArbitrage, IStrategy):
@@ -90,7 +88,7 @@ class Rehearsal(ReservedArbitrage, IStrategy):
                 first, second = (Leg(**leg) for leg in one["legs"])
                 yield Opportunity(first, second, tag=one["tag"])
 
-    def exit_opportunity(self, trade, current_time, **kwargs):
+    def should_close_arbitrage(self, trade, current_time, **kwargs):
         return "both legs" if trade.pair in self._told()["exits"] else None
 
     def populate_entry_trend(self, dataframe, metadata):
@@ -151,7 +149,7 @@ class LegsBot:
         self._tell(told)
 
     def close(self, *pairs: str) -> None:
-        """``exit_opportunity`` says yes for these from now on."""
+        """``should_close_arbitrage`` says yes for these from now on."""
         self._tell({**self._told(), "exits": list(pairs)})
 
     def veto(self, *pairs: str) -> None:
@@ -163,7 +161,7 @@ class LegsBot:
         self._tell({**self._told(), "signals": list(pairs)})
 
     def plant(self, point: str, *, what: str = "raise", nth: int = 1) -> None:
-        """A bug, or a kill, at a point such as "pair reserved", when it is reached the nth time."""
+        """A bug, or a kill, when a point such as "arbitrage reserved" is reached the nth time."""
         self.planted.unlink(missing_ok=True)
         number = self.bot.user_dir / "planted.json"
         told = {"point": point, "what": what, "nth": nth, "number": str(uuid4())}
@@ -202,8 +200,8 @@ class LegsBot:
             f"sqlite:///{self.file}", bot="observer", account="here", clock=SystemClock()
         )
 
-    def store(self) -> PairStore:
-        return PairStore(self.file)
+    def store(self) -> ArbitrageStore:
+        return ArbitrageStore(self.file)
 
     def bot_name(self) -> str:
         """The bot's name in the ledger."""

@@ -16,6 +16,7 @@ D = Decimal
 COINS, MONEY = D(5), D(50000)
 AMOUNT = D("0.1")
 CHEAP, DEAR = D(2500), D(2550)
+REFUSED = "EOrder:Insufficient funds"
 # So dear that 4 of them cost more than there is.
 FOUR_ARE_TOO_DEAR = D(10)
 
@@ -57,6 +58,14 @@ class Matrix:
         kind = ("Y" if dear else "B") if way.bot == "buy" else ("Z" if dear else "S")
         return Scene(self, way, self._free[kind].pop(0))
 
+    def denied_for_funds(self, way: Way, leg: str) -> str:
+        """Offer more than the account of one leg has; the sentence of the refusal."""
+        venue = way.venue(leg)
+        buys = (venue == "bot") == (way.bot == "buy")
+        scene = self.scene(way, dear=buys)
+        scene.offer(D(4) if buys else D("5.5"))
+        return scene.denied("insufficient_available")
+
 
 @dataclass
 class Scene:
@@ -78,6 +87,13 @@ class Scene:
         """Trouble for the "first" or the "second" leg's order."""
         control = self.matrix.venue(self.way.venue(leg)).control
         control.fault(kind, symbol=self.pair, **more)
+
+    def fill_only(self, leg: str, share: str) -> None:
+        """Of this leg's next order no more than ``share`` fills; of none at all it is refused."""
+        if share == "0":
+            self.fault(leg, "refuse", message=REFUSED, times=1)
+        else:
+            self.fault(leg, "partial_fill", fraction=share, times=1)
 
     def offer(self, amount: object = AMOUNT, **more: Any) -> None:
         legs = [

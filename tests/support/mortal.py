@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from freqtrade_balance_guard.crash_points import ORDER_POINTS
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
-from freqtrade_balance_guard.orders.milestones import MILESTONES
 from freqtrade_balance_guard.sandbox import Sandbox
 from tests.support.balances import PAIRS
 from tests.support.fleet import (
     ACCOUNT,
-    KILL_AT_MILESTONE,
+    KILL_AT_POINT,
     Fleet,
     kill_at,
     killed_at,
@@ -30,10 +30,10 @@ Rehearsal.lock_pair = lambda self, *args, **kwargs: None
 OWN_PAIRS = PAIRS[:4]
 # A kill at no named point: the machine fails whenever it likes.
 ANY_MOMENT = "any moment"
-# What has to happen on the exchange for an order to come to a milestone.
+# What has to happen on the exchange for an order to come to a point.
 TROUBLE: dict[str, dict[str, Any]] = {
-    "refused": {"kind": "refuse", "message": "EOrder:Insufficient funds"},
-    "found": {"kind": "lost_reply", "how": "drop"},
+    "order rejected": {"kind": "refuse", "message": "EOrder:Insufficient funds"},
+    "order found": {"kind": "lost_reply", "how": "drop"},
 }
 
 
@@ -61,7 +61,7 @@ class Mortal:
     @contextmanager
     def alive(self) -> Iterator[Fleet]:
         """One life."""
-        kind = type("Bot", (ExtendedBot,), {"extra": NO_LOCKS + KILL_AT_MILESTONE})
+        kind = type("Bot", (ExtendedBot,), {"extra": NO_LOCKS + KILL_AT_POINT})
         with kind.start(self._settings, self.folder) as bot:
             yield Fleet(self.exchange, [bot], self.url)
 
@@ -118,7 +118,7 @@ def _wait_for_death(bot: Bot, point: str) -> None:
 
 def points(chance: random.Random, kills: int) -> list[str]:
     """Every named point as often as the others, in random order."""
-    names = [*MILESTONES, ANY_MOMENT]
+    names = [*ORDER_POINTS, ANY_MOMENT]
     many = names * (kills // len(names) + 1)
     some = many[:kills]
     chance.shuffle(some)

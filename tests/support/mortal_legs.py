@@ -15,8 +15,8 @@ from tests.support.legs_matrix import AMOUNT, WAYS, Matrix, Scene, Way, coins, e
 D = Decimal
 POLICY = {"unhedged_policy": "unwind", "max_slippage_percent": 5, "max_unhedged": 1_000_000}
 # At such points of an exit the trade is sold; at the others it is opened.
-OF_AN_EXIT = ("pair sale seen", "pair sale followed")
-OF_UNHEDGED = ("pair tended",)
+OF_AN_EXIT = ("arbitrage sold", "arbitrage followed")
+OF_UNHEDGED = ("arbitrage tended",)
 REFUSED = "EOrder:Insufficient funds"
 
 
@@ -76,7 +76,7 @@ class MortalLegs:
         else:
             if point in OF_UNHEDGED:
                 scene.fault("first", "refuse", message=REFUSED, times=1)
-            if point == "pair asked":
+            if point == "arbitrage asked":
                 scene.fault("second", "lost_reply", times=1)
             scene.offer()
         self.wait_for_death(world)

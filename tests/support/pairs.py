@@ -6,11 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage import follow
+from freqtrade_balance_guard.arbitrage import settlement
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.rows import StoredPair
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
 from freqtrade_balance_guard.ledger import ReservationLedger, State
@@ -79,7 +79,7 @@ class World:
             hub=hub,
             debug_validation=True,
         )
-        self.store = PairStore(self.file)
+        self.store = ArbitrageStore(self.file)
         self.executor = TwoLegExecutor(
             self.ledger,
             {venue.name: venue for venue in self.venues},
@@ -113,7 +113,7 @@ class World:
             self.clock.advance(every)
             self.executor.work()
 
-    def pairs(self) -> list[StoredPair]:
+    def pairs(self) -> list[ArbitrageRecord]:
         found = []
         for number in itertools.count(1):
             pair = self.store.pair(number)
@@ -178,4 +178,4 @@ class World:
         return filled * order.price * (1 + order.fee_rate)
 
 
-TWICE = follow.TWICE_WITHIN_SECONDS
+TWICE = settlement.TWICE_WITHIN_SECONDS

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import Event, EventHub
-from freqtrade_balance_guard.integration.ccxt_venue import CcxtVenue, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue, make_venue
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import ArbitrageSettings, VenueSettings
 from tests.support.exchange import freqtrade_config
+from tests.support.legs_bot import market
 
 
 PAIR = "ETH/USDT"
@@ -30,7 +31,7 @@ class TwoSandboxes:
     dear: Sandbox
     venues: dict[str, CcxtVenue]
     ledger: ReservationLedger
-    store: PairStore
+    store: ArbitrageStore
     executor: TwoLegExecutor
 
     @property
@@ -72,17 +73,14 @@ class TwoSandboxes:
 
 
 def _scenario(price: str, seed: int, latency_ms: float) -> Scenario:
-    market = {
-        "symbol": PAIR,
-        "price": price,
-        "amount_min": "0.001",
-        "price_decimals": 2,
-        "fee_maker": "0.001",
-        "fee_taker": "0.001",
-    }
     account = {"name": "main", "keys": [{}], "balances": {"USDT": "1000000", "ETH": "400"}}
     return Scenario.model_validate(
-        {"seed": seed, "accounts": [account], "markets": [market], "latency_ms": latency_ms}
+        {
+            "seed": seed,
+            "accounts": [account],
+            "markets": [market(PAIR, price)],
+            "latency_ms": latency_ms,
+        }
     )
 
 
@@ -130,7 +128,7 @@ def a_bot_on(
         if one_queue:
             venue.queue = "one key"
         venues[name] = venue
-    store = PairStore(folder / "pairs.sqlite")
+    store = ArbitrageStore(folder / "pairs.sqlite")
     executor = TwoLegExecutor(
         ledger,
         venues,

@@ -9,12 +9,12 @@ from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
     LookUp,
     MarketRules,
-    OrderRefused,
+    OrderRejected,
     Price,
     VenueOrder,
 )
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.orders.answers import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 
 
 ONE, ZERO = Decimal(1), Decimal(0)
@@ -122,7 +122,7 @@ class ScriptedVenue:
         self.asked.append(f"place {order.side}")
         currency, amount = self._locked(order, order.amount)
         if fate.refused or self.balances().get(currency, ZERO) < amount:
-            raise OrderRefused("insufficient funds" if not fate.refused else "refused")
+            raise OrderRejected("insufficient funds" if not fate.refused else "refused")
         if fate.arrives is None:
             raise ConnectionError("the request is lost")
         if fate.arrives > 0:
@@ -138,7 +138,7 @@ class ScriptedVenue:
         self.asked.append("cancel")
         kept = self.orders[order.client_order_id]
         if not kept.is_open:
-            raise OrderRefused("unknown order")
+            raise OrderRejected("unknown order")
         if kept.fate.lost_cancel and "cancel" not in self.asked[:-1]:
             raise TimeoutError("the cancel is lost")
         self._fill(kept, kept.fate.on_cancel)

@@ -1,6 +1,6 @@
 """A bot dies at every named point of an order's way; the next run on the same books puts it right.
 
-The bot here is as much of freqtrade as the desk sees of it: it sends, stores what it got, and asks
+The bot here is as much of freqtrade as the registry sees: it sends, stores what it got, and asks
 for its open orders in every loop. The exchange outlives it, and so do the books. The kill is an
 exception that nothing catches; soak kills real bots (tests/acceptance/test_kills.py).
 """
@@ -10,14 +10,18 @@ from itertools import count
 
 import pytest
 
+from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import AlreadyEnded, Funds, ReservationLedger, State
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.reservation import ENDED
-from freqtrade_balance_guard.orders import milestones
-from freqtrade_balance_guard.orders.answers import Absent, Found
-from freqtrade_balance_guard.orders.desk import GONE_AFTER_SECONDS, UNWATCHED_SECONDS, OrderDesk
+from freqtrade_balance_guard.orders.lookup_result import Absent, Found
+from freqtrade_balance_guard.orders.registry import (
+    GONE_AFTER_SECONDS,
+    UNWATCHED_SECONDS,
+    OrderRegistry,
+)
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from tests.support.memory_store import MemoryStore
 
@@ -62,13 +66,13 @@ class Exchange:
             "lost": [("open", 0), ("closed", 1)],
         }
 
-    def take(self, ticket):
+    def take(self, tracked):
         if self.fate == "refused":
             raise Refusal
         if self.fate == "never":
             raise LostReply
-        one = ticket.client_order_id
-        self.orders[one] = {"id": f"EX-{one}", "terms": ticket.terms, "looks": 0}
+        one = tracked.client_order_id
+        self.orders[one] = {"id": f"EX-{one}", "terms": tracked.terms, "looks": 0}
         if self.fate == "lost":
             raise LostReply
         return self.tell(one)
@@ -88,10 +92,10 @@ class Exchange:
             "fees": [{"currency": "USDT", "cost": amount * order["terms"].price / 100}],
         }
 
-    def ask(self, ticket, seconds):
-        if ticket.client_order_id not in self.orders:
+    def ask(self, tracked, seconds):
+        if tracked.client_order_id not in self.orders:
             return Absent()
-        return Found(self.tell(ticket.client_order_id))
+        return Found(self.tell(tracked.client_order_id))
 
     def used(self, one):
         """What the order took of the currency that it locks, in the end."""
@@ -114,7 +118,7 @@ class World:
         self.ids = (f"id-{number}" for number in count())
         self.runs = count()
         self.orphans = set()
-        self.desk = self.start()
+        self.registry = self.start()
 
     def start(self):
         """A new run of the bot."""
@@ -122,7 +126,7 @@ class World:
             self.new_store(), bot="one", account="kraken", process=f"run-{next(self.runs)}",
             clock=self.clock, debug_validation=True,
         )  # fmt: skip
-        self.desk = OrderDesk(
+        self.registry = OrderRegistry(
             ledger,
             hub=EventHub(),
             new_id=lambda: next(self.ids),
@@ -130,7 +134,7 @@ class World:
             clock=self.clock,
             wait=self.clock.advance,
         )
-        return self.desk
+        return self.registry
 
     # What freqtrade does
 
@@ -140,41 +144,41 @@ class World:
             is_market=False, fee_rate=D("0.01"),
         )  # fmt: skip
         if purpose is Purpose.ENTRY:
-            ticket = self.desk.open_entry(terms, MONEY)
+            tracked = self.registry.open_entry(terms, MONEY)
         else:
-            ticket = self.desk.open_exit(terms)
-        order = self.outcome(ticket)
+            tracked = self.registry.open_exit(terms)
+        order = self.outcome(tracked)
         if order is not None:
-            self.desk.report(ticket, order)
-            self.freqtrade_has[order["id"]] = ticket.client_order_id
-            milestones.reach("stored")
+            self.registry.report(tracked, order)
+            self.freqtrade_has[order["id"]] = tracked.client_order_id
+            crash_points.crash_point("order stored")
 
-    def outcome(self, ticket):
+    def outcome(self, tracked):
         """The way of integration/ordering.py."""
         try:
-            order = self.exchange.take(ticket)
-            milestones.reach("answered")
+            order = self.exchange.take(tracked)
+            crash_points.crash_point("order answered")
         except Refusal:
-            milestones.reach("answered")
-            self.desk.refused(ticket, "no")
+            crash_points.crash_point("order answered")
+            self.registry.refused(tracked, "no")
             return None
         except LostReply:
-            milestones.reach("answered")
-            return self.desk.resolve(ticket)
+            crash_points.crash_point("order answered")
+            return self.registry.resolve(tracked)
         return order
 
     def loop(self):
         """What happens in every loop: duties first, then freqtrade asks for its open orders."""
         self.clock.advance(1)
-        self.desk.catch_up()
-        for ticket in [*self.desk.unresolved(), *self.desk.unwatched()]:
-            order = self.desk.ask(ticket, 1.0)
+        self.registry.catch_up()
+        for tracked in [*self.registry.unresolved(), *self.registry.unwatched()]:
+            order = self.registry.ask(tracked, 1.0)
             if order is not None:
-                self.desk.report(ticket, order)
+                self.registry.report(tracked, order)
                 if order["id"] not in self.freqtrade_has:
                     self.orphans.add(order["id"])
         for order_id, one in self.freqtrade_has.items():
-            self.desk.observe(order_id, self.exchange.tell(one))
+            self.registry.observe(order_id, self.exchange.tell(one))
 
     def live(self, purpose):
         self.order(purpose)
@@ -184,7 +188,7 @@ class World:
     # What has to hold in the end
 
     def check(self):
-        ledger = self.desk.ledger
+        ledger = self.registry.ledger
         assert ledger.audit() == []
         rows = {row.client_order_id: row for row in ledger.reservations()}
         for one, row in rows.items():
@@ -204,35 +208,35 @@ class World:
 @pytest.fixture(autouse=True)
 def nobody_watches_afterwards():
     yield
-    milestones.watcher = None
+    crash_points.watcher = None
 
 
 def passed(purpose, fate):
-    """The milestones on an order's way, in order."""
+    """The crash points on an order's way, in order."""
     seen = []
     store = MemoryStore()
     world = World(fate, lambda: store)
-    milestones.watcher = seen.append
+    crash_points.watcher = seen.append
     try:
         world.live(purpose)
     finally:
-        milestones.watcher = None
+        crash_points.watcher = None
     world.check()
     return seen
 
 
 POINTS = [
-    (purpose, fate, number, milestone)
+    (purpose, fate, number, point)
     for purpose in (Purpose.ENTRY, Purpose.EXIT)
     for fate in FATES
-    for number, milestone in enumerate(passed(purpose, fate))
+    for number, point in enumerate(passed(purpose, fate))
 ]
 
 
-def test_every_milestone_is_on_the_way_of_some_entry_and_of_some_exit():
+def test_every_crash_point_is_on_the_way_of_some_entry_and_of_some_exit():
     for purpose in (Purpose.ENTRY, Purpose.EXIT):
-        on_the_way = {milestone for which, _, _, milestone in POINTS if which is purpose}
-        assert on_the_way == set(milestones.MILESTONES)
+        on_the_way = {point for which, _, _, point in POINTS if which is purpose}
+        assert on_the_way == set(crash_points.ORDER_POINTS)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -254,11 +258,11 @@ def new_store(request, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("purpose", "fate", "number", "milestone"),
+    ("purpose", "fate", "number", "point"),
     POINTS,
-    ids=[f"{purpose}, {fate}, {number} {milestone}" for purpose, fate, number, milestone in POINTS],
+    ids=[f"{purpose}, {fate}, {number} {point}" for purpose, fate, number, point in POINTS],
 )
-def test_a_kill(new_store, purpose, fate, number, milestone):
+def test_a_kill(new_store, purpose, fate, number, point):
     world = World(fate, new_store)
     left = count()
     hit = []
@@ -268,13 +272,13 @@ def test_a_kill(new_store, purpose, fate, number, milestone):
             hit.append(reached)
             raise Killed
 
-    milestones.watcher = watch
+    crash_points.watcher = watch
     with pytest.raises(Killed):
         world.live(purpose)
-    milestones.watcher = None
-    assert hit == [milestone]
+    crash_points.watcher = None
+    assert hit == [point]
 
-    known_before = {row.client_order_id: row for row in world.desk.ledger.reservations()}
+    known_before = {row.client_order_id: row for row in world.registry.ledger.reservations()}
     world.start()
     for _ in range(int(GONE_AFTER_SECONDS) + 6):
         world.loop()
@@ -291,5 +295,5 @@ def test_a_kill(new_store, purpose, fate, number, milestone):
     world.exchange.fate = "filled"
     world.live(purpose)
     world.exchange.fate = fate
-    assert not world.desk.ledger.unfinished()
-    assert world.desk.ledger.audit() == []
+    assert not world.registry.ledger.unfinished()
+    assert world.registry.ledger.audit() == []

@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import freqtrade
@@ -19,11 +18,11 @@ from freqtrade.configuration.load_config import load_from_files
 from freqtrade.enums import RunMode
 
 import freqtrade_balance_guard
-from freqtrade_balance_guard.arbitrage.answers import PairRefusal
-from freqtrade_balance_guard.arbitrage.states import PairMove, PairState
-from freqtrade_balance_guard.cli.main import COMMANDS
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
+from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState
+from freqtrade_balance_guard.cli.main import COMMANDS, parser_of
 from freqtrade_balance_guard.demo.scenes import SCENES
-from freqtrade_balance_guard.integration.names import register_names
+from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.sandbox import Scenario
 from freqtrade_balance_guard.sandbox.command import DEFAULT_PORT
@@ -68,12 +67,6 @@ def freqtrade_commands() -> set[str]:
     raise AssertionError("freqtrade has no subcommands")
 
 
-def own_parser(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
-    import_module(COMMANDS[name].module).add_arguments(parser)
-    return parser
-
-
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_command_shown_exists(page: str) -> None:
     theirs = freqtrade_commands()
@@ -92,7 +85,7 @@ def test_every_command_line_is_accepted_by_its_parser(page: str) -> None:
             continue
         if words[0] in COMMANDS:
             if "--help" not in words:
-                own_parser(words[0]).parse_args(words[1:])
+                parser_of(words[0]).parse_args(words[1:])
         else:
             # Ends the process, and with it the test, for what it does not know.
             Arguments(words).get_parsed_arg()
@@ -112,7 +105,10 @@ def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 def test_every_option_of_ours_stands_in_the_reference(name: str) -> None:
     section = TEXTS["docs/reference/cli.md"].partition(f"## `balance-guard {name}`")[2]
     section = section.partition("\n## ")[0]
-    for action in actions_of(own_parser(name)):
+    if name not in ("demo", "sandbox", "show-schema"):
+        common = TEXTS["docs/reference/cli.md"].partition("## Options of every command")[2]
+        section += common.partition("\n## ")[0]
+    for action in actions_of(parser_of(name)):
         if isinstance(action, argparse._SubParsersAction):
             names = list(action.choices)
         elif action.option_strings:
@@ -217,17 +213,19 @@ def test_the_page_of_denial_codes_is_up_to_date() -> None:
 def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:
     page = TEXTS["docs/arbitrage.md"]
     codes = page.partition("## Why nothing was started")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [str(code) for code in PairRefusal]
+    assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [
+        str(code) for code in ArbitrageDenialCode
+    ]
     states = page.partition("## States of a pair")[2].partition("\n## ")[0]
     (drawn,) = re.findall(r"```\n(.*?)```", states, re.DOTALL)
     words = set(re.findall(r"\w+", drawn))
-    assert words >= {*map(str, PairState), *map(str, PairMove)}
+    assert words >= {*map(str, ArbitrageState), *map(str, ArbitrageMove)}
     outcomes = page.partition("## Every outcome")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (\d+) \|", outcomes, re.MULTILINE) == [str(n) for n in range(1, 13)]
 
 
 def test_codes_that_pages_name_exist() -> None:
-    codes = {str(code) for code in (*DenialCode, *PairRefusal)}
+    codes = {str(code) for code in (*DenialCode, *ArbitrageDenialCode)}
     for text in TEXTS.values():
         assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from freqtrade_balance_guard.integration.files import (
+from freqtrade_balance_guard.settings import load_settings
+from freqtrade_balance_guard.settings.state_paths import (
     key_fingerprint,
     ledger_account,
     ledger_url,
     local_file,
 )
-from freqtrade_balance_guard.settings import load_settings
 
 
 def config(dry_run: bool, folder: str | Path = "/data") -> dict[str, Any]:

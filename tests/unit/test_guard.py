@@ -17,8 +17,8 @@ from freqtrade_balance_guard.events import (
 )
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
-from freqtrade_balance_guard.limits.last_look import PartialExit, RoundedOrder
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
+from freqtrade_balance_guard.limits.order_check import PartialExit, RoundedOrder
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.settings import load_settings

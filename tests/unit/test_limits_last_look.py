@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.last_look import (
+from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
+from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
     RoundedOrder,
     look_at_entry,
     shape_partial_exit,
 )
-from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
 from freqtrade_balance_guard.limits.sizing import EntryKind
 
 

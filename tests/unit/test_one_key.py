@@ -8,8 +8,8 @@ import ccxt
 import pytest
 
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.integration import one_key
-from freqtrade_balance_guard.integration.one_key import OwnConnection, Turns
+from freqtrade_balance_guard.integration.exchange import shared_api_key
+from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection, Turns
 
 
 class Api:
@@ -55,7 +55,7 @@ def test_two_connections_of_one_key_take_turns_too():
 
 @pytest.fixture
 def short_turns(monkeypatch):
-    monkeypatch.setattr(one_key, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(shared_api_key, "TURN_SECONDS", 0.2)
 
 
 def test_for_a_request_that_hangs_the_other_waits_one_turn_in_all(short_turns):
@@ -108,7 +108,7 @@ def test_it_knows_of_the_markets_what_freqtrades_connection_knows_after_each_rel
 def test_a_second_start_on_the_same_connection_shares_its_turns():
     exchange = exchange_of(ccxt.kraken())
     first, second = (OwnConnection(exchange, SystemClock()) for _ in range(2))
-    kept = {getattr(api, one_key.MARK) for api in (exchange._api, first._api, second._api)}
+    kept = {getattr(api, shared_api_key.MARK) for api in (exchange._api, first._api, second._api)}
     assert len(kept) == 1
 
 

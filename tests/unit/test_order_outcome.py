@@ -14,8 +14,8 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
-from freqtrade_balance_guard.integration.denial import EntryDenied
-from freqtrade_balance_guard.integration.order_outcome import Outcome, classify
+from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
+from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 
 

@@ -1,4 +1,4 @@
-"""The desk: money promised, intent on disk, outcome known; a scripted exchange, a real ledger."""
+"""The registry: money reserved, intent stored, outcome known; scripted exchange, real ledger."""
 
 from decimal import Decimal
 
@@ -8,13 +8,13 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger, State
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.orders.answers import Absent, Found, Unknown
-from freqtrade_balance_guard.orders.desk import (
+from freqtrade_balance_guard.orders.lookup_result import Absent, Found, Unknown
+from freqtrade_balance_guard.orders.registry import (
     ENTRY_PATIENCE_SECONDS,
     EXIT_PATIENCE_SECONDS,
     GONE_AFTER_SECONDS,
     UNWATCHED_SECONDS,
-    OrderDesk,
+    OrderRegistry,
 )
 from freqtrade_balance_guard.orders.terms import Purpose, margin_terms, spot_terms
 from tests.support.memory_store import MemoryStore
@@ -37,7 +37,7 @@ class Shaky(MemoryStore):
 
 
 class Bench:
-    """A desk, its ledger, and an exchange that answers what the test says."""
+    """A registry, its ledger, and an exchange that answers what the test says."""
 
     def __init__(self, store=None, bot="one"):
         self.store = store or Shaky()
@@ -45,14 +45,14 @@ class Bench:
         self.answers = []
         self.asked = []
         self.ids = iter(f"{bot}-{number}" for number in range(1000))
-        self.desk = self.new_run(bot)
+        self.registry = self.new_run(bot)
 
     def new_run(self, bot="one"):
         ledger = ReservationLedger(
             self.store, bot=bot, account="kraken", process=f"{bot}-{id(object())}",
             clock=self.clock, debug_validation=True,
         )  # fmt: skip
-        return OrderDesk(
+        return OrderRegistry(
             ledger,
             hub=EventHub(),
             new_id=lambda: next(self.ids),
@@ -61,12 +61,12 @@ class Bench:
             wait=self.clock.advance,
         )
 
-    def ask(self, ticket, seconds):
+    def ask(self, tracked, seconds):
         self.asked.append(seconds)
         return self.answers.pop(0) if self.answers else SILENCE
 
-    def row(self, ticket):
-        return self.desk.ledger.find(ticket.client_order_id)
+    def row(self, tracked):
+        return self.registry.ledger.find(tracked.client_order_id)
 
 
 @pytest.fixture
@@ -98,141 +98,141 @@ def order(status="open", filled=0, cost=0, number="EX-1"):
 
 
 def test_an_entry_leaves_with_its_money_reserved_and_marked_as_sent(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    assert bench.row(ticket).state is State.IN_FLIGHT
-    assert bench.row(ticket).amount == 100
-    bench.desk.report(ticket, order())
-    assert (bench.row(ticket).state, bench.row(ticket).order_id) == (State.OPEN, "EX-1")
+    tracked = bench.registry.open_entry(entry(), funds())
+    assert bench.row(tracked).state is State.IN_FLIGHT
+    assert bench.row(tracked).amount == 100
+    bench.registry.report(tracked, order())
+    assert (bench.row(tracked).state, bench.row(tracked).order_id) == (State.OPEN, "EX-1")
 
 
 def test_an_entry_above_the_funds_is_denied_and_nothing_is_held(bench):
-    denied = bench.desk.open_entry(entry(), funds("150", floor="51"))
+    denied = bench.registry.open_entry(entry(), funds("150", floor="51"))
     assert isinstance(denied, Denied)
     assert denied.code is DenialCode.INSUFFICIENT_AVAILABLE
-    assert bench.desk.ledger.unfinished() == []
+    assert bench.registry.ledger.unfinished() == []
 
 
 def test_what_another_bot_reserved_meanwhile_is_not_there_any_more(bench):
     other = bench.new_run("two")
-    look = bench.desk.ledger.outlook("USDT", 0)
+    look = bench.registry.ledger.outlook("USDT", 0)
     other.open_entry(entry("6"), funds())
-    denied = bench.desk.open_entry(entry("5"), Funds(D(1000), D(0), since=look.since))
+    denied = bench.registry.open_entry(entry("5"), Funds(D(1000), D(0), since=look.since))
     assert denied.code is DenialCode.RESERVED_BY_OTHERS
     assert denied.numbers["reserved_others"] == 600
 
 
 def test_a_market_entry_locks_its_bound_only_as_far_as_there_is_money(bench):
-    tight = bench.desk.open_entry(entry(is_market=True), funds("100.5"))
+    tight = bench.registry.open_entry(entry(is_market=True), funds("100.5"))
     assert bench.row(tight).amount == D("100.5")
     wide = Bench()
-    assert wide.row(wide.desk.open_entry(entry(is_market=True), funds())).amount == 101
+    assert wide.row(wide.registry.open_entry(entry(is_market=True), funds())).amount == 101
 
 
 def test_a_hair_too_much_of_a_float_is_no_refusal(bench):
-    ticket = bench.desk.open_entry(entry("1.00000000001"), funds("100"))
-    assert not isinstance(ticket, Denied)
-    assert bench.row(ticket).amount == 100
+    tracked = bench.registry.open_entry(entry("1.00000000001"), funds("100"))
+    assert not isinstance(tracked, Denied)
+    assert bench.row(tracked).amount == 100
 
 
 def test_what_the_exchange_refuses_is_free_at_once(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.refused(ticket, "EOrder:Insufficient funds")
-    assert bench.row(ticket).state is State.RELEASED
-    assert bench.desk.unresolved() == []
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.refused(tracked, "EOrder:Insufficient funds")
+    assert bench.row(tracked).state is State.RELEASED
+    assert bench.registry.unresolved() == []
 
 
 # What became of orders
 
 
 def test_fills_are_booked_as_they_are_told_and_the_rest_is_free_at_the_end(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(ticket, order())
-    bench.desk.observe("EX-1", order(filled=0.25, cost=25))
-    assert (bench.row(ticket).committed, bench.row(ticket).amount) == (25, 75)
-    bench.desk.observe("EX-1", order("canceled", 0.5, 50))
-    row = bench.row(ticket)
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order())
+    bench.registry.observe("EX-1", order(filled=0.25, cost=25))
+    assert (bench.row(tracked).committed, bench.row(tracked).amount) == (25, 75)
+    bench.registry.observe("EX-1", order("canceled", 0.5, 50))
+    row = bench.row(tracked)
     assert (row.state, row.committed, row.amount) == (State.COMMITTED, 50, 0)
 
 
 def test_late_and_repeated_reports_change_nothing(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(ticket, order("closed", 1, 100))
-    bench.desk.observe("EX-1", order(filled=0.5, cost=50))
-    bench.desk.report(ticket, order("closed", 1, 100))
-    assert bench.row(ticket).committed == 100
-    assert len(bench.desk.ledger.history(ticket.client_order_id)) == 3  # reserve, send, commit
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order("closed", 1, 100))
+    bench.registry.observe("EX-1", order(filled=0.5, cost=50))
+    bench.registry.report(tracked, order("closed", 1, 100))
+    assert bench.row(tracked).committed == 100
+    assert len(bench.registry.ledger.history(tracked.client_order_id)) == 3  # reserve, send, commit
 
 
 def test_a_fill_above_the_reservation_is_booked_as_a_fact(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(ticket, order(filled=1, cost=101))
-    assert bench.row(ticket).committed == 100
-    bench.desk.observe("EX-1", order("closed", 1, 101))
-    assert bench.row(ticket).committed == 101
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order(filled=1, cost=101))
+    assert bench.row(tracked).committed == 100
+    bench.registry.observe("EX-1", order("closed", 1, 101))
+    assert bench.row(tracked).committed == 101
 
 
 def test_answers_about_orders_of_others_are_none_of_our_business(bench):
-    bench.desk.observe("EX-9", order("closed", 1, 100, "EX-9"))
-    assert bench.desk.ledger.reservations() == []
+    bench.registry.observe("EX-9", order("closed", 1, 100, "EX-9"))
+    assert bench.registry.ledger.reservations() == []
 
 
 # Lost replies
 
 
 def test_a_lost_entry_is_found_by_asking(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
+    tracked = bench.registry.open_entry(entry(), funds())
     bench.answers = [SILENCE, Absent(), Found(order())]
-    assert bench.desk.resolve(ticket) == order()
+    assert bench.registry.resolve(tracked) == order()
     assert len(bench.asked) == 3
 
 
 def test_an_entry_is_asked_for_a_few_seconds_and_then_stays_unresolved(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
+    tracked = bench.registry.open_entry(entry(), funds())
     before = bench.clock.monotonic()
-    assert bench.desk.resolve(ticket) is None
+    assert bench.registry.resolve(tracked) is None
     assert bench.clock.monotonic() - before <= ENTRY_PATIENCE_SECONDS
-    assert bench.row(ticket).state is State.IN_FLIGHT
-    assert bench.desk.unresolved("ETH/USDT") == [ticket]
+    assert bench.row(tracked).state is State.IN_FLIGHT
+    assert bench.registry.unresolved("ETH/USDT") == [tracked]
 
 
 def test_an_exit_is_asked_for_a_second(bench):
-    ticket = bench.desk.open_exit(exit_())
+    tracked = bench.registry.open_exit(exit_())
     before = bench.clock.monotonic()
-    assert bench.desk.resolve(ticket) is None
+    assert bench.registry.resolve(tracked) is None
     assert bench.clock.monotonic() - before <= EXIT_PATIENCE_SECONDS
 
 
 def test_one_not_there_is_not_enough_while_the_request_may_be_on_its_way(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
+    tracked = bench.registry.open_entry(entry(), funds())
     bench.answers = [Absent()] * 20
-    assert bench.desk.resolve(ticket) is None
-    assert bench.row(ticket).state is State.IN_FLIGHT
+    assert bench.registry.resolve(tracked) is None
+    assert bench.row(tracked).state is State.IN_FLIGHT
     bench.clock.advance(GONE_AFTER_SECONDS)
-    bench.desk.ask(ticket, 1)
-    assert bench.row(ticket).state is State.RELEASED
+    bench.registry.ask(tracked, 1)
+    assert bench.row(tracked).state is State.RELEASED
 
 
 def test_no_answer_in_between_makes_not_there_begin_anew(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
+    tracked = bench.registry.open_entry(entry(), funds())
     bench.clock.advance(GONE_AFTER_SECONDS)
     bench.answers = [Absent(), SILENCE, Absent()]
     for _ in range(3):
-        bench.desk.ask(ticket, 1)
+        bench.registry.ask(tracked, 1)
         bench.clock.advance(2)
-    assert bench.row(ticket).state is State.IN_FLIGHT
+    assert bench.row(tracked).state is State.IN_FLIGHT
 
 
 # Exits and a ledger that is away
 
 
 def test_an_exit_is_booked_without_asking_whether_the_coins_are_there(bench):
-    ticket = bench.desk.open_exit(exit_("7"))
-    assert (bench.row(ticket).state, bench.row(ticket).currency) == (State.IN_FLIGHT, "ETH")
+    tracked = bench.registry.open_exit(exit_("7"))
+    assert (bench.row(tracked).state, bench.row(tracked).currency) == (State.IN_FLIGHT, "ETH")
 
 
 def test_without_the_ledger_no_entry_leaves_and_the_reason_is_given(bench):
     bench.store.is_away = True
-    denied = bench.desk.open_entry(entry(), funds())
+    denied = bench.registry.open_entry(entry(), funds())
     assert denied.code is DenialCode.LEDGER_UNAVAILABLE
     assert "away" in denied.sentence
 
@@ -248,52 +248,52 @@ def test_without_the_ledger_no_entry_leaves_and_the_reason_is_given(bench):
 )
 def test_an_exit_without_the_ledger_leaves_and_is_booked_when_it_is_back(bench, outcome, state):
     bench.store.is_away = True
-    ticket = bench.desk.open_exit(exit_())
-    bench.desk.report(ticket, outcome)
+    tracked = bench.registry.open_exit(exit_())
+    bench.registry.report(tracked, outcome)
     bench.store.is_away = False
-    bench.desk.catch_up()
-    assert not bench.desk.trouble
-    assert bench.row(ticket).state is state
+    bench.registry.catch_up()
+    assert not bench.registry.trouble
+    assert bench.row(tracked).state is state
 
 
 def test_a_fill_that_could_not_be_written_is_written_later(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(ticket, order())
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order())
     bench.store.is_away = True
-    bench.desk.observe("EX-1", order("closed", 1, 100))
+    bench.registry.observe("EX-1", order("closed", 1, 100))
     bench.store.is_away = False
-    assert bench.row(ticket).state is State.OPEN
-    bench.desk.catch_up()
-    assert bench.row(ticket).state is State.COMMITTED
+    assert bench.row(tracked).state is State.OPEN
+    bench.registry.catch_up()
+    assert bench.row(tracked).state is State.COMMITTED
 
 
 def test_an_exit_that_was_refused_while_the_ledger_was_away_ends_once(bench):
     bench.store.is_away = True
-    ticket = bench.desk.open_exit(exit_())
-    bench.desk.refused(ticket, "too small")
+    tracked = bench.registry.open_exit(exit_())
+    bench.registry.refused(tracked, "too small")
     bench.store.is_away = False
-    bench.desk.catch_up()
-    assert bench.row(ticket).state is State.RELEASED
-    assert bench.desk.ledger.audit() == []
+    bench.registry.catch_up()
+    assert bench.row(tracked).state is State.RELEASED
+    assert bench.registry.ledger.audit() == []
 
 
 # Restarts
 
 
 def test_the_next_run_takes_up_what_has_no_end(bench):
-    lost = bench.desk.open_entry(entry(), funds())
-    bound = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(bound, order(number="EX-7"))
+    lost = bench.registry.open_entry(entry(), funds())
+    bound = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(bound, order(number="EX-7"))
     again = bench.new_run()
     again.catch_up()
-    assert [ticket.client_order_id for ticket in again.unresolved()] == [lost.client_order_id]
+    assert [tracked.client_order_id for tracked in again.unresolved()] == [lost.client_order_id]
     again.observe("EX-7", order("closed", 1, 100, "EX-7"))
     assert bench.row(bound).state is State.COMMITTED
     assert again.ledger.audit() == []
 
 
 def test_a_recovered_order_knows_what_was_sent(bench):
-    bench.desk.open_entry(entry("0.5", "200"), funds())
+    bench.registry.open_entry(entry("0.5", "200"), funds())
     again = bench.new_run()
     again.catch_up()
     terms = again.unresolved()[0].terms
@@ -301,25 +301,25 @@ def test_a_recovered_order_knows_what_was_sent(bench):
 
 
 def test_an_order_that_nobody_looks_at_is_asked_for_by_us(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.report(ticket, order())
-    assert bench.desk.unwatched() == [], "its reply has just come"
-    bench.desk.observe("EX-1", order())
-    assert bench.desk.unwatched() == []
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order())
+    assert bench.registry.unwatched() == [], "its reply has just come"
+    bench.registry.observe("EX-1", order())
+    assert bench.registry.unwatched() == []
     bench.clock.advance(UNWATCHED_SECONDS + 1)
-    assert bench.desk.unwatched() == [ticket]
+    assert bench.registry.unwatched() == [tracked]
 
 
 # Orders without a trade
 
 
 def test_a_pair_with_an_order_that_freqtrade_does_not_know_waits_until_it_is_forgiven(bench):
-    ticket = bench.desk.open_entry(entry(), funds())
-    bench.desk.stranger(ticket)
-    assert bench.desk.stranger_on("ETH/USDT") is ticket
-    assert bench.desk.stranger_on("BTC/USDT") is None
-    bench.desk.forgive("ETH/USDT")
-    assert bench.desk.stranger_on("ETH/USDT") is None
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.stranger(tracked)
+    assert bench.registry.blocking_order("ETH/USDT") is tracked
+    assert bench.registry.blocking_order("BTC/USDT") is None
+    bench.registry.unblock_pair("ETH/USDT")
+    assert bench.registry.blocking_order("ETH/USDT") is None
 
 
 class Forgetful(MemoryStore):
@@ -344,14 +344,14 @@ class Forgetful(MemoryStore):
 def test_what_was_written_although_the_ledger_seemed_away_is_let_go_when_it_is_back(step):
     bench = Bench(Forgetful())
     bench.store.loses = step
-    denied = bench.desk.open_entry(entry(), funds())
+    denied = bench.registry.open_entry(entry(), funds())
     assert denied.code is DenialCode.LEDGER_UNAVAILABLE
-    (row,) = bench.desk.ledger.unfinished()
+    (row,) = bench.registry.ledger.unfinished()
     assert row.amount == 100
-    bench.desk.catch_up()
-    assert bench.desk.ledger.unfinished() == []
-    assert bench.desk.ledger.audit() == []
-    assert not bench.desk.unresolved()
+    bench.registry.catch_up()
+    assert bench.registry.ledger.unfinished() == []
+    assert bench.registry.ledger.audit() == []
+    assert not bench.registry.unresolved()
 
 
 def test_a_recovered_futures_order_knows_its_leverage_and_its_tag(bench):
@@ -365,7 +365,7 @@ def test_a_recovered_futures_order_knows_its_leverage_and_its_tag(bench):
         leverage=D(4),
         tag="breakout, strong",
     )
-    bench.desk.open_entry(terms, funds())
+    bench.registry.open_entry(terms, funds())
     again = bench.new_run()
     again.catch_up()
     found = again.unresolved()[0].terms

@@ -12,7 +12,7 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Request, ReservationLedger
 from freqtrade_balance_guard.money import Money
-from freqtrade_balance_guard.orders.siblings import Siblings
+from freqtrade_balance_guard.orders.other_bots import OtherBots
 from tests.support.memory_store import MemoryStore
 
 
@@ -31,7 +31,7 @@ class Account:
             for bot in ("mine", "other")
         )
         self.book = BalanceBook(window=30.0)
-        self.siblings = Siblings(self.mine, "USDT")
+        self.siblings = OtherBots(self.mine, "USDT")
         self.see("1000")
         self.look()
 
@@ -99,7 +99,7 @@ def test_what_another_bot_gave_back_is_spendable_again(account):
 
 def test_what_was_reserved_before_our_start_counts_too(account):
     account.buy(account.other, "o-1", 300)
-    late = Siblings(account.mine, "USDT")
+    late = OtherBots(account.mine, "USDT")
     book = BalanceBook(window=30.0)
     now = account.clock.monotonic()
     book.accept(Snapshot({"USDT": Holding(D(1000))}, now, account.clock.wall()))
@@ -111,7 +111,7 @@ class Late:
     """A bot that starts while the other one trades."""
 
     def __init__(self, account, total):
-        self.account, self.siblings = account, Siblings(account.mine, "USDT")
+        self.account, self.siblings = account, OtherBots(account.mine, "USDT")
         self.book = BalanceBook(window=30.0)
         self.see(total)
 

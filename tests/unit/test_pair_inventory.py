@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from freqtrade_balance_guard.arbitrage import store
-from freqtrade_balance_guard.arbitrage.rows import StoredPair
-from freqtrade_balance_guard.arbitrage.states import PairKind, PairMove, PairState
-from freqtrade_balance_guard.arbitrage.store import PairStore
+from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.integration.inventory import Inventory
-from freqtrade_balance_guard.integration.quote_rates import FRESH_SECONDS, QuoteRates
+from freqtrade_balance_guard.integration.arbitrage.inventory import Inventory
+from freqtrade_balance_guard.integration.arbitrage.quote_rates import FRESH_SECONDS, QuoteRates
 
 
 D = Decimal
@@ -37,12 +37,12 @@ class Books:
     """A store with pairs that can be begun and ended."""
 
     def __init__(self, folder):
-        self.clock, self.store = ManualClock(), PairStore(folder / "pairs.sqlite")
+        self.clock, self.store = ManualClock(), ArbitrageStore(folder / "pairs.sqlite")
         self.inventory = Inventory(self.store, "bot")
 
-    def begin(self, *orders, kind=PairKind.PAIR):
+    def begin(self, *orders, kind=ArbitrageKind.PAIR):
         now = self.clock.wall()
-        pair = StoredPair(0, "bot", kind, PairState.PLANNED, None, orders, now)
+        pair = ArbitrageRecord(0, "bot", kind, ArbitrageState.PLANNED, None, orders, now)
         pair.id = self.store.insert(pair)
         pair.state = self.store.mark_sent(pair)
         return pair
@@ -54,7 +54,7 @@ class Books:
             for order in pair.orders
         }  # fmt: skip
         self.store.learn(pair, told)
-        move = PairMove.BALANCE if pair.kind is PairKind.PAIR else PairMove.REPAIR
+        move = ArbitrageMove.BALANCE if pair.kind is ArbitrageKind.PAIR else ArbitrageMove.REPAIR
         self.store.end(pair, move, self.clock.wall(), "", None)
 
 
@@ -75,7 +75,7 @@ def test_a_sale_of_inventory_takes_the_coin_and_brings_its_price_less_the_fee(bo
 
 
 def test_a_fee_in_the_coin_is_taken_from_the_coin(books):
-    pair = books.begin(leg("buy"), kind=PairKind.CLOSE)
+    pair = books.begin(leg("buy"), kind=ArbitrageKind.CLOSE)
     books.end(pair, {"ETH": D("0.001")})
     assert books.inventory.changes() == {"ETH": D("0.999"), "USDT": D(-100)}
 
@@ -104,12 +104,12 @@ def test_refusals_that_repeat_do_not_fill_the_file_and_what_traded_stays(books, 
     books.end(books.begin(leg("sell"), leg("buy", venue="there")))
     orders = (leg("sell"), leg("buy", venue="there"))
     for _ in range(20):
-        pair = StoredPair(0, "bot", PairKind.PAIR, PairState.PLANNED, None, orders,
+        pair = ArbitrageRecord(0, "bot", ArbitrageKind.PAIR, ArbitrageState.PLANNED, None, orders,
                           books.clock.wall())  # fmt: skip
         pair.id = books.store.insert(pair)
-        books.store.end(pair, PairMove.DENY, books.clock.wall(), "no money", None)
+        books.store.end(pair, ArbitrageMove.DENY, books.clock.wall(), "no money", None)
     assert len(books.store.ended_after("bot", 0)) <= 8
-    assert books.store.pair(1).state is PairState.HEDGED
+    assert books.store.pair(1).state is ArbitrageState.HEDGED
     assert books.store.pair(pair.id) is not None
     assert books.inventory.changes()["ETH"] == -1
 

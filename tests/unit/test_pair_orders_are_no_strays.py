@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from freqtrade_balance_guard.integration.ordering import Ordering
+from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 
 
@@ -16,11 +16,11 @@ def ordering(*, known=(), going=()):
     pairs = SimpleNamespace(
         legs_among=lambda asked: asked & set(known), client_order_ids=lambda: set(going)
     )
-    desk = SimpleNamespace(
-        ledger=SimpleNamespace(bot=BOT, account="here"), quietly=lambda ask: None
+    registry = SimpleNamespace(
+        ledger=SimpleNamespace(bot=BOT, account="here"), or_none=lambda ask: None
     )
     ids = ClientIds.of("kraken", "spot")
-    return Ordering(None, SimpleNamespace(pairs=pairs), desk, None, ids, None)
+    return OrderGateway(None, SimpleNamespace(pairs=pairs), registry, None, ids, None)
 
 
 def order(number, client_order_id):

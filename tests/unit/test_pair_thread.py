@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.integration import pair_thread
-from freqtrade_balance_guard.integration.pair_thread import PairThread
+from freqtrade_balance_guard.integration.arbitrage import worker
+from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
 
 
 class Executor:
@@ -25,8 +25,8 @@ class Executor:
 
 @pytest.fixture
 def thread(monkeypatch):
-    monkeypatch.setattr(pair_thread, "IDLE_SECONDS", 0.05)
-    one = PairThread()
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.05)
+    one = ArbitrageWorker()
     yield one
     one.stop()
 
@@ -100,7 +100,7 @@ def test_an_end_waits_for_what_is_under_way_and_cuts_its_pauses_short(thread):
 
 
 def test_a_thread_that_hangs_does_not_keep_the_bot_from_ending(thread, monkeypatch, caplog):
-    monkeypatch.setattr(pair_thread, "END_SECONDS", 0.1)
+    monkeypatch.setattr(worker, "END_SECONDS", 0.1)
     hangs = threading.Event()
     thread.start(Executor())
     thread.submit(hangs.wait)

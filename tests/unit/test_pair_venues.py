@@ -8,8 +8,8 @@ import pytest
 from freqtrade.exceptions import OperationalException
 
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.integration import pairs_start
-from freqtrade_balance_guard.integration.pairs_start import RETRY_SECONDS, _Venues
+from freqtrade_balance_guard.integration.arbitrage import build
+from freqtrade_balance_guard.integration.arbitrage.build import RETRY_SECONDS, _Venues
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def exchange(monkeypatch):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(pairs_start, "make_venue", make_venue)
-    monkeypatch.setattr(pairs_start, "OPEN_SECONDS", 0.2)
+    monkeypatch.setattr(build, "make_venue", make_venue)
+    monkeypatch.setattr(build, "OPEN_SECONDS", 0.2)
     yield made
     made.goes_on.set()
 
@@ -40,7 +40,7 @@ def clock():
 
 def venues_of(clock, own=None):
     settings = SimpleNamespace(venues={"there": object()})
-    strategy = SimpleNamespace(own_venues=lambda: own or {})
+    strategy = SimpleNamespace(custom_venues=lambda: own or {})
     return _Venues(settings, {}, SimpleNamespace(bot="bot"), clock, strategy)
 
 

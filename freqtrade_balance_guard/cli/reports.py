@@ -1,0 +1,175 @@
+"""Commands that read and report: status, explain, reconcile, doctor, show-schema."""
+
+import argparse
+import json
+import sys
+
+from freqtrade_balance_guard.cli.context import (
+    FINE,
+    FOUND,
+    CommandContext,
+    add_bot_argument,
+    add_command,
+    add_exchange_argument,
+    print_json,
+    say,
+)
+from freqtrade_balance_guard.console import printing
+from freqtrade_balance_guard.console.doctor import examine
+from freqtrade_balance_guard.console.explain import explain, full_pair
+from freqtrade_balance_guard.console.reconcile import (
+    Difference,
+    exchange_differences,
+    stored_differences,
+)
+from freqtrade_balance_guard.console.status import status_of
+from freqtrade_balance_guard.ledger import NothingStored
+from freqtrade_balance_guard.settings.schema import config_schema, section_schema
+
+
+# status
+
+
+def add_status(parser: argparse.ArgumentParser) -> None:
+    """Balances, reservations and bots, as they are stored."""
+    add_bot_argument(parser)
+    add_command(parser, _status)
+
+
+def _status(context: CommandContext) -> int:
+    """0: shown; 1: the ledger cannot be read."""
+    status = status_of(context.ledger, bot=context.args.bot)
+    if context.args.json:
+        print_json(status.as_json())
+    elif status.is_empty and status.notes and not status.ledger_error:
+        say(status.notes[0])
+    else:
+        printing.show_status(printing.console(), status)
+    if status.ledger_error:
+        say(status.ledger_error)
+    return FOUND if status.ledger_error else FINE
+
+
+# explain
+
+
+def add_explain(parser: argparse.ArgumentParser) -> None:
+    """Why the bot did, or did not, buy a pair."""
+    parser.add_argument("pair", metavar="PAIR", help="such as BTC/USDT, or BTC for the stake's")
+    add_bot_argument(parser)
+    add_command(parser, _explain)
+
+
+def _explain(context: CommandContext) -> int:
+    """0: explained; 1: the ledger cannot be read."""
+    from freqtrade_balance_guard.integration.host.console import locks_on
+
+    source = context.ledger.source
+    pair = full_pair(context.args.pair, source.stake_currency)
+    locks = locks_on(source.database_url, pair, context.clock.wall())
+    explanation = explain(context.ledger, pair, locks, bot=context.args.bot)
+    if context.args.json:
+        print_json(explanation.as_json())
+    else:
+        printing.show_explanation(printing.console(), explanation)
+    return FOUND if explanation.status.ledger_error else FINE
+
+
+# reconcile
+
+
+def add_reconcile(parser: argparse.ArgumentParser) -> None:
+    """Reservations against what is stored, and against the exchange."""
+    add_exchange_argument(parser)
+    add_command(parser, _reconcile)
+
+
+def _reconcile(context: CommandContext) -> int:
+    """0: no difference; 1: differences, or no answer."""
+    asked = context.args.exchange
+    compared = "the ledger and what is stored"
+    try:
+        found = stored_differences(context.ledger)
+    except NothingStored as nothing:
+        say(str(nothing))
+        if context.args.json:
+            print_json({"compared": [], "differences": []})
+        return FINE
+    if asked:
+        compared = "the ledger, what is stored, and the exchange"
+        found += _exchange_differences(context)
+    if context.args.json:
+        names = ["ledger", "stored"] + ["exchange"] * asked
+        print_json({"compared": names, "differences": [one.as_json() for one in found]})
+    else:
+        printing.show_differences(printing.console(), found, compared)
+    return FOUND if found else FINE
+
+
+def _exchange_differences(context: CommandContext) -> list[Difference]:
+    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
+
+    ledger = context.ledger
+    questions = questions_to(context.config, ledger, "reconcile --exchange", context.clock)
+    here = [row for row in ledger.unfinished() if row.account == ledger.source.account]
+    pairs = {row.pair for row in here} | {
+        str(pair)
+        for bot in ledger.bots
+        if bot.account == ledger.source.account
+        for pair in bot.about.get("open_pairs") or ()
+    }
+    return exchange_differences(ledger, questions.view(sorted(pairs)))
+
+
+# doctor
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """What is wrong around the bots, and what to do about it."""
+    add_command(parser, _doctor)
+
+
+def _doctor(context: CommandContext) -> int:
+    """0: healthy; 1: a warning or an error."""
+    from freqtrade_balance_guard.integration.host.console import (
+        freqtrade_differences,
+        known_exchanges,
+    )
+
+    diagnosis = examine(
+        context.ledger, freqtrade=freqtrade_differences(), exchanges=known_exchanges()
+    )
+    if context.args.json:
+        print_json(diagnosis.as_json())
+    else:
+        printing.show_diagnosis(printing.console(), diagnosis)
+    return FINE if diagnosis.is_healthy else FOUND
+
+
+# show-schema
+
+
+def add_show_schema(parser: argparse.ArgumentParser) -> None:
+    """What an editor needs to complete and check config.json."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--section-only",
+        action="store_true",
+        help="only the value of balance_guard, to be put into a schema of your own",
+    )
+    form.add_argument(
+        "--standalone",
+        action="store_true",
+        help="a whole config.json, but without a reference to freqtrade's published schema",
+    )
+    parser.set_defaults(run=_show_schema)
+
+
+def _show_schema(args: argparse.Namespace) -> int:
+    """Print the schema as JSON: no ``schema_version``, which would be no JSON schema."""
+    if args.section_only:
+        schema = section_schema()
+    else:
+        schema = config_schema(with_freqtrade=not args.standalone)
+    sys.stdout.write(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    return FINE

@@ -1,0 +1,80 @@
+"""Bounds how long the guard waits: one request by a ``Deadline``, their sum by a ``WaitBudget``.
+
+Whatever the guard asks, reads or waits for while freqtrade wants to exit draws on the same budget,
+so twelve unresolved orders delay an exit no longer than one does.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from freqtrade_balance_guard.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment at which waiting ends, in the clock's monotonic seconds."""
+
+    clock: Clock
+    ends_at: float
+
+    @classmethod
+    def after(cls, clock: Clock, seconds: float) -> "Deadline":
+        """The deadline that is ``seconds`` away."""
+        return cls(clock, clock.monotonic() + seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """Never negative."""
+        return max(self.ends_at - self.clock.monotonic(), 0.0)
+
+    @property
+    def is_over(self) -> bool:
+        """No time is left."""
+        return self.seconds_left <= 0
+
+    def within(self, seconds: float) -> "Deadline":
+        """The earlier of this deadline and ``seconds`` from now."""
+        return Deadline(self.clock, min(self.ends_at, self.clock.monotonic() + seconds))
+
+
+class WaitBudget:
+    """Limits the sum of the guard's own waits between two moments at which nothing waited.
+
+    Threads share it: an exit by command waits behind what the bot's loop waits for.
+
+    :param seconds: the sum, until ``renew``
+    """
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._spent = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def seconds_left(self) -> float:
+        """What may still be waited. Never negative."""
+        with self._lock:
+            return max(self._seconds - self._spent, 0.0)
+
+    def renew(self) -> None:
+        """Start anew: every exit that was due has been tried."""
+        with self._lock:
+            self._spent = 0.0
+
+    @contextmanager
+    def wait(self, at_most: float, *, keep: float = 0.0) -> Iterator[Deadline]:
+        """Wait inside this block until the deadline at the latest; what it took is charged.
+
+        :param at_most: seconds for this wait
+        :param keep: seconds of the budget that are left for others, such as the exits themselves
+        """
+        began = self._clock.monotonic()
+        allowed = min(at_most, max(self.seconds_left - keep, 0.0))
+        try:
+            yield Deadline(self._clock, began + allowed)
+        finally:
+            with self._lock:
+                self._spent += self._clock.monotonic() - began

@@ -1,0 +1,212 @@
+"""Exits that the pairs themselves begin: both legs together, and policy ``unwind`` for a coin that
+is part of a trade. freqtrade sends the orders; its own exits need nothing of this.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from decimal import Decimal
+from typing import Any
+
+from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.exceptions import DependencyException, ExchangeError
+from freqtrade.persistence import Trade
+
+from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.leg import Leg
+from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.arbitrage.booking import trade_of
+from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMessages
+from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
+from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
+from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
+from freqtrade_balance_guard.money import ONE, to_decimal, to_float
+from freqtrade_balance_guard.settings import ArbitrageSettings
+from freqtrade_balance_guard.settings.model import BOT_VENUE
+
+
+logger = logging.getLogger(__name__)
+
+UNHEDGED = "unhedged"
+EXIT = "exit_opportunity"
+# Where something of ours is broken, an exit goes out without us after this.
+BROKEN_SECONDS = 2.5
+# An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
+SLOW_SECONDS = 15.0
+OURS = (ArbitrageDenialCode.LEDGER_UNAVAILABLE, ArbitrageDenialCode.GUARD_ERROR)
+
+
+class ArbitrageExits:
+    """Of one bot; in its loop.
+
+    :param wait: for what the pairs' thread does; None if that takes longer than a loop may wait
+    """
+
+    def __init__(
+        self,
+        strategy: Any,
+        executor: TwoLegExecutor,
+        thread: ArbitrageWorker,
+        positions: ArbitragePositions,
+        checks: Preconditions,
+        words: ArbitrageMessages,
+        settings: ArbitrageSettings,
+        clock: Clock,
+        wait: Callable[["Future[Any]"], Any],
+    ) -> None:
+        self._strategy = strategy
+        self._executor = executor
+        self._thread = thread
+        self._positions = positions
+        self._checks = checks
+        self._words = words
+        self._settings = settings
+        self._clock = clock
+        self._wait = wait
+        # Money for the other leg of a sale may be reserved.
+        self.has_prepared = False
+        self._unwound_at: dict[int, float] = {}
+        # By the number of the trade: what is reserved for its other leg just now, and since when
+        # something keeps it.
+        self._preparing: dict[int, Future[Decimal | ArbitrageDenied]] = {}
+        self._kept_since: dict[int, float] = {}
+        self._vetoed: set[int] = set()
+
+    def tidy(self) -> None:
+        """Release what was reserved for the other leg of a sale that did not come."""
+        if self.has_prepared and not self._preparing and not self.open_exits():
+            self.has_prepared = False
+            self._thread.submit(self._executor.let_go_prepared)
+
+    def open_exits(self) -> list[tuple[Trade, str]]:
+        """Exits of pairs' trades that have left and not ended: trade, the exchange's order id."""
+        trades = [trade_of(position.trade_id) for position in self._positions.open]
+        return [
+            (trade, order.order_id)
+            for trade in trades
+            if trade is not None and trade.is_open
+            for order in trade.open_orders
+            if order.ft_order_side == trade.exit_side
+        ]
+
+    # Both legs together
+
+    def decision(self, trade: Trade) -> str | None:
+        """The strategy's reason to close both legs now.
+
+        :raises Exception: the strategy's
+        """
+        told = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
+        if told:
+            return told if isinstance(told, str) else EXIT
+        self._kept_since.pop(trade.id, None)
+        self._preparing.pop(trade.id, None)
+        self._vetoed.discard(trade.id)
+        return None
+
+    def close(self, bot: Any, position: Position, trade: Trade, reason: str) -> None:
+        """Sell the trade, with the money for buying the other leg back reserved before.
+
+        While the other exchange says no, both legs stay: that is the safer half of "together".
+        Stop-losses, /forceexit and freqtrade's signals do not come here, and wait for nothing.
+        """
+        if not position.hedged or not position.accounted or trade.id in self._vetoed:
+            self._sell_as_freqtrade_does(bot, trade, reason)
+            return
+        limit = self._prepared(position, trade)
+        if isinstance(limit, ArbitrageDenied):
+            self._words.denied(trade.pair, limit)
+            if limit.code in OURS and self._is_kept_for(trade, BROKEN_SECONDS):
+                self._sell_as_freqtrade_does(bot, trade, reason)
+        elif limit is None:
+            if self._is_kept_for(trade, SLOW_SECONDS):
+                self._sell_as_freqtrade_does(bot, trade, reason)
+        elif not self._sell(bot, trade, limit, reason, "limit"):
+            # The strategy's veto: to reserve in each loop what is not used helps nobody.
+            self._vetoed.add(trade.id)
+
+    def _prepared(self, position: Position, trade: Trade) -> Decimal | ArbitrageDenied | None:
+        """The limit of the sale; None: not yet."""
+        future = self._preparing.get(trade.id)
+        if future is None:
+            if self._thread.is_busy:
+                return None
+            future = self._preparing[trade.id] = self._prepare(position, trade)
+        limit: Decimal | ArbitrageDenied | None = self._wait(future)
+        if future.done():
+            del self._preparing[trade.id]
+        return limit
+
+    def _prepare(self, position: Position, trade: Trade) -> "Future[Decimal | ArbitrageDenied]":
+        sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
+        rate = self._checks.rates.known(position.other_pair.partition("/")[2]) or ONE
+        draft = draft_of(position, rate, self._clock.wall())
+        self.has_prepared = True
+        return self._thread.submit(lambda: self._executor.prepare_exit(draft, sale))
+
+    def _is_kept_for(self, trade: Trade, seconds: float) -> bool:
+        now = self._clock.monotonic()
+        return now - self._kept_since.setdefault(trade.id, now) >= seconds
+
+    def _sell_as_freqtrade_does(self, bot: Any, trade: Trade, reason: str) -> None:
+        price = bot.exchange.get_rate(trade.pair, side="exit", is_short=False, refresh=True)
+        self._sell(bot, trade, to_decimal(price), reason, None)
+
+    def _sell(
+        self,
+        bot: Any,
+        trade: Trade,
+        limit: Decimal,
+        reason: str,
+        order_type: str | None,
+        part: float | None = None,
+    ) -> bool:
+        """:return: whether it has left. The hook behind an exit follows it, if it has filled."""
+        try:
+            has_left: bool = bot.execute_trade_exit(
+                trade,
+                to_float(limit),
+                ExitCheckTuple(ExitType.CUSTOM_EXIT, reason),
+                exit_tag=reason,
+                ordertype=order_type,
+                sub_trade_amt=part,
+                skip_custom_exit_price=order_type is not None,
+            )
+        except (DependencyException, ExchangeError) as error:
+            logger.warning("Unable to exit trade %s: %s", trade.pair, error)
+            return False
+        return has_left
+
+    # What only freqtrade may sell
+
+    def sell_unhedged(self, bot: Any) -> None:
+        """Policy ``unwind`` for a coin that is part of a trade."""
+        if self._settings.unhedged_policy != "unwind" or not self._positions.open:
+            return
+        for exposure in self._executor.exposures():
+            if not self._checks.is_with_trade(exposure):
+                continue
+            position = next(
+                (p for p in self._positions.open if p.pair_number == exposure.pair_number), None
+            )
+            trade = None if position is None else trade_of(position.trade_id)
+            if trade is not None and trade.is_open and not trade.has_open_orders:
+                self._unwind(bot, exposure, trade)
+
+    def _unwind(self, bot: Any, exposure: Exposure, trade: Trade) -> None:
+        now = self._clock.monotonic()
+        if now < self._unwound_at.get(exposure.id, now):
+            return
+        self._unwound_at[exposure.id] = now + self._settings.leg_timeout
+        amount = min(exposure.net, to_decimal(trade.amount))
+        sale = Leg(BOT_VENUE, trade.pair, "sell", amount)
+        limit = self._wait(self._thread.submit(lambda: self._executor.limit_of_sale(sale)))
+        if not isinstance(limit, Decimal) or limit < unwind_limit(exposure, self._settings):
+            return
+        is_whole = amount >= to_decimal(trade.amount)
+        if not is_whole and not self._checks.is_sellable(trade.pair, amount, limit):
+            return  # the exchange would refuse it each time; it is held
+        self._sell(bot, trade, limit, UNHEDGED, "limit", None if is_whole else to_float(amount))

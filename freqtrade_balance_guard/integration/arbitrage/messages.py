@@ -1,0 +1,91 @@
+"""What the user hears of pairs: in the log, and as messages (Telegram, FreqUI, webhook)."""
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.events import (
+    LegUnresolved,
+    OpportunityDenied,
+    UnhedgedClosed,
+    UnhedgedFound,
+    UnhedgedOpened,
+)
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.states import ArbitrageState
+from freqtrade_balance_guard.arbitrage.venue import LegOrder
+from freqtrade_balance_guard.events import Event, EventHub, OrderDenied
+from freqtrade_balance_guard.money import ZERO, format_amount
+
+
+logger = logging.getLogger(__name__)
+
+
+class ArbitrageMessages:
+    """Of one bot.
+
+    :param send: a message to the user, from any thread
+    """
+
+    def __init__(self, hub: EventHub, send: Callable[[str], None], stake_currency: str) -> None:
+        self._hub = hub
+        self._send = send
+        self._stake_currency = stake_currency
+
+    def __call__(self, event: Event) -> None:
+        """Pass on what is worth a message; refusals are stated like any other (once, counted)."""
+        if isinstance(event, OpportunityDenied):
+            self.denied(event.opportunity.first.pair, event.denial)
+        elif isinstance(event, UnhedgedOpened | UnhedgedFound):
+            self._message(f"Unhedged: {event.exposure.told()}.")
+        elif isinstance(event, UnhedgedClosed) and not event.exposure.closes:
+            exposure = event.exposure
+            self._message(f"Hedged again: {exposure.base} of pair {exposure.pair_number} was "
+                          f"{exposure.closed_how}.")  # fmt: skip
+        elif isinstance(event, LegUnresolved):
+            self._message(
+                f"Pair {event.number}: nobody knows yet what became of an order of {event.pair} on "
+                f"{event.venue}; it is asked for."
+            )
+
+    def denied(self, pair: str, denial: ArbitrageDenied) -> None:
+        """No pair, or no exit, and why."""
+        self._hub.publish(OrderDenied(pair, str(denial.code), denial.sentence, denial.numbers))
+
+    def booked(
+        self, pair: ArbitrageRecord, position: Position | None, flow: Decimal | None
+    ) -> None:
+        """A pair, or a completion, is what freqtrade knows as a trade, or is over."""
+        legs = "; ".join(_told(order, pair) for order in pair.orders if _filled(order, pair) > ZERO)
+        brought = (
+            ""
+            if flow is None or pair.state is not ArbitrageState.HEDGED
+            else (f" Difference after fees: {format_amount(flow)} {self._stake_currency}.")
+        )
+        trade = "" if position is None else f" Trade {position.trade_id}."
+        self.say(f"Pair {pair.id}: {legs}.{trade}{brought}")
+
+    def say(self, text: str) -> None:
+        """To the log and to the user."""
+        logger.info(text)
+        self._message(text)
+
+    def _message(self, text: str) -> None:
+        self._send(f"Balance guard: {text}")
+
+
+def _filled(order: LegOrder, pair: ArbitrageRecord) -> Decimal:
+    told = pair.told.get(order.client_order_id)
+    return ZERO if told is None else told.filled
+
+
+def _told(order: LegOrder, pair: ArbitrageRecord) -> str:
+    told = pair.told[order.client_order_id]
+    verb = "bought" if order.side == "buy" else "sold"
+    price = told.cost / told.filled
+    return (
+        f"{verb} {format_amount(told.filled)} {order.pair} on {order.venue} at "
+        f"{format_amount(price)}"
+    )

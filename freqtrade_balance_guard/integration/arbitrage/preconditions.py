@@ -1,0 +1,285 @@
+"""What freqtrade could not make a trade of is denied before anything is reserved."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.enums import State
+from freqtrade.persistence import PairLocks, Trade
+
+from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of
+from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
+from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
+from freqtrade_balance_guard.integration.exchange.order_query import stored_order
+from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.ledger import Funds
+from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
+from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.money import ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.orders.lookup_result import Found
+from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.settings.model import BOT_VENUE
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
+# freqtrade's own default: it moves a price that is further than this from the market's.
+CUSTOM_PRICE_MAX_DISTANCE = 0.02
+# How long it may take to ask for an exit that has just left.
+ASK_SECONDS = 1.0
+
+
+class Preconditions:
+    """Of one bot. ``look`` notes in the bot's loop what the pairs' thread may not ask freqtrade.
+
+    :param connection: the bot's exchange, for questions about orders
+    :param leg_order_ids: of all legs on the bot's exchange that are known
+    """
+
+    def __init__(
+        self,
+        wallets: "GuardedWallets",
+        registry: OrderRegistry,
+        funding: EntryFunds,
+        rates: QuoteRates,
+        config: dict[str, Any],
+        clock: Clock,
+        connection: Any,
+        leg_order_ids: Callable[[], set[str]],
+    ) -> None:
+        self.rates = rates
+        # Purchases that freqtrade has not taken yet: pair -> amount in base currency.
+        self.unbooked: dict[str, Decimal] = {}
+        self._wallets = wallets
+        self._registry = registry
+        self._funding = funding
+        self._clock = clock
+        self._connection = connection
+        self._is_dry_run = bool(config["dry_run"])
+        self._leg_order_ids = leg_order_ids
+        self._distance = to_decimal(
+            config.get("custom_price_max_distance_ratio", CUSTOM_PRICE_MAX_DISTANCE)
+        )
+        self._owned: dict[str, Decimal] = {}
+        self._floors: dict[str, Decimal] = {}
+
+    # In the bot's loop
+
+    def look(self, bot: Any) -> None:
+        """What open trades own, and what is never spent."""
+        owned = self._wallets._owned_by_trades()
+        for pair, amount in self.unbooked.items():
+            base = pair.partition("/")[0]
+            owned[base] = owned.get(base, ZERO) + amount
+        self._owned = owned
+        guard = self._wallets.guard
+        if guard is not None:
+            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+
+    def refresh(self, bot: Any) -> None:
+        """Before a pair: the balance must be as fresh as for any other entry."""
+        wallets = self._wallets
+        if wallets.live is not None:
+            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.show_believed()
+        else:
+            wallets.update()
+        self.look(bot)
+
+    def unservable(self, bot: Any, opportunity: Opportunity) -> ArbitrageDenied | None:
+        """Why freqtrade cannot serve it now."""
+        if bot.state != State.RUNNING:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.PAUSED, f"the bot is {bot.state.name.lower()}"
+            )
+        purchases = [
+            leg for leg in opportunity.legs if leg.venue == BOT_VENUE and leg.side == "buy"
+        ]
+        for leg in purchases:
+            if (denied := self._no_trade(bot, leg)) is not None:
+                return denied
+        return None
+
+    def _no_trade(self, bot: Any, leg: Leg) -> ArbitrageDenied | None:
+        pair = leg.pair
+        if pair not in bot.pairlists.whitelist:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.NOT_IN_WHITELIST, f"{pair} is not in the whitelist", BOT_VENUE
+            )
+        if Trade.get_trades([Trade.pair == pair, Trade.is_open.is_(True)]).first() is not None:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.ALREADY_OPEN, f"{pair} has an open trade", BOT_VENUE
+            )
+        if (reason := self._lock_on(pair)) is not None:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.PAIR_LOCKED, f"{pair} is locked: {reason}", BOT_VENUE
+            )
+        if bot.get_free_open_trades() <= 0:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.NO_SLOT, "max_open_trades is reached", BOT_VENUE
+            )
+        if (
+            self._registry.unresolved(pair)
+            or self._registry.blocking_order(pair)
+            or pair in self.unbooked
+        ):
+            return ArbitrageDenied(
+                ArbitrageDenialCode.ORDER_UNRESOLVED,
+                f"nobody knows yet what became of an earlier order of {pair}",
+                BOT_VENUE,
+            )
+        rebalancer = self._wallets.rebalancer
+        sold = rebalancer.refusal(pair) if rebalancer is not None else None
+        return (
+            None
+            if sold is None
+            else ArbitrageDenied(
+                ArbitrageDenialCode.REBALANCE_COOLDOWN, sold.sentence, BOT_VENUE, sold.numbers
+            )
+        )
+
+    def _lock_on(self, pair: str) -> str | None:
+        """EntryLocks but our own for want of stake: the threshold does not apply to legs."""
+        now = self._clock.wall()
+        for locked in (pair, ALL):
+            for lock in PairLocks.get_pair_locks(locked, now, side="long"):
+                if lock.reason != BELOW_THRESHOLD:
+                    return lock.reason or "for no reason that was told"
+        return None
+
+    def purchases_to_book(self, store: ArbitrageStore) -> dict[str, Decimal]:
+        """What was bought, and is not freqtrade's yet: pair -> amount in base currency."""
+        found: dict[str, Decimal] = {}
+        for pair in store.to_book(self._registry.ledger.bot):
+            bought = purchase_of(pair)
+            if bought is not None:
+                order, told = bought
+                found[order.pair] = found.get(order.pair, ZERO) + told.filled
+        return found
+
+    def legs_among(self, order_ids: set[str]) -> set[str]:
+        """Legs that freqtrade has no order of."""
+        legs = order_ids & self._leg_order_ids()
+        return {one for one in legs if stored_order(one) is None}
+
+    def is_sellable(self, pair: str, amount: Decimal, price: Decimal) -> bool:
+        """Would the exchange take a sale of this size?"""
+        rules = self._wallets.market_rules(pair)
+        return amount >= (rules.amount_min or ZERO) and amount * price >= (rules.cost_min or ZERO)
+
+    def ask_exit(self, exchange: Any, order_id: str, pair: str) -> Any:
+        """freqtrade's exit as it is now, asked for once; None: nobody knows yet."""
+        if self._is_dry_run:
+            return exchange.fetch_dry_run_order(order_id)
+        answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
+        return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
+
+    # In the pairs' thread
+
+    def funds(self, currencies: Any) -> dict[str, Funds]:
+        """What legs may spend on the bot's own exchange: nothing that an open trade owns.
+
+        :raises BalanceUnreadable, LedgerUnavailable: nobody knows
+        """
+        return {
+            currency: self._funding.for_leg(
+                currency,
+                self._owned.get(currency, ZERO),
+                self._floors.get(currency.upper(), ZERO),
+            )
+            for currency in currencies
+        }
+
+    @exact
+    def explained(self, denied: ArbitrageDenied) -> ArbitrageDenied:
+        """A refusal for money that is only under way to the balance is called that."""
+        live, currency = self._wallets.live, denied.currency
+        is_of_funds = (
+            denied.code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE and denied.venue == BOT_VENUE
+        )
+        if live is None or currency is None or not is_of_funds:
+            return denied
+        missing = denied.numbers["needed"] - denied.numbers["available"]
+        coming = live.book.expected(currency).free - live.book.spendable(currency)
+        if missing > coming:
+            return denied
+        sentence = f"{denied.sentence}; the rest is under way"
+        return replace(denied, code=ArbitrageDenialCode.BALANCE_LAGGING, sentence=sentence)
+
+    def is_with_trade(self, exposure: Exposure) -> bool:
+        """What a pair has bought here is a trade's: only freqtrade sells it."""
+        return exposure.venue == BOT_VENUE and exposure.net > ZERO and not exposure.closes
+
+    def inspector(self, bot: Any) -> Callable[[Plan], ArbitrageDenied | None]:
+        """The last word on a plan, with the limits of now."""
+        guard = self._wallets.guard
+        if guard is None or guard.settings.is_neutral:
+            return lambda plan: None
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        stoploss = self._wallets.stoploss()
+
+        def inspect(plan: Plan) -> ArbitrageDenied | None:
+            for leg in plan.legs:
+                if leg.leg.venue != BOT_VENUE or leg.leg.side != "buy":
+                    continue
+                denied = (
+                    self._clamped(leg)
+                    or _below(leg, limits.min_order_size)
+                    or self._no_room(leg, limits.room_for_exit, stoploss)
+                )
+                if denied is not None:
+                    return denied
+            return None
+
+        return inspect
+
+    @exact
+    def _clamped(self, leg: PlannedLeg) -> ArbitrageDenied | None:
+        distance = abs(leg.limit - leg.best)
+        if distance <= self._distance * leg.best:
+            return None
+        return ArbitrageDenied(
+            ArbitrageDenialCode.PRICE_CLAMP,
+            f"the limit {format_amount(leg.limit)} of {leg.leg.pair} is further than "
+            f"custom_price_max_distance_ratio {format_amount(self._distance)} from "
+            f"{format_amount(leg.best)}: freqtrade would move it",
+            BOT_VENUE,
+            {"limit": leg.limit, "best": leg.best},
+        )
+
+    def _no_room(
+        self, leg: PlannedLeg, room_for_exit: bool, stoploss: Decimal
+    ) -> ArbitrageDenied | None:
+        pair = leg.leg.pair
+        order = RoundedOrder(pair, leg.amount, leg.limit, EntryKind.NEW, stoploss=stoploss)
+        rules = self._wallets.market_rules(pair)
+        denied = look_at_entry(order, rules, room_for_exit, leg.leg.quote)
+        return (
+            None
+            if denied is None
+            else ArbitrageDenied(
+                ArbitrageDenialCode.BELOW_MINIMUM, denied.sentence, BOT_VENUE, denied.numbers
+            )
+        )
+
+
+@exact
+def _below(leg: PlannedLeg, minimum: Decimal) -> ArbitrageDenied | None:
+    cost = leg.amount * leg.limit
+    if cost >= minimum:
+        return None
+    return ArbitrageDenied(
+        ArbitrageDenialCode.BELOW_MINIMUM,
+        f"{format_amount(cost)} {leg.leg.quote} is below min_order_size {format_amount(minimum)}",
+        BOT_VENUE,
+        {"cost": cost, "min_order_size": minimum},
+    )

@@ -1,0 +1,145 @@
+"""Puts every order of a live or dry-run bot under the ledger: builds the parts, connects them."""
+
+import time
+from functools import partial
+
+from freqtrade.exceptions import OperationalException
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import SettingsError
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
+from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
+from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
+from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
+from freqtrade_balance_guard.integration.orders.guarded_exchange import (
+    GuardedExchange,
+    guarded_class,
+)
+from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway
+from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
+from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
+from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
+from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.rebalance.preview import Watch
+from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
+from freqtrade_balance_guard.monitoring.commands import CommandBox
+from freqtrade_balance_guard.monitoring.decisions import LastDecisions
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
+from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
+from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
+from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
+from freqtrade_balance_guard.rebalance.attempts import AttemptLog
+from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.settings.state_paths import ledger_account, ledger_url, local_file
+
+
+def build_live_bot(
+    wallets: GuardedWallets,
+    exchange: Exchange,
+    settings: GuardSettings,
+    hub: EventHub,
+    clock: Clock,
+) -> BotParts:
+    """From now on no order of this bot leaves without an intent on disk.
+
+    :raises OperationalException: the settings of the ledger or of a venue name what is not there
+    """
+    config = wallets._config
+    try:
+        ledger = _ledger(wallets, settings, hub, clock)
+    except SettingsError as error:
+        raise OperationalException(f"balance_guard.{error}") from error
+    live, account = wallets.live, ledger.account
+    client = GuardClient(exchange, clock) if live is None else live.reader.client
+    client.order_requests()
+    hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
+    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+    registry = OrderRegistry(
+        ledger,
+        hub=hub,
+        new_id=partial(ids.make, tag_of(ledger.bot)),
+        ask=OrderQuery(exchange, clock),
+        clock=clock,
+        wait=time.sleep,
+        is_margin=config.get("trading_mode", "spot") != "spot",
+    )
+    funding = EntryFunds(wallets, registry, config["stake_currency"])
+    watch = OrderTracker(wallets, registry)
+    wallets.funding = funding
+    if live is not None:
+        live.funding = funding
+    rebalancer = _rebalancer(wallets, registry, clock)
+    wallets.rebalancer = rebalancer
+    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    wallets.entry_pause.refresh()
+    housekeeping = Housekeeping(
+        wallets,
+        registry,
+        OrphanOrders(registry, settings.ledger.orphan_orders),
+        CommandBox(local_file(config)),
+        rebalancer,
+        EntryLocks(wallets, wallets.protections(), config),
+        clock,
+        config,
+        str(getattr(exchange._api, "apiKey", None) or ""),
+    )
+    strategy = wallets._guarded_strategy
+    wallets.pairs = None
+    if wants_arbitrage(strategy):
+        wallets.pairs = build_arbitrage(wallets, strategy, settings, registry, funding, hub, clock)
+    try:
+        # Before freqtrade looks at its open orders: what it learns of them is booked.
+        registry.catch_up()
+    except LedgerUnavailable as error:
+        registry.unavailable(error)
+    for trade in Trade.get_open_trades():
+        for order in trade.open_orders:
+            watch.follow_known(order)
+    wallets.show_believed()
+    # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
+    exchange.__class__ = guarded_class(type(exchange))
+    assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
+    exchange.put_guard(
+        wallets, watch, OrderGateway(exchange, wallets, registry, funding, ids, clock)
+    )
+    if wallets.pairs is not None:
+        wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    loop = BotLoop(clock, None if live is None else live.waits)
+    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
+
+
+def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:
+    config, ledger = wallets._config, registry.ledger
+    path, account, bot = local_file(config), ledger.account, ledger.bot
+    log = AttemptLog(AttemptStore(path, account), account, bot, clock)
+    views = RebalanceViews(path, account, bot, clock)
+    watch = Watch(wallets, views, clock, config["stake_currency"])
+    return LiveRebalancer(wallets, log, registry, watch, clock, config)
+
+
+def _ledger(
+    wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: Clock
+) -> ReservationLedger:
+    config = wallets._config
+    return open_ledger(
+        ledger_url(config, settings),
+        bot=bot_identity(str(config.get("bot_name") or "freqtrade")),
+        account=ledger_account(config, settings),
+        clock=clock,
+        reservation_timeout=float(settings.ledger.reservation_timeout),
+        heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
+        hub=hub,
+        debug_validation=settings.debug_validation,
+        keep_days=float(settings.ledger.keep_days),
+    )

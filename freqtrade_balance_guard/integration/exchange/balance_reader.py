@@ -1,0 +1,65 @@
+"""Reads the account's balance in bounded time, and turns whatever happens into an answer."""
+
+import logging
+from typing import Any
+
+from freqtrade.exceptions import DDosProtection
+from freqtrade.exchange import Exchange
+
+from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable, read_answer
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+
+
+logger = logging.getLogger(__name__)
+
+# Where nothing waits for the answer. Kraken needs two requests for one balance, each of which may
+# take freqtrade's own time-out of ten seconds.
+LEISURE_SECONDS = 20.0
+# After "rate limit exceeded" the exchange wants fewer requests, not the same again: with loops of
+# one second every other loop asks. Longer, and the bot would not trade when all is well again.
+RATE_LIMIT_PAUSE_SECONDS = 1.5
+
+
+class BalanceReader:
+    """Asks the exchange once per call; freqtrade would try five times, ten seconds each."""
+
+    def __init__(self, client: GuardClient, clock: Clock) -> None:
+        self.client = client
+        self._clock = clock
+        self._paused_until = 0.0
+
+    def read(self, deadline: Deadline | None = None) -> Snapshot | Unreadable:
+        """One try.
+
+        :param deadline: when whatever waits for the answer goes on without it
+        """
+        as_of, wall = self._clock.monotonic(), self._clock.wall()
+        if as_of < self._paused_until:
+            return Unreadable("the exchange asked for fewer requests")
+        if deadline is None:
+            deadline = Deadline.after(self._clock, LEISURE_SECONDS)
+        try:
+            with self.client.connection(deadline) as exchange:
+                answer = exchange.get_balances(**_once(exchange))
+        except Exception as error:
+            # ccxt's errors, and others: a garbage number in the answer is a ValueError.
+            if _is_rate_limit(error):
+                self._paused_until = self._clock.monotonic() + RATE_LIMIT_PAUSE_SECONDS
+            logger.debug("Balances unreadable.", exc_info=error)
+            return Unreadable(f"{type(error).__name__}: {str(error)[:200]}")
+        holdings = read_answer(answer)
+        if isinstance(holdings, Unreadable):
+            return holdings
+        return Snapshot(holdings, as_of, wall)
+
+
+def _once(exchange: Exchange) -> dict[str, Any]:
+    # freqtrade's @retrier takes the number of retries as `count`; a plain function does not.
+    return {"count": 0} if hasattr(type(exchange).get_balances, "__wrapped__") else {}
+
+
+def _is_rate_limit(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, DDosProtection) or "rate limit" in text or "too many requests" in text

@@ -1,0 +1,154 @@
+"""Rebalancing in any mode: the decision, the attempt and its outcome; selling is the mode's own."""
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.rebalance.inputs import (
+    Rate,
+    Sight,
+    capital_of,
+    is_spot,
+    last_fill,
+    limits_of,
+    open_order_count,
+    positions_of,
+)
+from freqtrade_balance_guard.limits.decision import Denied
+from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
+from freqtrade_balance_guard.rebalance.attempts import AttemptLog
+from freqtrade_balance_guard.rebalance.messages import sold_pair, sold_unknown
+from freqtrade_balance_guard.rebalance.plan import NEAR_ENOUGH
+from freqtrade_balance_guard.rebalance.policy import Picture, RebalanceLimits
+from freqtrade_balance_guard.rebalance.waiting import Since
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
+
+logger = logging.getLogger(__name__)
+
+
+class SoldLately(NamedTuple):
+    """What the last rebalance has sold, while its cooldown lasts."""
+
+    pairs: tuple[str, ...]
+    seconds_left: float
+
+
+class Rebalancer:
+    """Of one bot or one backtest."""
+
+    def __init__(
+        self, wallets: "GuardedWallets", log: AttemptLog, clock: Clock, config: dict[str, Any]
+    ) -> None:
+        self.log = log
+        self._wallets = wallets
+        self._clock = clock
+        self._config = config
+        self._since = Since(clock)
+        self._first_start: datetime | None = None
+
+    # The decision
+
+    @property
+    def currency(self) -> str:
+        return str(self._config["stake_currency"])
+
+    @property
+    def is_spot(self) -> bool:
+        """Elsewhere nothing is sold."""
+        return is_spot(self._config)
+
+    def limits(self) -> RebalanceLimits:
+        """The user's settings, in stake currency."""
+        return limits_of(self._wallets)
+
+    def is_quiet(self, limits: RebalanceLimits) -> bool:
+        """Whether nothing will come of a closer look: by far the most loops."""
+        if not (limits.is_enabled and self.is_spot):
+            return True
+        enough = min(limits.enough_stake, limits.target_stake * NEAR_ENOUGH)
+        return capital_of(self._wallets, self._config, is_fresh=False).available >= enough
+
+    def picture(
+        self, limits: RebalanceLimits, sight: Sight, rate_of: Rate, *, is_asked: bool = False
+    ) -> Picture:
+        """All that the decision depends on, as it is now."""
+        since_trade, since_attempt, problem = 0.0, None, ""
+        try:
+            since_trade = self._since.seconds(last_fill() or self._started())
+            since_attempt = self.log.seconds_since_last()
+        except AttemptsUnavailable as error:
+            problem = str(error)
+        return Picture(
+            currency=self.currency,
+            limits=limits,
+            capital=capital_of(self._wallets, self._config, is_fresh=sight.is_fresh),
+            positions=positions_of(self._wallets, rate_of),
+            since_trade=since_trade,
+            since_attempt=since_attempt,
+            bot_state=sight.bot_state,
+            verdict=sight.verdict,
+            is_fresh=sight.is_fresh,
+            in_flight=sight.in_flight,
+            open_orders=open_order_count(),
+            is_unsettled=sight.is_unsettled,
+            attempts_problem=problem,
+            is_asked=is_asked,
+            is_spot=self.is_spot,
+        )
+
+    def _started(self) -> "datetime":
+        if self._first_start is None:
+            self._first_start = self.log.first_start()
+        return self._first_start
+
+    # What was sold is not bought back
+
+    def refusal(self, pair: str) -> Denied | None:
+        """Why ``pair`` must not be bought now; None if it may."""
+        try:
+            sold = self.sold_lately()
+            if sold is None or pair not in sold.pairs:
+                return None
+            left = to_decimal(round(sold.seconds_left, 1))
+        except AttemptsUnavailable as error:
+            return sold_unknown(pair, str(error))
+        return sold_pair(pair, left)
+
+    def sold_lately(self) -> SoldLately | None:
+        """What must not be bought back yet; None while there is nothing of the kind.
+
+        :raises AttemptsUnavailable: it is not known
+        """
+        if self.log.last() is None:
+            return None
+        limits = self.limits()
+        pairs = self.log.locked_pairs(limits.cooldown) if limits.is_enabled else ()
+        return SoldLately(pairs, self.log.left(limits.cooldown)) if pairs else None
+
+    def step(self, bot: Any) -> None:
+        """What is due in one loop of ``bot``; nothing here, a backtest has no loop."""
+
+    # An attempt
+
+    def record(self, trade_id: int, outcome: Outcome, **more: str) -> None:
+        """What became of a sale; this process knows it also if it cannot be written."""
+        try:
+            self.log.record(trade_id, outcome, **more)
+        except AttemptsUnavailable as error:
+            logger.warning("The outcome of a rebalance's sale is not kept: %s", error)
+
+    def end(self) -> Attempt | None:
+        """All sales of the last attempt were tried."""
+        try:
+            return self.log.end()
+        except AttemptsUnavailable as error:
+            logger.warning("The end of a rebalance is not kept: %s", error)
+            return None

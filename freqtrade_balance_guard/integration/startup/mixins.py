@@ -1,0 +1,112 @@
+"""The mixins, alone in their file: hyperopt pickles this module by value into its workers.
+
+So it must hold nothing but the classes: no state, no logger, no lock.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.strategy.interface import IStrategy
+
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from freqtrade_balance_guard.arbitrage.compare import Book
+    from freqtrade_balance_guard.arbitrage.leg import Opportunity
+    from freqtrade_balance_guard.arbitrage.venue import Venue
+
+
+class BalanceGuard(IStrategy):
+    """``class MyStrategy(BalanceGuard, IStrategy)``: this strategy's bot is guarded.
+
+    It defines no callback: the strategy's own callbacks need not call ``super()``, and freqtrade
+    copies no trade for a callback that is not there. Without a ``balance_guard`` section in the
+    config it logs a warning and does nothing.
+    """
+
+    balance_guard_mixin = True
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        from freqtrade_balance_guard.integration.startup.activation import activate_for_mixin
+
+        activate_for_mixin(config)
+        super().__init__(config)
+
+
+class ReservedArbitrage(BalanceGuard):
+    """``class MyStrategy(ReservedArbitrage, IStrategy)`` with ``find_opportunities``: two legs.
+
+    Whatever else a strategy needs is here with defaults that trade nothing by themselves; any of it
+    may be overridden. Backtesting knows no second exchange: there it is inert.
+    """
+
+    reserved_arbitrage_mixin = True
+
+    INTERFACE_VERSION = 3
+    timeframe = "5m"
+    # The other leg stands against the coin; an arbitrage ends by ``should_close_arbitrage`` or by
+    # the user.
+    minimal_roi = {"0": 100}
+    stoploss = -0.99
+
+    def find_opportunities(self, current_time: datetime, **kwargs: Any) -> "Iterable[Opportunity]":
+        """What to buy here and sell there; called once per loop of a live or dry-run bot.
+
+        :param current_time: UTC
+        """
+        return ()
+
+    def should_close_arbitrage(
+        self, trade: Any, current_time: datetime, **kwargs: Any
+    ) -> str | bool | None:
+        """Whether to close both legs now; called once per loop for each open trade of a pair.
+
+        :param trade: freqtrade's trade, the leg on the bot's own exchange
+        :param current_time: UTC
+        :return: True, or the exit reason as text
+        """
+        arguments = {"trade": trade, "current_time": current_time, **kwargs}
+        answer: str | bool | None = self._by_old_name(
+            "exit_opportunity", "should_close_arbitrage", None, **arguments
+        )
+        return answer
+
+    def order_books(self, *markets: tuple[str, str]) -> "list[Book]":
+        """Order books with fees, all read at the same time.
+
+        :param markets: (venue, pair), such as ``("bot", "BTC/USDT"), ("second", "BTC/USDT")``
+        :raises Exception: one could not be read; nothing is done in this loop then
+        """
+        pairs = getattr(self.wallets, "pairs", None)
+        if pairs is None:
+            raise LookupError("There are no venues: the guard is not on.")
+        books: list[Book] = pairs.order_books(markets)
+        return books
+
+    def custom_venues(self) -> "Mapping[str, Venue]":
+        """Venues of your own making, for exchanges that ccxt does not know, by lower-case name."""
+        venues: Mapping[str, Venue] = self._by_old_name("own_venues", "custom_venues", {})
+        return venues
+
+    def _by_old_name(self, old: str, new: str, default: Any, **arguments: Any) -> Any:
+        """What a strategy answers under a name that a method had before 0.2."""
+        method = getattr(self, old, None)
+        if method is None:
+            return default
+        from freqtrade_balance_guard.integration.startup.deprecation import warn_of_old_name
+
+        warn_of_old_name(type(self).__name__, old, new)
+        return method(**arguments)
+
+    # A strategy needs these; an arbitrage needs none of them.
+
+    def populate_indicators(self, dataframe: "DataFrame", metadata: dict[str, Any]) -> "DataFrame":
+        return dataframe
+
+    def populate_entry_trend(self, dataframe: "DataFrame", metadata: dict[str, Any]) -> "DataFrame":
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: "DataFrame", metadata: dict[str, Any]) -> "DataFrame":
+        return dataframe

@@ -1,0 +1,148 @@
+"""What an entry is checked against in the ledger: what this bot may spend, and as of when."""
+
+import json
+import threading
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.ledger import Funds
+from freqtrade_balance_guard.ledger.store import Beat
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.money import ZERO, exact, to_decimal
+from freqtrade_balance_guard.orders.other_bots import OtherBots
+from freqtrade_balance_guard.orders.registry import OrderRegistry, ledger_refusal
+from freqtrade_balance_guard.orders.terms import Terms
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
+
+class EntryFunds:
+    """One bot's view of the stake currency, in the ledger's terms.
+
+    Live on a spot market the balance book follows every order of the account, so what it has left
+    is complete up to a reservation. Elsewhere freqtrade's own table is the truth: a snapshot with a
+    mark.
+    """
+
+    def __init__(
+        self, wallets: "GuardedWallets", registry: OrderRegistry, stake_currency: str
+    ) -> None:
+        self._wallets = wallets
+        self._registry = registry
+        self._siblings = OtherBots(registry.ledger, stake_currency)
+        self._stake_currency = stake_currency
+        self._mark: int | None = None
+        # The loop, RPC threads and the thread of the pairs all look.
+        self._looking = threading.Lock()
+
+    def for_entry(self, terms: Terms, kind: EntryKind) -> Funds | None:
+        """What the money for an entry is taken from; None: it was promised to this order before.
+
+        :raises LedgerUnavailable: it cannot be said
+        :raises MoneyError: it is not the stake currency that is spent
+        """
+        wallets = self._wallets
+        if terms.locks.currency != self._stake_currency:
+            raise MoneyError(
+                f"An entry in {terms.locks.currency}; {self._stake_currency} is known."
+            )
+        if wallets.live is not None:
+            since = self.look_at_other_bots()
+            spendable = wallets.live.spendable() - self._siblings.unsettled(wallets.live.now())
+            return Funds(spendable, wallets.floor(), since=since)
+        if kind is EntryKind.REPLACEMENT:
+            # What the replaced order held is not in freqtrade's table before its next refresh.
+            return None
+        mark = self._registry.ledger.mark() if self._mark is None else self._mark
+        return Funds(to_decimal(wallets.get_free(self._stake_currency)), wallets.floor(), mark)
+
+    def for_leg(self, currency: str, owned: Decimal, floor: Decimal) -> Funds:
+        """What an arbitrage leg on the bot's own exchange may be taken from.
+
+        :param owned: of ``currency``, by open trades: never a leg's
+        :param floor: of ``currency``
+        :raises LedgerUnavailable, BalanceUnreadable: it cannot be said
+        """
+        live = self._wallets.live
+        if live is None:
+            mark = self._registry.ledger.mark() if self._mark is None else self._mark
+            free = to_decimal(self._wallets.get_free(currency)) - owned
+            return Funds(max(free, ZERO), floor, mark)
+        if live.book.verdict(currency) is Verdict.UNREADABLE:
+            raise BalanceUnreadable("the balance is unreadable")
+        since = self.look_at_other_bots(currency)
+        spendable = live.book.spendable(currency) - owned
+        if currency == self._stake_currency:
+            spendable -= self._siblings.unsettled(live.now())
+        else:
+            spendable -= self._owned_by_siblings(currency)
+        return Funds(max(spendable, ZERO), floor, since=since)
+
+    def _owned_by_siblings(self, currency: str) -> Decimal:
+        """What the open trades of the account's other bots own, as of their last signs of life.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        ledger = self._registry.ledger
+        newest: dict[str, Beat] = {}
+        for beat in ledger.heartbeats(ledger.account):
+            known = newest.get(beat.bot)
+            if beat.bot != ledger.bot and (known is None or beat.at > known.at):
+                newest[beat.bot] = beat
+        owned = ZERO
+        for beat in newest.values():
+            about = json.loads(beat.about or "{}")
+            owned += to_decimal((about.get("owned") or {}).get(currency, 0))
+        return owned
+
+    def look_at_other_bots(self, currency: str | None = None) -> int:
+        """Tell the book what the account's other bots did, and our own legs.
+
+        :param currency: what is to be spent; None: the stake currency
+        :return: ``Funds.since`` for it
+        :raises LedgerUnavailable: it cannot be read
+        """
+        live = self._wallets.live
+        assert live is not None  # noqa: S101  the callers have looked
+        with self._looking:
+            return self._siblings.look(live.book, live.now(), live.wall(), currency)
+
+    def refusal(self) -> Denied | None:
+        """Why no entry is made at all while the ledger cannot be used; None while it can."""
+        trouble = self._registry.trouble
+        return None if not trouble else ledger_refusal(trouble)
+
+    # Snapshots
+
+    def mark(self) -> int | None:
+        """Take this before a balance is asked for; None while the ledger cannot be used."""
+        return (
+            None if self._registry.trouble else self._registry.or_none(self._registry.ledger.mark)
+        )
+
+    def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
+        """The balance that was asked for after ``mark`` is believed."""
+        self._mark = mark
+        if mark is not None and currencies != [] and not self._registry.trouble:
+            self._registry.or_none(lambda: self._registry.ledger.seen(mark, currencies=currencies))
+
+    # Words
+
+    @exact
+    def explained(self, denied: Denied, terms: Terms) -> Denied:
+        """A refusal for funds that are only under way is called that."""
+        live = self._wallets.live
+        if live is None or denied.code is not DenialCode.INSUFFICIENT_AVAILABLE:
+            return denied
+        spendable = live.spendable()
+        expected = live.book.expected(self._stake_currency).free
+        if not spendable < terms.at_least + self._wallets.floor() <= expected:
+            return denied
+        return Denied(DenialCode.BALANCE_LAGGING, f"{denied.sentence}; the rest is under way",
+                      denied.numbers)  # fmt: skip

@@ -1,0 +1,377 @@
+"""The balance book of a live spot bot: when to read, what to tell freqtrade, what orders did.
+
+freqtrade refreshes its wallets about six times per trade. Only two kinds of refresh must reach the
+exchange: the one in front of an exit (a stop order was just cancelled) and the first one of a loop
+that sizes an entry after something happened. The others only want wallets that know of the last
+order, and the book knows of it.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from freqtrade.wallets import Wallet
+
+from freqtrade_balance_guard.balances.book import BalanceBook, ExternalChange, Need
+from freqtrade_balance_guard.balances.own_orders import OwnOrder, Side
+from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
+from freqtrade_balance_guard.balances.store import BelievedBalances
+from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.events import (
+    BalanceCacheMissed,
+    BalanceChangedExternally,
+    BalanceRead,
+    BalanceRecovered,
+    BalanceServedFromCache,
+    BalanceUnreadable,
+    EventHub,
+)
+from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.host.bot_loop import current_loop
+from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+
+
+logger = logging.getLogger(__name__)
+
+# freqtrade's own patience with refreshes that it may skip.
+SKIPPABLE_SECONDS = 3600.0
+# Of what may be waited in front of an exit, a read for an entry leaves so much to the exit itself;
+# with less than the second left a read is not begun: a healthy exchange may take as long.
+LEFT_FOR_EXITS_SECONDS = 0.5
+SHORTEST_READ_SECONDS = 1.0
+# A lock is lifted when a read says so; no cache is too short for that.
+LOCKED_SECONDS = 5.0
+
+
+class LiveBalances:
+    """One account as one live bot sees it.
+
+    :param time_to_live: seconds that an answer may be reused while nothing happened
+    :param waits: what may be waited while an exit may be due, with everything else that waits
+    """
+
+    def __init__(
+        self,
+        book: BalanceBook,
+        reader: BalanceReader,
+        store: BelievedBalances | None,
+        stake_currency: str,
+        time_to_live: float,
+        clock: Clock,
+        waits: WaitBudget,
+    ) -> None:
+        self.book = book
+        # Of a bot whose orders are under the ledger.
+        self.funding: EntryFunds | None = None
+        self.hub = EventHub()
+        self.waits = waits
+        self.reader = reader
+        self._store = store
+        self._stake_currency = stake_currency
+        self._time_to_live = time_to_live
+        self._clock = clock
+        self._was_unreadable = False
+        self._sending = self._sent = 0
+        self._wall: datetime | None = None
+        self._is_kept = True
+        if store is not None:
+            book.remember(store.load(), clock.monotonic())
+
+    def now(self) -> float:
+        """Monotonic seconds, as the book counts them."""
+        return self._clock.monotonic()
+
+    def wall(self) -> datetime:
+        """Now, for comparison with what other bots have stored."""
+        return self._clock.wall()
+
+    # Refreshes, by what freqtrade needs them for
+
+    def refresh_for_entry(self, *, hurry: bool) -> None:
+        """Before an entry is sized: read if anything makes it necessary, at most once per loop."""
+        loop = current_loop.get()
+        need = self.book.need(self._clock.monotonic(), self._time_to_live)
+        if not need or (loop is not None and loop.has_read_for_entry):
+            self.hub.publish(BalanceServedFromCache(self.age()))
+            return
+        if loop is not None:
+            loop.has_read_for_entry = True
+        self.hub.publish(BalanceCacheMissed(str(need)))
+        self._read(need, hurry=hurry)
+
+    def refresh_for_exit(self, *, hurry: bool, reason: str = "exit") -> None:
+        """In front of an exit: read, unless the exchange already failed in this loop.
+
+        After slow reads the exit goes out on what is believed: own orders are known, and waiting
+        costs more than a stranger's trade could.
+        """
+        if not hurry or self.waits.seconds_left >= SHORTEST_READ_SECONDS:
+            self._read(reason, hurry=hurry, keep=0.0)
+
+    def refresh_for_rebalance(self) -> bool:
+        """A read that a rebalance is decided on; False if none could be begun now.
+
+        It runs while exits wait for the next loop: it takes part in their patience.
+        """
+        before, loop = self.book.as_of, current_loop.get()
+        self.refresh_for_exit(hurry=True, reason="rebalance")
+        return self.book.as_of != before or (loop is not None and loop.has_failed)
+
+    def refresh_if_due(self, *, hurry: bool) -> None:
+        """While entries are locked nobody else asks: read what has grown older than the cache."""
+        loop = current_loop.get()
+        if self.age() < max(self._time_to_live, LOCKED_SECONDS) or loop is None:
+            return
+        if not loop.has_read_for_entry:
+            loop.has_read_for_entry = True
+            self._read(Need.EXPIRED, hurry=hurry)
+
+    def refresh_if_changed(self, *, hurry: bool) -> None:
+        """Where freqtrade would do with an answer of an hour ago: read if anything happened.
+
+        It comes here in every loop, whether there is something to buy or not: an answer that is
+        believed is not asked for a second time, as it is before an entry. It comes here from
+        threads of its own, too (/balance): they get what is believed, since two requests at once
+        with one key are in each other's way (nonce).
+        """
+        loop = current_loop.get()
+        if loop is None:
+            if self.age() >= SKIPPABLE_SECONDS:
+                # Nothing waits for it but the thread that asks.
+                self._read(Need.EXPIRED, hurry=False)
+            return
+        need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
+        if need is Need.UNCONFIRMED and self.verdict() is Verdict.CONFIRMED:
+            return
+        if need and not loop.has_read_for_entry:
+            loop.has_read_for_entry = True
+            self._read(need, hurry=hurry)
+
+    def _read(
+        self, reason: Need | str, *, hurry: bool, keep: float = LEFT_FOR_EXITS_SECONDS
+    ) -> None:
+        """Ask the exchange, once.
+
+        :param hurry: an exit may be waiting
+        :param keep: seconds of what may be waited that are left for it
+        """
+        loop = current_loop.get()
+        if loop is not None and loop.has_failed:
+            return
+        sent, mark = self._sent, None if self.funding is None else self.funding.mark()
+        began = self._clock.monotonic()
+        if hurry:
+            with self.waits.wait(self.waits.seconds_left, keep=keep) as deadline:
+                answer = self.reader.read(deadline)
+        else:
+            answer = self.reader.read()
+        took = self._clock.monotonic() - began
+        if isinstance(answer, Unreadable):
+            if loop is not None:
+                loop.has_failed = True
+            self._failed(answer, str(reason), took)
+            return
+        self.hub.publish(BalanceRead(str(reason), took))
+        if self._sending or self._sent != sent:
+            # Of another thread: it may know of an order that the book does not know yet.
+            return
+        for change in self.book.accept(answer):
+            self._announce(change)
+        self._wall, self._is_kept = answer.wall, False
+        if self.funding is not None:
+            self.funding.seen(mark, self._confirmed())
+        if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
+            self._was_unreadable = False
+            self.hub.publish(BalanceRecovered())
+            logger.info("Balances are readable again.")
+
+    def _confirmed(self) -> list[str]:
+        book = self.book
+        return [one for one in book.currencies() if book.verdict(one) is Verdict.CONFIRMED]
+
+    def _failed(self, failure: Unreadable, read_for: str, seconds: float) -> None:
+        self.book.fail(failure)
+        self._is_kept = False
+        self.hub.publish(BalanceUnreadable(failure.reason, read_for, seconds))
+        if not self._was_unreadable:
+            self._was_unreadable = True
+            logger.warning(
+                "Balances are unreadable (%s). No new entry until they are; exits go on.",
+                failure.reason,
+            )
+
+    def _announce(self, change: ExternalChange) -> None:
+        self.hub.publish(BalanceChangedExternally(change.currency, change.amount, change.total))
+
+    def keep(self) -> None:
+        """Write down what is believed, for a restart; at the end of a loop, where no exit waits."""
+        if self._store is None or self._wall is None or self._is_kept:
+            return
+        self._is_kept = True
+        mark = None if self.funding is None else self.funding.mark()
+        believed = {currency: self.book.expected(currency) for currency in self.book.currencies()}
+        verdicts = {currency: self.book.verdict(currency) for currency in believed}
+        self._store.save(believed, verdicts, self._wall, mark)
+
+    # What freqtrade is told
+
+    def wallets(self, owned_by_trades: Callable[[], Mapping[str, Decimal]]) -> dict[str, Wallet]:
+        """freqtrade's table of balances, from the book.
+
+        :param owned_by_trades: what the open trades say they own; while the balance is unreadable
+            nothing less may stand in front of their exits
+        """
+        holdings = {currency: self.holding(currency) for currency in self.book.currencies()}
+        if self.book.failure is not None or any(map(self._is_unreadable, holdings)):
+            for currency, amount in owned_by_trades().items():
+                known = holdings.get(currency, Holding(ZERO))
+                if known.total < amount and self._is_unreadable(currency):
+                    holdings[currency] = Holding(amount, known.used)
+        return {currency: _wallet(currency, holding) for currency, holding in holdings.items()}
+
+    def _is_unreadable(self, currency: str) -> bool:
+        return self.book.verdict(currency) is Verdict.UNREADABLE
+
+    def holding(self, currency: str) -> Holding:
+        """The stake currency as expected; other coins as nothing may stand in front of an exit."""
+        if currency == self._stake_currency:
+            return self.book.expected(currency)
+        return self.book.shown(currency)
+
+    def spendable(self) -> Decimal:
+        """Stake currency that both the exchange's last answer and our own events vouch for."""
+        return self.book.spendable(self._stake_currency)
+
+    def verdict(self) -> Verdict:
+        """How far the stake currency is believed."""
+        return self.book.verdict(self._stake_currency)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the last answer said nothing about the stake currency."""
+        return self.verdict() is Verdict.UNREADABLE
+
+    def age(self) -> float:
+        """Seconds since the last good answer was asked for; infinite before the first."""
+        as_of = self.book.as_of
+        return self._clock.monotonic() - as_of if as_of is not None else float("inf")
+
+    # What our orders did
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """While an order is on its way and not ``placed`` yet."""
+        self._sending += 1
+        try:
+            yield
+        finally:
+            self._sent += 1
+            self._sending -= 1
+
+    def placed(self, order: Mapping[str, Any], **details: Any) -> None:
+        """The exchange took an order of ours (``details``: see ``follow``)."""
+        self.follow({"id": order["id"]}, **details)
+        self.touched()
+        self.seen(order)
+
+    def follow(
+        self,
+        order: Mapping[str, Any],
+        *,
+        pair: str,
+        side: Side,
+        amount: float,
+        rate: float,
+        fee: Decimal,
+    ) -> None:
+        """Follow an order from here on; what is filled of it already is in the balance."""
+        base, quote = _currencies(pair)
+        now = self._clock.monotonic()
+        own = OwnOrder(
+            base=base,
+            quote=quote,
+            side=side,
+            amount=to_decimal(amount),
+            price=to_decimal(rate),
+            fee_rate=fee,
+            placed_at=now,
+            changed_at=now,
+            filled=to_decimal(order.get("filled") or 0),
+            cost=to_decimal(order.get("cost") or 0),
+        )
+        self.book.follow(str(order["id"]), own)
+
+    def touched(self) -> None:
+        """Something of ours happened that the book cannot follow: the next entry reads first."""
+        self.book.touch(self._clock.monotonic())
+
+    def seen(self, order: Mapping[str, Any]) -> None:
+        """An answer about one of our orders, in ccxt's shape."""
+        order_id = str(order.get("id"))
+        if order_id not in self.book.orders:
+            return
+        try:
+            self.book.observe(
+                order_id,
+                filled=to_decimal(order.get("filled") or 0),
+                cost=_optional(order.get("cost")),
+                fees=_fees(order),
+                is_open=order.get("status") in (None, "open"),
+                now=self._clock.monotonic(),
+            )
+            self._is_kept = False
+        except MoneyError as error:
+            # What cannot be read cannot be booked: the exchange's balance decides.
+            logger.warning("Order %s has an unreadable number: %s", order_id, error)
+            self.touched()
+
+    def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
+        """The trades of one of our orders, in ccxt's shape: some exchanges tell fees only there."""
+        if not trades or order_id not in self.book.orders:
+            return
+        try:
+            filled = sum((to_decimal(trade.get("amount") or 0) for trade in trades), ZERO)
+            cost = sum((to_decimal(trade.get("cost") or 0) for trade in trades), ZERO)
+        except MoneyError as error:
+            logger.warning("Order %s has an unreadable number: %s", order_id, error)
+            return
+        status = "open" if self.book.orders.is_open(order_id) else "closed"
+        fees = [fee for trade in trades for fee in _told_fees(trade)]
+        self.seen({"id": order_id, "filled": filled, "cost": cost, "fees": fees, "status": status})
+
+
+def _wallet(currency: str, holding: Holding) -> Wallet:
+    return Wallet(currency, to_float(holding.free), to_float(holding.used), to_float(holding.total))
+
+
+def _currencies(pair: str) -> tuple[str, str]:
+    base, _, quote = pair.partition("/")
+    return base, quote.partition(":")[0]
+
+
+def _optional(value: object) -> Decimal | None:
+    # ccxt reports a cost of 0 for filled market orders whose price it does not know.
+    return to_decimal(value) if value else None
+
+
+def _fees(order: Mapping[str, Any]) -> dict[str, Decimal] | None:
+    """All fees of an order by currency; None where the exchange told none."""
+    fees: dict[str, Decimal] = {}
+    for fee in _told_fees(order):
+        if fee.get("cost") is not None and fee.get("currency"):
+            fees[fee["currency"]] = fees.get(fee["currency"], ZERO) + to_decimal(fee["cost"])
+    return fees or None
+
+
+def _told_fees(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return told.get("fees") or ([told["fee"]] if told.get("fee") else [])

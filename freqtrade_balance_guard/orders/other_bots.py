@@ -1,0 +1,176 @@
+"""What our own book does not follow: orders of the account's other bots, and lost ones of ours.
+
+They are read from the ledger, where each bot writes what its orders do. To our balance book that is
+own money under way: a balance that lacks a sibling's purchase lags, it has not changed by itself.
+An order of ours of which nobody knows whether it exists keeps its money the same way.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.other_bots_orders import Shared
+from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
+from freqtrade_balance_guard.ledger.reservation import ENDED
+from freqtrade_balance_guard.ledger.store import Entry
+from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.orders.tracked_order import FEE_ASSUMED
+
+
+# So far back in the history the first look goes: more than happens within a window.
+RECENT_EVENTS = 500
+
+
+class _Brought(NamedTuple):
+    currency: str
+    amount: Decimal
+
+
+class OtherBots:
+    """Looks at the ledger and tells the book.
+
+    :param currency: what this bot spends
+    """
+
+    def __init__(self, ledger: ReservationLedger, currency: str) -> None:
+        self._ledger = ledger
+        self._currency = currency
+        self._after: int | None = None
+        # Spent shortly before our first answer, which may lack it: amount, and until when
+        # (monotonic seconds).
+        self._unsettled: list[tuple[Decimal, float]] = []
+        self._brought: dict[str, _Brought] = {}
+        # What was booked of them was assumed in part.
+        self._inexact: set[str] = set()
+        # Own orders that the book did not know when we looked.
+        self._lost: set[str] = set()
+
+    def look(
+        self, book: BalanceBook, now: float, wall: datetime, currency: str | None = None
+    ) -> int:
+        """Tell ``book`` what is new.
+
+        :param currency: what is to be spent; None: what this bot spends
+        :param now: monotonic seconds; ``wall`` is the same moment
+        :return: ``Funds.since``: up to which reservation the book knows everything
+        :raises LedgerUnavailable: it cannot be read; the book may lack something
+        """
+        after, newest = self._after, dict[str, Reservation]()
+        if after is None:
+            after, newest = self._begin(book, now, wall)
+        outlook = self._ledger.outlook(currency or self._currency, after)
+        old = set(newest)
+        for entry, row in outlook.changes:
+            newest[row.client_order_id] = row
+            self._note(entry)
+        for client_order_id, row in newest.items():
+            if self._is_ours_to_tell(row, book):
+                shared = self._shared(row, book)
+                book.share(client_order_id, shared, now, is_old=client_order_id in old)
+            if not row.unfinished:
+                self._inexact.discard(client_order_id)
+                self._brought.pop(client_order_id, None)
+                self._lost.discard(client_order_id)
+        self._after = outlook.after
+        return outlook.since
+
+    def unsettled(self, now: float) -> Decimal:
+        """What may be missing from every answer so far, although it is spent."""
+        self._unsettled = [(amount, ends) for amount, ends in self._unsettled if ends > now]
+        return sum((amount for amount, _ in self._unsettled), ZERO)
+
+    def _begin(
+        self, book: BalanceBook, now: float, wall: datetime
+    ) -> tuple[int, dict[str, Reservation]]:
+        """What was going on when the book got its first answer, some time before this look.
+
+        :return: up to which event, and every reservation that had no end then
+        """
+        ledger = self._ledger
+        after = ledger.mark()
+        newest = {row.client_order_id: row for row in ledger.unfinished(account=ledger.account)}
+        seen_at = wall - _seconds(now - (now if book.as_of is None else book.as_of))
+        lines: dict[str, list[Entry]] = {}
+        for entry, row in ledger.changes(max(after - RECENT_EVENTS, 0)):
+            if row.bot != ledger.bot:
+                newest[row.client_order_id] = row
+                lines.setdefault(row.client_order_id, []).append(entry)
+        for client_order_id, told in lines.items():
+            row, then = newest[client_order_id], _at(told, seen_at)
+            if (spent := then.used - _at(told, seen_at - _seconds(book.window)).used) > 0:
+                if row.currency == self._currency:
+                    ends = now + (then.at - wall).total_seconds() + book.window
+                    self._unsettled.append((spent, ends))
+            if then.is_over:
+                del newest[client_order_id]
+                continue
+            for entry in told:
+                self._note(entry)
+            shared = Shared(row.currency, ZERO, then.used, then.brought_currency, then.brought)
+            book.share(client_order_id, shared, now, is_old=True)
+        return after, newest
+
+    def _note(self, entry: Entry) -> None:
+        if entry.why == FEE_ASSUMED:
+            self._inexact.add(entry.client_order_id)
+        if entry.received is not None and entry.received_currency is not None:
+            brought = _Brought(entry.received_currency, entry.received)
+            self._brought[entry.client_order_id] = brought
+
+    def _is_ours_to_tell(self, row: Reservation, book: BalanceBook) -> bool:
+        if row.bot != self._ledger.bot or row.client_order_id in self._lost:
+            return True
+        if _is_followed(row, book) or not (row.unfinished or row.order_id):
+            return False
+        self._lost.add(row.client_order_id)
+        return True
+
+    def _shared(self, row: Reservation, book: BalanceBook) -> Shared:
+        if _is_followed(row, book):
+            # Found at last: the book follows it by itself from now on.
+            return Shared(row.currency, ZERO, ZERO, is_open=False)
+        currency, amount = self._brought.get(row.client_order_id) or (None, None)
+        return Shared(
+            row.currency,
+            row.held,
+            row.committed,
+            currency,
+            amount,
+            is_open=row.unfinished,
+            is_exact=row.client_order_id not in self._inexact,
+        )
+
+
+class _Then(NamedTuple):
+    """How far an order was at some moment; ``at``: since when."""
+
+    used: Decimal
+    brought_currency: str | None
+    brought: Decimal | None
+    is_over: bool
+    at: datetime
+
+
+def _at(lines: Sequence[Entry], moment: datetime) -> _Then:
+    """:param lines: of one order, the oldest first"""
+    first = lines[0]
+    # Of an order whose first lines are too old to be looked at, what they told.
+    used = ZERO if first.what == "reserve" else first.committed
+    then = _Then(used, None, None, is_over=False, at=first.at)
+    for line in lines:
+        if line.at <= moment:
+            currency, brought = then.brought_currency, then.brought
+            if line.received is not None:
+                currency, brought = line.received_currency, line.received
+            then = _Then(line.committed, currency, brought, line.state in ENDED, line.at)
+    return then
+
+
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _is_followed(row: Reservation, book: BalanceBook) -> bool:
+    return row.order_id is not None and row.order_id in book.orders
