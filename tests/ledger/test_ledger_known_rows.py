@@ -257,3 +257,12 @@ def test_a_step_of_another_bots_order_changes_the_sum_of_others(place):
     refused = ledger.reserve(asked(ledger, 80, mark))
     assert isinstance(refused, Refused)
     assert (refused.numbers["reserved_own"], refused.numbers["reserved_others"]) == (30, 0)
+
+
+def test_what_is_reserved_on_another_account_does_not_change_the_sum(place):
+    ledger = place.open()
+    mark = ledger.mark()
+    assert isinstance(ledger.reserve(asked(ledger, 30, mark)), Reserved)
+    elsewhere = asked(ledger, 50, mark)._replace(account=f"{place.account}-second")
+    assert isinstance(ledger.reserve(elsewhere), Reserved)
+    assert isinstance(ledger.reserve(asked(ledger, 70, mark)), Reserved)
