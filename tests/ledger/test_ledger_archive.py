@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -249,6 +250,8 @@ def test_the_last_event_before_a_moment_is_found(place):
     for moment, mark in marks:
         assert ledger.mark_at(moment + timedelta(seconds=1)) == mark
     assert mark_at(ledger.store, start - timedelta(days=10**3)) == 0
+    for (_, before), (moment, _) in pairwise(marks):
+        assert ledger.mark_at(moment) == before
 
 
 @pytest.mark.parametrize("own_place", ["sqlite"], indirect=True)
