@@ -38,7 +38,7 @@ from freqtrade_balance_guard.limits.sizing import (
 )
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.registry import REFUSALS, ledger_refusal
+from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
@@ -237,7 +237,7 @@ def examples() -> dict[DenialCode, Denied]:
         Denied(DenialCode.BALANCE_UNREADABLE, "the balance is unreadable: the answer is empty"),
         too_small.entry_refusal(PAIR, rules, D(100)),
         no_funds.entry_refusal(PAIR, rules, D(100)),
-        ledger_refusal(
+        ledger_denial(
             "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
         ),
         reserved_by_others(),
@@ -265,7 +265,7 @@ def reserved_by_others() -> Denied:
     request = Request("id-1", "kraken", PAIR, "buy", "USDT", D(60), funds)
     refused = judge([request], "two", lambda *_: (D(0), D(60)))
     assert isinstance(refused, Refused)
-    return Denied(REFUSALS[refused.code], refused.sentence, refused.numbers)
+    return Denied(DENIALS[refused.code], refused.sentence, refused.numbers)
 
 
 def codes_in_use() -> set[str]:

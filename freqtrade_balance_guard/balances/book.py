@@ -105,6 +105,17 @@ class BalanceBook:
         self.touch(order.placed_at)
 
     @_alone
+    def placed(self, order_id: str, now: float) -> None:
+        """An order that is followed was accepted ``now``, or its reply was lost."""
+        self.orders.placed(order_id, now)
+        self.touch(now)
+
+    @_alone
+    def withdraw(self, order_id: str) -> None:
+        """An order that is followed never was on the exchange."""
+        self.orders.withdraw(order_id)
+
+    @_alone
     @exact
     def observe(
         self,
@@ -195,6 +206,12 @@ class BalanceBook:
     def currencies(self) -> list[str]:
         """Every currency that was ever seen or moved."""
         return list(self._accounts)
+
+    @_alone
+    def last_answer(self, currency: str) -> Holding:
+        """What the exchange's last answer said of ``currency``."""
+        account = self._accounts.get(currency)
+        return Holding(ZERO) if account is None else account.seen
 
     @_alone
     def verdict(self, currency: str) -> Verdict:

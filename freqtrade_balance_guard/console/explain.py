@@ -1,4 +1,4 @@
-"""``balance-guard explain PAIR``: why did, or didn't, the bot buy it? In plain sentences."""
+"""``balance-guard explain PAIR``: says in sentences why the bot did, or did not, buy a pair."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ago
-from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe, text
+from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
@@ -49,7 +49,7 @@ class Explanation:
             "account": self.status.account,
             "bot": self.status.bot,
             "sentences": list(self.sentences),
-            "decisions": [_decision_json(one) for one in self.decisions],
+            "decisions": [one.as_json() for one in self.decisions],
             "reservations": [reservation_json(row) for row in (*self.reservations, *self.ended)],
             "locks": [
                 {
@@ -155,7 +155,7 @@ def _about_legs(pair: str, status: Status) -> Iterator[str]:
     for one in status.pairs:
         if pair in (one.pair.upper(), one.other_pair.upper()):
             yield (
-                f"Trade {one.trade_id} of {one.bot} is a leg of pair {one.pair_number}: "
+                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.pair_number}: "
                 f"{format_amount(one.hedged)} was sold as {one.other_pair} on {one.other_venue} at "
                 f"{format_amount(one.other_price)}, and is bought back when the trade is sold."
             )
@@ -178,7 +178,7 @@ def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[s
             f" ({one.count} times since {one.since:%Y-%m-%d %H:%M:%S} UTC)" if one.count > 1 else ""
         )
         what = {
-            Outcome.DENIED: "Refused",
+            Outcome.DENIED: "Denied",
             Outcome.APPROVED: "Approved",
             Outcome.REDUCED: "Made smaller",
             Outcome.EXIT_REDUCED: "A partial exit was made smaller",
@@ -244,16 +244,3 @@ def _what_now(settings: GuardSettings, here: CurrencyStatus) -> Iterator[str]:
         yield (
             f"That is below min_balance_threshold ({format_amount(threshold)}): no new entry now."
         )
-
-
-def _decision_json(one: Decision) -> dict[str, Any]:
-    return {
-        "bot": one.bot,
-        "outcome": one.outcome.value,
-        "code": one.code,
-        "sentence": one.sentence,
-        "numbers": {name: text(number) for name, number in one.numbers.items()},
-        "at": one.at.isoformat(),
-        "since": one.since.isoformat(),
-        "count": one.count,
-    }

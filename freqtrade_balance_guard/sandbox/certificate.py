@@ -24,7 +24,7 @@ _RENEW_BEFORE = datetime.timedelta(days=7)
 
 def certificate_path() -> Path:
     """The certificate's file, which exists and is valid for a week at least."""
-    folder = Path(tempfile.gettempdir()) / f"balance-guard-sandbox-{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"balance-guard-sandbox-{_user()}"
     path = folder / "loopback.pem"
     if not _is_usable(path):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -38,6 +38,13 @@ def server_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return str(os.getuid())
 
 
 def _is_usable(path: Path) -> bool:
@@ -76,7 +83,16 @@ def _make(path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    handle, draft = tempfile.mkstemp(dir=path.parent)
+    handle, name_of_draft = tempfile.mkstemp(dir=path.parent)
+    draft = Path(name_of_draft)
     with os.fdopen(handle, "wb") as file:
         file.write(text)
-    Path(draft).replace(path)
+    if path.exists():
+        draft.replace(path)
+        return
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # of two sandboxes that start at once the first one's is used by both
+    finally:
+        draft.unlink()

@@ -1,6 +1,5 @@
 """What every venue promises, on two exchanges whose protocols have little in common."""
 
-import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,10 +8,9 @@ import pytest
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings
-from tests.support.binance import Binance
 from tests.support.exchange import freqtrade_config
 from tests.support.ledger import memory_ledger
 
@@ -22,14 +20,18 @@ PAIR = "ETH/USDT"
 MONEY = {"USDT": "1000", "ETH": "2"}
 
 
-class OnKraken:
-    """The sandbox: told what to do by its control."""
+class Exchange:
+    """A sandbox in one protocol, controlled from outside."""
 
-    fee_of_a_buy_is_in = "USDT"
+    dialect = ""
+    fee_of_a_buy_is_in = ""
+    refusal = ""
+    lost_with_words = ""
 
     def __init__(self):
         accounts = [{"name": "main", "keys": [{}], "balances": MONEY}]
-        self.sandbox = Sandbox.start(Scenario.model_validate({"accounts": accounts}))
+        scenario = {"dialect": self.dialect, "accounts": accounts}
+        self.sandbox = Sandbox.start(Scenario.model_validate(scenario))
 
     def section(self):
         return self.sandbox.freqtrade_exchange()
@@ -50,13 +52,13 @@ class OnKraken:
             self.sandbox.control.fault("partial_fill", fraction=share)
 
     def refuse(self):
-        self.sandbox.control.fault("refuse", message="EOrder:Insufficient funds")
+        self.sandbox.control.fault("refuse", message=self.refusal)
 
     def lose(self, how):
         kinds = {
             "lost": ("lost_reply", {"how": "drop"}),
-            "timeout": ("lost_reply", {"how": "error", "message": "EService:Unavailable"}),
-            "never": ("drop", {"endpoint": "AddOrder"}),
+            "timeout": ("lost_reply", {"how": "error", "message": self.lost_with_words}),
+            "never": ("drop", {"endpoint": "place"}),
             "down": ("http_status", {"endpoint": "private", "status": 502}),
         }
         kind, more = kinds[how]
@@ -64,6 +66,18 @@ class OnKraken:
 
     def mend(self):
         self.sandbox.control.clear_faults()
+
+    def begin_again(self):
+        """No order rests, and there is as much money as at the start."""
+        control = self.sandbox.control
+        for order in control.state()["open_orders"]:
+            control.cancel(order["id"])
+        for currency, amount in MONEY.items():
+            change = D(amount) - self.money()[currency]
+            if change > 0:
+                control.deposit("main", currency, change)
+            elif change < 0:
+                control.withdraw("main", currency, -change)
 
     def fill_rest(self):
         (order,) = self.sandbox.control.state()["open_orders"]
@@ -73,46 +87,20 @@ class OnKraken:
         self.sandbox.control.fault("balance_empty")
 
 
-class OnBinance:
-    """Our own small server."""
+class OnKraken(Exchange):
+    dialect = "kraken"
+    fee_of_a_buy_is_in = "USDT"
+    refusal = "EOrder:Insufficient funds"
+    lost_with_words = "EService:Unavailable"
 
+
+class OnBinance(Exchange):
+    """Fills stand in the answer to an order, ids are unique per pair, fees are in the coin."""
+
+    dialect = "binance"
     fee_of_a_buy_is_in = "ETH"
-
-    def __init__(self):
-        self.exchange = Binance(
-            {"BTCUSDT": "50000", "ETHUSDT": "2500"}, MONEY, lambda: int(time.time() * 1000)
-        )
-
-    def section(self):
-        return self.exchange.section()
-
-    def close(self):
-        self.exchange.close()
-
-    def orders(self):
-        return len(self.exchange.orders)
-
-    def money(self):
-        return self.exchange.money
-
-    def share(self, share):
-        self.exchange.share = share
-
-    def refuse(self):
-        self.exchange.refuse = "Filter failure: NOTIONAL"
-
-    def lose(self, how):
-        self.exchange.reply = how
-
-    def mend(self):
-        self.exchange.reply = ""
-
-    def fill_rest(self):
-        (order,) = self.exchange.orders.values()
-        self.exchange.fill(order, D(1))
-
-    def empty(self):
-        self.exchange.money.clear()
+    refusal = "-1013 Filter failure: NOTIONAL"
+    lost_with_words = "-1007"
 
 
 @pytest.fixture(scope="module", params=[OnKraken, OnBinance], ids=["kraken", "binance"])
@@ -132,13 +120,7 @@ def there(place):
     exchange, _ = place
     exchange.mend()
     exchange.share(D(1))
-    if isinstance(exchange, OnBinance):
-        exchange.exchange.refuse = ""
-        exchange.exchange.money = {name: D(amount) for name, amount in MONEY.items()}
-        exchange.exchange.orders.clear()
-    else:
-        for order in exchange.sandbox.control.state()["open_orders"]:
-            exchange.sandbox.control.cancel(order["id"])
+    exchange.begin_again()
     return exchange
 
 
@@ -212,13 +194,13 @@ def test_what_is_placed_is_found_by_its_client_order_id_with_all_its_fills(there
     assert found(venue, order, placed.order_id) == told
     assert (told.is_open, told.filled) == (False, D("0.01"))
     report = told.report(order)
-    used = order.terms.locks.currency
+    used = order.terms.holds.currency
     after = there.money()
     assert before[used] - after[used] == report.used
-    assert report.received is not None and report.is_fee_told
+    assert report.received is not None and report.is_fee_known
     currency = report.received.currency
     assert after[currency] - before[currency] == report.received.amount
-    assert report.used <= order.terms.locks.amount
+    assert report.used <= order.terms.holds.amount
     if side == "buy":
         assert set(told.fees) == {there.fee_of_a_buy_is_in}
 
@@ -231,7 +213,7 @@ def test_a_refused_order_is_refused_and_not_there(there, venue):
         venue.place(order)
     there.mend()
     assert there.orders() == before
-    assert isinstance(venue.look_up(order, None), Absent)
+    assert isinstance(venue.look_up(order, None), NotFound)
 
 
 def test_too_little_money_is_a_refusal(there, venue):
@@ -257,15 +239,15 @@ def test_a_request_that_never_arrived_is_no_refusal_and_absent(there, venue):
         venue.place(order)
     assert not isinstance(error.value, OrderRejected)
     there.mend()
-    assert isinstance(venue.look_up(order, None), Absent)
+    assert isinstance(venue.look_up(order, None), NotFound)
 
 
 def test_an_exchange_that_is_down_says_nothing_about_an_order(there, venue):
     order = resting(venue)
     order_id = venue.place(order).order_id
     there.lose("down")
-    assert isinstance(venue.look_up(order, None), Unknown)
-    assert isinstance(venue.look_up(order, order_id), Unknown)
+    assert isinstance(venue.look_up(order, None), Uncertain)
+    assert isinstance(venue.look_up(order, order_id), Uncertain)
     there.mend()
     assert found(venue, order, order_id).is_open
 
@@ -276,7 +258,7 @@ def test_an_order_that_rests_is_open_locks_its_money_and_can_be_cancelled(there,
     order = resting(venue, side)
     order_id = venue.place(order).order_id
     assert found(venue, order, order_id).is_open
-    currency = order.terms.locks.currency
+    currency = order.terms.holds.currency
     assert venue.balances()[currency] < before[currency]
     venue.cancel(order, order_id)
     assert found(venue, order, order_id) == found(venue, order)
@@ -292,7 +274,7 @@ def test_a_part_stays_when_the_rest_is_cancelled(there, venue):
     venue.cancel(order, order_id)
     told = found(venue, order, order_id)
     assert (told.is_open, told.filled) == (False, D("0.004"))
-    assert told.report(order).is_fee_told
+    assert told.report(order).is_fee_known
 
 
 def test_a_cancel_that_comes_too_late_leaves_the_fill(there, venue):

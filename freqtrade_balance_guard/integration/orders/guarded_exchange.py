@@ -6,12 +6,13 @@ that the exchange will see can be looked at. The object is promoted in place, li
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
@@ -21,10 +22,20 @@ from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.order_check import RoundedOrder
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.orders.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.orders.terms import Purpose
 
 
 logger = logging.getLogger(__name__)
+
+
+class _Nesting(threading.local):
+    """Per thread: how many of freqtrade's functions stand around the request that is being made."""
+
+    depth = 0
+
+
+_nesting = _Nesting()
 
 
 class GuardedExchange(Exchange):
@@ -32,15 +43,15 @@ class GuardedExchange(Exchange):
 
     _guarded_wallets: GuardedWallets | None = None
     last_minimum_query: MinimumQuery | None = None
-    _order_watch: OrderTracker
-    _ordering: OrderGateway
+    _order_tracker: OrderTracker
+    _gateway: OrderGateway
 
     def put_guard(
-        self, wallets: GuardedWallets, watch: OrderTracker, ordering: OrderGateway
+        self, wallets: GuardedWallets, tracker: OrderTracker, gateway: OrderGateway
     ) -> None:
         """From now on every order passes these."""
-        self._order_watch = watch
-        self._ordering = ordering
+        self._order_tracker = tracker
+        self._gateway = gateway
         self._guarded_wallets = wallets
 
     @relies_on(
@@ -51,8 +62,8 @@ class GuardedExchange(Exchange):
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
-        :raises EntryDenied: the rounded entry would be refused, could not be closed again, or its
-            money could not be reserved. Exits are never refused here.
+        :raises EntryDenied: the rounded entry would be rejected, could not be closed again, or its
+            money could not be reserved. Exits are never denied here.
         """
         wallets = self._guarded_wallets
         go = functools.partial(super().create_order, **order)
@@ -79,27 +90,30 @@ class GuardedExchange(Exchange):
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        go = functools.partial(super().create_stoploss, pair, amount, stop_price, *args, **kwargs)
+        more = dict(zip(("order_types", "side", "leverage"), args, strict=False)) | kwargs
+        go = functools.partial(
+            super().create_stoploss, pair=pair, amount=amount, stop_price=stop_price, **more
+        )
         if self._guarded_wallets is None:
             return go()
-        side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+        side = more.get("side", "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
         return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
 
     def _send(
         self, order: dict[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Any]
     ) -> Any:
-        with self._order_watch.sending():
+        with self._order_tracker.sending():
             try:
-                accepted = self._ordering.send(order, purpose, kind, go)
+                accepted = self._gateway.send(order, purpose, kind, go)
             except EntryDenied:
                 raise
             except Exception as error:
-                self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
+                self._order_tracker.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
             adopted = adopted_order.get()
             if adopted is None or adopted.tracked is not None:
-                self._order_watch.accepted(accepted, order)
+                self._order_tracker.accepted(order)
         return accepted
 
     @relies_on(
@@ -132,48 +146,73 @@ class GuardedExchange(Exchange):
     def _with_id(self, params: dict[str, Any], *, is_stop: bool) -> dict[str, Any]:
         client_order_id = current_id.get()
         if client_order_id is not None:
-            params.update(self._ordering.ids.order_params(client_order_id, stop=is_stop))
+            params.update(self._gateway.ids.order_params(client_order_id, stop=is_stop))
         return params
 
-    # Every answer about one of our orders tells what became of it.
+    # Every answer about an order goes to the registry. Those that freqtrade asks for on the way to
+    # another answer are left out: the stop behind a fired stop is "closed" with nothing filled.
 
     @relies_on(
         "Exchange.fetch_order(self, order_id, pair, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
+    def fetch_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        answer = super().fetch_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.fetch_stoploss_order(self, order_id, pair, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
+    def fetch_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().fetch_stoploss_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
+
+    @relies_on(
+        "Exchange.cancel_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
+
+    @relies_on(
+        "Exchange.cancel_stoploss_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_stoploss_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
 
     @relies_on(
         "Exchange.cancel_order_with_result(self, order_id, pair, amount)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
+    def cancel_order_with_result(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.cancel_stoploss_order_with_result(self, order_id, pair, amount)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
-        return self._seen(order_id, cancelled)
+    def cancel_stoploss_order_with_result(
+        self, order_id: str, pair: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_stoploss_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.get_trades_for_order(self, order_id, pair, since, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        trades = super().get_trades_for_order(order_id, *args, **kwargs)
+    def get_trades_for_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        trades = super().get_trades_for_order(order_id, pair, *args, **kwargs)
         if self._guarded_wallets is not None:
-            self._order_watch.trades_seen(order_id, trades)
+            self._order_tracker.traded(pair, str(order_id), trades)
         return trades
 
     @relies_on(
@@ -185,12 +224,35 @@ class GuardedExchange(Exchange):
         orders = super().fetch_orders(*args, **kwargs)
         if self._guarded_wallets is None:
             return orders
-        return self._ordering.without_other_bots(orders)
+        self._order_tracker.listed(orders)
+        return self._gateway.without_other_bots(orders)
 
-    def _seen(self, order_id: str, order: Any) -> Any:
+    def _answered(self, pair: str, order_id: str, order: Any) -> Any:
         if self._guarded_wallets is not None and isinstance(order, Mapping):
-            self._order_watch.seen(str(order_id), order)
+            if not _nesting.depth:
+                self._order_tracker.answered(pair, str(order_id), order)
         return order
+
+    def _cancelled(self, pair: str, order_id: str, go: Callable[[], Any]) -> Any:
+        """Outside of freqtrade's own handling a plain cancel is that of /delete."""
+        if self._guarded_wallets is None or _nesting.depth:
+            return go()
+        reply = None
+        try:
+            with self._on_the_way():
+                reply = go()
+        finally:
+            self._order_tracker.cancelled(pair, str(order_id), reply, by_user=True)
+        return reply
+
+    @staticmethod
+    @contextmanager
+    def _on_the_way() -> Iterator[None]:
+        _nesting.depth += 1
+        try:
+            yield
+        finally:
+            _nesting.depth -= 1
 
     def _is_entry(self, order: dict[str, Any]) -> bool:
         if self._config.get("trading_mode", "spot") == "spot":

@@ -16,8 +16,8 @@ from freqtrade_balance_guard.arbitrage.events import LegsSent
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.events import BalanceRead, BalanceUnreadable, Event, LoopEnded
 from freqtrade_balance_guard.ledger.reservation import UNFINISHED
-from freqtrade_balance_guard.monitoring.counting import ALWAYS_SHOWN, COUNTERS, Key
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
+from freqtrade_balance_guard.monitoring.metrics.counting import ALWAYS_SHOWN, COUNTERS, Key
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class BotLabels:
     freqtrade_version: str
     exchange: str
     mode: str
+    stake_currency: str
 
 
 class MetricsServer:
@@ -128,10 +129,10 @@ class _BotCollector(Collector):
 
     def _info(self) -> Metric:
         labels = self._labels
-        info = _gauge("info", "The guard is on.", ["account", "version", "freqtrade_version",
-                      "exchange", "mode"])  # fmt: skip
-        values = [labels.account, labels.version, labels.freqtrade_version]
-        info.add_metric([labels.bot, *values, labels.exchange, labels.mode], 1)
+        more = ["version", "freqtrade_version", "exchange", "mode", "stake_currency"]
+        info = _gauge("info", "The guard is on.", ["account", *more])
+        values = [str(getattr(labels, name)) for name in more]
+        info.add_metric([labels.bot, labels.account, *values], 1)
         return info
 
     def _counters(self) -> Iterator[Metric]:

@@ -20,7 +20,7 @@ from freqtrade_balance_guard.local_file import (
     LocalFileError,
     read_rows,
 )
-from freqtrade_balance_guard.monitoring.counting import EventCounter, Key
+from freqtrade_balance_guard.monitoring.metrics.counting import EventCounter, Key
 
 
 logger = logging.getLogger(__name__)
