@@ -64,6 +64,10 @@ COMMANDS = {
         "cli.ledger:add_ledger",
         "Check the ledger, copy it, or move what ended long ago to its archive.",
     ),
+    "arbitrages": Command(
+        "cli.actions:add_arbitrages",
+        "List the last arbitrages with what they earned, or show both legs of one.",
+    ),
     "unhedged": Command(
         "cli.actions:add_unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",
