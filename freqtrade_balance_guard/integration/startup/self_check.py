@@ -13,6 +13,8 @@ from freqtrade_balance_guard.integration.host.relied_on import (
     CALLED,
     CALLED_BACKTEST,
     CALLED_LIVE,
+    NAMES,
+    START,
     Relied,
     collected,
     differences_in,
@@ -39,7 +41,7 @@ def rows(live: bool, *, backtest: bool = False) -> list[Relied]:
     :param backtest: also what only a backtest needs
     :raises CannotLoad: see there
     """
-    found = [*CALLED, *_collected(COMMON)]
+    found = [*START, *NAMES, *CALLED, *_collected(COMMON)]
     if live:
         found += [*CALLED_LIVE, *_collected(LIVE)]
     if backtest:
