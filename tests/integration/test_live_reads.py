@@ -7,7 +7,6 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
@@ -23,6 +22,7 @@ from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 class SlowExchange:
