@@ -71,6 +71,27 @@ class Account:
         """Was this currency ever compared with an answer?"""
         return self.seen_as_of > float("-inf")
 
+    @property
+    def rising_since(self) -> float | None:
+        """Since when more is seen than own events explain; None where there is no such question."""
+        if self.verdict is not Verdict.RISING_UNCONFIRMED or self._question is None:
+            return None
+        return self._question.since
+
+    def is_as_before(self, holding: Holding, as_of: float) -> bool:
+        """Nothing happened, nothing is in question, and the answer is that of before."""
+        return (
+            self.verdict is Verdict.CONFIRMED
+            and holding == self.seen
+            and holding.tells_used == self.seen.tells_used
+            and not self.flows
+            and not self._aged
+            and self._question is None
+            and self.foreign == self.foreign_seen
+            and self.expected == holding.total
+            and as_of >= self.settles_at
+        )
+
     def book(self, flow: Flow) -> None:
         """An own order moved this currency."""
         self.expected += flow.amount

@@ -22,6 +22,9 @@ from freqtrade_balance_guard.integration.host.bot_loop import (
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 
 
+WALL = ManualClock().wall()
+
+
 class SlowExchange:
     """Two requests for a balance, each as long as it is said, or until the deadline."""
 
@@ -62,7 +65,8 @@ def exchange(clock):
 
 
 def live_balances(exchange, clock, store=None):
-    reader, waits = BalanceReader(exchange, clock), WaitBudget(clock, EXIT_WAIT_SECONDS)
+    reader = BalanceReader(exchange, clock, lambda: {"USDT"})
+    waits = WaitBudget(clock, EXIT_WAIT_SECONDS)
     return LiveBalances(BalanceBook(30.0), reader, store, "USDT", 60, clock, waits)
 
 
@@ -192,17 +196,17 @@ def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
     store = BelievedBalances(path, "main")
     live = live_balances(exchange, clock, store)
     live.keep()
-    assert not path.exists() or store.load() == {}
+    assert not path.exists() or store.load(WALL) == {}
     with loop():
         live.refresh_for_exit(hurry=True)
-        assert store.load() == {}
+        assert store.load(WALL) == {}
     live.keep()
-    assert BelievedBalances(path, "main").load() == {"USDT": Decimal(1000)}
+    assert BelievedBalances(path, "main").load(WALL) == {"USDT": Decimal(1000)}
     # An own order counts before anybody read the balance again.
     live.placed({"id": "1"}, **order_of(400))
     live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
     live.keep()
-    assert BelievedBalances(path, "main").load()["USDT"] == 600
+    assert BelievedBalances(path, "main").load(WALL)["USDT"] == 600
 
 
 def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, clock, exchange):

@@ -30,7 +30,9 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
+from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
 
 # freqtrade's own default: it moves a price that is further than this from the market's.
 CUSTOM_PRICE_MAX_DISTANCE = 0.02
@@ -76,7 +78,7 @@ class Preconditions:
 
     def look(self, bot: Any) -> None:
         """What open trades own, and what is never spent."""
-        owned = self._wallets._owned_by_trades()
+        owned = owned_by_trades()
         for pair, amount in self.unbooked.items():
             base = pair.partition("/")[0]
             owned[base] = owned.get(base, ZERO) + amount

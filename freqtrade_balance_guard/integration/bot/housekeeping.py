@@ -24,7 +24,8 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
+from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
 logger = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class Housekeeping:
                 "pairs": list(getattr(bot, "active_pair_whitelist", None) or []),
                 "open_pairs": sorted({trade.pair for trade in Trade.get_open_trades()}),
                 # What another bot's legs must not sell out of the account's inventory.
-                "owned": {coin: str(n) for coin, n in wallets._owned_by_trades().items()},
+                "owned": {coin: str(n) for coin, n in owned_by_trades().items()},
                 "key": self._key,
                 "trading_mode": str(config.get("trading_mode", "spot")),
                 "dry_run": bool(config["dry_run"]),

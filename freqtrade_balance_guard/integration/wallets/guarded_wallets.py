@@ -31,6 +31,7 @@ from freqtrade_balance_guard.integration.wallets.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
 )
+from freqtrade_balance_guard.integration.wallets.open_trades import has_open_trades
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
@@ -114,7 +115,7 @@ class GuardedWallets(Wallets):
             super().update(require_update)
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
-        hurry = self._has_open_trades()
+        hurry = has_open_trades()
         if must_be_fresh.get() or (require_update and current_loop.get() is None):
             live.refresh_for_exit(hurry=hurry)
         elif not require_update:
@@ -150,7 +151,7 @@ class GuardedWallets(Wallets):
     def show_believed(self) -> None:
         """Put what is believed into freqtrade's own table."""
         if self.live is not None:
-            self._wallets = self.live.wallets(self._owned_by_trades)
+            self._wallets = self.live.wallets()
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 
@@ -166,17 +167,6 @@ class GuardedWallets(Wallets):
         """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
         if self.live is None or self.live.book.as_of is not None:
             super().record_wallet_state()
-
-    def _owned_by_trades(self) -> dict[str, Decimal]:
-        owned: dict[str, Decimal] = {}
-        for trade in Trade.get_open_trades() if self._has_open_trades() else ():
-            currency = trade.safe_base_currency
-            owned[currency] = owned.get(currency, ZERO) + to_decimal(trade.amount)
-        return owned
-
-    def _has_open_trades(self) -> bool:
-        # Before freqtrade's database is opened there is no trade to wait for.
-        return hasattr(Trade, "session") and Trade.get_open_trade_count() > 0
 
     # What may be spent, in stake currency
 
@@ -236,7 +226,7 @@ class GuardedWallets(Wallets):
             return super().get_trade_stake_amount(pair, max_open_trades, update)
         try:
             if update and self.live is not None:
-                self.live.refresh_for_entry(hurry=self._has_open_trades())
+                self.live.refresh_for_entry(hurry=has_open_trades())
                 self.show_believed()
                 update = False
             refused = self._certain_refusal(pair)

@@ -7,7 +7,8 @@ order, and the book knows of it.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +34,7 @@ from freqtrade_balance_guard.events import (
 )
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.host.bot_loop import current_loop
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 
 
@@ -79,12 +81,15 @@ class LiveBalances:
         self._stake_currency = stake_currency
         self._time_to_live = time_to_live
         self._clock = clock
+        self._table: dict[str, Wallet] = {}
+        self._believed: dict[str, Holding] = {}
+        self._following = threading.Lock()
         self._was_unreadable = False
         self._sending = self._sent = 0
         self._wall: datetime | None = None
         self._is_kept = True
         if store is not None:
-            book.remember(store.load(), clock.monotonic())
+            book.remember(store.load(clock.wall()), clock.monotonic())
 
     def now(self) -> float:
         """Monotonic seconds, as the book counts them."""
@@ -217,25 +222,35 @@ class LiveBalances:
             return
         self._is_kept = True
         mark = None if self.funding is None else self.funding.mark()
-        believed = {currency: self.book.expected(currency) for currency in self.book.currencies()}
+        self._follow_book()
+        believed = dict(self._believed)
         verdicts = {currency: self.book.verdict(currency) for currency in believed}
         self._store.save(believed, verdicts, self._wall, mark)
 
     # What freqtrade is told
 
-    def wallets(self, owned_by_trades: Callable[[], Mapping[str, Decimal]]) -> dict[str, Wallet]:
+    def wallets(self) -> dict[str, Wallet]:
         """freqtrade's table of balances, from the book.
 
-        :param owned_by_trades: what the open trades say they own; while the balance is unreadable
-            nothing less may stand in front of their exits
+        While the balance is unreadable nothing less than what the open trades own stands in front
+        of their exits.
         """
-        holdings = {currency: self.holding(currency) for currency in self.book.currencies()}
-        if self.book.failure is not None or any(map(self._is_unreadable, holdings)):
+        self._follow_book()
+        table = dict(self._table)
+        if self.book.has_unreadable:
             for currency, amount in owned_by_trades().items():
-                known = holdings.get(currency, Holding(ZERO))
+                known = table.get(currency, Wallet(currency))
                 if known.total < amount and self._is_unreadable(currency):
-                    holdings[currency] = Holding(amount, known.used)
-        return {currency: _wallet(currency, holding) for currency, holding in holdings.items()}
+                    holding = Holding(amount, to_decimal(known.used))
+                    table[currency] = _wallet(currency, holding)
+        return table
+
+    def _follow_book(self) -> None:
+        """Take over what changed; an account may have hundreds of coins that do not."""
+        with self._following:
+            for currency in self.book.take_changed():
+                self._table[currency] = _wallet(currency, self.holding(currency))
+                self._believed[currency] = self.book.expected(currency)
 
     def _is_unreadable(self, currency: str) -> bool:
         return self.book.verdict(currency) is Verdict.UNREADABLE
