@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 OLDEST := 2026.3
 NEWEST := 2026.9
 
-.PHONY: help install demo test lint acceptance soak bench baseline compat docs clean
+.PHONY: help install demo test lint acceptance soak bench mutation baseline compat docs clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ soak: install ## Random trouble for a long time.
 
 bench: install ## Ratios to plain freqtrade, each measured in one run.
 	@$(BIN)/python -m pytest -m benchmark -q -s --timeout 3600
+
+# One room at a time: make mutation ARGS="--room limits"; a part of one: ARGS="--room ledger --part 1/3".
+mutation: install ## Change the code in small ways: do the quick tests notice?
+	@$(BIN)/python scripts/mutation.py $(ARGS)
 
 baseline: install ## What plain freqtrade does in the same troubles: our control.
 	@$(BIN)/python scripts/baseline.py

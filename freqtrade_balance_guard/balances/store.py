@@ -7,21 +7,17 @@ because flushing is switched off: the ledger relies on what a checkpoint has bro
 """
 
 import logging
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from freqtrade_balance_guard.balances.snapshot import Holding
-from freqtrade_balance_guard.sqlite_address import read_only_address
+from freqtrade_balance_guard.local_file import LocalFile, LocalFileError, read_rows
 
 
 logger = logging.getLogger(__name__)
-# Another process may be writing; the bot's next loop waits for us meanwhile.
-BUSY_SECONDS = 0.1
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS believed_balances (
@@ -67,12 +63,13 @@ class BelievedBalances:
     """The rows of one account."""
 
     def __init__(self, path: Path, account: str) -> None:
-        self._path = path
+        self._file = LocalFile(
+            path, TABLE, create=True, added_columns={"believed_balances": "mark INTEGER"}
+        )
         self._account = account
         self._saved: dict[str, tuple[str, str, str]] = {}
         self._saved_at: dict[str, datetime] = {}
         self._has_told = False
-        self._was_there = False
 
     def load(self, now: datetime) -> dict[str, Decimal]:
         """Totals by currency as they were believed last.
@@ -81,15 +78,15 @@ class BelievedBalances:
         says more.
         """
         try:
-            with self._connect() as connection:
-                rows = connection.execute(
+            with self._file.connection() as db:
+                rows = db.execute(
                     "SELECT currency, total, as_of FROM believed_balances WHERE account = ?",
                     (self._account,),
                 ).fetchall()
             believed = {currency: Decimal(total) for currency, total, _ in rows}
             newest = max((datetime.fromisoformat(as_of) for _, _, as_of in rows), default=now)
             return believed if now - newest <= BELIEVED_FOR else {}
-        except (sqlite3.Error, OSError, ArithmeticError, ValueError) as error:
+        except (LocalFileError, ArithmeticError, ValueError) as error:
             self._tell(error)
             return {}
 
@@ -114,38 +111,19 @@ class BelievedBalances:
         if not changed:
             return
         try:
-            with self._connect() as connection:
-                connection.executemany(
+            with self._file.transaction() as db:
+                db.executemany(
                     "INSERT OR REPLACE INTO believed_balances VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
                         (self._account, currency, *row, as_of.isoformat(), mark)
                         for currency, row in changed.items()
                     ],
                 )
-        except (sqlite3.Error, OSError) as error:
+        except LocalFileError as error:
             self._tell(error)
             return
         self._saved.update(changed)
         self._saved_at.update(dict.fromkeys(changed, as_of))
-
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        # A file that was deleted while the bot runs is put back by the ledger, with all that it
-        # held; one that we make anew would be in its way.
-        mode = "rw" if self._was_there else "rwc"
-        if not self._was_there:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        address = f"{self._path.absolute().as_uri()}?mode={mode}"
-        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(TABLE)
-            names = [row[1] for row in connection.execute("PRAGMA table_info(believed_balances)")]
-            if "mark" not in names:  # made by an earlier version
-                connection.execute("ALTER TABLE believed_balances ADD COLUMN mark INTEGER")
-            self._was_there = True
-            with connection:
-                yield connection
 
     def _tell(self, error: Exception) -> None:
         if not self._has_told:
@@ -153,7 +131,7 @@ class BelievedBalances:
             logger.warning(
                 "Believed balances cannot be kept in %s (%s); a restart will believe the first "
                 "answer of the exchange.",
-                self._path,
+                self._file.path,
                 error,
             )
 
@@ -163,20 +141,20 @@ def read_believed(path: Path) -> list[BelievedBalance]:
 
     :raises OSError: the file is there and cannot be read
     """
-    if not path.exists():
-        return []
-    sql = "SELECT * FROM believed_balances ORDER BY account, currency"
     try:
-        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as db:
-            rows = db.execute(sql).fetchall()
-    except sqlite3.Error as error:
-        if "no such table" in str(error):
-            return []
-        raise OSError(f"{path} cannot be read: {error}") from error
+        rows = read_rows(path, "SELECT * FROM believed_balances ORDER BY account, currency")
+    except LocalFileError as error:
+        raise OSError(str(error)) from error
     return [
         BelievedBalance(
-            *(account, currency, Decimal(total), Decimal(used), verdict),
-            *(datetime.fromisoformat(as_of), *mark),  # an earlier version had no mark
+            account=str(account),
+            currency=str(currency),
+            total=Decimal(str(total)),
+            used=Decimal(str(used)),
+            verdict=str(verdict),
+            as_of=datetime.fromisoformat(str(as_of)),
+            mark=int(str(mark[0])) if mark and mark[0] is not None else None,
         )
+        # An earlier version had no mark.
         for account, currency, total, used, verdict, as_of, *mark in rows
     ]

@@ -18,7 +18,7 @@ from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.ledger import LedgerUnavailable
-from freqtrade_balance_guard.monitoring.local_file import LocalFileError
+from freqtrade_balance_guard.local_file import LocalFileError
 
 
 FINE, FOUND, WRONG_USE, STOPPED = 0, 1, 2, 130

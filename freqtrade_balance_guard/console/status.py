@@ -24,8 +24,8 @@ from freqtrade_balance_guard.console.rebalance import (
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.monitoring.local_file import LocalFileError
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 

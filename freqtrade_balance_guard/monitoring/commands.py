@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from freqtrade_balance_guard.clock import Clock, SystemClock
-from freqtrade_balance_guard.monitoring.local_file import Connection, LocalFile, LocalFileError
+from freqtrade_balance_guard.local_file import Connection, LocalFile, LocalFileError
 
 
 logger = logging.getLogger(__name__)

@@ -17,13 +17,13 @@ from freqtrade_balance_guard.events import (
     PartialExitReduced,
     StakeReduced,
 )
-from freqtrade_balance_guard.money import format_amount
-from freqtrade_balance_guard.monitoring.local_file import (
+from freqtrade_balance_guard.local_file import (
     Connection,
     LocalFile,
     LocalFileError,
-    look,
+    read_rows,
 )
+from freqtrade_balance_guard.money import format_amount
 
 
 logger = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def read_decisions(path: Path, account: str, pair: str) -> list[Decision]:
 
     :raises LocalFileError: the file is there and cannot be read
     """
-    rows = look(
+    rows = read_rows(
         path,
         "SELECT bot, pair, outcome, code, sentence, numbers, at, since, count FROM decisions "
         "WHERE account = ? AND pair = ?",

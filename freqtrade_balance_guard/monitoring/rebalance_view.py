@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.monitoring.local_file import LocalFile, LocalFileError, look
+from freqtrade_balance_guard.local_file import LocalFile, LocalFileError, read_rows
 
 
 logger = logging.getLogger(__name__)
@@ -63,5 +63,5 @@ def read_views(path: Path, account: str) -> list[RebalanceView]:
     """
     return [
         RebalanceView(str(bot), datetime.fromisoformat(str(at)), json.loads(str(view)))
-        for bot, at, view in look(path, READ, (account,))
+        for bot, at, view in read_rows(path, READ, (account,))
     ]

@@ -1,22 +1,20 @@
-"""Attempts as rows of the guard's local SQLite file. The only file here that imports sqlite3."""
+"""Stores attempts as rows of the guard's local SQLite file."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.local_file import Connection, LocalFile, LocalFileError, read_rows
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, Reason, SaleRecord
 from freqtrade_balance_guard.rebalance.waiting import Progress
-from freqtrade_balance_guard.sqlite_address import read_only_address
 
 
-TABLES = (
-    """
+TABLES = """
 CREATE TABLE IF NOT EXISTS rebalance_attempts (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     account    TEXT NOT NULL,
@@ -31,17 +29,14 @@ CREATE TABLE IF NOT EXISTS rebalance_attempts (
     sales      TEXT NOT NULL,
     waited     REAL NOT NULL,
     seen_at    TEXT NOT NULL
-)
-""",
-    """
+);
 CREATE TABLE IF NOT EXISTS rebalance_first_starts (
     account    TEXT NOT NULL,
     bot        TEXT NOT NULL,
     started_at TEXT NOT NULL,
     PRIMARY KEY (account, bot)
-)
-""",
-)
+);
+"""
 SELECT = """
 SELECT id, account, bot, started_at, ended_at, reason, currency, available, target, expected, sales,
     waited, seen_at
@@ -66,22 +61,18 @@ class AttemptUnderWay(BalanceGuardError):
 
 
 class AttemptStore:
-    """The rows of one account. A connection lasts for one call: attempts are rare.
-
-    By default the ledger is in the same file. So a file that was deleted while the bot runs is not
-    made anew here: the ledger puts its own back.
+    """Stores the attempts of one account.
 
     Every method raises AttemptsUnavailable where the file cannot be used.
     """
 
     def __init__(self, path: Path, account: str) -> None:
-        self._path = path
+        self._file = LocalFile(path, TABLES, create=True, wait_seconds=WAIT_SECONDS)
         self._account = account
-        self._was_there = False
 
     def last(self, bot: str) -> Attempt | None:
         """The newest attempt of a bot; None if there was none."""
-        if not self._was_there and not self._path.exists():
+        if not self._file.may_exist:
             return None
         with self._transaction() as connection:
             row = connection.execute(SELECT, (self._account, bot, 1)).fetchone()
@@ -146,29 +137,10 @@ class AttemptStore:
             return datetime.fromisoformat(started_at)
 
     @contextmanager
-    def _transaction(self, *, flush: bool = False) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, flush: bool = False) -> Iterator[Connection]:
         """One transaction; with ``flush`` it survives a power cut, else a kill."""
-        with _trouble_told(self._path):
-            if not self._was_there:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            mode = "rw" if self._was_there else "rwc"
-            # Closing takes back what was not committed.
-            with closing(
-                sqlite3.connect(
-                    f"{self._path.absolute().as_uri()}?mode={mode}",
-                    uri=True,
-                    timeout=WAIT_SECONDS,
-                    isolation_level=None,
-                )
-            ) as connection:
-                connection.execute(f"PRAGMA synchronous = {'EXTRA' if flush else 'NORMAL'}")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                for table in TABLES:
-                    connection.execute(table)
-                yield connection
-                connection.execute("COMMIT")
-            self._was_there = True
+        with _unavailable(self._file.path), self._file.transaction(flush=flush) as db:
+            yield db
 
 
 def read_attempts(
@@ -180,22 +152,15 @@ def read_attempts(
 
     :raises AttemptsUnavailable: the file cannot be read
     """
-    with _trouble_told(path):
-        if not path.exists():
-            return []
-        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=1.0)) as connection:
-            found = "SELECT 1 FROM sqlite_master WHERE name = 'rebalance_attempts'"
-            if connection.execute(found).fetchone() is None:
-                return []
-            rows = connection.execute(SELECT, (account, bot, limit)).fetchall()
-        return [_attempt(row) for row in rows]
+    with _unavailable(path):
+        return [_attempt(row) for row in read_rows(path, SELECT, (account, bot, limit))]
 
 
 @contextmanager
-def _trouble_told(path: Path) -> Iterator[None]:
+def _unavailable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (LocalFileError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise AttemptsUnavailable(f"{path.name} cannot be used ({error})") from error
 
 

@@ -24,6 +24,7 @@ BASE = {
     "events",
     "money",
     "sqlite_address",
+    "local_file",
     "version",
 }
 FEATURES = {"balances", "limits", "ledger", "arbitrage", "rebalance"}
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crash_points": set(),
     "deadline": {"clock"},
     "sqlite_address": set(),
+    "local_file": {"errors", "sqlite_address"},
     "events": set(),
     "money": {"errors"},
     "settings": {"errors", "money"},

@@ -29,11 +29,11 @@ def sends(bot, side):
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.live_balances.LiveBalances.refresh_for_entry",
-        "integration.live_balances.LiveBalances.wallets",
+        "integration.wallets.live_balances.LiveBalances.refresh_for_entry",
+        "integration.wallets.live_balances.LiveBalances.wallets",
         "limits.rejections.Rejections.entry_refusal",
-        "integration.rebalancer.Rebalancer.refusal",
-        "integration.funding.EntryFunds.refusal",
+        "integration.rebalance.rebalancer.Rebalancer.refusal",
+        "integration.wallets.entry_funds.EntryFunds.refusal",
     ],
 )
 def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker, place):
@@ -46,10 +46,10 @@ def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker,
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.funding.EntryFunds.for_entry",
+        "integration.wallets.entry_funds.EntryFunds.for_entry",
         "orders.registry.OrderRegistry.open_entry",
         "orders.registry.why_of",
-        "orders.siblings.OtherBots.look",
+        "orders.other_bots.OtherBots.look",
     ],
 )
 def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
@@ -71,8 +71,8 @@ def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
         "orders.registry.OrderRegistry.report",
         "orders.registry.why_of",
         "orders.registry.OrderRegistry.ask",
-        "integration.ordering.OrderGateway._terms",
-        "integration.live_balances.LiveBalances.placed",
+        "integration.orders.order_gateway.OrderGateway._terms",
+        "integration.wallets.live_balances.LiveBalances.placed",
         "limits.rejections.Rejections.position_changed",
     ],
 )
@@ -94,7 +94,7 @@ def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
     side,
 ):
     mocked_exchange["create_order"].side_effect = DependencyException("of the exchange")
-    mocker.patch(f"{PACKAGE}.integration.ordering.classify", return_value="unknown")
+    mocker.patch(f"{PACKAGE}.integration.orders.order_gateway.classify", return_value="unknown")
     mocker.patch(f"{PACKAGE}.orders.registry.OrderRegistry.resolve", return_value=None)
     breaks(mocker, place)
     with pytest.raises(DependencyException, match="of the exchange"):
@@ -104,8 +104,8 @@ def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.live_balances.LiveBalances.refresh_for_exit",
-        "integration.live_balances.LiveBalances.wallets",
+        "integration.wallets.live_balances.LiveBalances.refresh_for_exit",
+        "integration.wallets.live_balances.LiveBalances.wallets",
         "balances.book.BalanceBook.accept",
         "ledger.ledger.ReservationLedger.mark",
         "ledger.ledger.ReservationLedger.seen",
@@ -138,7 +138,7 @@ def test_a_start_that_fails_half_way_refuses_entries_and_leaves_exits_to_freqtra
     mocked_exchange,
     mocker,
 ):
-    breaks(mocker, "integration.live_orders.Housekeeping")
+    breaks(mocker, "integration.bot.parts.Housekeeping")
     bot = bot_with(tmp_path, GUARD, mixin=True)
     assert isinstance(bot.wallets, DenyingWallets)
     assert not isinstance(bot.exchange, GuardedExchange)

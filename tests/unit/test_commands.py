@@ -8,8 +8,8 @@ import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger.opening import open_store
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox
-from freqtrade_balance_guard.monitoring.local_file import LocalFileError
 
 
 @pytest.fixture

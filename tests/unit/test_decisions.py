@@ -16,8 +16,8 @@ from freqtrade_balance_guard.events import (
     StakeReduced,
 )
 from freqtrade_balance_guard.ledger.opening import open_store
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions, Outcome, read_decisions
-from freqtrade_balance_guard.monitoring.local_file import LocalFileError
 
 
 D = Decimal
