@@ -78,18 +78,17 @@ class Account:
             return None
         return self._question.since
 
-    def is_as_before(self, holding: Holding, as_of: float) -> bool:
-        """Nothing happened, nothing is in question, and the answer is that of before."""
+    @property
+    def is_calm(self) -> bool:
+        """Nothing happened and nothing is in question: the same answer again changes nothing."""
         return (
             self.verdict is Verdict.CONFIRMED
-            and holding == self.seen
-            and holding.tells_used == self.seen.tells_used
+            and self.expected == self.seen.total
             and not self.flows
             and not self._aged
             and self._question is None
             and self.foreign == self.foreign_seen
-            and self.expected == holding.total
-            and as_of >= self.settles_at
+            and self.seen_as_of >= self.settles_at
         )
 
     def book(self, flow: Flow) -> None:

@@ -80,6 +80,9 @@ class BalanceBook:
         self._last_event: float | None = None
         self._empty_since: float | None = None
         self._changed: set[str] = set()
+        self._unreadable: set[str] = set()
+        # The last answers about accounts to which nothing happens.
+        self._calm: dict[str, Holding] = {}
 
     @_alone
     def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
@@ -100,7 +103,9 @@ class BalanceBook:
     def follow(self, order_id: str, order: OwnOrder) -> None:
         """Follow an order of before; what is filled of it already is in the balance."""
         self.orders.place(order_id, order)
-        self._changed.update((order.base, order.quote))
+        for currency in (order.base, order.quote):
+            self._wake(currency)
+            self._changed.add(currency)
 
     @_alone
     @exact
@@ -137,13 +142,20 @@ class BalanceBook:
         """What another bot of the account does, as the ledger has it (``SharedOrders.share``)."""
         held = self.orders.shared.held(order.currency)
         flows = self.orders.shared.share(key, order, now, is_old=is_old)
+        self._wake(order.currency)
         self._changed.add(order.currency)
         self._book(flows)
         if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
 
+    def _wake(self, currency: str) -> None:
+        """An account to which nothing happens is not touched; now it is needed as of today."""
+        if self._calm.pop(currency, None) is not None and self._as_of is not None:
+            self._accounts[currency].seen_as_of = self._as_of
+
     def _book(self, flows: Iterable[Flow]) -> None:
         for flow in flows:
+            self._wake(flow.currency)
             self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
             self._changed.add(flow.currency)
 
@@ -172,26 +184,36 @@ class BalanceBook:
         # our own orders brought of it.
         is_first = self._as_of is None and not self._remembers
         self._failure = None
+        concerned = self.orders.concerned()
+        for currency in self._calm.keys() & (concerned | snapshot.left_out.keys()):
+            self._wake(currency)
         self._as_of = snapshot.as_of
-        changes, concerned = [], self.orders.concerned()
-        for currency in sorted({*snapshot.holdings, *self._accounts} - snapshot.left_out.keys()):
-            holding = snapshot.holdings.get(currency, NOTHING)
+        changes = []
+        unreadable = self._accounts.keys() & snapshot.left_out.keys()
+        missing = self._accounts.keys() - snapshot.holdings.keys() - snapshot.left_out.keys()
+        for currency, holding in (*snapshot.holdings.items(), *((one, NOTHING) for one in missing)):
+            known = self._calm.get(currency)
+            if known is holding or (known is not None and known.is_same(holding)):
+                continue  # by far the most frequent where an account has hundreds of coins
             account = self._accounts.get(currency)
             if account is None:
                 if holding == NOTHING and currency not in concerned:
                     continue  # an exchange may list all of its coins
                 account = self._accounts[currency] = Account(currency)
-            elif currency not in concerned and account.is_as_before(holding, snapshot.as_of):
-                account.seen_as_of = snapshot.as_of
-                continue
             if (change := self._judge(account, holding, snapshot.as_of, is_first)) is not None:
                 changes.append(change)
             self._changed.add(currency)
-        for currency in snapshot.left_out:
-            if currency in self._accounts:
-                self._accounts[currency].verdict = Verdict.UNREADABLE
-                self._changed.add(currency)
-        return changes
+            if account.verdict is Verdict.UNREADABLE:
+                unreadable.add(currency)
+            if account.is_calm:
+                self._calm[currency] = holding
+            else:
+                self._calm.pop(currency, None)
+        for currency in self._accounts.keys() & snapshot.left_out.keys():
+            self._accounts[currency].verdict = Verdict.UNREADABLE
+            self._changed.add(currency)
+        self._unreadable = unreadable
+        return sorted(changes, key=lambda change: change.currency)
 
     def _judge(
         self, account: Account, holding: Holding, as_of: float, is_first: bool
@@ -283,15 +305,18 @@ class BalanceBook:
         # Bought since, and never seen before.
         return account.verdict if account.was_seen else Verdict.LAGGING
 
-    @property
     @_alone
+    def confirmed(self) -> list[str]:
+        """Currencies of which the last answer said what was expected."""
+        if self._failure is not None:
+            return []
+        verdict = Verdict.CONFIRMED
+        return [name for name, one in self._accounts.items() if one.verdict is verdict]
+
+    @property
     def has_unreadable(self) -> bool:
         """The last answer said nothing, at least about one currency."""
-        return (
-            self._failure is not None
-            or self._as_of is None
-            or any(one.verdict is Verdict.UNREADABLE for one in self._accounts.values())
-        )
+        return self._failure is not None or self._as_of is None or bool(self._unreadable)
 
     @_alone
     @exact

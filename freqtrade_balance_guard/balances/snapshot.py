@@ -37,6 +37,10 @@ class Holding:
     def free(self) -> Decimal:
         return max(self.total - self.used, ZERO)
 
+    def is_same(self, other: "Holding") -> bool:
+        """Equal, and read from an answer of the same kind."""
+        return self == other and self.tells_used == other.tells_used
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -90,17 +94,19 @@ class AnswerReader:
         left_out: dict[str, str] = {}
         has_nothing = False
         for currency, amounts in answer.items():
-            if currency in NO_CURRENCIES or not isinstance(amounts, Mapping):
+            if currency in NO_CURRENCIES or not (
+                type(amounts) is dict or isinstance(amounts, Mapping)
+            ):
                 continue  # ccxt and exchanges add tables, lists and times of their own
-            holding = self._holding(str(currency), amounts)
+            holding = self._holding(currency, amounts)
             if isinstance(holding, Holding):
-                holdings[str(currency)] = holding
+                holdings[currency] = holding
             elif holding is None:
                 has_nothing = True
             elif currency in needed:
                 return holding
             else:
-                left_out[str(currency)] = holding.reason
+                left_out[currency] = holding.reason
         if has_nothing and not holdings:
             return Unreadable("the answer has currencies without amounts")
         return Answer(holdings, left_out)

@@ -91,7 +91,7 @@ class Preconditions:
         """Before a pair: the balance must be as fresh as for any other entry."""
         wallets = self._wallets
         if wallets.live is not None:
-            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.live.refresh_for_entry()
             wallets.show_believed()
         else:
             wallets.update()

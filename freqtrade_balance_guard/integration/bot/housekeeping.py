@@ -209,7 +209,7 @@ class Housekeeping:
         """No entry asks for the balance then, and a deposit would never be seen."""
         wallets, now = self._wallets, self._clock.monotonic()
         if wallets.live is not None:
-            wallets.live.refresh_if_due(hurry=Trade.get_open_trade_count() > 0)
+            wallets.live.refresh_if_due()
             wallets.show_believed()
         elif not self._config["dry_run"] and now - self._locked_read_at >= LOCKED_READ_SECONDS:
             self._locked_read_at = now

@@ -31,7 +31,6 @@ from freqtrade_balance_guard.integration.wallets.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
 )
-from freqtrade_balance_guard.integration.wallets.open_trades import has_open_trades
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
@@ -115,11 +114,10 @@ class GuardedWallets(Wallets):
             super().update(require_update)
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
-        hurry = has_open_trades()
         if must_be_fresh.get() or (require_update and current_loop.get() is None):
-            live.refresh_for_exit(hurry=hurry)
+            live.refresh_for_exit()
         elif not require_update:
-            live.refresh_if_changed(hurry=hurry)
+            live.refresh_if_changed()
         # Else freqtrade only wants wallets that know of the order it just sent or saw filled.
         self.show_believed()
 
@@ -226,7 +224,7 @@ class GuardedWallets(Wallets):
             return super().get_trade_stake_amount(pair, max_open_trades, update)
         try:
             if update and self.live is not None:
-                self.live.refresh_for_entry(hurry=has_open_trades())
+                self.live.refresh_for_entry()
                 self.show_believed()
                 update = False
             refused = self._certain_refusal(pair)
