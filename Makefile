@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 OLDEST := 2026.3
 NEWEST := 2026.9
 
-.PHONY: help install demo test lint acceptance soak bench mutation baseline compat docs clean
+.PHONY: help install demo test lint acceptance soak bench mutation baseline compat prometheus docs clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -66,9 +66,12 @@ compat: .venv-compat-$(OLDEST)/.installed .venv-compat-$(NEWEST)/.installed ## T
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install "freqtrade==$*" --editable ".[dev]"
 	@touch $@
 
+prometheus: ## Fetch Debian's Prometheus into .cache/, for the tests of the dashboard and the alerts.
+	@scripts/fetch_prometheus.sh
+
 docs: install ## Build the documentation into site/.
 	@$(PIP) install --constraint constraints.txt --editable ".[docs]"
 	@$(BIN)/mkdocs build --strict
 
 clean: ## Remove what the targets above made.
-	rm -rf $(VENV) .venv-compat-* build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output baseline-output
+	rm -rf $(VENV) .venv-compat-* build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo-output baseline-output

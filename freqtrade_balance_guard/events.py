@@ -67,10 +67,20 @@ class BalanceServedFromCache(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceUnreadable(Event):
-    """There was no answer, or one that is none."""
+class BalanceCacheMissed(Event):
+    """An entry could not be sized on the last answer. ``reason``: why it had to be asked again."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceUnreadable(Event):
+    """There was no answer, or one that is none. ``read_for``: why we asked; ``seconds``: how long
+    it took."""
+
+    reason: str
+    read_for: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,33 @@ class BalanceChangedExternally(Event):
     currency: str
     amount: Decimal
     total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExitBackedOff(Event):
+    """An exit was not tried in this loop: the exchange would only reject its size again."""
+
+    pair: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebalanceEnded(Event):
+    """All sales of a rebalance were tried. ``sold``: pairs with an accepted order; amounts in
+    ``currency``."""
+
+    reason: str
+    currency: str
+    available: Decimal
+    expected: Decimal
+    sold: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopEnded(Event):
+    """One loop of the bot is over. ``seconds``: what the guard's housekeeping took of it."""
+
+    seconds: float
 
 
 Listener = Callable[[Event], None]

@@ -26,6 +26,7 @@ from freqtrade_balance_guard.limits.order_check import (
 from freqtrade_balance_guard.limits.sizing import (
     EntryLimits,
     EntryRequest,
+    SizeBasis,
     below_threshold,
     size_entry,
 )
@@ -100,6 +101,7 @@ class Guard:
             min_order_size=min_order_size,
             min_balance_threshold=threshold,
             position_size_percent=chosen.position_size_percent,
+            position_size_basis=SizeBasis(chosen.position_size_basis),
             room_for_exit=chosen.room_for_exit,
         )
 

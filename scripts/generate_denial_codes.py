@@ -9,6 +9,7 @@ real answer. Only what a code means, and what to do about it, is written here by
 
 import ast
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,7 @@ from freqtrade_balance_guard.limits.sizing import (
     EntryRequest,
     size_entry,
 )
+from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.orders.registry import REFUSALS, ledger_refusal
 from freqtrade_balance_guard.rebalance.messages import sold_pair
@@ -78,6 +80,13 @@ class Explanation(NamedTuple):
 
 
 EXPLANATIONS = {
+    DenialCode.PAUSED: Explanation(
+        "Entries of this bot were paused for the guard alone: with `balance-guard pause`, on the "
+        "page or by REST. The pause is stored and outlives a restart. Exits go on. freqtrade's own "
+        "`/stopentry` is another thing.",
+        "`balance-guard resume`, when you want entries again. `balance-guard status` shows since "
+        "when and why.",
+    ),
     DenialCode.BELOW_THRESHOLD: Explanation(
         "Less is available than `min_balance_threshold`. No entry of any size is made.",
         "Nothing, if that is what the threshold is for: entries go on when a trade closes or money "
@@ -213,7 +222,9 @@ def examples() -> dict[DenialCode, Denied]:
     too_small.minimum_rejected(PAIR, rules)
     no_funds.funds_rejected(PAIR, D(100))
     part = PartialExit(PAIR, D(2), D(12), D("0.5"), D("-0.1"), freqtrade_rest_min=D("2.9"))
+    pause = Pause("kraken", "freqtrade-1a2b", datetime(2026, 11, 30, 18, 0, tzinfo=UTC), "holiday")
     answers = (
+        Denied(DenialCode.PAUSED, pause.sentence),
         entry("50", "2"),
         entry("50", "3.2"),
         entry("1.5", "100"),

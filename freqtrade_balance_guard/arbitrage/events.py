@@ -30,6 +30,15 @@ class ArbitrageFinished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LegsSent(Event):
+    """Both legs have been sent: how long after the plan, and how far apart from each other."""
+
+    number: int
+    trigger_to_order_seconds: float
+    skew_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LegUnresolved(Event):
     """What became of an order is not known after its time; it is asked for in every loop."""
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from freqtrade_balance_guard.arbitrage.context import Parts
-from freqtrade_balance_guard.arbitrage.events import LegUnresolved
+from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
 from freqtrade_balance_guard.arbitrage.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.reserving import reserve
@@ -175,12 +175,20 @@ class ArbitrageRunner:
         crash_point("arbitrage sent")
         pair.has_left = True
         now = parts.clock.monotonic()
+        planned_at = min(leg.sent_at for leg in pair.legs)
         works: list[tuple[Venue, Callable[[], None]]] = []
         for leg in pair.legs:
             leg.sent_at = now
             venue = parts.venues[leg.order.venue]
             works.append((venue, lambda leg=leg, venue=venue: self._follower.place(leg, venue)))  # type: ignore[misc]
         parts.queues.together(works)
+        self._publish_sent(pair, planned_at)
+
+    def _publish_sent(self, pair: RunningArbitrage, planned_at: float) -> None:
+        sent = [leg.sent_at for leg in pair.legs]
+        self._parts.hub.publish(
+            LegsSent(pair.stored.id, min(sent) - planned_at, max(sent) - min(sent))
+        )
 
     def _failed(self, pair: RunningArbitrage, error: Exception) -> None:
         pair.stored.note = f"{type(error).__name__}: {error}"

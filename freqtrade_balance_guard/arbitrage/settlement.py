@@ -28,6 +28,7 @@ from freqtrade_balance_guard.ledger import (
 )
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
+from freqtrade_balance_guard.orders import events as order_events
 from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
 
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # "Not found" counts when it is said twice with this pause.
 TWICE_WITHIN_SECONDS = 1.0
+# The purpose of a leg in events about orders.
+LEG = "leg"
 
 REPAIRED = {
     ArbitrageKind.UNWIND: "unwound",
@@ -65,18 +68,23 @@ class Follower:
 
     def place(self, leg: LegRun, venue: Venue) -> None:
         """Send it, in the thread of its key. Whatever comes back is an answer, or none."""
+        hub = self._parts.hub
         crash_point("arbitrage leaving")
         leg.sent_at = self._parts.clock.monotonic()
         try:
             told = venue.place(leg.order)
         except OrderRejected as refusal:
             leg.refused = str(refusal) or "refused"
+            reason = order_events.rejection_reason(leg.refused)
+            hub.publish(order_events.OrderRejected(leg.order.pair, LEG, reason, leg.refused[:200]))
         except Exception as error:
             logger.warning(
                 "The reply to an order of %s on %s is lost (%s: %s); it will be asked for.",
                 *(leg.order.pair, venue.name, type(error).__name__, str(error)[:200]),
             )
+            hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
         else:
+            hub.publish(order_events.OrderAccepted(leg.order.pair, LEG))
             leg.learn(told)
         crash_point("arbitrage answered")
 

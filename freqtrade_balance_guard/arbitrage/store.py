@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -282,6 +283,16 @@ def read_positions(path: Path) -> list[Position]:
     :raises ArbitragesUnavailable: the file cannot be read
     """
     return _read(path, f"{POSITION} WHERE closed_at IS NULL ORDER BY pair_number", position_of_row)
+
+
+def read_profit(path: Path, bot: str) -> Decimal:
+    """The sum of what a bot's closed arbitrages have earned or lost, in stake currency.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    sql = f"{POSITION} WHERE profit IS NOT NULL"
+    positions = _read(path, sql, position_of_row)
+    return sum((one.profit for one in positions if one.bot == bot and one.profit), Decimal(0))
 
 
 def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:

@@ -342,6 +342,12 @@ class BalanceBook:
         return Holding(max(account.shown_total(), ZERO), used)
 
     @_alone
+    def seen(self, currency: str) -> Decimal | None:
+        """The total in the last answer; None before the first."""
+        account = self._accounts.get(currency)
+        return account.seen.total if account is not None and account.was_seen else None
+
+    @_alone
     def is_settling(self, now: float) -> bool:
         """Did something of ours happen within the window that no answer was asked for since?"""
         if self._last_event is None or now - self._last_event >= self._window:

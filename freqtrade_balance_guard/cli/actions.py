@@ -1,4 +1,4 @@
-"""Commands that change something: reservations, unhedged, rebalance."""
+"""Commands that change something: pause, resume, reservations, unhedged, rebalance."""
 
 import argparse
 import time
@@ -17,6 +17,7 @@ from freqtrade_balance_guard.cli.context import (
     say,
 )
 from freqtrade_balance_guard.console import printing, reservations
+from freqtrade_balance_guard.console.bot_command import set_pause
 from freqtrade_balance_guard.console.bot_source import NotPossible, describe
 from freqtrade_balance_guard.console.rebalance import (
     ask_for_one,
@@ -28,6 +29,32 @@ from freqtrade_balance_guard.ledger import NothingStored, Reservation
 
 
 SHOWN_IN_A_TABLE = 20
+
+
+# pause, resume
+
+
+def add_pause(parser: argparse.ArgumentParser) -> None:
+    """Let no entry of a bot out, until ``resume``."""
+    parser.add_argument("--why", metavar="TEXT", default="", help="shown with every denial")
+    add_bot_argument(parser)
+    add_command(parser, lambda context: _set_pause(context, context.args.why))
+
+
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    """Let entries of a bot out again."""
+    add_bot_argument(parser)
+    add_command(parser, lambda context: _set_pause(context, None))
+
+
+def _set_pause(context: CommandContext, why: str | None) -> int:
+    """0: stored, and confirmed where the bot runs; 1: not confirmed, or the bot is unknown."""
+    answer = set_pause(context.ledger, context.args.bot, why, context.clock, time.sleep)
+    if context.args.json:
+        print_json({"done": answer.done, "sentence": answer.text})
+    else:
+        say(answer.text)
+    return FINE if answer.done else FOUND
 
 
 # reservations

@@ -40,6 +40,14 @@ COMMANDS = {
         "cli.reports:add_doctor",
         "Say what is wrong around the bots, and what to do about it.",
     ),
+    "pause": Command(
+        "cli.actions:add_pause",
+        "Let no entry of a bot out, until you resume; exits go on.",
+    ),
+    "resume": Command(
+        "cli.actions:add_resume",
+        "Let entries of a bot out again.",
+    ),
     "reconcile": Command(
         "cli.reports:add_reconcile",
         "Compare reservations with what is stored, and with the exchange.",
@@ -55,6 +63,10 @@ COMMANDS = {
     "rebalance": Command(
         "cli.actions:add_rebalance",
         "Show what would be sold to free stake and why or why not, or ask the bot for it.",
+    ),
+    "history": Command(
+        "cli.monitoring:add_history",
+        "Show every change of the balances with its cause, as a table, CSV or JSON.",
     ),
     "show-schema": Command(
         "cli.reports:add_show_schema",

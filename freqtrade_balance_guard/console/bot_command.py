@@ -1,11 +1,12 @@
-"""Ask a bot that runs for something, through its table of commands, and wait for its answer."""
+"""Sends a command to a running bot through its table of commands, and waits for the answer."""
 
 from collections.abc import Callable
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.console.bot_source import LedgerView
+from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 
 ANSWER_SECONDS = 15.0
@@ -49,3 +50,53 @@ def ask_bot(
         )
     finally:
         box.close()
+
+
+def set_pause(
+    ledger: LedgerView,
+    bot: str | None,
+    why: str | None,
+    clock: Clock,
+    sleep: Callable[[float], None],
+) -> Answer:
+    """Store a pause of a bot's entries, or end it; a running bot confirms it.
+
+    :param why: the user's reason; None: end the pause
+    :raises NotPossible: which bot is meant is unknown
+    :raises LocalFileError: it cannot be stored
+    :raises LedgerUnavailable: which bots there are cannot be read
+    """
+    name = named_bot(ledger, bot)
+    pause = EntryPause(ledger.source.local, ledger.source.account, name, clock)
+    try:
+        if why is not None:
+            text = f"{pause.pause(why).sentence}; exits go on"
+        elif pause.resume():
+            text = "entries are resumed"
+        else:
+            text = "entries were not paused"
+    finally:
+        pause.close()
+    if name not in {view.bot for view in ledger.alive}:
+        return Answer(True, f"{name}: {text}. It is not running; this holds from its next start.")
+    kind = "resume" if why is None else "pause"
+    again = "balance-guard status"
+    return ask_bot(ledger, name, kind, {}, clock, sleep, look_again=again)
+
+
+def named_bot(ledger: LedgerView, bot: str | None) -> str:
+    """The bot that is meant; what the user named must be known.
+
+    :raises NotPossible: several may be meant, or none is known
+    """
+    name = ledger.own_bot(bot)
+    here = sorted({view.bot for view in ledger.bots if view.account == ledger.source.account})
+    if name is None:
+        if not here:
+            raise NotPossible("No bot has run with this configuration yet: start it first.")
+        raise NotPossible(
+            f"Several bots use this account ({', '.join(here)}): say which one with --bot."
+        )
+    if bot is not None and bot not in here:
+        raise NotPossible(f"No bot {bot} has run on {ledger.source.account} ({', '.join(here)}).")
+    return name

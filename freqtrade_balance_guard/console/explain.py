@@ -93,6 +93,7 @@ def explain(
         pass  # the status says it
     limits = tuple(limits_in_force(source.settings, source.stake_currency))
     sentences = [
+        *(f"PAUSED: {pause.sentence}; balance-guard resume ends it." for pause in status.paused),
         *_about_bots(pair, status),
         *_about_legs(pair, status),
         *_about_decisions(decisions, ledger.clock.wall()),

@@ -21,6 +21,7 @@ from freqtrade_balance_guard.console.status import Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.monitoring.history import HistoryPoint
 
 
 # Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
@@ -81,7 +82,26 @@ def show_reservation(
 
 
 def show_status(console: Console, status: Status) -> None:
-    """Balances and bots of one account."""
+    """Pauses, balances and bots of one account."""
+    for pause in status.paused:
+        _say(console, f"PAUSED ({pause.bot}): {pause.sentence}.", style="bold yellow")
+    _show_balances(console, status)
+    if status.bots:
+        console.print(_bots_table(status.bots))
+    if status.pairs:
+        console.print(_pairs_table(status.pairs, status.at))
+    for exposure in status.unhedged:
+        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
+    if status.last_rebalance is not None:
+        _say(console, attempt_sentence(status.last_rebalance, status.at))
+    if status.early_warning:
+        _say(console, status.early_warning)
+    for note in status.notes:
+        _say(console, note)
+
+
+def _show_balances(console: Console, status: Status) -> None:
+    """One line for each currency that is held, reserved or has a floor."""
     shown = [one for one in status.balances if one.holds and any(one.holds)]
     shown += [
         one
@@ -110,18 +130,6 @@ def show_status(console: Console, status: Status) -> None:
         console.print(table)
     elif not status.ledger_error:
         _say(console, f"No balance of {status.account} is stored yet.")
-    if status.bots:
-        console.print(_bots_table(status.bots))
-    if status.pairs:
-        console.print(_pairs_table(status.pairs, status.at))
-    for exposure in status.unhedged:
-        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
-    if status.last_rebalance is not None:
-        _say(console, attempt_sentence(status.last_rebalance, status.at))
-    if status.early_warning:
-        _say(console, status.early_warning)
-    for note in status.notes:
-        _say(console, note)
 
 
 def _bots_table(bots: Sequence[BotView]) -> Table:
@@ -222,3 +230,25 @@ def _table(*headings: str) -> Table:
 
 def _amount(amount: Decimal | None) -> str:
     return "-" if amount is None else format_amount(amount)
+
+
+def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
+    """One line for each change, the oldest first."""
+    table = _table("at (UTC)", "bot", "currency")
+    for heading in ("change", "total", "available"):
+        table.add_column(heading, justify="right")
+    table.add_column("cause")
+    table.add_column("", overflow="fold")
+    for one in points:
+        available = "" if one.available is None else format_amount(one.available)
+        table.add_row(
+            f"{one.at:%Y-%m-%d %H:%M:%S}",
+            one.bot,
+            one.currency,
+            format_amount(one.change),
+            format_amount(one.total),
+            available,
+            str(one.cause),
+            one.detail,
+        )
+    console.print(table)

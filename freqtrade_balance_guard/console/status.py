@@ -26,6 +26,7 @@ from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStor
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.monitoring.entry_pause import Pause, read_pauses
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 
@@ -86,6 +87,7 @@ class Status:
     unhedged: tuple[Exposure, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
+    paused: tuple[Pause, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -98,6 +100,7 @@ class Status:
         return {
             "account": self.account,
             "bot": self.bot,
+            "paused": [one.as_json() for one in self.paused],
             "balances": balances,
             "pairs": [one.as_json(self.at) for one in self.pairs],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
@@ -168,7 +171,18 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         unhedged=unhedged,
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
+        paused=_pauses(ledger, own),
     )
+
+
+def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:
+    """The pauses of one bot, or of all bots of the account where none is named."""
+    source = ledger.source
+    try:
+        pauses = read_pauses(source.local, source.account)
+    except LocalFileError as error:
+        raise OSError(str(error)) from error
+    return tuple(pause for pause in pauses if bot in (None, pause.bot))
 
 
 def _early_warning(ledger: LedgerView, bot: str | None) -> str | None:
@@ -262,4 +276,5 @@ def bot_as_json(bot: BotView) -> dict[str, Any]:
         "freqtrade_version": bot.about.get("freqtrade_version"),
         "host": bot.about.get("host"),
         "pid": bot.about.get("pid"),
+        "metrics": bot.about.get("metrics"),
     }

@@ -10,6 +10,7 @@ from freqtrade_balance_guard.money import format_amount
 class DenialCode(StrEnum):
     """Why we refused. The names are stable: they are counted, shown and documented."""
 
+    PAUSED = "paused"
     BELOW_THRESHOLD = "below_threshold"
     CAP_BELOW_MINIMUM = "cap_below_minimum"
     STAKE_BELOW_MINIMUM = "stake_below_minimum"

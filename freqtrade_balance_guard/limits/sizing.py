@@ -38,6 +38,14 @@ class EntryKind(StrEnum):
     REPLACEMENT = "replacement"
 
 
+class SizeBasis(StrEnum):
+    """What ``position_size_percent`` is a share of. The names are the setting's."""
+
+    AVAILABLE = "available"
+    EQUITY = "equity"
+    PER_SLOT = "per_slot"
+
+
 @dataclass(frozen=True, slots=True)
 class EntryLimits:
     """The user's limits for the present tier, in the stake currency; percent from 0 to 100."""
@@ -46,6 +54,7 @@ class EntryLimits:
     min_balance_threshold: Decimal
     position_size_percent: Decimal
     room_for_exit: bool = True
+    position_size_basis: SizeBasis = SizeBasis.AVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,9 @@ class EntryRequest:
     kind: EntryKind = EntryKind.NEW
     # What the exchange has shown as well as our own events; None: nobody doubts ``available``.
     spendable: Decimal | None = None
+    # Free and invested stake without the floor, and max_open_trades (None: unlimited).
+    equity: Decimal | None = None
+    slots: int | None = None
 
 
 def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> Denied | None:
@@ -111,14 +123,33 @@ def _smallest_amount(request: EntryRequest, price: Decimal, rules: MarketRules) 
     return rules.without_fee.exit_room_amount(price, ZERO)
 
 
+@exact
+def size_base(
+    basis: SizeBasis, available: Decimal, equity: Decimal | None, slots: int | None
+) -> Decimal:
+    """The amount that ``position_size_percent`` is a share of.
+
+    What is available where equity, or the number of slots, is not known.
+
+    :param equity: free and invested stake without the floor
+    :param slots: max_open_trades; None: unlimited
+    """
+    if equity is None or basis is SizeBasis.AVAILABLE:
+        return available
+    if basis is SizeBasis.EQUITY:
+        return equity
+    return equity / slots if slots else available
+
+
 def _cap(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> tuple[Decimal, str]:
     """The largest stake that this entry may have, and the name of the limit that says so."""
-    hard_only = request.kind is EntryKind.REPLACEMENT or limits.position_size_percent == HUNDRED
-    if hard_only:
-        cap, limit = request.available, "available"
-    else:
-        cap = request.available * limits.position_size_percent / HUNDRED
-        limit = "position_size_percent"
+    cap, limit = request.available, "available"
+    if request.kind is not EntryKind.REPLACEMENT:
+        basis = limits.position_size_basis
+        base = size_base(basis, request.available, request.equity, request.slots)
+        share = base * limits.position_size_percent / HUNDRED
+        if share < cap:
+            cap, limit = share, "position_size_percent"
     if request.funds is not None:
         # The fee may come on top of the price, and the exchange wants both at once. It is a share
         # of the whole position, leverage included.

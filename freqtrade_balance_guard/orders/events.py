@@ -1,8 +1,39 @@
-"""What can be said of orders in the past tense."""
+"""What can be said of orders in the past tense. ``purpose`` is entry, exit, stop or leg."""
 
+import re
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.events import Event
+from freqtrade_balance_guard.limits.rejections import is_minimum_rejection
+
+
+_FUNDS_WORDS = re.compile(r"insufficient|not enough (balance|funds)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted(Event):
+    """The exchange has accepted an order of this bot."""
+
+    pair: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRejected(Event):
+    """The exchange has rejected an order of this bot. ``reason``: minimum, funds, margin, other."""
+
+    pair: str
+    purpose: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReplyLost(Event):
+    """An order was sent, and no usable reply came: whether the exchange has it is unknown."""
+
+    pair: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,14 +42,16 @@ class LostReplyFound(Event):
 
     pair: str
     order_id: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUnresolved(Event):
-    """The reply to an order was lost, and asking did not tell in time what became of it."""
+    """The reply to an order was lost, and asking did not settle its outcome in time."""
 
     pair: str
     client_order_id: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +61,12 @@ class OrphanFound(Event):
     pair: str
     order_id: str
     policy: str
+
+
+def rejection_reason(message: str) -> str:
+    """Why an exchange has rejected an order, by its words: a label for counting."""
+    if is_minimum_rejection(message):
+        return "minimum"
+    if "margin" in message.lower():
+        return "margin"
+    return "funds" if _FUNDS_WORDS.search(message) else "other"

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from freqtrade_balance_guard.events import RebalanceEnded
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.rebalance.attempt import MAY_BE_SOLD, Attempt
@@ -29,6 +30,20 @@ def told_outcome(attempt: Attempt) -> str:
         for sale in attempt.sales
     )
     return f"Emergency rebalance, attempt {attempt.id}: {sales}"
+
+
+def ended_event(attempt: Attempt) -> RebalanceEnded:
+    """The fact that all sales of ``attempt`` were tried."""
+    sold = tuple(sale.pair for sale in attempt.sales if sale.outcome in MAY_BE_SOLD)
+    failed = tuple(sale.pair for sale in attempt.sales if sale.outcome not in MAY_BE_SOLD)
+    return RebalanceEnded(
+        reason=str(attempt.reason),
+        currency=attempt.currency,
+        available=attempt.available,
+        expected=attempt.expected,
+        sold=sold,
+        failed=failed,
+    )
 
 
 def sold_pair(pair: str, seconds_left: Decimal) -> Denied:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from freqtrade_balance_guard.sandbox.client import SandboxClient, SandboxError
     from freqtrade_balance_guard.sandbox.process import Sandbox, SandboxDidNotStart
-    from freqtrade_balance_guard.sandbox.scenario import Scenario
+    from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
 __all__ = ["Sandbox", "SandboxClient", "SandboxDidNotStart", "SandboxError", "Scenario"]
@@ -24,7 +24,7 @@ _HOMES = {
     "SandboxClient": "client",
     "SandboxDidNotStart": "process",
     "SandboxError": "client",
-    "Scenario": "scenario",
+    "Scenario": "script.scenario",
 }
 
 

@@ -48,6 +48,18 @@ class SandboxClient:
         """All orders ever, oldest first."""
         return self._list("GET", "orders")
 
+    def positions(self) -> list[dict[str, Any]]:
+        """All open positions of a futures exchange."""
+        return self._list("GET", "positions")
+
+    def stops(self) -> list[dict[str, Any]]:
+        """All conditional orders of a futures exchange; spot stops are among the orders."""
+        return self._list("GET", "stops")
+
+    def incomes(self) -> list[dict[str, Any]]:
+        """Every profit, fee, funding and liquidation charge of a futures exchange."""
+        return self._list("GET", "incomes")
+
     def rejections(self) -> list[dict[str, Any]]:
         """Every refused private request; `fault` names the fault that refused it, if one did."""
         return self._list("GET", "rejections")

@@ -7,18 +7,28 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
-from freqtrade_balance_guard.sandbox.clock import SystemClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.scenario import Scenario
-from freqtrade_balance_guard.sandbox.server import Server
+from freqtrade_balance_guard.sandbox.certificate import server_context
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.freqtrade_config import TLS_PORT_DISTANCE, exchange_section
+from freqtrade_balance_guard.sandbox.script.clock import SystemClock
+from freqtrade_balance_guard.sandbox.script.default_markets import Dialect
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
+from freqtrade_balance_guard.sandbox.server import Server, ServerTls
+from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
 
 DEFAULT_PORT = 8099
+_PROTOCOLS: dict[Dialect, str] = {
+    "kraken": "Kraken's protocol",
+    "binance": "Binance's spot protocol",
+    "binance-futures": "Binance's USDT-M futures protocol",
+}
 _BAD_SCENARIO = 2
 _NO_ADDRESS = 1
 _INTERRUPTED = 130
@@ -42,7 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scenario",
         metavar="FILE",
-        help="JSON file with accounts, markets, prices and faults (default: 1000 USDT, 14 pairs)",
+        help="JSON file with accounts, markets, prices and faults (default: 1000 USDT)",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=get_args(Dialect),
+        help="protocol to speak (default: the scenario's, which is kraken unless it says other)",
+    )
+    parser.add_argument(
+        "--listen-port-tls",
+        type=int,
+        metavar="PORT",
+        help="Binance's dialects: port for TLS, which ccxt needs for their errors, 0 for any free "
+        f"one (default: the plain port and {TLS_PORT_DISTANCE})",
     )
     parser.add_argument("--account", default=None, help="account to print the configuration for")
     parser.add_argument(
@@ -60,11 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until told to end.
+    """Serves until it is asked to end.
 
     Exit codes: 0 ended by request, 130 by a signal, 1 no such address, 2 unusable scenario.
     """
-    scenario = _child_scenario() if args.child_of is not None else _scenario(args.scenario)
+    scenario = (
+        _child_scenario() if args.child_of is not None else _scenario(args.scenario, args.dialect)
+    )
     if scenario is None:
         return _BAD_SCENARIO
     account = args.account or scenario.accounts[0].name
@@ -76,15 +100,24 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.print_config:
         url = f"http://{args.listen_ip_address}:{args.listen_port}"
-        _say(json.dumps({"exchange": exchange_section(scenario, url, account)}, indent=2))
+        tls_url = f"https://{args.listen_ip_address}:{_tls_port(args)}"
+        section = exchange_section(scenario, url, account, tls_url=tls_url)
+        _say(json.dumps({"exchange": section}, indent=2))
         return 0
-    announce: Callable[[str], None] = lambda url: _announce(url, scenario, account)  # noqa: E731
-    if args.json or args.child_of is not None:
-        announce = lambda url: _announce_json(url, scenario, account)  # noqa: E731
-    return _serve(args, scenario, announce)
+    announce = _announce_json if args.json or args.child_of is not None else _announce
+    return _serve(args, scenario, lambda addresses: announce(addresses, scenario, account))
 
 
-def _serve(args: argparse.Namespace, scenario: Scenario, announce: Callable[[str], None]) -> int:
+def _tls_port(args: argparse.Namespace) -> int:
+    """The one asked for; else apart from the plain port, or any free one if that is any."""
+    if args.listen_port_tls is not None:
+        return int(args.listen_port_tls)
+    return int(args.listen_port) + TLS_PORT_DISTANCE if args.listen_port else 0
+
+
+def _serve(
+    args: argparse.Namespace, scenario: Scenario, announce: Callable[[Addresses], None]
+) -> int:
     server = Server(Exchange(scenario, SystemClock()))
     parent = args.child_of
     if parent is not None:
@@ -94,9 +127,12 @@ def _serve(args: argparse.Namespace, scenario: Scenario, announce: Callable[[str
         # On Windows a virtual environment puts a launcher in between: there the pipe decides.
         return parent is None or os.name != "posix" or os.getppid() == parent
 
+    tls = None
+    if scenario.dialect != "kraken":
+        tls = ServerTls(_tls_port(args), server_context())
     try:
         signalled = asyncio.run(
-            server.run(args.listen_ip_address, args.listen_port, announce, alive)
+            server.run(args.listen_ip_address, args.listen_port, announce, alive, tls)
         )
     except OSError as error:
         _complain(f"cannot listen on {args.listen_ip_address}:{args.listen_port}: {error}")
@@ -124,11 +160,11 @@ def _child_scenario() -> Scenario | None:
         return None
 
 
-def _scenario(path: str | None) -> Scenario | None:
+def _scenario(path: str | None, dialect: Dialect | None) -> Scenario | None:
     if path is None:
-        return Scenario.default()
+        return Scenario.default(dialect or "kraken")
     try:
-        return Scenario.from_file(Path(path))
+        return Scenario.from_file(Path(path), dialect)
     except OSError as error:
         _complain(f"cannot read {path}: {error.strerror}")
     except ValidationError as error:
@@ -138,20 +174,24 @@ def _scenario(path: str | None) -> Scenario | None:
     return None
 
 
-def _announce(url: str, scenario: Scenario, account: str) -> None:
-    section = json.dumps({"exchange": exchange_section(scenario, url, account)}, indent=4)
+def _announce(addresses: Addresses, scenario: Scenario, account: str) -> None:
+    url = addresses.url
+    section = exchange_section(scenario, url, account, tls_url=addresses.tls_url)
     balances = {each.name: each.balances for each in scenario.accounts}[account]
     owned = ", ".join(f"{amount} {currency}" for currency, amount in balances.items())
-    _say(f"A local exchange that speaks Kraken's protocol is listening on {url}")
+    _say(f"A local exchange that speaks {_PROTOCOLS[scenario.dialect]} is listening on {url}")
     _say(f"Account {account!r} owns {owned or 'nothing'}. No order leaves this machine.\n")
     _say("Put this in place of the `exchange` section of your config.json and set")
     _say('"dry_run": false; the keys are worth nothing anywhere else:\n')
-    _say(section)
+    _say(json.dumps({"exchange": section}, indent=4))
+    if scenario.dialect == "binance-futures":
+        _say('\nand beside it "trading_mode": "futures" and "margin_mode": "isolated" or "cross".')
     _say(f"\nTrue balances and orders: {url}/sandbox/state   Stop with Ctrl-C.")
 
 
-def _announce_json(url: str, scenario: Scenario, account: str) -> None:
-    _say(json.dumps({"url": url, "exchange": exchange_section(scenario, url, account)}))
+def _announce_json(addresses: Addresses, scenario: Scenario, account: str) -> None:
+    section = exchange_section(scenario, addresses.url, account, tls_url=addresses.tls_url)
+    _say(json.dumps({**asdict(addresses), "exchange": section}))
 
 
 def _say(text: str) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from freqtrade_balance_guard.sandbox.assets import number, plain
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.orders import Order, Refused
-from freqtrade_balance_guard.sandbox.scenario import PricePath
+from freqtrade_balance_guard.sandbox.core.assets import number, plain
+from freqtrade_balance_guard.sandbox.core.orders import Order, Rejected
+from freqtrade_balance_guard.sandbox.engine.audit import audit
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.script.market import PricePath
 
 
 Payload = Mapping[str, Any]
@@ -45,8 +45,8 @@ def handle(exchange: Exchange, method: str, route: str, payload: Payload) -> obj
         raise BadRequest(f"{error.args[0]!r} is missing") from error
     except (LookupError, ValueError) as error:
         raise BadRequest(str(error)) from error
-    except Refused as refused:
-        raise BadRequest(refused.message) from refused
+    except Rejected as rejected:
+        raise BadRequest(str(rejected)) from rejected
 
 
 def state(exchange: Exchange, payload: Payload) -> object:
@@ -71,6 +71,7 @@ def state(exchange: Exchange, payload: Payload) -> object:
             for account in exchange.scenario.accounts
         },
         "open_orders": [order_as_dict(order) for order in exchange.matching.open_orders()],
+        "positions": positions(exchange, payload),
         "prices": prices,
         "markets": {
             symbol: market.rules.model_dump(mode="json", exclude={"price_path"})
@@ -99,6 +100,7 @@ def order_as_dict(order: Order) -> dict[str, object]:
     request = order.request
     return {
         "id": order.order_id,
+        "number": order.symbol_number,
         "cl_ord_id": request.cl_ord_id,
         "userref": request.userref,
         "account": order.account,
@@ -135,6 +137,71 @@ def order_as_dict(order: Order) -> dict[str, object]:
             for trade in order.trades
         ],
     }
+
+
+def positions(exchange: Exchange, payload: Payload) -> object:
+    """All open positions; none on a spot exchange."""
+    if exchange.futures is None:
+        return []
+    state = exchange.futures.state
+    return [
+        {
+            "account": position.account,
+            "symbol": position.symbol,
+            "side": position.side,
+            "amount": plain(position.amount),
+            "entry_price": plain(position.entry_price),
+            "mark_price": plain(exchange.markets[position.symbol].mark_price(exchange.now())),
+            "margin_mode": state.settings(position.account, position.symbol).margin_mode,
+            "leverage": state.settings(position.account, position.symbol).leverage,
+            "isolated_wallet": plain(position.isolated_wallet),
+        }
+        for account in exchange.books.accounts
+        for position in state.positions(account)
+    ]
+
+
+def stops(exchange: Exchange, payload: Payload) -> object:
+    """All conditional orders of contracts, oldest first; spot stops are among the orders."""
+    if exchange.futures is None:
+        return []
+    return [
+        {
+            "id": stop.number,
+            "cl_ord_id": stop.request.cl_ord_id,
+            "account": stop.account,
+            "symbol": stop.request.symbol,
+            "side": stop.request.side,
+            "type": stop.request.order_type,
+            "amount": plain(stop.request.amount),
+            "trigger": None if stop.request.trigger is None else plain(stop.request.trigger),
+            "price": None if stop.request.price is None else plain(stop.request.price),
+            "reduce_only": stop.request.reduce_only,
+            "close_position": stop.close_position,
+            "status": stop.status,
+            "reason": stop.rejection,
+            "order_id": None if stop.order is None else stop.order.order_id,
+            "created_at": stop.created_at,
+        }
+        for stop in exchange.futures.stops.orders.values()
+    ]
+
+
+def incomes(exchange: Exchange, payload: Payload) -> object:
+    """Every profit, fee, funding and liquidation charge, oldest first."""
+    if exchange.futures is None:
+        return []
+    return [
+        {
+            "account": income.account,
+            "symbol": income.symbol,
+            "kind": income.kind,
+            "amount": plain(income.amount),
+            "currency": income.coin,
+            "time": income.at,
+        }
+        for income in exchange.futures.state.incomes
+    ]
 
 
 def rejections(exchange: Exchange, payload: Payload) -> object:
@@ -245,6 +312,9 @@ def cancel(exchange: Exchange, payload: Payload) -> object:
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "state"): state,
     ("GET", "orders"): orders,
+    ("GET", "positions"): positions,
+    ("GET", "stops"): stops,
+    ("GET", "incomes"): incomes,
     ("GET", "rejections"): rejections,
     ("GET", "journal"): journal,
     ("GET", "counters"): counters,

@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from freqtrade_balance_guard.sandbox.client import SandboxClient
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.scenario import Scenario
+from freqtrade_balance_guard.sandbox.script.default_markets import Dialect
+from freqtrade_balance_guard.sandbox.script.scenario import Scenario
+from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
 
 _START_TIMEOUT_S = 30.0
@@ -29,16 +31,24 @@ class Sandbox:
     its parent is, so not even `kill -9` leaves it behind.
     """
 
-    def __init__(self, scenario: Scenario, url: str, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(
+        self, scenario: Scenario, addresses: Addresses, process: "subprocess.Popen[bytes]"
+    ) -> None:
         self.scenario = scenario
-        self.url = url
+        self.url = url = addresses.url
+        self.tls_url = addresses.tls_url
         self._process = process
         self.control = SandboxClient(url)
 
     @classmethod
-    def start(cls, scenario: Scenario | None = None, port: int = 0) -> Self:
-        """Returns when connections are accepted. Raises SandboxDidNotStart."""
-        chosen = (scenario or Scenario.default()).with_keys()
+    def start(
+        cls, scenario: Scenario | None = None, port: int = 0, *, dialect: Dialect = "kraken"
+    ) -> Self:
+        """Returns when connections are accepted. Raises SandboxDidNotStart.
+
+        A scenario names its dialect itself; `dialect` is that of the default scenario.
+        """
+        chosen = (scenario or Scenario.default(dialect)).with_keys()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 [
@@ -49,13 +59,15 @@ class Sandbox:
                     str(os.getpid()),
                     "--listen-port",
                     str(port),
+                    "--listen-port-tls",
+                    "0",
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
-            url = _handshake(process, chosen)
-            if url is None:
+            addresses = _handshake(process, chosen)
+            if addresses is None:
                 process.kill()
                 process.wait()
                 errors.seek(0)
@@ -64,7 +76,7 @@ class Sandbox:
                     f"the sandbox did not start (exit code {process.returncode}): "
                     f"{last_words or 'it said nothing'}"
                 )
-        return cls(chosen, url, process)
+        return cls(chosen, addresses, process)
 
     @property
     def pid(self) -> int:
@@ -72,7 +84,7 @@ class Sandbox:
 
     def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
         """A complete freqtrade `exchange` section for one of the accounts' keys."""
-        return exchange_section(self.scenario, self.url, account, key_index)
+        return exchange_section(self.scenario, self.url, account, key_index, self.tls_url)
 
     def stop(self) -> int:
         """Ends the process and returns its exit code; may be called again."""
@@ -103,8 +115,8 @@ class Sandbox:
         self.stop()
 
 
-def _handshake(process: "subprocess.Popen[bytes]", scenario: Scenario) -> str | None:
-    """Sends the scenario (secrets never stand in the arguments) and waits for the URL."""
+def _handshake(process: "subprocess.Popen[bytes]", scenario: Scenario) -> Addresses | None:
+    """Sends the scenario (secrets never stand in the arguments) and waits for the addresses."""
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
         return None
@@ -114,7 +126,10 @@ def _handshake(process: "subprocess.Popen[bytes]", scenario: Scenario) -> str | 
         stdin.write(scenario.model_dump_json().encode() + b"\n")
         stdin.flush()
         line = stdout.readline()
-        return str(json.loads(line)["url"]) if line else None
+        if not line:
+            return None
+        answer = json.loads(line)
+        return Addresses(answer["url"], answer["tls_url"])
     except (BrokenPipeError, ValueError):
         return None
     finally:

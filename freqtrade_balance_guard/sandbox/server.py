@@ -4,18 +4,30 @@ import asyncio
 import contextlib
 import json
 import signal
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from freqtrade_balance_guard.sandbox import control
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.engine.wire import Answer, Request
+from freqtrade_balance_guard.sandbox.server_addresses import Addresses
+from freqtrade_balance_guard.sandbox.service import Service
 
 
 _TICK_S = 0.2  # how often time passes on the exchange when nobody asks it anything
 _SHUTDOWN_S = 0.2  # for connections that a fault holds open
+
+
+@dataclass(frozen=True)
+class ServerTls:
+    """Where and with which certificate the server speaks TLS beside plain HTTP."""
+
+    port: int
+    context: ssl.SSLContext
 
 
 class Server:
@@ -35,12 +47,17 @@ class Server:
                 self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def run(
-        self, host: str, port: int, ready: Callable[[str], None], alive: Callable[[], bool]
+        self,
+        host: str,
+        port: int,
+        ready: Callable[[Addresses], None],
+        alive: Callable[[], bool],
+        tls: ServerTls | None = None,
     ) -> bool:
         """Serves until stopped, or until `alive` says no; True when a signal ended it.
 
-        `ready` is told the URL once connections are accepted. Port 0 picks a free one. Raises
-        OSError when the address cannot be had.
+        `ready` is called with the addresses once connections are accepted. Port 0 picks a free
+        one. Raises OSError when an address cannot be had.
         """
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
@@ -52,7 +69,11 @@ class Server:
                 # Windows has no such handlers, and a thread may not set them.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     self._loop.add_signal_handler(number, self._on_signal)
-            ready(f"http://{host}:{runner.addresses[0][1]}")
+            if tls is not None:
+                await web.TCPSite(runner, host, tls.port, ssl_context=tls.context).start()
+            ports = [address[1] for address in runner.addresses]
+            tls_url = None if tls is None else f"https://{host}:{ports[1]}"
+            ready(Addresses(f"http://{host}:{ports[0]}", tls_url))
             await self._tick(alive)
         finally:
             await runner.cleanup()
@@ -71,23 +92,19 @@ class Server:
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/0/public/{endpoint}", self._kraken)
-        app.router.add_post("/0/public/{endpoint}", self._kraken)
-        app.router.add_post("/0/private/{endpoint}", self._kraken)
         app.router.add_post("/sandbox/shutdown", self._shutdown)
         app.router.add_route("*", "/sandbox/{route:.+}", self._control)
+        app.router.add_route("*", "/{path:.+}", self._exchange_api)
         return app
 
-    async def _kraken(self, http: web.Request) -> web.StreamResponse:
+    async def _exchange_api(self, http: web.Request) -> web.StreamResponse:
         request = Request(
-            endpoint=http.match_info["endpoint"],
-            private=http.path.startswith("/0/private/"),
+            method=http.method,
             path=http.path,
             query=http.rel_url.raw_query_string,
             body=await http.read(),
             content_type=http.content_type,
-            key=http.headers.get("API-Key", ""),
-            signature=http.headers.get("API-Sign", ""),
+            headers={name.lower(): value for name, value in http.headers.items()},
         )
         latency = self._service.latency(request)
         if latency:

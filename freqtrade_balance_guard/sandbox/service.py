@@ -1,22 +1,28 @@
-"""From a request to an answer: faults, key, meter, endpoint, and what the caller is told.
+"""From a request to an answer: faults first, then whatever the protocol makes of it.
 
 No HTTP here: the server turns its requests into `Request` and sends what `Answer` says, which may
 be a held or a cut connection.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
-
-from freqtrade_balance_guard.sandbox import kraken_balances, kraken_private, kraken_public
-from freqtrade_balance_guard.sandbox.auth import KeyHolder, KeyRing
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import INSTEAD_KINDS, ActiveFault, Call
-from freqtrade_balance_guard.sandbox.kraken_private import Caller
-from freqtrade_balance_guard.sandbox.meter import Meter, call_cost, cancel_cost
-from freqtrade_balance_guard.sandbox.orders import Refused
+from freqtrade_balance_guard.sandbox.binance.dialect import SpotDialect
+from freqtrade_balance_guard.sandbox.binance_futures.dialect import FuturesDialect
+from freqtrade_balance_guard.sandbox.core.orders import Rejected
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.engine.wire import (
+    Answer,
+    Asked,
+    Caller,
+    ProtocolError,
+    Request,
+    Translator,
+)
+from freqtrade_balance_guard.sandbox.kraken.dialect import KrakenDialect
+from freqtrade_balance_guard.sandbox.script.faults import (
+    INSTEAD_KINDS,
+    LATE_KINDS,
+    ActiveFault,
+    Call,
+)
 
 
 HTML_PAGE = (
@@ -24,130 +30,84 @@ HTML_PAGE = (
     "<body><h1>We will be right back</h1></body></html>"
 )
 _DEFAULT_HOLD_S = 30.0
-_PRIVATE_ENDPOINTS = kraken_private.ENDPOINTS | kraken_balances.ENDPOINTS
-_SECRET_PARAMS = frozenset({"nonce", "otp"})
+_SECRET_PARAMS = frozenset({"nonce", "otp", "signature"})
 
 
-class RefusedByFault(Refused):
-    """The exchange says no because it was told to."""
+class RejectedByFault(ProtocolError):
+    """The exchange rejects a request because a fault says so."""
 
-    def __init__(self, active: ActiveFault) -> None:
-        super().__init__(active.fault.message or "EOrder:Insufficient funds")
-        self.fault_id = active.fault_id
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call of Kraken's API."""
-
-    endpoint: str
-    private: bool
-    path: str = ""
-    query: str = ""
-    body: bytes = b""
-    content_type: str = ""
-    key: str = ""
-    signature: str = ""
+    def __init__(self, error: ProtocolError, fault_id: str) -> None:
+        super().__init__(error.message, error.answer)
+        self.fault_id = fault_id
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What to send; after holding the connection for `hold_s` seconds, or nothing when `drop`."""
-
-    text: str = ""
-    status: int = 200
-    content_type: str = "application/json"
-    hold_s: float = 0.0
-    drop: bool = False
+def translator_of(exchange: Exchange) -> Translator:
+    """Who speaks the protocol of the exchange's scenario."""
+    if exchange.scenario.dialect == "binance":
+        return SpotDialect(exchange)
+    if exchange.scenario.dialect == "binance-futures":
+        return FuturesDialect(exchange)
+    return KrakenDialect(exchange)
 
 
 class Service:
-    """Answers Kraken's API for one exchange."""
+    """Answers the requests of one exchange in its protocol."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._keys = KeyRing(exchange.scenario)
-        self._limits = {account.name: account.meter for account in exchange.scenario.accounts}
-        self._order_meters: dict[tuple[str, str], Meter] = {}
+        self._translator = translator_of(exchange)
 
     def latency(self, request: Request) -> float:
         """Seconds to wait before the request is looked at."""
         self._exchange.advance()
-        call = self._call(request, _params(request))
+        call = self._translator.read(request).call
         slow = self._exchange.faults.take(frozenset({"latency"}), call)
         return (self._exchange.scenario.latency_ms + sum(f.fault.ms for f in slow)) / 1000
 
     def answer(self, request: Request) -> Answer:
         self._exchange.advance()
-        params = _params(request)
-        call = self._call(request, params)
+        asked = self._translator.read(request)
+        call = asked.call
         instead = self._exchange.faults.take_one(INSTEAD_KINDS, call)
         if instead is not None:
-            return self._fault_instead(instead, call, params)
+            return self._fault_instead(instead, asked)
         try:
-            result = (
-                self._private(request, params, call)
-                if request.private
-                else self._public(request, params)
-            )
-        except Refused as refused:
-            fault_id = refused.fault_id if isinstance(refused, RefusedByFault) else None
-            self._reject(call, params, refused.message, fault_id)
-            return _refusal(refused.message)
-        self._exchange.counters.count(request.endpoint, call.key, call.account, failed=False)
+            caller = self._translator.admit(asked)
+            late = self._exchange.faults.take_one(LATE_KINDS, call)
+            if late is not None:
+                return self._delay(late, asked, caller)
+            answer = self._carried_out(asked, caller)
+        except ProtocolError as error:
+            self._reject(asked, error)
+            return error.answer
+        self._exchange.counters.count(call.endpoint, call.key, call.account, failed=False)
         lost = self._exchange.faults.take_one(frozenset({"lost_reply"}), call)
         if lost is not None:
-            return self._lose_reply(lost, call)
-        return Answer(json.dumps({"error": [], "result": result}))
+            self._note_applied(lost, call)
+            return self._lost_reply(lost, lost.fault.seconds or _DEFAULT_HOLD_S)
+        return answer
 
-    def _public(self, request: Request, params: Mapping[str, str]) -> object:
-        handler = kraken_public.ENDPOINTS.get(request.endpoint)
-        if handler is None:
-            raise Refused("EGeneral:Unknown method")
-        return handler(self._exchange, params)
+    def _carried_out(self, asked: Asked, caller: Caller | None) -> Answer:
+        """Raises ProtocolError."""
+        if caller is not None:
+            refusal = self._exchange.faults.take_one(frozenset({"refuse"}), asked.call)
+            if refusal is not None:
+                self._note_applied(refusal, asked.call)
+                error = self._translator.scripted(refusal.fault)
+                raise RejectedByFault(error, refusal.fault_id)
+        try:
+            return self._translator.answer(asked, caller)
+        except Rejected as rejected:
+            raise self._translator.in_words(rejected) from rejected
 
-    def _private(self, request: Request, params: Mapping[str, str], call: Call) -> object:
-        holder = self._keys.authenticate(
-            request.key, request.signature, request.path, request.body, params.get("nonce", "")
-        )
-        handler = _PRIVATE_ENDPOINTS.get(request.endpoint)
-        if handler is None:
-            raise Refused("EGeneral:Unknown method")
-        if self._exchange.scenario.meter_enforced:
-            self._meter(holder, call, params)
-        refusal = self._exchange.faults.take_one(frozenset({"refuse"}), call)
-        if refusal is not None:
-            self._note_applied(refusal, call)
-            raise RefusedByFault(refusal)
-        return handler(self._exchange, Caller(holder.account, holder.key), params)
-
-    def _meter(self, holder: KeyHolder, call: Call, params: Mapping[str, str]) -> None:
-        now = self._exchange.now()
-        if not holder.calls.add(call_cost(call.endpoint), now):
-            raise Refused("EAPI:Rate limit exceeded")
-        if call.endpoint == "AddOrder" and call.symbol is not None:
-            if not self._order_meter(holder.account, call.symbol).add(1, now):
-                raise Refused("EOrder:Rate limit exceeded")
-        if call.endpoint == "CancelOrder":
-            order = self._exchange.matching.orders.get(params.get("txid", ""))
-            if order is not None and order.account == holder.account:
-                meter = self._order_meter(holder.account, order.symbol)
-                meter.charge(cancel_cost(now - order.created_at), now)
-
-    def _order_meter(self, account: str, symbol: str) -> Meter:
-        limits = self._limits[account]
-        return self._order_meters.setdefault(
-            (account, symbol), Meter(limits.order_maximum, limits.order_decay)
-        )
-
-    def _fault_instead(self, active: ActiveFault, call: Call, params: Mapping[str, str]) -> Answer:
-        """The request is not executed; this is what comes back in its place."""
-        fault = active.fault
+    def _fault_instead(self, active: ActiveFault, asked: Asked) -> Answer:
+        """The request is not carried out; this is what comes back in its place."""
+        fault, call = active.fault, asked.call
         self._note_applied(active, call)
         if fault.kind == "error":
-            message = fault.message or "EService:Unavailable"
-            self._reject(call, params, message, active.fault_id)
-            return _refusal(message)
+            error = RejectedByFault(self._translator.scripted(fault), active.fault_id)
+            self._reject(asked, error)
+            return error.answer
         self._exchange.counters.count(call.endpoint, call.key, call.account, failed=True)
         if fault.kind == "html":
             return Answer(HTML_PAGE, content_type="text/html")
@@ -156,40 +116,41 @@ class Service:
         hold_s = (fault.seconds or _DEFAULT_HOLD_S) if fault.kind == "timeout" else 0.0
         return Answer(hold_s=hold_s, drop=True)
 
-    def _lose_reply(self, active: ActiveFault, call: Call) -> Answer:
-        """The request was executed; its answer never arrives as such."""
+    def _delay(self, active: ActiveFault, asked: Asked, caller: Caller | None) -> Answer:
+        """The request is carried out later; its reply is lost."""
+        self._note_applied(active, asked.call)
+        self._exchange.later(
+            active.fault.seconds or 0.0, lambda: self._arrive(active, asked, caller)
+        )
+        return self._lost_reply(active, _DEFAULT_HOLD_S)
+
+    def _arrive(self, active: ActiveFault, asked: Asked, caller: Caller | None) -> None:
+        call = asked.call
+        self._exchange.journal.record(
+            "late_arrival",
+            fault_id=active.fault_id,
+            endpoint=call.endpoint,
+            account=call.account,
+            symbol=call.symbol,
+        )
+        try:
+            self._carried_out(asked, caller)
+        except ProtocolError as error:
+            self._reject(asked, error)
+            return
+        self._exchange.counters.count(call.endpoint, call.key, call.account, failed=False)
+
+    def _lost_reply(self, active: ActiveFault, hold_s: float) -> Answer:
+        """What the caller sees in place of the reply."""
         fault = active.fault
-        self._note_applied(active, call)
         if fault.how == "error":
-            return _refusal(fault.message or "EService:Unavailable")
+            return self._translator.scripted(fault).answer
         if fault.how == "502":
             return Answer(HTML_PAGE, status=502, content_type="text/html")
-        hold_s = (fault.seconds or _DEFAULT_HOLD_S) if fault.how == "timeout" else 0.0
-        return Answer(hold_s=hold_s, drop=True)
+        return Answer(hold_s=hold_s if fault.how == "timeout" else 0.0, drop=True)
 
-    def _call(self, request: Request, params: Mapping[str, str]) -> Call:
-        if not request.private:
-            return Call(request.endpoint, False, symbol=self._symbol(params))
-        return Call(
-            request.endpoint,
-            True,
-            self._keys.account_of(request.key),
-            request.key,
-            self._symbol(params),
-            params.get("type"),
-        )
-
-    def _symbol(self, params: Mapping[str, str]) -> str | None:
-        if not params.get("pair"):
-            return None
-        try:
-            return kraken_public.find_market(self._exchange, params["pair"]).names.symbol
-        except Refused:
-            return None
-
-    def _reject(
-        self, call: Call, params: Mapping[str, str], error: str, fault_id: str | None
-    ) -> None:
+    def _reject(self, asked: Asked, error: ProtocolError) -> None:
+        call = asked.call
         self._exchange.counters.count(call.endpoint, call.key, call.account, failed=True)
         if not call.private:
             return
@@ -198,12 +159,12 @@ class Service:
             "account": call.account,
             "endpoint": call.endpoint,
             "symbol": call.symbol,
-            "error": error,
-            "fault": fault_id,
-            "args": {name: text for name, text in params.items() if name not in _SECRET_PARAMS},
+            "error": error.message,
+            "fault": error.fault_id if isinstance(error, RejectedByFault) else None,
+            "args": {n: text for n, text in asked.params.items() if n not in _SECRET_PARAMS},
         }
         self._exchange.rejections.append({"time": self._exchange.now(), **details})
-        event = "order_rejected" if call.endpoint == "AddOrder" else "request_rejected"
+        event = "order_rejected" if call.role == "place" else "request_rejected"
         self._exchange.journal.record(event, **details)
 
     def _note_applied(self, active: ActiveFault, call: Call) -> None:
@@ -216,23 +177,3 @@ class Service:
             key=call.key,
             symbol=call.symbol,
         )
-
-
-def _refusal(message: str) -> Answer:
-    return Answer(json.dumps({"error": [message]}))
-
-
-def _params(request: Request) -> dict[str, str]:
-    """The arguments, whether they came as a query, a form or JSON; unreadable ones are none."""
-    if not request.private:
-        return dict(parse_qsl(request.query, keep_blank_values=True))
-    text = request.body.decode("utf-8", errors="replace")
-    if "json" not in request.content_type:
-        return dict(parse_qsl(text, keep_blank_values=True))
-    try:
-        content: Any = json.loads(text)
-    except ValueError:
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {str(name): str(value) for name, value in content.items()}

@@ -5,14 +5,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from freqtrade_balance_guard.money import HUNDRED, ZERO
-from freqtrade_balance_guard.settings.sections import RebalanceSettings, TierSettings
+from freqtrade_balance_guard.settings.sections import (
+    PositionSizeBasis,
+    RebalanceSettings,
+    TierSettings,
+)
 
 
 if TYPE_CHECKING:
     from freqtrade_balance_guard.settings.model import GuardSettings
 
 
-_OVERRIDABLE = ("position_size_percent", "min_balance_threshold", "emergency_rebalance_cooldown")
+_OVERRIDABLE = (
+    "position_size_percent",
+    "position_size_basis",
+    "min_balance_threshold",
+    "emergency_rebalance_cooldown",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class TierLimits:
     """Wins over ``min_order_size_usdt``; None if only that one holds."""
     min_order_size_usdt: Decimal
     position_size_percent: Decimal
+    position_size_basis: PositionSizeBasis
     min_balance_threshold: Decimal
     reserve_balance: dict[str, Decimal]
     emergency_rebalance_cooldown: float
@@ -51,6 +61,7 @@ class TierLimits:
             self.min_order_size == ZERO
             and self.min_balance_threshold == ZERO
             and self.position_size_percent == HUNDRED
+            and self.position_size_basis == "available"
             and not any(self.reserve_balance.values())
             and not self.rebalance.enabled
         )
@@ -63,6 +74,7 @@ def base_limits(settings: "GuardSettings") -> TierLimits:
         min_order_size=settings.min_order_size,
         min_order_size_usdt=settings.min_order_size_usdt,
         position_size_percent=settings.position_size_percent,
+        position_size_basis=settings.position_size_basis,
         min_balance_threshold=settings.min_balance_threshold,
         reserve_balance=dict(settings.reserve_balance),
         emergency_rebalance_cooldown=settings.emergency_rebalance_cooldown,

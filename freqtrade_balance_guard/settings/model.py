@@ -1,7 +1,7 @@
 """The ``balance_guard`` section of config.json as one frozen, validated model."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 
@@ -13,6 +13,7 @@ from freqtrade_balance_guard.settings.sections import (
     ArbitrageSettings,
     LedgerSettings,
     MetricsSettings,
+    PositionSizeBasis,
     RebalanceSettings,
     Section,
     TierSettings,
@@ -21,6 +22,7 @@ from freqtrade_balance_guard.settings.values import (
     AMOUNT,
     SECONDS,
     SHARE,
+    Choice,
     Name,
     Switch,
     contradiction,
@@ -112,6 +114,12 @@ class GuardSettings(Section):
     position_size_percent: Annotated[Decimal, SHARE] = Field(
         default=Decimal(80),
         description="One entry takes at most this share of what is available before it.",
+    )
+    position_size_basis: Annotated[PositionSizeBasis, Choice(get_args(PositionSizeBasis))] = Field(
+        default="available",
+        description="What `position_size_percent` is a share of: `available` before the entry, "
+        "`equity` (free and invested, without the floor), or `per_slot` (equity divided by "
+        "max_open_trades). Never more than what is available.",
     )
     min_balance_threshold: Annotated[Decimal, AMOUNT] = Field(
         default=Decimal("2.5"), description="While less than this is available: no new entry."

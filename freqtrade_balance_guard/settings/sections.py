@@ -26,6 +26,7 @@ from freqtrade_balance_guard.settings.values import (
 
 RebalanceOrder = Literal["most_profitable", "least_loss", "oldest", "largest"]
 OrphanPolicy = Literal["alert", "cancel", "adopt"]
+PositionSizeBasis = Literal["available", "equity", "per_slot"]
 UnhedgedPolicy = Literal["hold", "unwind", "complete"]
 
 
@@ -80,6 +81,9 @@ class TierSettings(Section):
     position_size_percent: Annotated[Decimal | None, SHARE] = Field(
         default=None, description="Overrides `position_size_percent`."
     )
+    position_size_basis: Annotated[
+        PositionSizeBasis | None, Choice(get_args(PositionSizeBasis))
+    ] = Field(default=None, description="Overrides `position_size_basis`.")
     min_balance_threshold: Annotated[Decimal | None, AMOUNT] = Field(
         default=None, description="Overrides `min_balance_threshold`."
     )
@@ -171,4 +175,7 @@ class MetricsSettings(Section):
     listen_ip_address: Annotated[str, IpAddress()] = Field(
         default="127.0.0.1", description="Address of this machine to listen on."
     )
-    listen_port: Annotated[int, PORT] = Field(default=9108, description="Port to listen on.")
+    listen_port: Annotated[int, PORT] = Field(
+        default=9108,
+        description="Port to listen on. 0: any free one; `balance-guard status` shows which.",
+    )

@@ -273,5 +273,5 @@ MINUTES = Number(
     form=int,
 )
 PORT = Number(
-    "a whole number from 1 to 65535", at_least=Decimal(1), at_most=Decimal(65535), form=int
+    "a whole number from 0 to 65535", at_least=Decimal(0), at_most=Decimal(65535), form=int
 )

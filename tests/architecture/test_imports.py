@@ -51,8 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What can be sold is a question of the market's minimums.
     "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
-    # Told, never asked.
-    "monitoring": BASE | {"settings"},
+    # Listens to the facts of every part; no part but the composition root knows it.
+    "monitoring": BASE | {"settings", "balances", "limits", "ledger", "orders", "arbitrage"},
     # Reports on what bots have stored.
     "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},

@@ -13,14 +13,17 @@ import ccxt
 import pytest
 
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.auth import sign
-from freqtrade_balance_guard.sandbox.clock import ManualClock, SystemClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
+from freqtrade_balance_guard.sandbox.certificate import server_context
+from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest
+from freqtrade_balance_guard.sandbox.engine.audit import audit
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.engine.wire import Answer, Request
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.orders import Order, OrderRequest
-from freqtrade_balance_guard.sandbox.server import Server
-from freqtrade_balance_guard.sandbox.service import Answer, Request, Service
+from freqtrade_balance_guard.sandbox.kraken.auth import sign
+from freqtrade_balance_guard.sandbox.script.clock import ManualClock, SystemClock
+from freqtrade_balance_guard.sandbox.server import Server, ServerTls
+from freqtrade_balance_guard.sandbox.server_addresses import Addresses
+from freqtrade_balance_guard.sandbox.service import Service
 
 
 @dataclass
@@ -82,14 +85,13 @@ class Bench:
         body = "&".join(f"{k}={v}" for k, v in {"nonce": str(self._nonce), **params}.items())
         path = f"/0/private/{endpoint}"
         secret = base64.b64decode(api_key.secret)
+        signature = sign(secret, path, body.encode(), str(self._nonce))
         request = Request(
-            endpoint=endpoint,
-            private=True,
+            method="POST",
             path=path,
             body=body.encode(),
             content_type="application/x-www-form-urlencoded",
-            key=api_key.key,
-            signature=sign(secret, path, body.encode(), str(self._nonce)),
+            headers={"api-key": api_key.key, "api-sign": signature},
         )
         return self._service[0].answer(request)
 
@@ -118,18 +120,20 @@ class NearSandbox:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario.with_keys()
         self._server = Server(Exchange(self.scenario, SystemClock()))
-        ready: queue.Queue[str] = queue.Queue()
+        ready: queue.Queue[Addresses] = queue.Queue()
+        tls = None if self.scenario.dialect == "kraken" else ServerTls(0, server_context())
         self._thread = threading.Thread(
             target=lambda: asyncio.run(
-                self._server.run("127.0.0.1", 0, ready.put, alive=lambda: True)
+                self._server.run("127.0.0.1", 0, ready.put, alive=lambda: True, tls=tls)
             )
         )
         self._thread.start()
-        self.url = ready.get(timeout=10)
+        addresses = ready.get(timeout=10)
+        self.url, self._tls_url = addresses.url, addresses.tls_url
         self.control = SandboxClient(self.url)
 
     def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
-        return exchange_section(self.scenario, self.url, account, key_index)
+        return exchange_section(self.scenario, self.url, account, key_index, self._tls_url)
 
     def stop(self) -> None:
         self.control.close()
@@ -152,15 +156,18 @@ def start() -> Iterator[Callable[..., NearSandbox]]:
 
 
 @pytest.fixture
-def ccxt_of() -> Callable[..., ccxt.kraken]:
-    """ccxt's own Kraken client for one of a sandbox's keys."""
+def ccxt_of() -> Callable[..., ccxt.Exchange]:
+    """ccxt's own client of a sandbox's protocol for one of its keys."""
 
     def make(
         sandbox: Sandbox | NearSandbox, account: str = "main", key_index: int = 0, **more: Any
     ) -> Any:
         section = sandbox.freqtrade_exchange(account, key_index)
         config = {"apiKey": section["key"], "secret": section["secret"], "timeout": 3000}
-        client = ccxt.kraken(config | section["ccxt_config"] | more)
+        config |= section["ccxt_config"] | more
+        if sandbox.scenario.dialect == "binance-futures":  # as freqtrade sets it
+            config["options"] = config["options"] | {"defaultType": "swap"}
+        client = getattr(ccxt, section["name"])(config)
         client.load_markets()
         return client
 

@@ -6,11 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard.sandbox import Scenario
-from freqtrade_balance_guard.sandbox.audit import audit
-from freqtrade_balance_guard.sandbox.clock import ManualClock
-from freqtrade_balance_guard.sandbox.exchange import Exchange
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.orders import OrderRequest, Refused
+from freqtrade_balance_guard.sandbox.core.orders import OrderRequest, Rejected
+from freqtrade_balance_guard.sandbox.engine.audit import audit
+from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.script.clock import ManualClock
+from freqtrade_balance_guard.sandbox.script.faults import Fault
 
 
 SYMBOLS = ["BTC/USDT", "ETH/USDT", "BTC/USD", "USDT/USD"]
@@ -104,7 +104,7 @@ def test_money_is_conserved_and_held_is_what_open_orders_hold(script, depth, fee
 def _do(exchange, clock, step) -> None:
     try:
         _STEPS[step["what"]](exchange, clock, step)
-    except Refused:
+    except Rejected:
         pass  # a refusal is a fair answer; what counts is that the books stay right
 
 

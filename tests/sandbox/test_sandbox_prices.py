@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from freqtrade_balance_guard.sandbox.prices import MarketPrices
-from freqtrade_balance_guard.sandbox.scenario import MarketScenario, ScriptPath
+from freqtrade_balance_guard.sandbox.core.prices import MarketPrices
+from freqtrade_balance_guard.sandbox.script.market import MarketScenario, ScriptPath
 
 
 D = Decimal

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from freqtrade_balance_guard.sandbox import Scenario
-from freqtrade_balance_guard.sandbox.assets import NotANumber, asset, number, pair_names, plain
+from freqtrade_balance_guard.sandbox.core.assets import NotANumber, asset, number, pair_names, plain
 
 
 def test_the_default_has_one_account_with_1000_usdt_two_keys_and_many_pairs():

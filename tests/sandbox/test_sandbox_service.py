@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from freqtrade_balance_guard.sandbox.faults import Fault
-from freqtrade_balance_guard.sandbox.service import Request, Service
+from freqtrade_balance_guard.sandbox.engine.wire import Request
+from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.service import Service
 
 
 BUY = {"pair": "ETHUSDT", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "2400"}
@@ -72,7 +73,7 @@ def test_a_nonce_must_rise(bench):
 
 def test_an_unknown_endpoint_is_unknown(bench):
     assert error(bench.ask("MintMoney")) == ["EGeneral:Unknown method"]
-    answer = Service(bench.exchange).answer(Request("Weather", private=False))
+    answer = Service(bench.exchange).answer(Request("GET", "/0/public/Weather"))
     assert error(answer) == ["EGeneral:Unknown method"]
 
 
@@ -275,10 +276,10 @@ def test_of_two_faults_that_replace_an_answer_only_the_first_is_used(bench):
 
 def test_unreadable_requests_are_refused_not_fatal(bench):
     bench.ask("BalanceEx")
-    request = Request("BalanceEx", True, "/0/private/BalanceEx", body=b"\xff\xfe{")
+    request = Request("POST", "/0/private/BalanceEx", body=b"\xff\xfe{")
     service = Service(bench.exchange)
     assert error(service.answer(request)) == ["EAPI:Invalid key"]
-    as_json = replace(request, content_type="application/json", key="no such key")
+    as_json = replace(request, content_type="application/json", headers={"api-key": "no"})
     assert error(service.answer(as_json)) == ["EAPI:Invalid key"]
     a_list = replace(as_json, body=b"[1]")
     assert error(service.answer(a_list)) == ["EAPI:Invalid key"]

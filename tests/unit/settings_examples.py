@@ -103,6 +103,12 @@ WRONG = [
     Wrong("quoted true", {"enabled": "true"}, f'balance_guard.enabled is "true"; {SWITCH}.'),
     Wrong("no switch", {"enabled": None}, f"balance_guard.enabled is null; {SWITCH}."),
     Wrong(
+        "an unknown basis",
+        {"position_size_basis": "balance"},
+        'balance_guard.position_size_basis is "balance"; '
+        'it must be one of "available", "equity", "per_slot".',
+    ),
+    Wrong(
         "wrong although disabled",
         {"enabled": False, "min_balance_threshold": -1},
         f"balance_guard.min_balance_threshold is -1; {AMOUNT}.",
@@ -482,19 +488,19 @@ WRONG = [
         f"balance_guard.arbitrage.max_unhedged is -3; {AMOUNT}.",
     ),
     Wrong(
-        "port 0",
-        {"metrics": {"listen_port": 0}},
-        "balance_guard.metrics.listen_port is 0; it must be a whole number from 1 to 65535.",
+        "a negative port",
+        {"metrics": {"listen_port": -1}},
+        "balance_guard.metrics.listen_port is -1; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "half a port",
         {"metrics": {"listen_port": 9108.5}},
-        "balance_guard.metrics.listen_port is 9108.5; it must be a whole number from 1 to 65535.",
+        "balance_guard.metrics.listen_port is 9108.5; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "a port too high",
         {"metrics": {"listen_port": 65536}},
-        "balance_guard.metrics.listen_port is 65536; it must be a whole number from 1 to 65535.",
+        "balance_guard.metrics.listen_port is 65536; it must be a whole number from 0 to 65535.",
     ),
     Wrong(
         "a host name",

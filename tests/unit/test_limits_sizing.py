@@ -11,10 +11,12 @@ from freqtrade_balance_guard.limits.sizing import (
     EntryKind,
     EntryLimits,
     EntryRequest,
+    SizeBasis,
     below_threshold,
     entry_minimum,
     size_entry,
 )
+from freqtrade_balance_guard.money import ZERO
 
 
 D = Decimal
@@ -265,3 +267,56 @@ def test_a_refusal_reads_as_one_line_with_code_and_numbers() -> None:
     refusal = Denied(DenialCode.GUARD_ERROR, "no state", {"available": D("1.50")})
     assert str(refusal) == "no state [guard_error: available=1.5]"
     assert str(Denied(DenialCode.GUARD_ERROR, "no state")) == "no state [guard_error]"
+
+
+# What the percentage is a share of
+
+
+def four_entries(percent: str, basis: SizeBasis) -> list[Decimal]:
+    """What four entries get of 1000 USDT, each asking for all; no fee, no minimum. 0: denied."""
+    limits = EntryLimits(ZERO, ZERO, D(percent), room_for_exit=False, position_size_basis=basis)
+    rules = MarketRules(ZERO, ZERO, RULES.precision, ZERO)
+    stakes: list[Decimal] = []
+    for _ in range(4):
+        available = 1000 - sum(stakes, ZERO)
+        request = EntryRequest("X/USDT", D(1000), available, None, equity=D(1000), slots=4)
+        decision = size_entry(request, limits, rules, "USDT")
+        stakes.append(decision.stake if isinstance(decision, Approved) else ZERO)
+    return [round(stake, 4) for stake in stakes]
+
+
+@pytest.mark.parametrize(
+    ("percent", "basis", "stakes"),
+    [
+        ("80", "available", ["800", "160", "32", "6.4"]),
+        ("80", "equity", ["800", "200", "0", "0"]),
+        ("80", "per_slot", ["200", "200", "200", "200"]),
+        ("25", "available", ["250", "187.5", "140.625", "105.4688"]),
+        ("25", "equity", ["250", "250", "250", "250"]),
+        ("25", "per_slot", ["62.5", "62.5", "62.5", "62.5"]),
+        ("100", "available", ["1000", "0", "0", "0"]),
+        ("100", "per_slot", ["250", "250", "250", "250"]),
+    ],
+)
+def test_four_slots_get_of_1000_what_the_documentation_says(
+    percent: str, basis: str, stakes: list[str]
+) -> None:
+    assert four_entries(percent, SizeBasis(basis)) == [D(stake) for stake in stakes]
+
+
+def test_a_share_of_equity_is_never_more_than_what_is_available() -> None:
+    limits = limited(position_size_basis=SizeBasis.EQUITY)
+    decision = size(asked(stake=D(900), available=D(300), equity=D(1000), price=None), limits)
+    assert decision == Approved(D(300), reduced_by="available")
+
+
+def test_without_a_number_of_slots_a_slot_is_what_is_available() -> None:
+    limits = limited(position_size_basis=SizeBasis.PER_SLOT)
+    decision = size(asked(stake=D(900), equity=D(2000), slots=None, price=None), limits)
+    assert decision == Approved(D(800), reduced_by="position_size_percent")
+
+
+def test_a_replacement_is_not_bound_by_a_share_of_equity() -> None:
+    limits = limited(position_size_basis=SizeBasis.PER_SLOT)
+    replaced = asked(stake=D(900), equity=D(1000), slots=4, kind=EntryKind.REPLACEMENT, price=None)
+    assert size(replaced, limits) == Approved(D(900))

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "balance_cache_duration": 60,
     "post_trade_refresh_window": 30,
     "position_size_percent": Decimal(80),
+    "position_size_basis": "available",
     "min_balance_threshold": Decimal("2.5"),
     "reserve_balance": {},
     "emergency_rebalance_cooldown": 3600,

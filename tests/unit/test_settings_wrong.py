@@ -43,7 +43,7 @@ def test_the_table_covers_more_than_sixty_mistakes_without_repeating_one() -> No
 
 
 def test_the_first_mistake_in_the_order_of_the_documentation_is_named() -> None:
-    section = {"debug_validation": 1, "metrics": {"listen_port": 0}, "min_order_size_usdt": -1}
+    section = {"debug_validation": 1, "metrics": {"listen_port": -1}, "min_order_size_usdt": -1}
     assert sentence_for(section).startswith("balance_guard.min_order_size_usdt is -1;")
 
 

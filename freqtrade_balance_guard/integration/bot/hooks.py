@@ -16,7 +16,9 @@ from freqtrade.exchange import Exchange
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.events import ExitBackedOff, LoopEnded
 from freqtrade_balance_guard.integration.host.bot_loop import (
     Entry,
     Loop,
@@ -38,6 +40,7 @@ from freqtrade_balance_guard.limits.sizing import EntryKind
 
 logger = logging.getLogger(__name__)
 
+_CLOCK = SystemClock()
 MARK = "_balance_guard_hook"
 
 ENTRY_KINDS = {
@@ -151,14 +154,21 @@ def _noted_candle_entry(original: Callable[..., Any]) -> Callable[..., Any]:
 def _one_loop(original: Callable[..., Any]) -> Callable[..., Any]:
     def process(self: Any) -> Any:
         token = current_loop.set(Loop())
+        took = 0.0
         try:
             if isinstance(self.wallets, GuardedWallets) and self.wallets.duties is not None:
+                began = _CLOCK.monotonic()
                 self.wallets.duties.begin(self)
+                took = _CLOCK.monotonic() - began
             return original(self)
         finally:
             current_loop.reset(token)
             if isinstance(self.wallets, GuardedWallets):
+                began = _CLOCK.monotonic()
                 self.wallets.keep_believed()
+                took += _CLOCK.monotonic() - began
+                if self.wallets.guard is not None:
+                    self.wallets.guard.hub.publish(LoopEnded(took))
 
     return process
 
@@ -244,6 +254,7 @@ def _patient_exit(original: Callable[..., Any]) -> Callable[..., Any]:
         if patience is None:
             return original(self, trade, limit, exit_check, **kwargs)
         if patience.waits():
+            self.wallets.guard.hub.publish(ExitBackedOff(trade.pair))
             return False
         try:
             return original(self, trade, limit, exit_check, **kwargs)

@@ -13,6 +13,7 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
@@ -79,6 +80,7 @@ class Housekeeping:
 
         :param bot: freqtrade's ``FreqtradeBot``
         """
+        self._safely(self._read_pause, bot)
         self._safely(self._commands_of_the_console, bot)
         self._safely(self._keep_locks, bot)
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
@@ -87,6 +89,7 @@ class Housekeeping:
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        stop_monitoring()
         self._registry.or_none(self._forget_this_run)
         self._registry.ledger.close()
 
@@ -197,6 +200,7 @@ class Housekeeping:
                 "floor": {config["stake_currency"]: str(wallets.floor())},
                 "pid": os.getpid(),
                 "host": platform.node(),
+                "metrics": metrics_address(),
             }
         )
 
@@ -215,6 +219,10 @@ class Housekeeping:
             self._locked_read_at = now
             wallets.update()
 
+    def _read_pause(self, bot: Any) -> None:
+        if self._wallets.entry_pause is not None:
+            self._wallets.entry_pause.refresh()
+
     # Commands
 
     def _commands_of_the_console(self, bot: Any) -> None:
@@ -225,12 +233,23 @@ class Housekeeping:
                 continue
             if command.kind == "release":
                 done, text = self._release(bot, command)
+            elif command.kind in ("pause", "resume"):
+                done, text = self._confirm_pause(command)
             else:
                 done, text = False, f"This bot does not know the command {command.kind}."
             self._commands.answer(command.id, text, done=done)
 
     def _answer(self, number: int, done: bool, text: str) -> None:
         self._commands.answer(number, text, done=done)
+
+    def _confirm_pause(self, command: Command) -> tuple[bool, str]:
+        """The console has stored it: say what this bot reads."""
+        pause = self._wallets.entry_pause
+        if pause is None:
+            return False, "This bot reads no pause."
+        if pause.current is not None:
+            return command.kind == "pause", f"{pause.current.sentence}; exits go on"
+        return command.kind == "resume", "entries are not paused"
 
     def _release(self, bot: Any, command: Command) -> tuple[bool, str]:
         client_order_id = str(command.payload.get("client_order_id"))

@@ -16,6 +16,8 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
+from freqtrade_balance_guard.orders.events import rejection_reason
+
 
 class Outcome(StrEnum):
     """What became of an order whose reply was an error."""
@@ -69,6 +71,13 @@ def classify(error: BaseException) -> Outcome:
     if isinstance(cause, (ccxt.ExchangeError, *_TURNED_AWAY)):
         return Outcome.REFUSED
     return Outcome.UNKNOWN
+
+
+def reason_of(error: BaseException) -> str:
+    """Why an exchange has rejected an order: "minimum", "funds", "margin" or "other"."""
+    cause = error if isinstance(error, ccxt.BaseError) else error.__cause__ or error
+    reason = rejection_reason(str(cause))
+    return "funds" if reason == "other" and isinstance(cause, ccxt.InsufficientFunds) else reason
 
 
 def _came_after_the_reply(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ from freqtrade.misc import deep_merge_dicts
 from freqtrade_balance_guard.console.bot_source import Source
 from freqtrade_balance_guard.console.explain import Lock
 from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.settings import SECTION, load_settings, misspelt_section
+from freqtrade_balance_guard.settings import SECTION, GuardSettings, load_settings, misspelt_section
 from freqtrade_balance_guard.settings.state_paths import (
     is_dry_run,
     key_fingerprint,
@@ -56,8 +56,10 @@ def load_config(files: Sequence[str] | None, userdir: str | None) -> dict[str, A
     return config
 
 
-def source_of(config: dict[str, Any]) -> Source:
+def source_of(config: dict[str, Any], settings: GuardSettings | None = None) -> Source:
     """What the reports need of a config.
+
+    :param settings: those of a bot that runs, whose config has lost its secrets; None: read them
 
     :raises SettingsError: it has no balance_guard section, a wrong one, or no exchange
     """
@@ -65,7 +67,7 @@ def source_of(config: dict[str, Any]) -> Source:
         written = misspelt_section(config)
         hint = f'; "{written}" is not a known section' if written else ""
         raise SettingsError(f"The configuration has no {SECTION} section{hint}.")
-    settings = load_settings(config[SECTION])
+    settings = settings or load_settings(config[SECTION])
     exchange = config.get("exchange")
     if not isinstance(exchange, Mapping) or not exchange.get("name"):
         raise SettingsError("exchange.name is missing in the configuration.")

@@ -11,7 +11,7 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
+from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
@@ -20,7 +20,13 @@ from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderUnresolved
+from freqtrade_balance_guard.orders.events import (
+    LostReplyFound,
+    OrderAccepted,
+    OrderRejected,
+    OrderReplyLost,
+    OrderUnresolved,
+)
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
@@ -101,6 +107,7 @@ class OrderGateway:
         finally:
             current_id.reset(token)
         crash_point("order answered")
+        self.registry.hub.publish(OrderAccepted(tracked.pair, str(tracked.terms.purpose)))
         return self._book(tracked, accepted)
 
     def _entry(self, order: Mapping[str, Any], kind: EntryKind) -> TrackedOrder:
@@ -173,9 +180,14 @@ class OrderGateway:
 
     def _after_error(self, tracked: TrackedOrder, error: Exception) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
+        purpose = str(tracked.terms.purpose)
         if classify(error) is Outcome.REFUSED:
             self.registry.refused(tracked, str(error)[:200])
+            self.registry.hub.publish(
+                OrderRejected(tracked.pair, purpose, reason_of(error), str(error)[:200])
+            )
             raise error
+        self.registry.hub.publish(OrderReplyLost(tracked.pair, purpose))
         found = None
         try:
             found = self.registry.resolve(tracked)
@@ -186,7 +198,9 @@ class OrderGateway:
             self._tell_found(tracked, found)
             return self._book(tracked, found)
         if not tracked.is_refused:
-            self.registry.hub.publish(OrderUnresolved(tracked.pair, tracked.client_order_id))
+            self.registry.hub.publish(
+                OrderUnresolved(tracked.pair, tracked.client_order_id, purpose)
+            )
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
                 "say what became of it. No new entry on %s until it can.",
@@ -199,7 +213,9 @@ class OrderGateway:
         raise error
 
     def _tell_found(self, tracked: TrackedOrder, found: Mapping[str, Any]) -> None:
-        self.registry.hub.publish(LostReplyFound(tracked.pair, str(found["id"])))
+        self.registry.hub.publish(
+            LostReplyFound(tracked.pair, str(found["id"]), str(tracked.terms.purpose))
+        )
         logger.warning(
             "The reply to the %s order for %s was lost; it was found by its client order id %s "
             "as order %s and is handed to freqtrade.",

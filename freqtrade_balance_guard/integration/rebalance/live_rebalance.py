@@ -23,7 +23,11 @@ from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, SaleRecord
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable, AttemptUnderWay
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
-from freqtrade_balance_guard.rebalance.messages import told_outcome, told_plan
+from freqtrade_balance_guard.rebalance.messages import (
+    ended_event,
+    told_outcome,
+    told_plan,
+)
 from freqtrade_balance_guard.rebalance.plan import Plan, Sale
 from freqtrade_balance_guard.rebalance.policy import (
     CONFIRMED,
@@ -176,6 +180,7 @@ class LiveRebalancer(Rebalancer):
         assert attempt is not None  # noqa: S101  it was begun
         text = f"{told_outcome(attempt)}."
         logger.warning(text)
+        self._registry.hub.publish(ended_event(attempt))
         bot.dataprovider.send_msg(f"Balance guard: {text}", always_send=True)
         return True, text
 

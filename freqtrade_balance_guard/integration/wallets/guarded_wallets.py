@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
     from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
     from freqtrade_balance_guard.limits.rejections import Rejections
+    from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class GuardedWallets(Wallets):
     # Live and in dry-run: what the ledger is told and asked.
     funding: "EntryFunds | None" = None
     duties: "Housekeeping | None" = None
+    # Entries paused by the user, live and in dry-run.
+    entry_pause: "EntryPause | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
     rebalancer: "Rebalancer | None" = None
     # Of a strategy with two legs.
@@ -220,6 +223,8 @@ class GuardedWallets(Wallets):
         :raises EntryDenied: nothing may be entered now, whatever its size
         """
         guard = self.guard
+        if guard is not None and (paused := self._paused()) is not None:
+            raise EntryDenied(guard.deny(pair, paused))
         if guard is None or guard.settings.is_neutral:
             return super().get_trade_stake_amount(pair, max_open_trades, update)
         try:
@@ -254,6 +259,11 @@ class GuardedWallets(Wallets):
             raise EntryDenied(early)
         return stake
 
+    def _paused(self) -> Denied | None:
+        """The denial while the user has paused entries."""
+        reason = self.entry_pause.denial if self.entry_pause is not None else None
+        return Denied(DenialCode.PAUSED, reason) if reason else None
+
     def _certain_refusal(self, pair: str) -> Denied | None:
         """What makes any entry on ``pair`` vain at the moment, whatever its size."""
         if self.funding is not None and (refused := self.funding.refusal()) is not None:
@@ -284,6 +294,13 @@ class GuardedWallets(Wallets):
         if (handed := handed_stake.get()) is not None:
             return handed  # the order exists; freqtrade only has to book it
         guard = self.guard
+        entry = current_entry.get()
+        is_replacement = entry is not None and entry.kind is EntryKind.REPLACEMENT
+        if guard is not None and stake_amount and not is_replacement:
+            # A replacement that is denied would make freqtrade delete the trade.
+            if (paused := self._paused()) is not None:
+                guard.deny(pair, paused)
+                return 0
         if guard is None or guard.settings.is_neutral:
             return super().validate_stake_amount(
                 pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
@@ -336,7 +353,22 @@ class GuardedWallets(Wallets):
             is_short=entry.is_short if entry is not None else False,
             kind=kind,
             spendable=self._vouched_for(),
+            equity=self._equity_to_share(),
+            slots=self._slots(),
         )
+
+    @exact
+    def _equity_to_share(self) -> Decimal | None:
+        """What freqtrade may put to work in all, above the floor; None where no limit asks."""
+        guard = self.guard
+        if guard is None or guard.tier_limits(self.equity).position_size_basis == "available":
+            return None
+        return min(self.room(), self.equity() - self.floor())
+
+    def _slots(self) -> int | None:
+        """max_open_trades; None where it is unlimited."""
+        slots = self._config.get("max_open_trades", 0)
+        return int(slots) if 0 < slots < float("inf") else None
 
     @exact
     def _vouched_for(self) -> Decimal | None:

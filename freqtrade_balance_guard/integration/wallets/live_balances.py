@@ -25,6 +25,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.events import (
+    BalanceCacheMissed,
     BalanceChangedExternally,
     BalanceRead,
     BalanceRecovered,
@@ -117,6 +118,7 @@ class LiveBalances:
             return
         if loop is not None:
             loop.has_read_for_entry = True
+        self.hub.publish(BalanceCacheMissed(str(need)))
         self._read(need, is_urgent=self.may_exit())
 
     def refresh_for_exit(self, reason: str = "exit", *, is_urgent: bool = False) -> None:
@@ -190,7 +192,7 @@ class LiveBalances:
         if isinstance(answer, Unreadable):
             if loop is not None:
                 loop.has_failed = True
-            self._failed(answer)
+            self._failed(answer, str(reason), took)
             return
         self.hub.publish(BalanceRead(str(reason), took))
         if self._sending or self._sent != sent:
@@ -206,10 +208,10 @@ class LiveBalances:
             self.hub.publish(BalanceRecovered())
             logger.info("Balances are readable again.")
 
-    def _failed(self, failure: Unreadable) -> None:
+    def _failed(self, failure: Unreadable, read_for: str, seconds: float) -> None:
         self.book.fail(failure)
         self._is_kept = False
-        self.hub.publish(BalanceUnreadable(failure.reason))
+        self.hub.publish(BalanceUnreadable(failure.reason, read_for, seconds))
         if not self._was_unreadable:
             self._was_unreadable = True
             logger.warning(

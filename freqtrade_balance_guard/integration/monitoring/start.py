@@ -1,0 +1,134 @@
+"""Starts and stops all that shows what the guard does: the composition root calls one function."""
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from freqtrade import __version__ as freqtrade_version
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.integration.host.console import source_of
+from freqtrade_balance_guard.integration.monitoring.look import Look
+from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.monitoring.history import HistoryRecorder
+from freqtrade_balance_guard.monitoring.totals import Totals
+from freqtrade_balance_guard.monitoring.worker import Worker
+from freqtrade_balance_guard.settings import GuardSettings, MetricsSettings
+from freqtrade_balance_guard.settings.state_paths import local_file
+from freqtrade_balance_guard.version import __version__
+
+
+if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.monitoring.metrics import MetricsServer
+
+logger = logging.getLogger(__name__)
+
+
+class Monitoring:
+    """What runs beside one live or dry-run bot, until ``close``."""
+
+    def __init__(
+        self,
+        wallets: "GuardedWallets",
+        settings: GuardSettings,
+        ledger: ReservationLedger,
+        hub: EventHub,
+        clock: Clock,
+    ) -> None:
+        config = wallets._config
+        source = replace(source_of(config, settings), bot=ledger.bot, account=ledger.account)
+        self.look = Look(wallets, source, clock)
+        self.totals = Totals(local_file(config), ledger.account, ledger.bot, clock)
+        hub.subscribe(self.totals)
+        self.history = HistoryRecorder(
+            source.local, source.account, ledger.bot, clock, lambda: self.look.figures().balances
+        )
+        hub.subscribe(self.history)
+        self.metrics_address: str | None = None
+        self._metrics = self._started_metrics(settings.metrics, hub)
+        self._worker = Worker([self.totals.write, self.history.write])
+        self._worker.start()
+
+    def close(self) -> None:
+        """Write what is left and give ports, threads and files back. May be called twice."""
+        if self._metrics is not None:
+            self._metrics.close()
+        self._worker.close()
+        self.totals.close()
+        self.history.close()
+
+    def _started_metrics(self, settings: MetricsSettings, hub: EventHub) -> "MetricsServer | None":
+        if not settings.enabled:
+            return None
+        try:
+            from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
+        except ImportError:
+            logger.warning(
+                "No metrics: prometheus-client is not installed (pip install "
+                '"freqtrade-balance-guard[metrics]").'
+            )
+            return None
+        source = self.look.source
+        labels = BotLabels(
+            bot=source.bot or source.bot_name,
+            account=source.account,
+            version=__version__,
+            freqtrade_version=str(freqtrade_version),
+            exchange=source.exchange,
+            mode="dry-run" if source.dry_run else "live",
+        )
+        server = MetricsServer(labels, self.totals.now, self.look.figures)
+        address, port = settings.listen_ip_address, settings.listen_port
+        try:
+            port = server.start(address, port)
+        except OSError as error:
+            logger.warning(
+                "No metrics: %s port %s cannot be used (%s). Choose another "
+                "balance_guard.metrics.listen_port, or 0 for any free one.",
+                address,
+                port,
+                error.strerror or error,
+            )
+            return None
+        host = f"[{address}]" if ":" in address else address
+        self.metrics_address = f"http://{host}:{port}/metrics"
+        hub.subscribe(server)
+        logger.info("Metrics are served at %s.", self.metrics_address)
+        return server
+
+
+_running: Monitoring | None = None
+
+
+def start_monitoring(
+    wallets: "GuardedWallets",
+    settings: GuardSettings,
+    ledger: ReservationLedger,
+    hub: EventHub,
+    clock: Clock,
+) -> None:
+    """Show what the guard does from now on. Never raises: a bot trades without being watched."""
+    global _running
+    stop_monitoring()
+    try:
+        _running = Monitoring(wallets, settings, ledger, hub, clock)
+    except Exception:
+        logger.exception("Monitoring could not be started; the bot runs without it.")
+
+
+def stop_monitoring() -> None:
+    """The bot ends, or is built anew."""
+    global _running
+    running, _running = _running, None
+    if running is not None:
+        try:
+            running.close()
+        except Exception:
+            logger.exception("Monitoring could not be ended properly.")
+
+
+def metrics_address() -> str | None:
+    """Where this process serves metrics; None where it does not."""
+    return None if _running is None else _running.metrics_address

@@ -1,0 +1,1 @@
+"""Binance's USDT-M futures protocol over the engine."""

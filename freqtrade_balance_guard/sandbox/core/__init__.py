@@ -1,0 +1,1 @@
+"""The exchange itself, whatever protocol it is asked in."""

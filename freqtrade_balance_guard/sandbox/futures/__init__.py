@@ -1,0 +1,1 @@
+"""Perpetual contracts over the core: positions, margin, funding, liquidation, stop orders."""

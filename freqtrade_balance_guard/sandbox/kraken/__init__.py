@@ -1,0 +1,1 @@
+"""Kraken's spot protocol over the core."""

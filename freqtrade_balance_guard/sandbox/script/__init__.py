@@ -1,0 +1,1 @@
+"""What a sandbox is handed from outside: its scenario, its faults, its clock."""
