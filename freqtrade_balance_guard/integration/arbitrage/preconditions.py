@@ -85,7 +85,7 @@ class Preconditions:
         self._owned = owned
         guard = self._wallets.guard
         if guard is not None:
-            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+            self._floors = dict(guard.tier_limits(self._wallets.account.equity).reserve_balance)
 
     def refresh(self, bot: Any) -> None:
         """Before a pair: the balance must be as fresh as for any other entry."""
@@ -226,7 +226,7 @@ class Preconditions:
         guard = self._wallets.guard
         if guard is None or guard.settings.is_neutral:
             return lambda plan: None
-        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.account.equity))
         stoploss = self._wallets.stoploss()
 
         def inspect(plan: Plan) -> ArbitrageDenied | None:

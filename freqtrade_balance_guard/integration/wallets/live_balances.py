@@ -39,6 +39,8 @@ from freqtrade_balance_guard.integration.wallets.open_trades import (
     has_open_trades,
     owned_by_trades,
 )
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 
 
@@ -286,6 +288,14 @@ class LiveBalances:
     def is_unreadable(self) -> bool:
         """Whether the last answer said nothing about the stake currency."""
         return self.verdict() is Verdict.UNREADABLE
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: nothing is sized on a balance that cannot be read."""
+        if not self.is_unreadable:
+            return None
+        failure = self.book.failure
+        reason = failure.reason if failure else "the answer is not believed yet"
+        return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
 
     def age(self) -> float:
         """Seconds since the last good answer was asked for; infinite before the first."""
