@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.arbitrage.compare import best_opportunity
     from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
     from freqtrade_balance_guard.integration.startup.activation import activate
-    from freqtrade_balance_guard.integration.startup.arbitrage_mixin import ReservedArbitrage
-    from freqtrade_balance_guard.integration.startup.guard_mixin import BalanceGuard
+    from freqtrade_balance_guard.integration.startup.mixins import BalanceGuard, ReservedArbitrage
 
 
 __all__ = [
@@ -30,10 +29,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BalanceGuard": "freqtrade_balance_guard.integration.startup.guard_mixin",
+    "BalanceGuard": "freqtrade_balance_guard.integration.startup.mixins",
     "Leg": "freqtrade_balance_guard.arbitrage.leg",
     "Opportunity": "freqtrade_balance_guard.arbitrage.leg",
-    "ReservedArbitrage": "freqtrade_balance_guard.integration.startup.arbitrage_mixin",
+    "ReservedArbitrage": "freqtrade_balance_guard.integration.startup.mixins",
     "activate": "freqtrade_balance_guard.integration.startup.activation",
     "best_opportunity": "freqtrade_balance_guard.arbitrage.compare",
 }

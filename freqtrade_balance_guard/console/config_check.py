@@ -48,7 +48,7 @@ def venue_findings(source: Source, exchanges: Collection[str]) -> Iterator[Findi
                 "unknown_exchange",
                 f'The venue {name} is on "{venue.name}", which ccxt does not know.',
                 "write the exchange's name as ccxt spells it; for one that ccxt lacks see "
-                "own_venues() in the documentation",
+                "custom_venues() in the documentation",
             )
         yield from _money(source, name, venue)
         yield from _beside_the_bot(source, name, venue)

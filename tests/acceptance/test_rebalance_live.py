@@ -40,12 +40,27 @@ KILLED = """
 import os
 import signal
 
-from freqtrade_balance_guard.integration.rebalance.selling import current_sale
 from freqtrade_balance_guard import crash_points
+from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+
+sell = LiveRebalancer._sell
+selling = False
+
+
+def noted_sell(self, bot, sale):
+    global selling
+    selling = True
+    try:
+        return sell(self, bot, sale)
+    finally:
+        selling = False
+
+
+LiveRebalancer._sell = noted_sell
 
 
 def die(point):
-    if current_sale.get() is not None and point == "@POINT@":
+    if selling and point == "@POINT@":
         os.kill(os.getpid(), signal.SIGKILL)
 
 

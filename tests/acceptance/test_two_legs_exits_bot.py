@@ -83,7 +83,7 @@ def test_stop_loss(world, opened):
     is_closed(scene, "stop_loss")
 
 
-def test_exit_opportunity_with_its_reason_and_the_money_reserved_before(world, opened):
+def test_should_close_arbitrage_with_its_reason_and_the_money_reserved_before(world, opened):
     scene = opened()
     world.bot.close(scene.pair)
     is_closed(scene, "both legs")
@@ -160,7 +160,7 @@ def test_without_money_on_the_venue_the_exit_goes_out_and_the_other_leg_later(
     is_closed(scene, "force_exit")
 
 
-def test_exit_opportunity_keeps_both_legs_while_the_other_exchange_says_no(
+def test_should_close_arbitrage_keeps_both_legs_while_the_other_exchange_says_no(
     world, opened, poor_venue
 ):
     scene = opened()

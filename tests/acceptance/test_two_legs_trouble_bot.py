@@ -99,7 +99,7 @@ def test_while_the_ledger_cannot_be_written_no_pair_begins_and_exits_go_out(worl
     late.check("hedged")
 
 
-def test_exit_opportunity_goes_out_also_while_the_ledger_cannot_be_written(world):
+def test_should_close_arbitrage_goes_out_also_while_the_ledger_cannot_be_written(world):
     scene = opened(world)
     with closing(sqlite3.connect(world.bot.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from freqtrade_balance_guard.integration.host.wrapping import unwrap_all
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.doubled import mock_exchange
 from tests.support.workspace import Workspace
@@ -25,4 +26,6 @@ def workspace(market_server, tmp_path_factory: pytest.TempPathFactory) -> Worksp
 
 @pytest.fixture
 def mocked_exchange(mocker):
-    return mock_exchange(mocker)
+    yield mock_exchange(mocker)
+    # The next test may start a bot without a guard in this process.
+    unwrap_all()

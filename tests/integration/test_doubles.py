@@ -3,8 +3,10 @@
 from unittest.mock import MagicMock
 
 import pytest
+from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.integration.bot.guarded_bot import GuardedBot
 from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
 from freqtrade_balance_guard.integration.rebalance.inputs import Sight
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
@@ -31,6 +33,7 @@ def test_neutral_on_doubles_behaves_as_plain(tmp_path, mocked_exchange, mixin):
     bot = bot_with(tmp_path, NEUTRAL if mixin else None, mixin=mixin)
     assert isinstance(bot.wallets, GuardedWallets) is mixin
     assert isinstance(bot.exchange, GuardedExchange) is mixin
+    assert type(bot) is (GuardedBot if mixin else FreqtradeBot)
     assert bot.strategy.wallets is bot.wallets
     sent = order_sent(bot, mocked_exchange)
     assert sent["amount"] == pytest.approx(0.1 / 0.03)
@@ -63,7 +66,9 @@ def test_defaults_in_dollars_follow_the_exchanges_rate(tmp_path, mocked_exchange
     rate = mocker.patch(f"{EXCHANGE}.get_conversion_rate", MagicMock(return_value=0.00002))
     bot = bot_with(tmp_path, {}, mixin=True)
     assert rate.call_args_list[0].args == ("USDT", "BTC")
-    limits = bot.wallets.guard.entry_limits(bot.wallets.guard.tier_limits(bot.wallets.account.equity))
+    limits = bot.wallets.guard.entry_limits(
+        bot.wallets.guard.tier_limits(bot.wallets.account.equity)
+    )
     assert float(limits.min_order_size) == pytest.approx(2.5 * 0.00002)
     assert float(limits.min_balance_threshold) == pytest.approx(2.5 * 0.00002)
 

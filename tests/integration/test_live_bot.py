@@ -59,7 +59,11 @@ def test_without_a_guard_the_same_orders_and_rows_as_plain(tmp_path, guard):
                     "3 exits",
                 )
                 seen[way] = (sent(sandbox), booked(bot))
-                assert not bot.lines("freqtrade_balance_guard")
+                lines = bot.lines("freqtrade_balance_guard")
+                if guard is None and way in GUARDED:
+                    warning = lines.pop()
+                    assert "WARNING" in warning and "NOT guarded: no balance_guard" in warning
+                assert lines == []
     assert seen["plain"] == seen["mixin"] == seen["launcher"]
 
 
@@ -159,7 +163,7 @@ def test_a_freqtrade_that_differs_means_no_entry_while_exits_go_on(tmp_path, way
         with running(
             settings(sandbox, plan, way=way, guard={}), tmp_path, CHANGED_SIGNATURE
         ) as bot:
-            line = bot.wait_for("Entries are refused, exits go on", 20)
+            line = bot.wait_for("Entries are denied, exits go on", 20)
             assert "Exchange.create_order(" in line and "urgency" in line
             bot.wait_for(f"No order for {second}: .*self_check_failed", 20)
             bot.control(Control(exits=[first]))

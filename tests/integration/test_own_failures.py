@@ -2,9 +2,10 @@
 
 import pytest
 from freqtrade.exceptions import DependencyException
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.wallets import Wallets
 
 from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
-from freqtrade_balance_guard.integration.wallets.denying_wallets import DenyingWallets
 from tests.support.doubled import bot_with
 
 
@@ -140,7 +141,8 @@ def test_a_start_that_fails_half_way_refuses_entries_and_leaves_exits_to_freqtra
 ):
     breaks(mocker, "integration.bot.parts.Housekeeping")
     bot = bot_with(tmp_path, GUARD, mixin=True)
-    assert isinstance(bot.wallets, DenyingWallets)
+    assert type(bot) is FreqtradeBot
+    assert type(bot.wallets) is Wallets
     assert not isinstance(bot.exchange, GuardedExchange)
     assert not bot.execute_entry("ETH/BTC", 0.1)
     assert sends(bot, "sell")

@@ -67,4 +67,4 @@ def test_freqtrade_trade_finds_both_and_their_options_count(tmp_path, way):
         bot.wait_for("All pairs are unlocked", 20)
         assert not locks(rehearsed, BELOW)
         bot.wait_until(lambda: locks(rehearsed, SOLD) == {ADA}, 20, "a lock on what was sold")
-        assert not bot.lines("Traceback|could not be put on")
+        assert not bot.lines("Traceback|could not be attached")

@@ -88,7 +88,7 @@ class Rehearsal(ReservedArbitrage, IStrategy):
                 first, second = (Leg(**leg) for leg in one["legs"])
                 yield Opportunity(first, second, tag=one["tag"])
 
-    def exit_opportunity(self, trade, current_time, **kwargs):
+    def should_close_arbitrage(self, trade, current_time, **kwargs):
         return "both legs" if trade.pair in self._told()["exits"] else None
 
     def populate_entry_trend(self, dataframe, metadata):
@@ -149,7 +149,7 @@ class LegsBot:
         self._tell(told)
 
     def close(self, *pairs: str) -> None:
-        """``exit_opportunity`` says yes for these from now on."""
+        """``should_close_arbitrage`` says yes for these from now on."""
         self._tell({**self._told(), "exits": list(pairs)})
 
     def veto(self, *pairs: str) -> None:

@@ -40,7 +40,7 @@ def clock():
 
 def venues_of(clock, own=None):
     settings = SimpleNamespace(venues={"there": object()})
-    strategy = SimpleNamespace(own_venues=lambda: own or {})
+    strategy = SimpleNamespace(custom_venues=lambda: own or {})
     return _Venues(settings, {}, SimpleNamespace(bot="bot"), clock, strategy)
 
 

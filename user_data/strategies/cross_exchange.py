@@ -35,7 +35,7 @@ class CrossExchange(ReservedArbitrage, IStrategy):
             if found is not None:
                 yield found
 
-    def exit_opportunity(self, trade, current_time, **kwargs):
+    def should_close_arbitrage(self, trade, current_time, **kwargs):
         if current_time - trade.open_date_utc > self.patience:
             return "too old"
         here, there = self.order_books(("bot", trade.pair), ("second", trade.pair))

@@ -34,7 +34,7 @@ class TwoQuotes(ReservedArbitrage, IStrategy):
             if found is not None and found.first.pair == self.pairs[0]:
                 yield found
 
-    def exit_opportunity(self, trade, current_time, **kwargs):
+    def should_close_arbitrage(self, trade, current_time, **kwargs):
         if current_time - trade.open_date_utc > self.patience:
             return "too old"
         tether, dollar = self.order_books(*(("bot", pair) for pair in self.pairs))

@@ -16,8 +16,7 @@ from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import handed_stake
-from freqtrade_balance_guard.integration.orders.order_gateway import handed_over
+from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 
@@ -126,9 +125,7 @@ class ArbitrageBooking:
         if trade is not None and trade.has_open_orders:
             # freqtrade would cancel them, and one may be an exit.
             raise NotBooked("its trade has an open order")
-        answer = handed_over.set((None, _as_ccxt(order, told, self._clock)))
-        stake = handed_stake.set(amount * price)
-        try:
+        with adopting(None, _as_ccxt(order, told, self._clock), amount * price):
             # "replace" asks neither for a price nor for a confirmation: the order is filled.
             bot.execute_entry(
                 order.pair,
@@ -138,9 +135,6 @@ class ArbitrageBooking:
                 trade=trade,
                 mode="pos_adjust" if trade else "replace",
             )
-        finally:
-            handed_stake.reset(stake)
-            handed_over.reset(answer)
 
     def _position(
         self,

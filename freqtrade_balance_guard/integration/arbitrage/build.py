@@ -159,7 +159,7 @@ class _Venues(dict[str, Venue]):
                 logger.warning("The venue %s has not answered yet; the bot starts without.", name)
         if self._wrong is not None:
             raise self._wrong
-        for name, venue in self._strategy.own_venues().items():
+        for name, venue in self._strategy.custom_venues().items():
             self[str(name).lower()] = venue
 
     def __missing__(self, name: str) -> Venue:

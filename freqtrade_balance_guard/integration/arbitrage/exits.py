@@ -99,7 +99,7 @@ class ArbitrageExits:
 
         :raises Exception: the strategy's
         """
-        told = self._strategy.exit_opportunity(trade=trade, current_time=self._clock.wall())
+        told = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
         if told:
             return told if isinstance(told, str) else EXIT
         self._kept_since.pop(trade.id, None)

@@ -308,7 +308,7 @@ class ArbitrageLoop:
         try:
             reason = self._exits.decision(trade)
         except Exception as error:
-            self._strategy_failed("exit_opportunity failed", error)
+            self._strategy_failed("should_close_arbitrage failed", error)
             return
         if reason is not None:
             self._exits.close(bot, position, trade, reason)

@@ -1,6 +1,6 @@
 """Trades that have another leg: when freqtrade sells one, the other leg is bought back.
 
-Whatever sells it (a stop-loss, /forceexit, an exit signal, ``exit_opportunity``), it is seen here
+Whatever sells it (a stop-loss, /forceexit, a signal, ``should_close_arbitrage``), it is seen here
 by what the trade still has. No exit waits for us.
 """
 

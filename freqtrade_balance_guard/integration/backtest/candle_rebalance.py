@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.inputs import Sight
 from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
-from freqtrade_balance_guard.integration.rebalance.selling import selling_of, under_way
+from freqtrade_balance_guard.integration.rebalance.selling import exit_of
 from freqtrade_balance_guard.rebalance.attempt import Outcome
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.rebalance.plan import Plan, Sale
@@ -118,22 +118,22 @@ class CandleRebalancer(Rebalancer):
         :param check: freqtrade's own ``_check_trade_exit`` with its arguments
         """
         sale = self._due.pop(trade.id)
-        known = len(trade.orders)
-        selling = selling_of(sale, trade, self._wallets.market_rules(trade.pair))
+        exit_ = exit_of(sale, self._wallets.market_rules(trade.pair))
         self.record(sale.trade_id, Outcome.SENDING)
-        with under_way(selling, backtesting.strategy):
-            if sale.is_whole:
-                closing = check()
-            else:
-                trade = backtesting._check_adjust_trade_for_candle(trade, row, now)
-        new = trade.orders[known:]
-        if new:
-            self.record(sale.trade_id, Outcome.ORDERED, order_id=str(new[-1].order_id))
+        # freqtrade's own exit of a whole position comes first, as it does in a live bot.
+        closing = check() if sale.is_whole else None
+        sold = closing
+        if sold is None:
+            sold = backtesting._get_exit_for_signal(trade, row, exit_.check, now, exit_.amount)
+        if sold is not None:
+            self.record(sale.trade_id, Outcome.ORDERED, order_id=str(sold.orders[-1].order_id))
+            if not sale.is_whole:
+                backtesting._process_exit_order(sold.orders[-1], sold, now, row, trade.pair)
         else:
-            self.record(sale.trade_id, Outcome.VETOED if selling.is_vetoed else Outcome.FAILED)
+            self.record(sale.trade_id, Outcome.VETOED if sale.is_whole else Outcome.FAILED)
         if not self._due:
             self._end_attempt()
-        return closing if sale.is_whole else check()
+        return sold if sale.is_whole else check()
 
     def _end_attempt(self) -> None:
         self._due = {}

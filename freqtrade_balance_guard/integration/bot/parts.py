@@ -11,11 +11,13 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
+from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
@@ -44,13 +46,13 @@ from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.state_paths import ledger_account, ledger_url, local_file
 
 
-def put_under_the_ledger(
+def build_live_bot(
     wallets: GuardedWallets,
     exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: Clock,
-) -> None:
+) -> BotParts:
     """From now on no order of this bot leaves without an intent on disk.
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
@@ -84,7 +86,7 @@ def put_under_the_ledger(
     wallets.rebalancer = rebalancer
     wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
     wallets.entry_pause.refresh()
-    wallets.duties = Housekeeping(
+    housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, settings.ledger.orphan_orders),
@@ -116,6 +118,8 @@ def put_under_the_ledger(
     _register_controls(wallets, gateway, exchange)
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    loop = BotLoop(clock, None if live is None else live.waits)
+    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
 
 
 def _register_controls(wallets: GuardedWallets, gateway: OrderGateway, exchange: Exchange) -> None:

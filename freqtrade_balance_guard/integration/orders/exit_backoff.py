@@ -35,10 +35,15 @@ class ExitBackoff:
 
     @classmethod
     def of(
-        cls, wallets: Any, trade: Any, limit: float, exit_check: Any, options: dict[str, Any]
+        cls,
+        wallets: GuardedWallets,
+        trade: Any,
+        limit: float,
+        exit_check: Any,
+        options: dict[str, Any],
     ) -> Self | None:
         """None where the exit is none of our business."""
-        if not isinstance(wallets, GuardedWallets) or wallets.rejections is None:
+        if wallets.rejections is None:
             return None
         if exit_check.exit_type in OBEYED:
             return None

@@ -11,13 +11,10 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import current_entry
+from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
-from freqtrade_balance_guard.integration.orders.order_gateway import (
-    OrderGateway,
-    current_id,
-    handed_over,
-)
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
+from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
@@ -34,6 +31,7 @@ class GuardedExchange(Exchange):
     """Mixed in front of the exchange's own class by ``guarded_class``."""
 
     _guarded_wallets: GuardedWallets | None = None
+    last_minimum_query: MinimumQuery | None = None
     _order_watch: OrderTracker
     _ordering: OrderGateway
 
@@ -45,6 +43,11 @@ class GuardedExchange(Exchange):
         self._ordering = ordering
         self._guarded_wallets = wallets
 
+    @relies_on(
+        "Exchange.create_order(self, *, pair, ordertype, side, amount, rate, leverage, "
+        "time_in_force, reduceOnly, initial_order)",
+        "the last look at a rounded entry",
+    )
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
@@ -56,18 +59,22 @@ class GuardedExchange(Exchange):
         if wallets is None:
             return go()
         is_entry = self._is_entry(order)
-        entry = current_entry.get()
+        entry = wallets.entry
         kind = EntryKind.NEW
         if entry is not None and entry.pair == order["pair"]:
             kind, order["tag"] = entry.kind, entry.tag
         elif not order.get("initial_order", True):
             kind = EntryKind.ADJUSTMENT
-        if is_entry and handed_over.get() is None:
+        if is_entry and adopted_order.get() is None:
             denied = self._last_look(wallets, order, kind)
             if denied is not None:
                 raise EntryDenied(denied)
         return self._send(order, Purpose.ENTRY if is_entry else Purpose.EXIT, kind, go)
 
+    @relies_on(
+        "Exchange.create_stoploss(self, pair, amount, stop_price, order_types, side, leverage)",
+        "a stop order on the exchange holds the coin",
+    )
     def create_stoploss(
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
@@ -90,16 +97,35 @@ class GuardedExchange(Exchange):
             except Exception as error:
                 self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
-            handed = handed_over.get()
-            if handed is None or handed[0] is not None:
+            adopted = adopted_order.get()
+            if adopted is None or adopted.tracked is not None:
                 self._order_watch.accepted(accepted, order)
         return accepted
 
+    @relies_on(
+        "Exchange.get_min_pair_stake_amount(self, pair, price, stoploss, leverage)",
+        "the price of an entry is noted just before its stake is validated",
+    )
+    def get_min_pair_stake_amount(
+        self, pair: str, price: float, stoploss: float, leverage: float = 1.0, *args: Any
+    ) -> float | None:
+        """freqtrade's minimum; the wallets read the price that it was asked for."""
+        self.last_minimum_query = MinimumQuery(pair, price, leverage)
+        return super().get_min_pair_stake_amount(pair, price, stoploss, leverage, *args)
+
     # The order that is being sent carries our id, where the exchange takes one.
 
+    @relies_on(
+        "Exchange._get_params(self, side, ordertype, leverage, reduceOnly, time_in_force)",
+        "an order carries our client order id",
+    )
     def _get_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_params(*args, **kwargs), is_stop=False)
 
+    @relies_on(
+        "Exchange._get_stop_params(self, side, ordertype, stop_price)",
+        "a stop order carries our client order id",
+    )
     def _get_stop_params(self, *args: Any, **kwargs: Any) -> Any:
         return self._with_id(super()._get_stop_params(*args, **kwargs), is_stop=True)
 
@@ -111,25 +137,49 @@ class GuardedExchange(Exchange):
 
     # Every answer about one of our orders tells what became of it.
 
+    @relies_on(
+        "Exchange.fetch_order(self, order_id, pair, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.fetch_stoploss_order(self, order_id, pair, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.cancel_order_with_result(self, order_id, pair, amount)",
+        "answers about own orders tell the book what became of them",
+    )
     def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
 
+    @relies_on(
+        "Exchange.cancel_stoploss_order_with_result(self, order_id, pair, amount)",
+        "answers about own orders tell the book what became of them",
+    )
     def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
         return self._seen(order_id, cancelled)
 
+    @relies_on(
+        "Exchange.get_trades_for_order(self, order_id, pair, since, params)",
+        "answers about own orders tell the book what became of them",
+    )
     def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
         trades = super().get_trades_for_order(order_id, *args, **kwargs)
         if self._guarded_wallets is not None:
             self._order_watch.trades_seen(order_id, trades)
         return trades
 
+    @relies_on(
+        "Exchange.fetch_orders(self, pair, since, params)",
+        "freqtrade's search for unknown orders does not see other bots' ones",
+    )
     def fetch_orders(self, *args: Any, **kwargs: Any) -> Any:
         """For freqtrade's search for unknown orders of a trade: without those of other bots."""
         orders = super().fetch_orders(*args, **kwargs)

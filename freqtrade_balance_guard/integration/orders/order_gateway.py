@@ -13,6 +13,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
+from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
@@ -42,10 +43,6 @@ logger = logging.getLogger(__name__)
 
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
-# An order that exists and that freqtrade is to book now, instead of sending one. Without a tracked:
-# a leg, which its pair has booked.
-HandedOver = tuple[TrackedOrder | None, Order]
-handed_over: ContextVar[HandedOver | None] = ContextVar("handed_over", default=None)
 
 # An exit is not held up longer than this by an earlier one of which nobody knows.
 EXIT_WAITS_SECONDS = 3.0
@@ -86,9 +83,10 @@ class OrderGateway:
         :raises EntryDenied: an entry may not go now
         :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
         """
-        if (handed := handed_over.get()) is not None:
-            ticket_of_it, existing = handed
-            return existing if ticket_of_it is None else self._book(ticket_of_it, existing)
+        if (adopted := adopted_order.get()) is not None:
+            if adopted.tracked is None:
+                return adopted.order
+            return self._book(adopted.tracked, adopted.order)
         if purpose is Purpose.ENTRY:
             tracked = self._entry(order, kind)
         else:

@@ -13,8 +13,7 @@ from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import handed_stake
-from freqtrade_balance_guard.integration.orders.order_gateway import handed_over
+from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.orders.events import OrphanFound
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -117,25 +116,21 @@ class OrphanOrders:
         price = order.get("average") or order.get("price") or float(tracked.terms.price)
         trade = Trade.get_trades([Trade.pair == tracked.pair, Trade.is_open.is_(True)]).first()
         amount = order.get("filled") or order["amount"]
-        token = handed_over.set((tracked, dict(order)))
-        stake = handed_stake.set(amount * price)
         try:
-            # "replace" asks neither for a price nor for a confirmation: the order is there.
-            adopted = bot.execute_entry(
-                tracked.pair,
-                amount * price,
-                price,
-                is_short=tracked.terms.side == "sell",
-                enter_tag=tracked.terms.tag or None,
-                trade=trade,
-                mode="pos_adjust" if trade else "replace",
-            )
+            with adopting(tracked, dict(order), amount * price):
+                # "replace" asks neither for a price nor for a confirmation: the order is there.
+                adopted = bot.execute_entry(
+                    tracked.pair,
+                    amount * price,
+                    price,
+                    is_short=tracked.terms.side == "sell",
+                    enter_tag=tracked.terms.tag or None,
+                    trade=trade,
+                    mode="pos_adjust" if trade else "replace",
+                )
         except Exception:
             logger.exception("Order %s of %s could not be adopted.", order["id"], tracked.pair)
             return False
-        finally:
-            handed_stake.reset(stake)
-            handed_over.reset(token)
         if adopted:
             self._say(bot, f"Order {order['id']} for {tracked.pair}, unknown to freqtrade, "
                            "is now one of its trades.")  # fmt: skip

@@ -13,12 +13,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.rebalance.inputs import Sight
 from freqtrade_balance_guard.integration.rebalance.preview import Watch
 from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
-from freqtrade_balance_guard.integration.rebalance.selling import (
-    REASON,
-    Selling,
-    selling_of,
-    under_way,
-)
+from freqtrade_balance_guard.integration.rebalance.selling import REASON, exit_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, SaleRecord
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable, AttemptUnderWay
@@ -191,14 +186,19 @@ class LiveRebalancer(Rebalancer):
             return  # it is ended as not sent
         self.record(sale.trade_id, Outcome.SENDING)
         known = {order.order_id for order in trade.orders}
-        selling = selling_of(sale, trade, self._wallets.market_rules(trade.pair))
+        exit_ = exit_of(sale, self._wallets.market_rules(trade.pair))
         error: Exception | None = None
+        has_left = False
         try:
-            with under_way(selling, bot.strategy):
-                if sale.is_whole:
-                    bot.handle_trade(trade)
-                else:
-                    bot.check_and_call_adjust_trade_position(trade)
+            rate = bot.exchange.get_rate(
+                trade.pair, side="exit", is_short=trade.is_short, refresh=True
+            )
+            amount = exit_.amount
+            if amount is not None:
+                amount = bot.exchange.amount_to_contract_precision(trade.pair, amount)
+            has_left = bot.execute_trade_exit(
+                trade, rate, exit_.check, exit_tag=REASON, sub_trade_amt=amount
+            )
         except Exception as caught:
             level = logging.WARNING if isinstance(caught, FreqtradeException) else logging.ERROR
             logger.log(level, "The rebalance could not sell %s: %s", trade.pair, caught)
@@ -209,11 +209,14 @@ class LiveRebalancer(Rebalancer):
         if sent:
             self.record(sale.trade_id, _state_of(sent[-1]), order_id=sent[-1].order_id)
         else:
-            outcome, detail = self._why_not(selling, trade.pair, error)
+            is_vetoed = sale.is_whole and not has_left
+            outcome, detail = self._why_not(trade.pair, error, is_vetoed=is_vetoed)
             self.record(sale.trade_id, outcome, detail=detail)
 
-    def _why_not(self, selling: Selling, pair: str, error: Exception | None) -> tuple[Outcome, str]:
-        if selling.is_vetoed:
+    def _why_not(
+        self, pair: str, error: Exception | None, *, is_vetoed: bool
+    ) -> tuple[Outcome, str]:
+        if error is None and is_vetoed:
             return Outcome.VETOED, "confirm_trade_exit of the strategy said no"
         if isinstance(error, TemporaryError) and self._registry.unresolved(pair):
             return Outcome.UNKNOWN, "its reply was lost"

@@ -1,17 +1,35 @@
-"""Activation: what has to be in place before freqtrade loads a strategy."""
+"""Activation: what has to be in place before freqtrade loads a strategy.
 
-import functools
+Every way in comes here: the launcher, the mixin, a backtest, and hyperopt's workers. The
+self-check comes before every change to freqtrade; where it finds a difference, only the entry gates
+are closed.
+"""
+
+import logging
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.configuration import Configuration
+from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, RunMode
 
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.config_section import settings_of
-from freqtrade_balance_guard.integration.host.plugin_paths import register_names
+from freqtrade_balance_guard.integration.host.config_section import SECTION, settings_of
+from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
+from freqtrade_balance_guard.integration.host.relied_on import NAMES, START, differences_in
+from freqtrade_balance_guard.integration.host.wrapping import unwrap_all, wrap
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.monitoring.listeners import PlainWords
+from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
+
+logger = logging.getLogger(__name__)
+
+NO_STRATEGY = (RunMode.UTIL_EXCHANGE, RunMode.UTIL_NO_EXCHANGE, RunMode.OTHER)
+NOT_GUARDED = "NOT guarded: no balance_guard section in the configuration."
 
 
 def activate() -> None:
@@ -21,52 +39,106 @@ def activate() -> None:
     The settings are checked as soon as freqtrade has read the config, before any request.
     """
     process_state.guard_every_strategy()
-    register_names()
-    _check_settings_early()
+    _register_names()
+    found = differences_in(START)
+    if found:
+        # The config cannot be waited for: each gate looks into its own bot's.
+        _load_what_enters()
+        deny_entries(found)
+        return
+    from freqtrade.configuration import Configuration
+
+    wrap(Configuration, "load_config", _checked_config, keep=True)
 
 
 def activate_for_mixin(config: dict[str, Any]) -> None:
-    """What the mixin needs when a strategy is constructed: names, settings, hooks.
+    """What the mixin needs when a strategy is constructed.
 
     :raises OperationalException: the settings are wrong
     """
-    register_names()
+    _register_names()
     process_state.expect_guard(True)
-    if settings_of(config) is not None:
-        _install_hooks()
+    _prepare(config)
 
 
 def activate_in_worker(wallets: "GuardedWallets") -> None:
     """The same in a process that received a guarded backtest ready-made (hyperopt)."""
-    register_names()
-    _install_hooks()
+    _register_names()
+    _install_hooks(live=False)
     process_state.remember(wallets)
 
 
-def _install_hooks() -> None:
-    # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.bot.hooks import (
-        install_backtest_hooks,
-        install_bot_hooks,
-        install_strategy_hooks,
+def deny_entries(found: list[str]) -> None:
+    """freqtrade is not the one that this version knows: nothing of it stays wrapped but gates."""
+    denied = Denied(
+        DenialCode.SELF_CHECK_FAILED,
+        f"freqtrade differs from what balance guard {__version__} relies on: {'; '.join(found)}",
     )
+    unwrap_all()
+    close_entry_gates(denied, EventHub(PlainWords(SystemClock())))
+    logger.error("Entries are denied, exits go on: %s.", denied.sentence)
 
+
+def _checked_config(original: Any) -> Any:
+    def load_config(self: Any, *args: Any, **kwargs: Any) -> Any:
+        config: dict[str, Any] = original(self, *args, **kwargs)
+        _prepare(config)
+        return config
+
+    return load_config
+
+
+def _prepare(config: dict[str, Any]) -> None:
+    """Check freqtrade and install what the guard needs of it, or take it away.
+
+    :raises OperationalException: the settings are wrong
+    """
+    mode = config.get("runmode")
+    live = mode in TRADE_MODES
+    settings = settings_of(config)
+    if settings is None:
+        unwrap_all()
+        if SECTION not in config and (live or mode in OPTIMIZE_MODES):
+            if process_state.is_said_first(NOT_GUARDED) or live:
+                logger.warning(NOT_GUARDED)
+        return
+    if mode not in NO_STRATEGY:
+        _install_hooks(live=live)
+
+
+def _install_hooks(*, live: bool) -> None:
+    # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
+    from freqtrade_balance_guard.integration.startup.self_check import differences
+
+    found = differences(live)
+    if found:
+        _load_what_enters()
+        deny_entries(found)
+        return
+    from freqtrade_balance_guard.integration.backtest.hooks import install_backtest_hooks
+    from freqtrade_balance_guard.integration.startup.strategy_hooks import install_strategy_hooks
+    from freqtrade_balance_guard.integration.wallets.first_balance import install_first_wallets
+
+    unwrap_all()  # gates of a bot before
     install_strategy_hooks()
-    install_bot_hooks()
+    install_first_wallets()
     install_backtest_hooks()
 
 
-def _check_settings_early() -> None:
-    original = Configuration.load_config
-    if hasattr(original, "_balance_guard_hook"):
-        return
+def _register_names() -> None:
+    """Independent of the rest: a bot whose config names our pairlist has to start in any case."""
+    if not differences_in(NAMES):
+        from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 
-    @functools.wraps(original)
-    def load_config(self: Configuration) -> dict[str, Any]:
-        config: dict[str, Any] = original(self)
-        if settings_of(config) is not None:
-            _install_hooks()
-        return config
+        register_names()
 
-    load_config._balance_guard_hook = True  # type: ignore[attr-defined]
-    Configuration.load_config = load_config
+
+def _load_what_enters() -> None:
+    """Gates are closed on classes that are loaded."""
+    import freqtrade.exchange
+    import freqtrade.wallets
+
+    try:
+        import freqtrade.freqtradebot  # noqa: F401
+    except ImportError:
+        logger.debug("freqtrade's bot cannot be loaded.", exc_info=True)

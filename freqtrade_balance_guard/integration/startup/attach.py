@@ -16,28 +16,29 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import DollarRate, Guard
-from freqtrade_balance_guard.integration.bot.hooks import install_backtest_hooks, install_bot_hooks
 from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
 from freqtrade_balance_guard.integration.host import process_state
 from freqtrade_balance_guard.integration.host.config_section import settings_of
-from freqtrade_balance_guard.integration.host.self_check import differences
+from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
+from freqtrade_balance_guard.integration.host.wrapping import unwrap_all
 from freqtrade_balance_guard.integration.rebalance.inputs import is_spot
-from freqtrade_balance_guard.integration.wallets.denying_wallets import DenyingWallets
+from freqtrade_balance_guard.integration.startup.activation import deny_entries
+from freqtrade_balance_guard.integration.startup.first_line import first_line
+from freqtrade_balance_guard.integration.startup.self_check import differences
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.rebalance.policy import NO_REBALANCE_IN_FUTURES
 from freqtrade_balance_guard.settings import GuardSettings, TierLimits
-from freqtrade_balance_guard.version import __version__
 
 
 logger = logging.getLogger(__name__)
 
 NO_LEGS = (
     "ReservedArbitrage does nothing here: candles know one exchange and no order books. "
-    "find_opportunities and exit_opportunity are not asked; entry and exit signals are."
+    "find_opportunities and should_close_arbitrage are not asked; entry and exit signals are."
 )
 
 
@@ -54,41 +55,34 @@ def attach(strategy: IStrategy) -> None:
     if settings is None:
         _release(wallets)
         return
+    live = config.get("runmode") in TRADE_MODES
+    found = differences(live, backtest=wallets._is_backtest)
+    if found:
+        # Something has changed freqtrade since its config was read: the file of the strategy.
+        _release(wallets)
+        deny_entries(found)
+        return
     try:
-        _put_guard(strategy, wallets, settings)
+        _put_guard(strategy, wallets, settings, live=live)
     except OperationalException:
         raise
     except Exception as error:
-        logger.exception("The guard could not be put on; entries are refused.")
-        _refuse_entries(
-            wallets,
-            Denied(
-                DenialCode.GUARD_ERROR,
-                f"the guard could not be put on ({type(error).__name__}: {error})",
-            ),
-        )
+        logger.exception("The guard could not be attached; entries are denied.")
+        _take_back(wallets)
+        why = f"the guard could not be attached ({type(error).__name__}: {error})"
+        denied = Denied(DenialCode.GUARD_ERROR, why)
+        close_entry_gates(denied, EventHub(PlainWords(SystemClock())))
 
 
-def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -> None:
+def _put_guard(
+    strategy: IStrategy, wallets: Wallets, settings: GuardSettings, *, live: bool
+) -> None:
     config = strategy.config
-    live = config.get("runmode") in TRADE_MODES
     clock = SystemClock()
     counts = EventCounts()
     hub = EventHub(counts)
     if live:
         hub.subscribe(PlainWords(clock))
-        install_bot_hooks()
-    found = differences(live, backtest=wallets._is_backtest)
-    if found:
-        refusal = Denied(
-            DenialCode.SELF_CHECK_FAILED,
-            f"freqtrade differs from what balance guard {__version__} relies on: "
-            f"{'; '.join(found)}",
-        )
-        _refuse_entries(wallets, refusal, hub)
-        logger.error("Entries are refused, exits go on: %s.", refusal.sentence)
-        return
-
     exchange: Exchange = wallets._exchange
     stake_currency = config["stake_currency"]
     rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
@@ -106,24 +100,28 @@ def _put_guard(strategy: IStrategy, wallets: Wallets, settings: GuardSettings) -
     assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
-        _follow_orders(wallets, exchange, settings, hub, clock)
+        _guard_bot(strategy, wallets, settings, hub, clock)
     else:
         _follow_candles(wallets, settings)
-        _tell_of_legs(strategy)
+        _warn_of_arbitrage(strategy)
     process_state.remember(wallets, counts)
-    logger.info("Balance guard %s is on (%s).", __version__, "live" if live else "backtesting")
+    logger.info("%s", first_line(wallets, guard, config))
 
 
-def _follow_orders(
+def _guard_bot(
+    strategy: IStrategy,
     wallets: GuardedWallets,
-    exchange: Exchange,
     settings: GuardSettings,
     hub: EventHub,
     clock: SystemClock,
 ) -> None:
     # Imported here: a backtest needs none of it.
-    from freqtrade_balance_guard.integration.bot.forced_entry import note_refusal
-    from freqtrade_balance_guard.integration.bot.parts import put_under_the_ledger
+    from freqtrade_balance_guard.integration.bot.guarded_bot import (
+        ForcedEntryDenials,
+        find_bot,
+        promote,
+    )
+    from freqtrade_balance_guard.integration.bot.parts import build_live_bot
     from freqtrade_balance_guard.integration.wallets.first_balance import live_balances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
@@ -137,11 +135,18 @@ def _follow_orders(
             wallets.set_live(live_balances(wallets._config, wallets._exchange, settings))
         if wallets.live is not None:
             wallets.live.hub = hub
-    hub.subscribe(note_refusal)
-    put_under_the_ledger(wallets, exchange, settings, hub, clock)
+    bot = find_bot(strategy)
+    if bot is None:
+        raise LookupError("the bot of this strategy was not found")
+    denials = ForcedEntryDenials()
+    hub.subscribe(denials)
+    parts = build_live_bot(wallets, wallets._exchange, settings, hub, clock)
+    promote(bot, parts, denials)
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
+    from freqtrade_balance_guard.integration.backtest.hooks import install_backtest_hooks
+
     install_backtest_hooks()
     chosen = _all_tiers(settings)
     config = wallets._config
@@ -155,22 +160,29 @@ def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
     wallets.controls.register(ControlName.SOLD_LATELY, wallets.rebalancer)
 
 
-def _tell_of_legs(strategy: IStrategy) -> None:
+def _warn_of_arbitrage(strategy: IStrategy) -> None:
     if getattr(strategy, "reserved_arbitrage_mixin", False) and process_state.is_said_first(
         NO_LEGS
     ):
         logger.warning(NO_LEGS)
 
 
-def _refuse_entries(wallets: Wallets, refusal: Denied, hub: EventHub | None = None) -> None:
-    wallets.__class__ = DenyingWallets
-    assert isinstance(wallets, DenyingWallets)  # noqa: S101
-    wallets.refuse_entries(refusal, hub or EventHub(PlainWords(SystemClock())))
+def _take_back(wallets: Wallets) -> None:
+    """Give everything that may have been promoted back to freqtrade."""
+    _release(wallets)
+    unwrap_all()
+    exchange = wallets._exchange
+    for promoted in type(exchange).__mro__:
+        if promoted.__module__.startswith("freqtrade.exchange") and not hasattr(
+            promoted, "put_guard"
+        ):
+            exchange.__class__ = promoted
+            break
 
 
 def _release(wallets: Wallets) -> None:
     """Give wallets back that another strategy of the same backtest had guarded."""
-    if isinstance(wallets, GuardedWallets | DenyingWallets):
+    if isinstance(wallets, GuardedWallets):
         wallets.__class__ = Wallets
         process_state.forget()
 

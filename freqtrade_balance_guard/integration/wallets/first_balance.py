@@ -5,6 +5,7 @@ balance, let no entry out, and heal.
 """
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.host import process_state
 from freqtrade_balance_guard.integration.host.bot_loop import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.integration.host.config_section import settings_of
+from freqtrade_balance_guard.integration.host.wrapping import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
@@ -28,6 +30,13 @@ from freqtrade_balance_guard.settings import GuardSettings
 
 
 logger = logging.getLogger(__name__)
+
+
+def install_first_wallets() -> None:
+    """The first balance is read when the bot is built, long before its strategy starts."""
+    module: Any = sys.modules.get("freqtrade.freqtradebot")
+    if module is not None and module.Wallets is Wallets:
+        wrap(module, "Wallets", lambda _: first_wallets)
 
 
 def first_wallets(config: dict[str, Any], exchange: Exchange, *args: Any, **kwargs: Any) -> Wallets:

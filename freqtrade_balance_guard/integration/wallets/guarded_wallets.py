@@ -19,13 +19,14 @@ from freqtrade.wallets import Wallet, Wallets
 from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.host.bot_loop import (
-    current_entry,
+    Entry,
+    MinimumQuery,
+    adopted_order,
     current_loop,
-    handed_stake,
-    last_minimum_query,
-    must_be_fresh,
+    fresh_balance,
 )
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.wallets.stake_account import StakeAccount
 from freqtrade_balance_guard.limits.controls import EntryControls, PlannedEntry
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
@@ -38,7 +39,6 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
     from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-    from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
     from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
     from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
     from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
@@ -61,7 +61,6 @@ class GuardedWallets(Wallets):
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
     funding: "EntryFunds | None" = None
-    duties: "Housekeeping | None" = None
     # Entries paused by the user, live and in dry-run.
     entry_pause: "EntryPause | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
@@ -71,6 +70,8 @@ class GuardedWallets(Wallets):
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
+    # The entry that freqtrade is executing; written under freqtrade's exit lock.
+    entry: Entry | None = None
 
     def put_guard(
         self, guard: Guard, strategy: IStrategy, market_rules: Callable[[str], MarketRules]
@@ -110,6 +111,10 @@ class GuardedWallets(Wallets):
 
     # Refreshes
 
+    @relies_on(
+        "Wallets.update(self, require_update)",
+        "live, the balance book decides whether the exchange has to be asked",
+    )
     def update(self, require_update: bool = True) -> None:
         """freqtrade's refresh. Live, the book decides whether the exchange has to be asked."""
         live = self.live
@@ -125,7 +130,8 @@ class GuardedWallets(Wallets):
             super().update(require_update)
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
-        if must_be_fresh.get() or (require_update and current_loop.get() is None):
+        loop = current_loop.get()
+        if loop.needs_fresh_balance if loop is not None else require_update:
             live.refresh_for_exit()
         elif not require_update:
             live.refresh_if_changed()
@@ -142,6 +148,7 @@ class GuardedWallets(Wallets):
         if self._last_wallet_refresh != before:
             funding.seen(mark)
 
+    @relies_on("Wallets._update_dry(self)", "legs out of the inventory show in simulated balances")
     def _update_dry(self) -> None:
         """freqtrade's simulated balances know its trades; what legs did besides is added here."""
         super()._update_dry()
@@ -179,6 +186,10 @@ class GuardedWallets(Wallets):
 
     # Entries
 
+    @relies_on(
+        "Wallets.get_trade_stake_amount(self, pair, max_open_trades, update)",
+        "refuses early, before prices are asked for",
+    )
     def get_trade_stake_amount(
         self, pair: str, max_open_trades: float, update: bool = True
     ) -> float:
@@ -232,6 +243,11 @@ class GuardedWallets(Wallets):
         denied = self.controls.check(entry, is_neutral=self.guard.settings.is_neutral)
         return None if denied is None else self.guard.deny(entry.pair, denied)
 
+    @relies_on(
+        "Wallets.validate_stake_amount(self, pair, stake_amount, min_stake_amount, "
+        "max_stake_amount, trade_amount)",
+        "every entry in every mode is sized here",
+    )
     def validate_stake_amount(
         self,
         pair: str,
@@ -241,8 +257,8 @@ class GuardedWallets(Wallets):
         trade_amount: float | None,
     ) -> float:
         """The size of an entry, or 0. Every entry passes here, in every mode."""
-        if (handed := handed_stake.get()) is not None:
-            return handed  # the order exists; freqtrade only has to book it
+        if (adopted := adopted_order.get()) is not None:
+            return adopted.stake  # the order exists; freqtrade only has to book it
         guard = self.guard
         if guard is None:
             return super().validate_stake_amount(
@@ -273,7 +289,7 @@ class GuardedWallets(Wallets):
         return to_float(decision.stake) if isinstance(decision, Approved) else 0
 
     def _kind(self, pair: str, trade_amount: float | None) -> EntryKind:
-        entry = current_entry.get()
+        entry = self.entry
         if entry is not None and entry.pair == pair:
             return entry.kind
         return EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
@@ -291,10 +307,9 @@ class GuardedWallets(Wallets):
         if trade_amount:
             # freqtrade: together with what is already in the trade, no more than the maximum.
             maximum -= trade_amount
-        query = last_minimum_query.get()
+        query: MinimumQuery | None = getattr(self._exchange, "last_minimum_query", None)
         knows_price = query is not None and query.pair == pair and query.price
-        entry = current_entry.get()
-        account = self.account
+        entry, account = self.entry, self.account
         funds = account.above_floor()
         return EntryRequest(
             pair=pair,
@@ -330,13 +345,14 @@ class GuardedWallets(Wallets):
         slots = self._config.get("max_open_trades", 0)
         return int(slots) if 0 < slots < float("inf") else None
 
+    @relies_on(
+        "Wallets.check_exit_amount(self, trade)",
+        "the second look before an exit is at the exchange's own answer",
+    )
     def check_exit_amount(self, trade: Trade) -> bool:
         """freqtrade looks twice; the second look must be at the exchange's own answer."""
-        token = must_be_fresh.set(True)
-        try:
+        with fresh_balance():
             return super().check_exit_amount(trade)
-        finally:
-            must_be_fresh.reset(token)
 
     def stoploss(self) -> Decimal:
         """The strategy's stop-loss as a negative ratio; hyperopt may change it between runs."""

@@ -4,7 +4,6 @@ freqtrade's table of balances, the balance book where there is one, and the user
 together here; two keys on one account are one purse, because the ledger counts for both.
 """
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -18,19 +17,17 @@ from freqtrade_balance_guard.integration.wallets.float_rounding import (
 )
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.money import exact, format_amount, to_decimal
+from freqtrade_balance_guard.limits.sizing import below_threshold
+from freqtrade_balance_guard.limits.true_cause import (
+    missing,
+    waits_for_own_money,
+    waits_for_rise,
+)
+from freqtrade_balance_guard.money import exact, to_decimal
 
 
 if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
-
-
-# Denials for want of stake, and the number in them that says how much would have been enough.
-WANTING = {
-    DenialCode.BELOW_THRESHOLD: ("available", "min_balance_threshold"),
-    DenialCode.CAP_BELOW_MINIMUM: ("cap", "minimum"),
-    DenialCode.INSUFFICIENT_AVAILABLE: ("available", "needed"),
-}
 
 
 class StakeAccount:
@@ -103,8 +100,8 @@ class StakeAccount:
 
     def is_below_threshold(self) -> bool:
         """Whether nothing may be entered, whatever its size; a rise that waits is no want."""
-        missing = self.threshold() - self.available()
-        return missing > 0 and not self.may_rise_by(missing)
+        lacking = self.threshold() - self.available()
+        return lacking > 0 and not self.may_rise_by(lacking)
 
     def threshold(self) -> Decimal:
         """``min_balance_threshold`` of the present tier."""
@@ -113,10 +110,10 @@ class StakeAccount:
 
     # Why it is not more
 
-    def may_rise_by(self, missing: Decimal) -> bool:
+    def may_rise_by(self, amount: Decimal) -> bool:
         """Whether so much more was seen already, and only waits for a second answer."""
         rise = self._rise()
-        return rise is not None and rise[0] >= missing
+        return rise is not None and rise[0] >= amount
 
     def _rise(self) -> tuple[Decimal, float] | None:
         live = self._live
@@ -127,39 +124,21 @@ class StakeAccount:
 
         It denies only where nothing could be entered without the rise.
         """
-        missing = self.threshold() - self.available()
-        if missing <= 0 or not self.may_rise_by(missing):
+        limits = self._guard.entry_limits(self._guard.tier_limits(self.equity))
+        denied = below_threshold(self.available(), limits, self.currency)
+        if denied is None or not self.may_rise_by(missing(denied)):
             return None
-        return self.true_cause(
-            Denied(
-                DenialCode.BELOW_THRESHOLD,
-                f"available {format_amount(self.available())} {self.currency} is below "
-                f"min_balance_threshold {format_amount(self.threshold())} {self.currency}",
-                {"available": self.available(), "min_balance_threshold": self.threshold()},
-            )
-        )
+        return self.true_cause(denied)
 
     @exact
     def true_cause(self, denied: Denied) -> Denied:
         """The same denial, or for want of stake that was seen already the reason why it waits."""
-        if self._live is None or denied.code not in WANTING:
+        lacking = missing(denied)
+        if self._live is None or lacking <= 0:
             return denied
-        has, wants = (denied.numbers.get(name) for name in WANTING[denied.code])
-        if has is None or wants is None or wants <= has:
-            return denied
-        if (rise := self._rise()) is not None and rise[0] >= wants - has:
-            amount, wait = rise
-            return Denied(
-                DenialCode.BALANCE_RISING_UNCONFIRMED,
-                f"{denied.sentence}; {format_amount(amount)} {self.currency} more were seen than "
-                f"own orders explain, and count in {wait:.0f} s if a second answer agrees",
-                {**denied.numbers, "unconfirmed": amount, "wait_seconds": to_decimal(round(wait))},
-            )
+        if (rise := self._rise()) is not None and rise[0] >= lacking:
+            return waits_for_rise(denied, *rise, self.currency)
         under_way = self._live.book.expected(self.currency).free - self._live.spendable()
-        if under_way >= wants - has and denied.code is DenialCode.INSUFFICIENT_AVAILABLE:
-            return replace(
-                denied,
-                code=DenialCode.BALANCE_LAGGING,
-                sentence=f"{denied.sentence}; the rest is under way",
-            )
+        if denied.code is DenialCode.INSUFFICIENT_AVAILABLE and under_way >= lacking:
+            return waits_for_own_money(denied)
         return denied

@@ -1,11 +1,13 @@
-"""The mixin for two legs, alone in its file: hyperopt pickles this module by value into its
-workers, so it must hold nothing but the class (no state, no logger, no lock)."""
+"""The mixins, alone in their file: hyperopt pickles this module by value into its workers.
+
+So it must hold nothing but the classes: no state, no logger, no lock.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from freqtrade_balance_guard.integration.startup.guard_mixin import BalanceGuard
+from freqtrade.strategy.interface import IStrategy
 
 
 if TYPE_CHECKING:
@@ -14,6 +16,23 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.arbitrage.compare import Book
     from freqtrade_balance_guard.arbitrage.leg import Opportunity
     from freqtrade_balance_guard.arbitrage.venue import Venue
+
+
+class BalanceGuard(IStrategy):
+    """``class MyStrategy(BalanceGuard, IStrategy)``: this strategy's bot is guarded.
+
+    It defines no callback: the strategy's own callbacks need not call ``super()``, and freqtrade
+    copies no trade for a callback that is not there. Without a ``balance_guard`` section in the
+    config it logs a warning and does nothing.
+    """
+
+    balance_guard_mixin = True
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        from freqtrade_balance_guard.integration.startup.activation import activate_for_mixin
+
+        activate_for_mixin(config)
+        super().__init__(config)
 
 
 class ReservedArbitrage(BalanceGuard):
@@ -27,7 +46,8 @@ class ReservedArbitrage(BalanceGuard):
 
     INTERFACE_VERSION = 3
     timeframe = "5m"
-    # The other leg stands against the coin; what ends a pair is ``exit_opportunity`` or the user.
+    # The other leg stands against the coin; an arbitrage ends by ``should_close_arbitrage`` or by
+    # the user.
     minimal_roi = {"0": 100}
     stoploss = -0.99
 
@@ -38,7 +58,7 @@ class ReservedArbitrage(BalanceGuard):
         """
         return ()
 
-    def exit_opportunity(
+    def should_close_arbitrage(
         self, trade: Any, current_time: datetime, **kwargs: Any
     ) -> str | bool | None:
         """Whether to close both legs now; called once per loop for each open trade of a pair.
@@ -47,7 +67,11 @@ class ReservedArbitrage(BalanceGuard):
         :param current_time: UTC
         :return: True, or the exit reason as text
         """
-        return None
+        arguments = {"trade": trade, "current_time": current_time, **kwargs}
+        answer: str | bool | None = self._by_old_name(
+            "exit_opportunity", "should_close_arbitrage", None, **arguments
+        )
+        return answer
 
     def order_books(self, *markets: tuple[str, str]) -> "list[Book]":
         """Order books with fees, all read at the same time.
@@ -61,11 +85,22 @@ class ReservedArbitrage(BalanceGuard):
         books: list[Book] = pairs.order_books(markets)
         return books
 
-    def own_venues(self) -> "Mapping[str, Venue]":
+    def custom_venues(self) -> "Mapping[str, Venue]":
         """Venues of your own making, for exchanges that ccxt does not know, by lower-case name."""
-        return {}
+        venues: Mapping[str, Venue] = self._by_old_name("own_venues", "custom_venues", {})
+        return venues
 
-    # A strategy needs these; a pair needs none of them.
+    def _by_old_name(self, old: str, new: str, default: Any, **arguments: Any) -> Any:
+        """What a strategy answers under a name that a method had before 0.2."""
+        method = getattr(self, old, None)
+        if method is None:
+            return default
+        from freqtrade_balance_guard.integration.startup.deprecation import warn_of_old_name
+
+        warn_of_old_name(type(self).__name__, old, new)
+        return method(**arguments)
+
+    # A strategy needs these; an arbitrage needs none of them.
 
     def populate_indicators(self, dataframe: "DataFrame", metadata: dict[str, Any]) -> "DataFrame":
         return dataframe
