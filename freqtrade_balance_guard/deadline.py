@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from freqtrade_balance_guard.clock import Clock
 
 
+# The guard's own waits in front of exits, in sum.
+EXIT_WAIT_SECONDS = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """The moment at which waiting ends, in the clock's monotonic seconds."""

@@ -118,6 +118,23 @@ class RebalanceEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PairsLocked(Event):
+    """A protection of ours has locked ``pair`` ("*": all). ``lock``: freqtrade's row, as a dict."""
+
+    pair: str
+    reason: str
+    lock: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PairsUnlocked(Event):
+    """A lock of ours is lifted before its time."""
+
+    pair: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopEnded(Event):
     """One loop of the bot is over. ``seconds``: what the guard's housekeeping took of it."""
 

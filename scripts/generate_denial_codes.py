@@ -19,8 +19,8 @@ from generated import write_or_check
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.ledger import Funds, Refused, Request, ReservationLedger
-from freqtrade_balance_guard.ledger.memory import MemoryStore
+from freqtrade_balance_guard.ledger import Funds, Refused, Request
+from freqtrade_balance_guard.ledger.rules import judge
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
 from freqtrade_balance_guard.limits.order_check import (
@@ -39,7 +39,7 @@ from freqtrade_balance_guard.limits.sizing import (
 from freqtrade_balance_guard.limits.true_cause import waits_for_rise
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.registry import REFUSALS, ledger_refusal
+from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
@@ -245,7 +245,7 @@ def examples() -> dict[DenialCode, Denied]:
         Denied(DenialCode.BALANCE_UNREADABLE, "the balance is unreadable: the answer is empty"),
         too_small.entry_refusal(PAIR, rules, D(100)),
         no_funds.entry_refusal(PAIR, rules, D(100)),
-        ledger_refusal(
+        ledger_denial(
             "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
         ),
         reserved_by_others(),
@@ -269,16 +269,11 @@ def examples() -> dict[DenialCode, Denied]:
 
 def reserved_by_others() -> Denied:
     """What a ledger says to the second of two bots."""
-    store, answers = MemoryStore(), []
-    for number, bot in enumerate(("one", "two")):
-        ledger = ReservationLedger(store, bot=bot, account="kraken", process=bot,
-                                   clock=ManualClock())  # fmt: skip
-        funds = Funds(D(100), D(0), since=0)
-        request = Request(f"id-{number}", "kraken", PAIR, "buy", "USDT", D(60), funds)
-        answers.append(ledger.reserve(request))
-    refused = answers[1]
+    funds = Funds(D(100), D(0), since=0)
+    request = Request("id-1", "kraken", PAIR, "buy", "USDT", D(60), funds)
+    refused = judge([request], "two", lambda *_: (D(0), D(60)))
     assert isinstance(refused, Refused)
-    return Denied(REFUSALS[refused.code], refused.sentence, refused.numbers)
+    return Denied(DENIALS[refused.code], refused.sentence, refused.numbers)
 
 
 def codes_in_use() -> set[str]:

@@ -160,11 +160,7 @@ class VenuePurse:
 
     def _first(self, balances: Mapping[str, Decimal], currency: str) -> Funds:
         """Before any balance was believed: what happened just now is subtracted, shown or not."""
-        mark = self._ledger.mark()
-        oldest = self._clock.wall() - self._settle
-        for entry, _ in self._ledger.changes(0, account=self._venue.account):
-            if entry.at > oldest:
-                mark = min(mark, entry.event - 1)
+        mark = self._ledger.mark_at(self._clock.wall() - self._settle)
         self._ledger.seen(mark, account=self._venue.account)
         floor = self._floors.get(currency, ZERO)
         return Funds(balances.get(currency, ZERO), floor, mark)

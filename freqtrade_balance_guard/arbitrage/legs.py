@@ -93,7 +93,7 @@ class LegRun:
                 return Step(Move.BIND, one, order_id=told.order_id)
             return Step(Move.RELEASE, one, why="ended without a fill")
         # More than was reserved may be used only at the end; until then the rest stays held.
-        held = self.order.terms.locks.amount
+        held = self.order.terms.holds.amount
         received = report.received
         return Step(
             Move.USE if told.is_open else Move.COMMIT,
@@ -103,7 +103,7 @@ class LegRun:
             received=received.amount if received else None,
             received_currency=received.currency if received else None,
             excess=not told.is_open,
-            why="" if report.is_fee_told else FEE_ASSUMED,
+            why="" if report.is_fee_known else FEE_ASSUMED,
         )
 
 

@@ -90,7 +90,7 @@ class Proposals:
         works = []
         for account in dict.fromkeys(order.account for order in orders):
             of_it = [order for order in orders if order.account == account]
-            name, wanted = of_it[0].venue, {order.terms.locks.currency for order in of_it}
+            name, wanted = of_it[0].venue, {order.terms.holds.currency for order in of_it}
             works.append((parts.venues[name], partial(self._read, account, name, wanted)))
         try:
             read = dict(parts.queues.together(works))
@@ -98,7 +98,7 @@ class Proposals:
             raise
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.BALANCE_UNREADABLE, _told(error))
-        return [read[order.account][order.terms.locks.currency] for order in orders]
+        return [read[order.account][order.terms.holds.currency] for order in orders]
 
     def _read(
         self, account: str, name: str, currencies: set[str]

@@ -36,8 +36,8 @@ def reserve(
             account=order.account,
             pair=order.pair,
             side=order.side,
-            currency=order.terms.locks.currency,
-            amount=as_stored(order.terms.locks.amount),
+            currency=order.terms.holds.currency,
+            amount=as_stored(order.terms.holds.amount),
             funds=money,
         )
         for order, money in zip(orders, funds, strict=True)

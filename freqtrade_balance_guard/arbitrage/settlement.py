@@ -29,7 +29,8 @@ from freqtrade_balance_guard.ledger import (
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
 from freqtrade_balance_guard.orders import events as order_events
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound as OrderNotFound
+from freqtrade_balance_guard.orders.lookup_result import Uncertain
 
 
 logger = logging.getLogger(__name__)
@@ -131,9 +132,9 @@ class Follower:
     def _ask(self, leg: LegRun, venue: Venue) -> None:
         answer = self._answer(leg, venue)
         crash_point("arbitrage asked")
-        if isinstance(answer, Absent):
+        if isinstance(answer, OrderNotFound):
             leg.absent(self._parts.clock.monotonic(), venue.late_seconds, TWICE_WITHIN_SECONDS)
-        elif isinstance(answer, Unknown):
+        elif isinstance(answer, Uncertain):
             leg.absent_since = None
             logger.debug("No certain answer of %s: %s", venue.name, answer.reason)
         else:
@@ -152,7 +153,7 @@ class Follower:
         try:
             return venue.look_up(leg.order, order_id)
         except Exception as error:
-            return Unknown(f"{type(error).__name__}: {error}")
+            return Uncertain(f"{type(error).__name__}: {error}")
 
     # Booking
 

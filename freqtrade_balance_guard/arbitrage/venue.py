@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Terms, read_report, spot_terms
 
 
@@ -146,7 +146,7 @@ class VenueOrder:
         )
 
 
-LookUp = VenueOrder | Absent | Unknown
+LookUp = VenueOrder | NotFound | Uncertain
 
 
 class Venue(Protocol):

@@ -115,6 +115,19 @@ class BalanceBook:
         self.touch(order.placed_at)
 
     @_alone
+    def placed(self, order_id: str, now: float) -> None:
+        """An order that is followed was accepted ``now``, or its reply was lost."""
+        self._changed.update(self.orders.currencies(order_id))
+        self.orders.placed(order_id, now)
+        self.touch(now)
+
+    @_alone
+    def withdraw(self, order_id: str) -> None:
+        """An order that is followed never was on the exchange."""
+        self._changed.update(self.orders.currencies(order_id))
+        self.orders.withdraw(order_id)
+
+    @_alone
     @exact
     def observe(
         self,
@@ -293,6 +306,12 @@ class BalanceBook:
         if account is None or since is None or self._failure is not None:
             return None
         return account.seen.total - account.expected, max(since + self._window - now, 0.0)
+
+    @_alone
+    def last_answer(self, currency: str) -> Holding:
+        """What the exchange's last answer said of ``currency``."""
+        account = self._accounts.get(currency)
+        return Holding(ZERO) if account is None else account.seen
 
     @_alone
     def verdict(self, currency: str) -> Verdict:

@@ -115,6 +115,16 @@ class OwnOrders:
             order_id, replace(order, told_filled=order.filled, told_cost=order.cost)
         )
 
+    def placed(self, order_id: str, at: float) -> None:
+        """It was accepted, or its reply was lost, only now: an answer of before lacks its hold."""
+        order = self._orders.get(order_id)
+        if order is not None:
+            self._orders[order_id] = replace(order, placed_at=at)
+
+    def withdraw(self, order_id: str) -> None:
+        """Forget an order that never was on the exchange: it held and moved nothing."""
+        self._orders.pop(order_id, None)
+
     def observe(
         self,
         order_id: str,

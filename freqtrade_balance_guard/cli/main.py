@@ -56,6 +56,10 @@ COMMANDS = {
         "cli.actions:add_reservations",
         "List reservations, show one with its history, or release one by hand.",
     ),
+    "ledger": Command(
+        "cli.ledger:add_ledger",
+        "Check the ledger, copy it, or move what ended long ago to its archive.",
+    ),
     "unhedged": Command(
         "cli.actions:add_unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",

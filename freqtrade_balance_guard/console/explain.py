@@ -8,7 +8,7 @@ from typing import Any
 
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ago
-from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe, text
+from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
@@ -49,7 +49,7 @@ class Explanation:
             "account": self.status.account,
             "bot": self.status.bot,
             "sentences": list(self.sentences),
-            "decisions": [_decision_json(one) for one in self.decisions],
+            "decisions": [one.as_json() for one in self.decisions],
             "reservations": [reservation_json(row) for row in (*self.reservations, *self.ended)],
             "locks": [
                 {
@@ -244,16 +244,3 @@ def _what_now(settings: GuardSettings, here: CurrencyStatus) -> Iterator[str]:
         yield (
             f"That is below min_balance_threshold ({format_amount(threshold)}): no new entry now."
         )
-
-
-def _decision_json(one: Decision) -> dict[str, Any]:
-    return {
-        "bot": one.bot,
-        "outcome": one.outcome.value,
-        "code": one.code,
-        "sentence": one.sentence,
-        "numbers": {name: text(number) for name, number in one.numbers.items()},
-        "at": one.at.isoformat(),
-        "since": one.since.isoformat(),
-        "count": one.count,
-    }

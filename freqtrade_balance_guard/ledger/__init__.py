@@ -1,11 +1,12 @@
 """Which money is promised to which order; survives a crash.
 
-``open_ledger`` builds a ``ReservationLedger`` over one of three stores (memory, SQLite,
+``open_ledger`` builds a ``ReservationLedger`` over one of two stores (SQLite or
 PostgreSQL). Answers are values (``results``); only a ledger that cannot be reached, or that is
 found broken, raises (``errors``). docs/ledger.md draws the states and says what is on disk.
 """
 
 from freqtrade_balance_guard.ledger.errors import (
+    BackupImpossible,
     InvariantBroken,
     LedgerError,
     LedgerUnavailable,
@@ -18,11 +19,14 @@ from freqtrade_balance_guard.ledger.requests import Funds, Request, Step
 from freqtrade_balance_guard.ledger.reservation import ENDED, UNFINISHED, Move, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
     AlreadyEnded,
+    Claimed,
+    ClaimResult,
     Conflict,
     Holds,
     MoreThanHeld,
     Moved,
     NotAllowed,
+    NotClaimed,
     NotFound,
     RefusalCode,
     Refused,
@@ -35,6 +39,9 @@ __all__ = [
     "ENDED",
     "UNFINISHED",
     "AlreadyEnded",
+    "BackupImpossible",
+    "ClaimResult",
+    "Claimed",
     "Conflict",
     "Funds",
     "Holds",
@@ -45,6 +52,7 @@ __all__ = [
     "Move",
     "Moved",
     "NotAllowed",
+    "NotClaimed",
     "NotFound",
     "NothingStored",
     "RefusalCode",

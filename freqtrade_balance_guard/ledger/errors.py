@@ -5,6 +5,7 @@ BalanceGuardError
     ├── LedgerUnavailable   it cannot be read or written now: no entry; exits go out
     │   ├── SchemaTooNew    its tables were made by a newer version than this one
     │   └── NothingStored   opened for a look only, and no bot has stored anything there yet
+    ├── BackupImpossible    a copy cannot be written by this program; the sentence says how
     └── InvariantBroken     the audit found a rule broken (debug_validation)
 """
 
@@ -29,6 +30,10 @@ class SchemaTooNew(LedgerUnavailable):
 
 class NothingStored(LedgerUnavailable):
     """Opened for a look only, and there is nothing: no file, no tables."""
+
+
+class BackupImpossible(LedgerError):
+    """This program cannot write the copy. The message says how to make one."""
 
 
 class InvariantBroken(LedgerError):

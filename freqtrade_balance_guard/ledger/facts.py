@@ -2,9 +2,17 @@
 
 from dataclasses import dataclass
 
-from freqtrade_balance_guard.events import Event
+from freqtrade_balance_guard.events import Event, EventHub
+from freqtrade_balance_guard.ledger.requests import Step
 from freqtrade_balance_guard.ledger.reservation import Move, Reservation
-from freqtrade_balance_guard.ledger.results import AlreadyEnded, Refused
+from freqtrade_balance_guard.ledger.results import (
+    AlreadyEnded,
+    Conflict,
+    Moved,
+    MoveResult,
+    Refused,
+    ReserveResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class MoneyReserved(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReservationRefused(Event):
-    """Nothing was reserved. Told once, not again when the same question is repeated."""
+    """Nothing was reserved. Published once, not again when the same question is repeated."""
 
     refusal: Refused
 
@@ -52,9 +60,17 @@ class ReservationExpired(Event):
 
 @dataclass(frozen=True, slots=True)
 class EndedTwice(Event):
-    """Somebody tried to move what had ended. Nothing was done; a fill is worth a look."""
+    """A step came for what had ended. Nothing was done; a fill is worth a look."""
 
     attempt: AlreadyEnded
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationClaimed(Event):
+    """This run has taken over what a dead run of ``bot`` left."""
+
+    reservation: Reservation
+    bot: str
 
 
 ENDINGS = {
@@ -62,3 +78,23 @@ ENDINGS = {
     Move.RELEASE: ReservationReleased,
     Move.EXPIRE: ReservationExpired,
 }
+
+
+def publish_reserved(result: ReserveResult, hub: EventHub) -> None:
+    """Publish what ``reserve`` did; nothing where it only repeated an answer."""
+    if isinstance(result, Conflict) or result.replayed:
+        return
+    if isinstance(result, Refused):
+        hub.publish(ReservationRefused(result))
+    else:
+        hub.publish(MoneyReserved(result.reservations))
+
+
+def publish_moved(step: Step, result: MoveResult, hub: EventHub) -> None:
+    """Publish what a step did."""
+    if isinstance(result, AlreadyEnded):
+        hub.publish(EndedTwice(result))
+    elif isinstance(result, Moved):
+        ending = ENDINGS.get(step.move)
+        row = result.reservation
+        hub.publish(ending(row) if ending else ReservationMoved(step.move, row))

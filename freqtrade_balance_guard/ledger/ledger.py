@@ -13,49 +13,43 @@ old the snapshot is.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.ledger.audit import Violation, check_reservation, check_totals
 from freqtrade_balance_guard.ledger.errors import InvariantBroken, LedgerUnavailable
 from freqtrade_balance_guard.ledger.facts import (
-    ENDINGS,
-    EndedTwice,
-    MoneyReserved,
-    ReservationMoved,
-    ReservationRefused,
+    ReservationClaimed,
+    publish_moved,
+    publish_reserved,
 )
-from freqtrade_balance_guard.ledger.heartbeats import Watch, of_dead_bots
+from freqtrade_balance_guard.ledger.pause import Pause
 from freqtrade_balance_guard.ledger.requests import Request, Step
-from freqtrade_balance_guard.ledger.reservation import (
-    UNFINISHED,
-    Move,
-    Reservation,
-    State,
-)
+from freqtrade_balance_guard.ledger.reservation import UNFINISHED, Move, Reservation, State
 from freqtrade_balance_guard.ledger.results import (
-    AlreadyEnded,
-    Conflict,
+    Claimed,
+    ClaimResult,
     Holds,
     Moved,
     MoveResult,
+    NotClaimed,
+    NotFound,
     Refused,
     Reserved,
     ReserveResult,
 )
 from freqtrade_balance_guard.ledger.rules import judge
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Stamp, Store
+from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Run, Stamp, Store
+from freqtrade_balance_guard.ledger.upkeep.archive import ARCHIVED_AT_ONCE, ArchivePass, mark_at
+from freqtrade_balance_guard.ledger.upkeep.audit import Violation, check_reservation, check_store
+from freqtrade_balance_guard.ledger.upkeep.heartbeats import Watch, of_dead_bots, owner_of
 from freqtrade_balance_guard.money import ZERO, Money
 
 
 R = TypeVar("R")
-
-# A failure that took long is not waited for again at once: an exit must not be delayed by each of
-# its calls in turn.
-SLOW_SECONDS = 0.3
-PAUSE_SECONDS = 2.0
+Order = tuple[str, str]  # pair, order id
 
 
 class ReservationLedger:
@@ -64,6 +58,7 @@ class ReservationLedger:
     :param process: unique for this run; only it may let its reservations expire
     :param reservation_timeout: seconds; by the monotonic clock
     :param heartbeat_timeout: seconds; by the monotonic clock
+    :param keep_days: after so many days what has ended is archived
     """
 
     def __init__(
@@ -78,6 +73,7 @@ class ReservationLedger:
         heartbeat_timeout: float = 120.0,
         hub: EventHub | None = None,
         debug_validation: bool = False,
+        keep_days: float = 90.0,
     ) -> None:
         self.bot = bot
         self.account = account
@@ -90,9 +86,10 @@ class ReservationLedger:
         self._debug = debug_validation
         self._made: dict[str, float] = {}  # never sent so far -> when (monotonic)
         self._watch = Watch(heartbeat_timeout)
+        self._dead_owners: dict[str, Run] = {}  # of what was found abandoned last
+        self._archive = ArchivePass(store, keep_days)
         self._beats = 0
-        self._pause_ends = float("-inf")
-        self._pause_reason = ""
+        self._pause = Pause(clock)
 
     # Before the order leaves
 
@@ -109,23 +106,22 @@ class ReservationLedger:
             raise ValueError("Nothing is asked for.")
         for request in batch:
             request.checked()
-        started = self._clock.monotonic()
-        self._stop_while_paused(started)
+        began = self._pause.begin()
         # Before it is written: an answer may be lost, and then it expires like others.
         made = self._made
         new = [one.client_order_id for one in batch if one.client_order_id not in made]
         for client_order_id in new:
-            made[client_order_id] = started
+            made[client_order_id] = began
         try:
             result = self.store.reserve(batch, self._stamp(), why)
         except LedgerUnavailable as error:
-            self._pause_if_slow(error, started)
+            self._pause.failed(error, began)
             raise
         if not isinstance(result, Reserved) or result.replayed:
             for client_order_id in new:
                 self._made.pop(client_order_id, None)
         if self._hub is not None:
-            _tell_reserved(result, self._hub)
+            publish_reserved(result, self._hub)
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
@@ -181,7 +177,9 @@ class ReservationLedger:
         why: str = "",
     ) -> MoveResult:
         """The order goes on; all its fills so far have used ``total``."""
-        return self._step(_fills(Move.USE, client_order_id, total, received, order_id, why))
+        return self._step(
+            Step.fills(Move.USE, client_order_id, total, received, order_id=order_id, why=why)
+        )
 
     def commit(
         self,
@@ -198,8 +196,16 @@ class ReservationLedger:
         :param total: what all its fills used; None: what ``use`` has reported
         :param excess: more than was reserved was used, and the exchange says so
         """
-        step = _fills(Move.COMMIT, client_order_id, total, received, order_id, why, excess)
-        return self.settle(step)[0]
+        step = Step.fills(
+            Move.COMMIT,
+            client_order_id,
+            total,
+            received,
+            order_id=order_id,
+            excess=excess,
+            why=why,
+        )
+        return self._step(step)
 
     def release(self, client_order_id: str, why: str) -> MoveResult:
         """The order has ended without any fill, or was never accepted."""
@@ -209,18 +215,17 @@ class ReservationLedger:
         """Several steps in one transaction. One that is not allowed does not stop the others."""
         for step in steps:
             step.checked()
-        started = self._clock.monotonic()
-        self._stop_while_paused(started)
+        began = self._pause.begin()
         try:
             results = self.store.move(steps, self._stamp())
         except LedgerUnavailable as error:
-            self._pause_if_slow(error, started)
+            self._pause.failed(error, began)
             raise
         for step, result in zip(steps, results, strict=True):
             if isinstance(result, Moved):
                 self._made.pop(step.client_order_id, None)
             if self._hub is not None:
-                _tell_moved(step, result, self._hub)
+                publish_moved(step, result, self._hub)
         if self._debug:
             self._validate([step.client_order_id for step in steps])
         return results
@@ -271,18 +276,30 @@ class ReservationLedger:
         bot: str | None = None,
         states: Collection[State] | None = None,
         limit: int | None = None,
+        archived: bool = False,
     ) -> list[Reservation]:
-        """Reservations, the newest first."""
-        return self._ask(
-            lambda: self.store.select(account=account, bot=bot, states=states, limit=limit)
-        )
+        """Reservations, the newest first.
+
+        :param archived: also those that ended more than ``keep_days`` ago
+        """
+        only: dict[str, Any] = {"account": account, "bot": bot, "states": states, "limit": limit}
+        return self._ask(lambda: self.store.select(**only, archived=archived))
+
+    def owners_of(self, account: str, orders: Iterable[tuple[str, str]]) -> dict[Order, set[str]]:
+        """The bots that have bound each (pair, order id) of the exchange, however long ago.
+
+        Orders that no reservation is bound to are left out. An order id alone is no key: on some
+        exchanges it is unique per pair only.
+        """
+        wanted = list(orders)
+        return self._ask(lambda: self.store.order_owners(account, wanted))
 
     def history(self, client_order_id: str) -> list[Entry]:
         """Who did what to it, when and why, in order."""
         return self._ask(lambda: self.store.history(client_order_id))
 
     def changes(self, after: int, *, account: str | None = None) -> list[tuple[Entry, Reservation]]:
-        """What happened on the account after the event ``after``, of all bots."""
+        """What happened on the account after the event ``after``, of all bots, archived or not."""
         where = account or self.account
         return self._ask(lambda: self.store.changes(where, after))
 
@@ -319,29 +336,71 @@ class ReservationLedger:
         """
         where = account or self.account
         beats = self.heartbeats(where)
-        unfinished = self.unfinished(account=where)
-        dead = self._watch.dead_runs(beats, unfinished, self._clock.monotonic())
-        return of_dead_bots(unfinished, beats, dead - {(where, self.bot, self.process)})
+        owners = self._owners(where)
+        runs = [(where, *owner) for owner in owners.values()]
+        dead = self._watch.dead_runs(beats, runs, self._clock.monotonic())
+        left = of_dead_bots(owners, beats, dead - {(where, self.bot, self.process)})
+        self._dead_owners = {row.client_order_id: owners[row] for row in left}
+        return left
+
+    def claim(self, client_order_id: str) -> ClaimResult:
+        """Take over what a dead run left: of several that try it exactly one gets ``Claimed``.
+
+        Compare-and-set: it is given only if the owner is still the run that ``abandoned`` has
+        found dead, or an earlier run of this bot. A run that was only slow may not send it any
+        more.
+        """
+        row = self.find(client_order_id)
+        if row is None:
+            return NotFound(client_order_id)
+        owner = owner_of(row, self._ask(self.store.claims))
+        if owner.bot != self.bot:
+            dead = self._dead_owners.get(client_order_id)
+            if dead is None:
+                return NotClaimed(row, f"{owner.bot} owns it, and was not found to be dead")
+            owner = dead
+        why = f"left by {owner.bot}"
+        result = self._ask(lambda: self.store.claim(client_order_id, owner, self._stamp(), why))
+        if isinstance(result, Claimed) and result.changed and self._hub is not None:
+            self._hub.publish(ReservationClaimed(result.reservation, owner.bot))
+        return result
+
+    def owned(self, account: str | None = None) -> list[Reservation]:
+        """What this bot has to settle: unfinished, and made or claimed by a run of it."""
+        owners = self._owners(account or self.account)
+        return [row for row, owner in owners.items() if owner.bot == self.bot]
+
+    def _owners(self, account: str) -> dict[Reservation, Run]:
+        claims = self._ask(self.store.claims)
+        return {row: owner_of(row, claims) for row in self.unfinished(account=account)}
 
     def forget(self, beat: Beat) -> None:
         """Drop the last sign of life of a run that is dead, or of this one at its end."""
         self._ask(lambda: self.store.forget_beat(beat.account, beat.bot, beat.process))
+
+    # What ended long ago
+
+    def archive_step(self, limit: int = ARCHIVED_AT_ONCE) -> int:
+        """Move some of what ended more than ``keep_days`` ago to the archive: once per loop.
+
+        What is archived cannot end again, keeps its client order id and its order's owner, and is
+        in ``find``, ``history`` and ``changes`` as before.
+
+        :return: how many reservations were moved
+        """
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        return self._ask(lambda: self._archive.step(now, wall, limit))
+
+    def mark_at(self, moment: datetime) -> int:
+        """The last event before ``moment``, by the clocks of the bots that wrote; 0: none."""
+        return self._ask(lambda: mark_at(self.store, moment))
 
     # Audit
 
     def audit(self, account: str | None = None) -> list[Violation]:
         """Everything that is wrong in the books of one account; empty if nothing is."""
         where = account or self.account
-        lines: dict[str, list[Entry]] = {}
-        for entry, row in self.changes(0, account=where):
-            lines.setdefault(row.client_order_id, []).append(entry)
-        rows = self.reservations(account=where)
-        found = [
-            v for row in rows for v in check_reservation(row, lines.get(row.client_order_id, []))
-        ]
-        totals = self._ask(self.store.running_totals)
-        here = {book: total for book, total in totals.items() if book[0] == where}
-        return found + check_totals(rows, here)
+        return list(self._ask(lambda: check_store(self.store, where)))
 
     def _validate(self, client_order_ids: Iterable[str]) -> None:
         """:raises InvariantBroken: what was just touched breaks a rule (debug_validation)"""
@@ -363,51 +422,9 @@ class ReservationLedger:
         return Stamp(self.bot, self.process, self._clock.wall())
 
     def _ask(self, question: Callable[[], R]) -> R:
-        started = self._clock.monotonic()
-        self._stop_while_paused(started)
+        began = self._pause.begin()
         try:
             return question()
         except LedgerUnavailable as error:
-            self._pause_if_slow(error, started)
+            self._pause.failed(error, began)
             raise
-
-    def _stop_while_paused(self, now: float) -> None:
-        if now < self._pause_ends:
-            raise LedgerUnavailable(self._pause_reason)
-
-    def _pause_if_slow(self, error: LedgerUnavailable, started: float) -> None:
-        now = self._clock.monotonic()
-        if now - started >= SLOW_SECONDS:
-            self._pause_ends = now + PAUSE_SECONDS
-            self._pause_reason = str(error)
-
-
-def _tell_reserved(result: ReserveResult, hub: EventHub) -> None:
-    if isinstance(result, Conflict) or result.replayed:
-        return
-    if isinstance(result, Refused):
-        hub.publish(ReservationRefused(result))
-    else:
-        hub.publish(MoneyReserved(result.reservations))
-
-
-def _tell_moved(step: Step, result: MoveResult, hub: EventHub) -> None:
-    if isinstance(result, AlreadyEnded):
-        hub.publish(EndedTwice(result))
-    elif isinstance(result, Moved):
-        ending = ENDINGS.get(step.move)
-        row = result.reservation
-        hub.publish(ending(row) if ending else ReservationMoved(step.move, row))
-
-
-def _fills(
-    move: Move,
-    client_order_id: str,
-    total: Decimal | None,
-    received: Money | None,
-    order_id: str | None,
-    why: str,
-    excess: bool = False,
-) -> Step:
-    brought, currency = (received.amount, received.currency) if received else (None, None)
-    return Step(move, client_order_id, total, order_id, brought, currency, excess, why)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger.reservation import Move
+from freqtrade_balance_guard.money import Money
 
 
 SIDES = ("buy", "sell")
@@ -87,6 +88,22 @@ class Step(NamedTuple):
     excess: bool = False
     why: str = ""
     unsent: bool = False
+
+    @classmethod
+    def fills(
+        cls,
+        move: Move,
+        client_order_id: str,
+        total: Decimal | None,
+        received: Money | None,
+        *,
+        order_id: str | None = None,
+        excess: bool = False,
+        why: str = "",
+    ) -> "Step":
+        """A step that books what the order's fills used and brought so far."""
+        brought, currency = (received.amount, received.currency) if received else (None, None)
+        return cls(move, client_order_id, total, order_id, brought, currency, excess, why)
 
     def checked(self) -> "Step":
         """Itself, if its amounts make sense.

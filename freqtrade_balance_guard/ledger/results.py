@@ -105,7 +105,24 @@ class NotFound:
     client_order_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """This run owns it now. ``changed``: False where it did before."""
+
+    reservation: Reservation
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NotClaimed:
+    """It has ended, or another run owns it: leave it alone."""
+
+    reservation: Reservation
+    sentence: str
+
+
 ReserveResult = Reserved | Refused | Conflict
+ClaimResult = Claimed | NotClaimed | NotFound
 MoveResult = Moved | Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld | NotFound
 
 

@@ -21,16 +21,22 @@ from freqtrade_balance_guard.ledger.reservation import (
 )
 from freqtrade_balance_guard.ledger.results import (
     AlreadyEnded,
+    Claimed,
+    ClaimResult,
     Conflict,
     Holds,
     MoreThanHeld,
+    MoveResult,
     NotAllowed,
+    NotClaimed,
+    NotFound,
     RefusalCode,
     Refused,
     Reserved,
     ReserveResult,
     Unchanged,
 )
+from freqtrade_balance_guard.ledger.store import Run, Stamp
 from freqtrade_balance_guard.money import ZERO, format_amount
 
 
@@ -129,6 +135,39 @@ def repeated_id(batch: Sequence[Request]) -> Conflict | None:
         if ids.count(one) > 1:
             return Conflict(one, "one client order id is asked for twice")
     return None
+
+
+def judge_claim(
+    client_order_id: str,
+    row: Reservation | None,
+    held: Sequence[str] | None,
+    owner: Run,
+    stamp: Stamp,
+) -> ClaimResult:
+    """Whether the run of ``stamp`` may own ``row`` from now on.
+
+    :param held: bot and process of the claim that is stored, if one is
+    :param owner: who owned it when it was found to be dead
+    """
+    if row is None:
+        return NotFound(client_order_id)
+    if row.state in ENDED:
+        return NotClaimed(row, f"it is {row.state}")
+    now = Run(*held) if held is not None else Run(row.bot, row.process)
+    if now == (stamp.bot, stamp.process):
+        return Claimed(row, changed=False)
+    if now != owner:
+        return NotClaimed(row, f"{now.bot} has claimed it")
+    return Claimed(row)
+
+
+def claimed_elsewhere(row: Reservation | None, step: Step, bot: str) -> MoveResult:
+    """The answer to a run that was taken for dead and would send now."""
+    if row is None:
+        return NotFound(step.client_order_id)
+    if row.state in ENDED:
+        return AlreadyEnded(row, step.move)
+    return NotAllowed(row, step.move, f"{bot} has claimed it and looks it up")
 
 
 _BOOKS_FILLS = (Move.COMMIT, Move.USE)

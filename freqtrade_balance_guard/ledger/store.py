@@ -5,14 +5,19 @@ killed inside it. Each raises ``LedgerUnavailable`` when the place cannot be rea
 again as soon as it can be.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from freqtrade_balance_guard.ledger.requests import Request, Step
 from freqtrade_balance_guard.ledger.reservation import Reservation, State
-from freqtrade_balance_guard.ledger.results import Holds, MoveResult, ReserveResult
+from freqtrade_balance_guard.ledger.results import ClaimResult, Holds, MoveResult, ReserveResult
+
+
+# The line of history that a claim writes: the state stays as it was.
+CLAIM = "claim"
 
 
 class Stamp(NamedTuple):
@@ -50,6 +55,24 @@ class Beat(NamedTuple):
     number: int  # grows with every beat
     at: datetime
     about: str  # JSON for `doctor`: pairs, fingerprint of the API key, trading mode
+
+
+class Run(NamedTuple):
+    """One run of one bot, as the owner of a reservation."""
+
+    bot: str
+    process: str
+
+
+class ScannedRow(NamedTuple):
+    """A stored row with its history, for the audit. ``reservation`` is None for a refusal."""
+
+    client_order_id: str
+    account: str
+    reservation: Reservation | None
+    history: list[Entry]
+    settled: int | None
+    archived: bool
 
 
 class Outlook(NamedTuple):
@@ -97,8 +120,12 @@ class Store(Protocol):
         bot: str | None = None,
         states: Collection[State] | None = None,
         limit: int | None = None,
+        archived: bool = False,
     ) -> list[Reservation]:
-        """Reservations, the newest first; with ``limit`` only so many of them."""
+        """Reservations, the newest first; with ``limit`` only so many of them.
+
+        What is archived is in it only with ``archived``.
+        """
 
     def history(self, client_order_id: str) -> list[Entry]: ...
 
@@ -110,6 +137,59 @@ class Store(Protocol):
 
     def outlook(self, account: str, currency: str, after: int) -> Outlook:
         """What happened after ``after``, and up to which reservation that is complete."""
+
+    def event_from(self, event: int, *, archived: bool = False) -> tuple[int, datetime] | None:
+        """The first event from a number on, and when it was; of the archive or of the rest."""
+
+    def last_archived(self) -> int:
+        """The number of the last event in the archive."""
+
+    def order_owners(
+        self, account: str, orders: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], set[str]]:
+        """The bots that have bound each (pair, order id), also of what is archived.
+
+        Orders that no reservation is bound to are left out.
+        """
+
+    def find_number(self, number: int) -> Reservation | None:
+        """The reservation with this ``id``, also of what is archived."""
+
+    # What dead bots have left
+
+    def claim(self, client_order_id: str, owner: Run, stamp: Stamp, why: str) -> ClaimResult:
+        """Make the run of ``stamp`` the owner, if ``owner`` still is and it has not ended."""
+
+    def claims(self) -> dict[str, Run]:
+        """The owners of what was claimed, by client order id."""
+
+    # What ended long ago
+
+    def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
+        """Move at most ``limit`` reservations that ended after ``after``, up to ``until``.
+
+        Only those that a snapshot of before ``until`` shows, or that there is nothing to see of.
+
+        :return: how many were moved, and the event of the last one's end
+        """
+
+    def forget_archived(self, until: int, limit: int) -> int:
+        """Delete at most ``limit`` archived reservations that ended up to ``until``."""
+
+    def backup(self, file: Path) -> None:
+        """Write a consistent copy to a new file while bots go on.
+
+        :raises BackupImpossible: not by this program; the sentence says how
+        """
+
+    def scan(self, totals: dict[tuple[str, str], Decimal]) -> Iterator[ScannedRow]:
+        """Every row with its history, of one moment.
+
+        :param totals: gets the running totals of that moment
+        """
+
+    def lines_without_row(self) -> list[str]:
+        """The client order ids of history lines whose reservation is missing."""
 
     def running_totals(self) -> dict[tuple[str, str], Decimal]:
         """Per account and currency the sum of what no snapshot shows, where one is kept."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import (
@@ -76,6 +77,20 @@ class Decision:
     since: datetime
     numbers: dict[str, Decimal] = field(default_factory=dict)
     count: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Money as text, times in UTC."""
+        return {
+            "bot": self.bot,
+            "pair": self.pair,
+            "outcome": self.outcome.value,
+            "code": self.code,
+            "sentence": self.sentence,
+            "numbers": {name: f"{number:f}" for name, number in self.numbers.items()},
+            "at": self.at.isoformat(),
+            "since": self.since.isoformat(),
+            "count": self.count,
+        }
 
 
 class LastDecisions:
@@ -177,15 +192,15 @@ class LastDecisions:
         )
 
 
-def read_decisions(path: Path, account: str, pair: str) -> list[Decision]:
-    """What the bots with this file decided last about ``pair``, the newest first.
+def read_decisions(path: Path, account: str, pair: str | None = None) -> list[Decision]:
+    """What the bots with this file decided last about ``pair`` (None: any), the newest first.
 
     :raises LocalFileError: the file is there and cannot be read
     """
     rows = read_rows(
         path,
         "SELECT bot, pair, outcome, code, sentence, numbers, at, since, count FROM decisions "
-        "WHERE account = ? AND pair = ?",
+        "WHERE account = ? AND pair = coalesce(?, pair)",
         (account, pair),
     )
     return sorted(map(_decision_of, rows), key=lambda decision: decision.at, reverse=True)

@@ -34,7 +34,7 @@ from freqtrade_balance_guard.ledger.facts import (
 from freqtrade_balance_guard.ledger.reservation import Reservation
 from freqtrade_balance_guard.local_file import Connection, LocalFile, LocalFileError, read_rows
 from freqtrade_balance_guard.money import ZERO, exact
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
 from freqtrade_balance_guard.orders.events import OrderAccepted
 
 

@@ -41,6 +41,8 @@ TOKEN_BITS = 60
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _OURS = re.compile(r"(?:t-)?bg([0-9a-f]{4})[a-z2-7]{12}|0xba1a2ce5([0-9a-f]{4})[0-9a-f]{20}")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+# Bybit's default is the shortest page.
+SHORTEST_PAGE = 20
 
 
 def tag_of(bot_name: str) -> str:
@@ -79,6 +81,14 @@ class ClientIds:
     # Lists of stop orders: the parameters of each that is to be searched.
     stop_lists: tuple[Mapping[str, Any], ...] = (_NOTHING,)
     lists_by_pair: bool = True
+    # How many orders one page of a list has at most; a page this long may not be the last.
+    page_size: int = SHORTEST_PAGE
+    # Where the raw answer names the next page, and the parameter that asks for it.
+    next_page: Mapping[str, str] = field(default_factory=dict)
+    # Its lists may lack the id of an order that was sent with one.
+    may_omit_id: bool = False
+    # ccxt reads the event "placed" as an order that was cancelled with nothing filled.
+    reads_placed_as_canceled: bool = False
     # Where in the exchange's raw answer orders must be, by ccxt's method. A web page, or null,
     # would read as "none", and the order as absent.
     orders_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -200,6 +210,7 @@ _GATE = _row(
     Ask.LISTS,
     memory=_A_DAY,
     form=Form.GATE,
+    page_size=100,
     # The text of a trigger order says where it came from; an own one is not documented.
 ).with_stops(None, None, stop_lists=(_A_STOP,))
 _HYPERLIQUID = _row(
@@ -219,6 +230,8 @@ _BITGET = _row(
     Ask.LISTS,
     memory=_A_DAY,
     stop_lists=(_A_STOP,),
+    page_size=100,
+    next_page={"cursor": "cursor", "endId": "idLessThan"},
 )
 
 _ROWS = (
@@ -231,6 +244,7 @@ _ROWS = (
         "clientOrderId",
         # ClosedOrders knows no pairs: a page of it is full or not before ccxt picks out a pair.
         lists_by_pair=False,
+        page_size=50,
         orders_in={
             "fetch_order": ("result",),
             "fetch_open_orders": ("result", "open"),
@@ -239,9 +253,16 @@ _ROWS = (
         tested=True,
     ),
     # orders/status forgets an order five seconds after its end, hence the lists.
-    _row("krakenfutures futures", r"[!-~]{1,100}", "cliOrdId", Ask.LISTS, memory=_A_DAY).with_stops(
-        "cliOrdId", "clientOrderId", stop_lists=(_NOTHING, _A_STOP)
-    ),
+    _row(
+        "krakenfutures futures",
+        r"[!-~]{1,100}",
+        "cliOrdId",
+        Ask.LISTS,
+        memory=_A_DAY,
+        page_size=100,
+        next_page={"continuationToken": "continuationToken"},
+        reads_placed_as_canceled=True,
+    ).with_stops("cliOrdId", "clientOrderId", stop_lists=(_NOTHING, _A_STOP)),
     _BINANCE,
     replace(_BINANCE, trading_mode="futures").with_stops(
         "clientAlgoId", "clientOrderId", stop_ask=_A_STOP, stop_lists=(_A_STOP,)
@@ -269,7 +290,26 @@ _ROWS = (
         trading_mode="futures",
         stop_lists=(MappingProxyType({"planType": "profit_loss"}), _A_STOP),
     ),
-    _row("bingx spot", r"[A-Za-z0-9_]{1,40}", "newClientOrderId", Ask.LISTS, memory=_A_DAY),
+    _row(
+        "bingx spot",
+        r"[A-Za-z0-9_]{1,40}",
+        "newClientOrderId",
+        Ask.LISTS,
+        memory=_A_DAY,
+        page_size=100,
+        may_omit_id=True,
+    ),
+    _row(
+        "kucoin spot",
+        r"[A-Za-z0-9_-]{1,40}",
+        "clientOid",
+        Ask.ONE,
+        "clientOrderId",
+        # Cancelled orders without a fill are kept for a month, others longer; this is careful.
+        memory=_A_DAY,
+        stop_ask=_A_STOP,
+        stop_lists=(_A_STOP,),
+    ),
 )
 TABLE: Mapping[tuple[str, str], ClientIds] = MappingProxyType(
     {(row.exchange, row.trading_mode): row for row in _ROWS}

@@ -47,11 +47,19 @@ class LostReplyFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class OrderUnresolved(Event):
-    """The reply to an order was lost, and asking did not settle its outcome in time."""
+    """The reply to an order was lost, and its outcome could not be found out in time."""
 
     pair: str
     client_order_id: str
     purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitUnresolved(Event):
+    """The outcome of an exit order stays unknown, and the next exit of its trade goes out."""
+
+    pair: str
+    client_order_id: str
 
 
 @dataclass(frozen=True, slots=True)

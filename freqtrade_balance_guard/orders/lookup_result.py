@@ -1,4 +1,4 @@
-"""What comes back when an exchange is asked for an order."""
+"""What comes back when an exchange is asked for an order, and when "not found" is a proof."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,13 @@ from typing import Any
 
 # In ccxt's shape.
 Order = dict[str, Any]
+
+# How long a request whose reply was lost may still reach the exchange.
+LATE_SECONDS = 30.0
+# An exit is asked for longer: one that turns up later holds the coins that the next one needs.
+EXIT_LATE_SECONDS = 60.0
+# "Not found" counts when the exchange says it twice with this pause: its lists may be behind.
+TWICE_WITHIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +23,42 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class NotFound:
     """The exchange was asked and does not have it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class Uncertain:
     """No certain answer; nothing may be concluded from it."""
 
     reason: str
 
 
-Answer = Found | Absent | Unknown
+LookupResult = Found | NotFound | Uncertain
+
+
+@dataclass(slots=True)
+class Absence:
+    """Decides when an order that the exchange does not find will never be there.
+
+    All moments are monotonic seconds. ``lost_at``: when the request ended without a reply; before
+    that nothing is concluded. ``since``: the first of the "not found" in a row.
+    """
+
+    lost_at: float | None = None
+    since: float | None = None
+
+    def is_proven(self, now: float, late_seconds: float) -> bool:
+        """Take up a "not found" that came ``now``; True if the order will never be there.
+
+        :param late_seconds: how long after ``lost_at`` the request may still arrive
+        """
+        if self.since is None:
+            self.since = now
+        if self.lost_at is None or now - self.lost_at < late_seconds:
+            return False
+        return now - self.since >= TWICE_WITHIN_SECONDS
+
+    def begin_anew(self) -> None:
+        """There was no answer: what was not found before has to be said again."""
+        self.since = None

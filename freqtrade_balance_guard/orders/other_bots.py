@@ -1,8 +1,8 @@
-"""What our own book does not follow: orders of the account's other bots, and lost ones of ours.
+"""What the balance book does not follow by itself: orders of the account's other bots, own legs,
+and what an earlier run of this bot has left.
 
 They are read from the ledger, where each bot writes what its orders do. To our balance book that is
-own money under way: a balance that lacks a sibling's purchase lags, it has not changed by itself.
-An order of ours of which nobody knows whether it exists keeps its money the same way.
+own money under way: a balance that lacks another bot's purchase lags, it has not changed by itself.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class _Brought(NamedTuple):
 
 
 class OtherBots:
-    """Looks at the ledger and tells the book.
+    """Reads the ledger and shares with the book what it does not follow.
 
     :param currency: what this bot spends
     """
@@ -44,13 +44,23 @@ class OtherBots:
         self._brought: dict[str, _Brought] = {}
         # What was booked of them was assumed in part.
         self._inexact: set[str] = set()
-        # Own orders that the book did not know when we looked.
-        self._lost: set[str] = set()
+        # Own orders that the book follows by itself.
+        self._left_out: set[str] = set()
+        # Own orders that are counted here, and the currency that they hold.
+        self._counted: dict[str, str] = {}
+
+    def leave_out(self, client_order_id: str) -> None:
+        """The book follows this order of ours by itself."""
+        self._left_out.add(client_order_id)
+
+    def count_again(self, client_order_id: str) -> None:
+        """The book does not follow it any more."""
+        self._left_out.discard(client_order_id)
 
     def look(
         self, book: BalanceBook, now: float, wall: datetime, currency: str | None = None
     ) -> int:
-        """Tell ``book`` what is new.
+        """Share with ``book`` what is new.
 
         :param currency: what is to be spent; None: what this bot spends
         :param now: monotonic seconds; ``wall`` is the same moment
@@ -66,15 +76,27 @@ class OtherBots:
             newest[row.client_order_id] = row
             self._note(entry)
         for client_order_id, row in newest.items():
-            if self._is_ours_to_tell(row, book):
-                shared = self._shared(row, book)
-                book.share(client_order_id, shared, now, is_old=client_order_id in old)
+            if client_order_id not in self._left_out:
+                is_old = client_order_id in old
+                book.share(client_order_id, self._shared(row), now, is_old=is_old)
+                if row.bot == self._ledger.bot:
+                    self._counted[client_order_id] = row.currency
             if not row.unfinished:
                 self._inexact.discard(client_order_id)
                 self._brought.pop(client_order_id, None)
-                self._lost.discard(client_order_id)
+        self._stop_counting(book, now)
+        for client_order_id, row in newest.items():
+            if not row.unfinished:
+                self._left_out.discard(client_order_id)
+                self._counted.pop(client_order_id, None)
         self._after = outlook.after
         return outlook.since
+
+    def _stop_counting(self, book: BalanceBook, now: float) -> None:
+        """Give the holds back of what the book follows by itself since it was counted."""
+        for client_order_id in self._left_out & self._counted.keys():
+            nothing = Shared(self._counted.pop(client_order_id), ZERO, ZERO, is_open=False)
+            book.share(client_order_id, nothing, now, is_old=False)
 
     def unsettled(self, now: float) -> Decimal:
         """What may be missing from every answer so far, although it is spent."""
@@ -119,18 +141,7 @@ class OtherBots:
             brought = _Brought(entry.received_currency, entry.received)
             self._brought[entry.client_order_id] = brought
 
-    def _is_ours_to_tell(self, row: Reservation, book: BalanceBook) -> bool:
-        if row.bot != self._ledger.bot or row.client_order_id in self._lost:
-            return True
-        if _is_followed(row, book) or not (row.unfinished or row.order_id):
-            return False
-        self._lost.add(row.client_order_id)
-        return True
-
-    def _shared(self, row: Reservation, book: BalanceBook) -> Shared:
-        if _is_followed(row, book):
-            # Found at last: the book follows it by itself from now on.
-            return Shared(row.currency, ZERO, ZERO, is_open=False)
+    def _shared(self, row: Reservation) -> Shared:
         currency, amount = self._brought.get(row.client_order_id) or (None, None)
         return Shared(
             row.currency,
@@ -170,7 +181,3 @@ def _at(lines: Sequence[Entry], moment: datetime) -> _Then:
 
 def _seconds(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
-
-
-def _is_followed(row: Reservation, book: BalanceBook) -> bool:
-    return row.order_id is not None and row.order_id in book.orders

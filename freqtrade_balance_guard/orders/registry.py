@@ -1,71 +1,60 @@
-"""Registers every order: reserves its money, stores the intent, records the outcome.
+"""Registers every order of a bot: reserves its money, stores the intent, records the outcome.
 
-It knows orders as ``TrackedOrder``s, and of the exchange only how to look one up. It never raises
-at an exit: what cannot be written now is kept and written when the ledger is back.
+Whatever is learnt of an order enters here (``answered``, ``traded``, ``rejected``, ``lost``), is
+read once, and reaches the three that need it: the ledger, the balance book, and the view of the
+account's other bots, which must not count what the book follows.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
-    Conflict,
     Funds,
     LedgerUnavailable,
-    Moved,
-    RefusalCode,
-    Refused,
-    Request,
     Reservation,
     ReservationLedger,
-    Step,
 )
-from freqtrade_balance_guard.ledger import Move as LedgerMove
-from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.market import FLOAT_HAIR
-from freqtrade_balance_guard.money import Money, exact
-from freqtrade_balance_guard.orders.lookup_result import Absent, Answer, Found, Order
-from freqtrade_balance_guard.orders.terms import Terms, as_stored, read_report
-from freqtrade_balance_guard.orders.tracked_order import TrackedOrder, tracked_order_of, why_of
+from freqtrade_balance_guard.limits.decision import Denied
+from freqtrade_balance_guard.orders.lookup_result import Order
+from freqtrade_balance_guard.orders.lookups import Ask, Lookups
+from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades
+from freqtrade_balance_guard.orders.subscribers import (
+    BookOrders,
+    CountsOthers,
+    LedgerWriter,
+    StoresBlockedPairs,
+)
+from freqtrade_balance_guard.orders.terms import Terms
+from freqtrade_balance_guard.orders.tracked_order import (
+    OrderKey,
+    TrackedOrder,
+    tracked_order_of,
+)
 
 
 logger = logging.getLogger(__name__)
 
-# How long a lost reply is asked for before freqtrade gets its error, and the longest single try.
-ENTRY_PATIENCE_SECONDS = 5.0
-EXIT_PATIENCE_SECONDS = 1.0
-# Between two tries; doubled each time.
-FIRST_PAUSE_SECONDS = 0.25
-# A request may still be on its way. What the exchange has not got so long after it was sent, and
-# says so twice with this pause, it will never get.
-GONE_AFTER_SECONDS = 10.0
-TWICE_WITHIN_SECONDS = 1.0
-# An order that nobody has asked for so long is asked for by us.
+# An order that freqtrade has not asked for so long is asked for by the guard.
 UNWATCHED_SECONDS = 60.0
-
+# An order that has ended may still be corrected for so long: a fill that was faster than the
+# cancel, a fee that is reported late.
+ENDED_KEPT_SECONDS = 600.0
 
 R = TypeVar("R")
 
-REFUSALS = {
-    RefusalCode.INSUFFICIENT_AVAILABLE: DenialCode.INSUFFICIENT_AVAILABLE,
-    RefusalCode.RESERVED_BY_OTHERS: DenialCode.RESERVED_BY_OTHERS,
-}
-
-# Asks the exchange for one order, for at most so many seconds.
-Ask = Callable[[TrackedOrder, float], Answer]
-
 
 class OrderRegistry:
-    """One run of one bot.
+    """Follows the orders of one run of one bot.
 
     :param new_id: makes a client order id
     :param ask: asks the exchange for an order
     :param wait: sleeps so many seconds
+    :param waits: what may be waited in front of an exit, in sum
     """
 
     def __init__(
@@ -78,47 +67,58 @@ class OrderRegistry:
         clock: Clock,
         wait: Callable[[float], None],
         is_margin: bool = False,
+        waits: WaitBudget | None = None,
+        blocked_pairs: StoresBlockedPairs | None = None,
     ) -> None:
         self.ledger = ledger
         self.hub = hub
-        # Why the ledger cannot be used at the moment; empty while it can.
-        self.trouble = ""
+        self.writer = LedgerWriter(ledger)
+        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
+        self.lookups = Lookups(ask, self.rejected, self.waits, clock, wait)
+        # Where a balance book follows the orders, and who must not count them besides.
+        self.book: BookOrders | None = None
+        self.other_bots: CountsOthers | None = None
         self._new_id = new_id
-        self._ask = ask
         self._clock = clock
-        self._wait = wait
         self._is_margin = is_margin
         self._orders: dict[str, TrackedOrder] = {}
-        self._by_order: dict[str, str] = {}
-        # Found, and not what freqtrade asked for: somebody has to tell freqtrade.
+        self._by_key: dict[OrderKey, str] = {}
+        # Found, and not what freqtrade asked for: freqtrade has to learn of them.
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
-        self._strangers: dict[str, TrackedOrder] = {}
+        self._blocked: dict[str, TrackedOrder] = {}
+        self._blocked_pairs = blocked_pairs
         self._left_by_others: dict[str, TrackedOrder] = {}
         self._is_recovered = False
+
+    @property
+    def ledger_error(self) -> str:
+        """Why the ledger cannot be used at the moment; empty while it can."""
+        return self.writer.error
+
+    def unavailable(self, error: LedgerUnavailable) -> Denied:
+        """The denial while the ledger cannot be used; the first one of an outage is logged."""
+        return self.writer.unavailable(error)
+
+    def or_none(self, question: Callable[[], R]) -> R | None:
+        """Ask the ledger something that may stay unanswered; None if it cannot be used."""
+        return self.writer.or_none(question)
 
     # Before the order leaves
 
     def open_entry(self, terms: Terms, funds: Funds | None) -> TrackedOrder | Denied:
-        """Promise the money for an entry. Only with a tracked may it leave.
+        """Reserve the money for an entry. Only with a tracked order may it leave.
 
-        :param funds: None: its money was promised before (a replacement)
+        :param funds: None: its money was reserved before (a replacement)
         """
         crash_point("order checked")
         tracked = self._new_order(terms)
-        try:
-            refusal = self._reserve(tracked, funds)
-            if refusal is not None:
-                return refusal
-            crash_point("order reserved")
-            moved = self.ledger.send(tracked.client_order_id)
-        except LedgerUnavailable as error:
-            # It may have been written all the same: it is let go as soon as that can be said.
-            tracked.is_booked = True
-            tracked.refuse("not sent: the ledger could not be used")
-            self._orders[tracked.client_order_id] = tracked
-            return self.unavailable(error)
-        if not isinstance(moved, Moved):
-            return Denied(DenialCode.GUARD_ERROR, f"the ledger let the order not go out: {moved}")
+        denied = self.writer.send(tracked, funds)
+        if denied is not None:
+            self._withdraw(tracked)
+            if tracked.is_reserved:
+                tracked.reject("not sent: the ledger could not be used", self._clock.monotonic())
+                self._orders[tracked.client_order_id] = tracked
+            return denied
         self._orders[tracked.client_order_id] = tracked
         crash_point("order sent")
         return tracked
@@ -128,170 +128,173 @@ class OrderRegistry:
         crash_point("order checked")
         tracked = self._new_order(terms)
         self._orders[tracked.client_order_id] = tracked
-        tracked.is_told = False
-        self._tell(tracked)
+        tracked.is_written = False
+        self.writer.write(tracked)
         crash_point("order sent")
         return tracked
 
     def _new_order(self, terms: Terms) -> TrackedOrder:
-        return TrackedOrder(self._new_id(), terms, self._clock.wall(), self._clock.monotonic())
+        clock = self._clock
+        tracked = TrackedOrder(self._new_id(), terms, clock.wall(), clock.monotonic())
+        # Before the ledger has it: nobody may count it twice, nor miss it, at any moment.
+        self._follow(tracked)
+        return tracked
 
-    @exact
-    def _reserve(self, tracked: TrackedOrder, funds: Funds | None) -> Denied | None:
-        """:raises LedgerUnavailable: nothing is known to be reserved"""
-        terms = tracked.terms
-        amount = terms.locks.amount
-        if funds is not None:
-            room = funds.spendable - funds.floor
-            # A market order may lock less than its bound; and what is exactly enough may, after
-            # freqtrade's floats, be a hair too much.
-            least = min(terms.at_least, max(room, terms.at_least / FLOAT_HAIR))
-            amount = max(least, min(amount, room))
-        amount = as_stored(amount)
-        result = self.ledger.reserve(self._request(tracked, funds, amount), why_of(terms))
-        if isinstance(result, Refused):
-            return Denied(REFUSALS[result.code], result.sentence, result.numbers)
-        if isinstance(result, Conflict):
-            return Denied(DenialCode.GUARD_ERROR, f"{result.sentence} ({result.client_order_id})")
-        tracked.is_booked = True
-        tracked.terms = replace(terms, locks=Money(amount, terms.locks.currency))
-        return None
-
-    def _request(self, tracked: TrackedOrder, funds: Funds | None, amount: Decimal) -> Request:
-        terms = tracked.terms
-        return Request(
-            tracked.client_order_id,
-            self.ledger.account,
-            terms.pair,
-            terms.side,
-            terms.locks.currency,
-            amount,
-            funds,
-        )
-
-    def unavailable(self, error: LedgerUnavailable) -> Denied:
-        """The refusal while the ledger cannot be used; the first one of an outage is logged."""
-        if not self.trouble:
-            logger.warning(
-                "The ledger cannot be used (%s). No new entry until it can; exits go on.", error
-            )
-        self.trouble = str(error)
-        return ledger_refusal(self.trouble)
-
-    def or_none(self, question: Callable[[], R]) -> R | None:
-        """Ask the ledger something that may stay unanswered; None if it cannot be used."""
+    def _follow(self, tracked: TrackedOrder) -> None:
+        if self.book is None:
+            return
+        if self.other_bots is not None:
+            self.other_bots.leave_out(tracked.client_order_id)
         try:
-            return question()
-        except LedgerUnavailable as error:
-            self.unavailable(error)
+            self.book.follow(tracked)
         except Exception:
-            # An exit may be waiting behind this question.
-            logger.exception("The ledger could not be asked.")
-        return None
+            # Without it only the balance shows what the order does; an exit goes out all the same.
+            logger.exception("The balance book cannot follow an order of %s.", tracked.pair)
 
-    # What became of it
+    def follow_known(self, terms: Terms, order: Mapping[str, Any]) -> None:
+        """Follow an order that freqtrade knows since before the start, as far as it has it filled.
+
+        :param order: in ccxt's shape
+        """
+        answer = read_order(order)
+        tracked = self.find(terms.pair, answer.order_id)
+        if tracked is None:
+            clock = self._clock
+            tracked = TrackedOrder(
+                f"{terms.pair} {answer.order_id}",
+                terms,
+                clock.wall(),
+                clock.monotonic(),
+                is_in_ledger=False,
+                is_of_this_run=False,
+            )
+        tracked.learn(answer, self._clock.monotonic())
+        self._index(tracked)
+        self._follow(tracked)
+        if not tracked.is_written:
+            self._write(tracked)
+
+    # The one inlet: whatever is learnt of an order
+
+    def find(self, pair: str, order_id: str) -> TrackedOrder | None:
+        """The order of this bot that the exchange calls so on this market."""
+        client_order_id = self._by_key.get((pair, order_id))
+        return None if client_order_id is None else self._orders.get(client_order_id)
 
     def report(self, tracked: TrackedOrder, order: Mapping[str, Any]) -> None:
         """The exchange has it, and says this of it (ccxt's shape)."""
-        tracked.asked_at = self._clock.monotonic()
-        report = read_report(order, tracked.terms)
-        if not tracked.learn(report) and tracked.is_told:
-            return
-        if tracked.is_own:
-            self._by_order[report.order_id] = tracked.client_order_id
-            self._orders[tracked.client_order_id] = tracked
-        self._tell(tracked)
+        is_new = not tracked.is_resolved
+        self._learn(tracked, read_order(order), is_new=is_new)
         crash_point("order bound")
 
-    def refused(self, tracked: TrackedOrder, why: str) -> None:
-        """The exchange said no: it was never there."""
-        crash_point("order rejected")
-        tracked.refuse(why)
-        self._tell(tracked)
+    def answered(self, pair: str, order_id: str, order: Mapping[str, Any]) -> None:
+        """An answer about any order of ``pair``; those of others change nothing.
 
-    def observe(self, order_id: str, order: Mapping[str, Any]) -> None:
-        """An answer about any order; those that are not ours are none of our business."""
-        client_order_id = self._by_order.get(order_id)
-        if client_order_id is None:
+        :param order_id: what was asked for; the answer may lack it
+        """
+        tracked = self.find(pair, order_id)
+        if tracked is not None:
+            self._learn(tracked, read_order({**order, "id": tracked.order_id or order_id}))
+
+    def traded(self, pair: str, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
+        """The trades of an order: some exchanges report fees only there."""
+        tracked = self.find(pair, order_id)
+        if tracked is None or tracked.answer is None:
             return
-        tracked = self._orders[client_order_id]
-        tracked.asked_at = self._clock.monotonic()
-        report = read_report({**order, "id": order_id}, tracked.terms)
-        if tracked.learn(report):
+        answer = read_trades(tracked.order_id or order_id, tracked.answer.status, trades)
+        if answer is not None:
+            self._learn(tracked, answer)
+
+    def _learn(self, tracked: TrackedOrder, answer: OrderAnswer, *, is_new: bool = False) -> None:
+        now = tracked.asked_at = self._clock.monotonic()
+        was_over = tracked.is_over
+        is_news = tracked.learn(answer, now)
+        if tracked.is_own:
+            self._index(tracked)
+            # Also what is no news to the ledger: a late fee corrects an order that has ended.
+            if is_new or is_news or was_over:
+                self._tell_book(tracked, answer, is_new=is_new)
+        if (is_news and not was_over) or not tracked.is_written:
             crash_point("order filled")
-            self._tell(tracked)
+            self._write(tracked)
             crash_point("order booked")
 
-    def resolve(self, tracked: TrackedOrder) -> Order | None:
-        """Ask for an order whose reply was lost, for as long as its kind allows.
+    def _tell_book(self, tracked: TrackedOrder, answer: OrderAnswer, *, is_new: bool) -> None:
+        book = self.book
+        if book is None or not book.follows(tracked):
+            return
+        try:
+            if is_new and tracked.absence.lost_at is None:
+                book.left(tracked)
+            book.answered(tracked, answer)
+        except Exception:
+            # The ledger has to have it all the same.
+            logger.exception("The balance book cannot follow an order of %s.", tracked.pair)
 
-        :return: the order; None if it is not there, or nobody could say
-        """
-        patience = ENTRY_PATIENCE_SECONDS if tracked.is_entry else EXIT_PATIENCE_SECONDS
-        ends = self._clock.monotonic() + patience
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            order = self.ask(tracked, max(ends - self._clock.monotonic(), FIRST_PAUSE_SECONDS))
-            now = self._clock.monotonic()
-            if order is not None or tracked.is_refused or now + pause >= ends:
-                return order
-            if (
-                tracked.absent_since is not None
-                and now - tracked.absent_since > TWICE_WITHIN_SECONDS
-            ):
-                return None  # it may still arrive; the pair waits, but not the whole bot
-            self._wait(pause)
-            pause *= 2
+    def _index(self, tracked: TrackedOrder) -> None:
+        self._orders[tracked.client_order_id] = tracked
+        for key in tracked.keys:
+            self._by_key[key] = tracked.client_order_id
 
-    def ask(self, tracked: TrackedOrder, seconds: float) -> Order | None:
-        """Ask once. What was never there, and will not come any more, is released.
+    def _write(self, tracked: TrackedOrder) -> None:
+        if tracked.is_in_ledger:
+            self.writer.write(tracked)
+        else:
+            tracked.is_written = True
 
-        :return: the order, if it is there
-        """
-        answer = self._ask(tracked, seconds)
-        now = tracked.asked_at = self._clock.monotonic()
-        if isinstance(answer, Found):
-            crash_point("order found")
-            return answer.order
-        if not isinstance(answer, Absent):
-            tracked.absent_since = None
-            return None
-        if tracked.absent_since is None:
-            tracked.absent_since = now
-        is_old = now - tracked.sent_at >= GONE_AFTER_SECONDS
-        if is_old and now - tracked.absent_since >= TWICE_WITHIN_SECONDS:
-            self.refused(tracked, "the exchange does not know it")
-        return None
+    def rejected(self, tracked: TrackedOrder, why: str) -> None:
+        """It never was on the exchange, and never will be."""
+        crash_point("order rejected")
+        tracked.reject(why, self._clock.monotonic())
+        self._withdraw(tracked)
+        self._write(tracked)
 
-    def give_up(self, tracked: TrackedOrder) -> None:
-        """Do not wait any more for an exit that the exchange did not know when it was asked."""
-        if tracked.absent_since is not None:
-            self.refused(tracked, "the exchange did not know it when the next one was sent")
+    def _withdraw(self, tracked: TrackedOrder) -> None:
+        if self.book is not None and self.book.follows(tracked):
+            self.book.withdraw(tracked)
+        if self.other_bots is not None:
+            self.other_bots.count_again(tracked.client_order_id)
+
+    def lost(self, tracked: TrackedOrder) -> None:
+        """Its request ended without a reply: from now on counts how long it may still arrive."""
+        if tracked.absence.lost_at is None:
+            tracked.absence.lost_at = self._clock.monotonic()
+        if self.book is not None and self.book.follows(tracked):
+            self.book.left(tracked)
+
+    def check_soon(self, tracked: TrackedOrder) -> None:
+        """Have housekeeping ask for an order in the next loop: it was cancelled, or nearly so."""
+        tracked.asked_at = float("-inf")
 
     # Orders that freqtrade has no trade for
 
     def is_late(self, tracked: TrackedOrder) -> bool:
-        """Has the exchange denied it a moment ago, though it had it? Its lists may be behind."""
-        if tracked.absent_since is None or not tracked.is_of_this_run:
+        """The exchange did not know it a moment ago, though it had it: its lists may be behind."""
+        if tracked.absence.since is None or not tracked.is_of_this_run:
             return False
-        return self._clock.monotonic() - tracked.absent_since <= GONE_AFTER_SECONDS
+        return self._clock.monotonic() - tracked.absence.since <= tracked.late_seconds
 
-    def stranger(self, tracked: TrackedOrder) -> None:
+    def block_pair(self, tracked: TrackedOrder) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""
-        self._strangers[tracked.pair] = tracked
+        known = self._blocked.get(tracked.pair)
+        self._blocked[tracked.pair] = tracked
+        is_new = known is None or known.client_order_id != tracked.client_order_id
+        if is_new and self._blocked_pairs is not None:
+            self._blocked_pairs.block(tracked.pair, tracked.client_order_id, self._clock.wall())
 
     def blocking_order(self, pair: str) -> TrackedOrder | None:
         """The order because of which ``pair`` waits."""
-        return self._strangers.get(pair)
+        return self._blocked.get(pair)
 
     def unblock_pair(self, pair: str) -> None:
         """Entries on this pair are allowed again: the user has taken care of it."""
-        self._strangers.pop(pair, None)
+        if self._blocked.pop(pair, None) is not None and self._blocked_pairs is not None:
+            self._blocked_pairs.unblock(pair)
 
     # Once per loop
 
     def unresolved(self, pair: str | None = None) -> list[TrackedOrder]:
-        """Orders of which nobody knows whether they exist."""
+        """Orders of which it is unknown whether they exist."""
         return [
             tracked
             for tracked in list(self._orders.values())
@@ -308,20 +311,30 @@ class OrderRegistry:
         ]
 
     def catch_up(self) -> None:
-        """Tell the ledger what it could not be told, and take up what an earlier run has left.
+        """Write what the ledger could not take, and resume what an earlier run has left.
 
-        :raises LedgerUnavailable: it still cannot be told
+        :raises LedgerUnavailable: it still cannot be used
         """
         if not self._is_recovered:
             self.resume(self.ledger.unfinished(account=self.ledger.account, bot=self.ledger.bot))
+            self._block_again()
             self._is_recovered = True
-        was_down, self.trouble = self.trouble, ""
+        was_down, self.writer.error = self.ledger_error, ""
         for tracked in list(self._orders.values()):
-            if not tracked.is_told:
-                self._tell(tracked)
-        if was_down and not self.trouble:
+            if not tracked.is_written:
+                self._write(tracked)
+        if was_down and not self.ledger_error:
             logger.info("The ledger can be used again.")
+        self._forget_ended()
         self.ledger.expire_unsent()
+
+    def _forget_ended(self) -> None:
+        oldest = self._clock.monotonic() - ENDED_KEPT_SECONDS
+        for tracked in list(self._orders.values()):
+            if tracked.is_written and tracked.is_over and tracked.ended_at <= oldest:
+                self._orders.pop(tracked.client_order_id, None)
+                for key in tracked.keys:
+                    self._by_key.pop(key, None)
 
     def resume(self, rows: Iterable[Reservation]) -> list[TrackedOrder]:
         """Follow from now on what another run of this bot has left without an end."""
@@ -331,11 +344,22 @@ class OrderRegistry:
                 tracked = self.tracked_order_of(row)
                 if tracked.is_leg:
                     continue
-                self._orders[row.client_order_id] = tracked
-                if row.order_id is not None:
-                    self._by_order[row.order_id] = row.client_order_id
+                self._index(tracked)
                 taken.append(tracked)
         return taken
+
+    def _block_again(self) -> None:
+        """Block the pairs that an earlier run has blocked.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        stored = {} if self._blocked_pairs is None else self._blocked_pairs.load()
+        for pair, client_order_id in stored.items():
+            row = self.ledger.find(client_order_id)
+            if row is not None:
+                self._blocked[pair] = self._orders.get(client_order_id) or self.tracked_order_of(
+                    row
+                )
 
     def left_by_dead_bots(self) -> list[TrackedOrder]:
         """What dead bots of the account have left and is to be asked for; whoever is alive does it.
@@ -354,7 +378,7 @@ class OrderRegistry:
         return [
             tracked
             for tracked in self._left_by_others.values()
-            if tracked.report is None or not tracked.is_told or tracked.asked_at < oldest
+            if tracked.report is None or not tracked.is_written or tracked.asked_at < oldest
         ]
 
     def _order_of_other_bot(self, row: Reservation) -> TrackedOrder:
@@ -363,51 +387,7 @@ class OrderRegistry:
         return tracked
 
     def tracked_order_of(self, row: Reservation) -> TrackedOrder:
-        age = (self._clock.wall() - row.created_at).total_seconds()
+        """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        sent_at = self._clock.monotonic() - max(age, 0)
-        return tracked_order_of(row, why, sent_at, is_margin=self._is_margin)
-
-    # The ledger
-
-    def _tell(self, tracked: TrackedOrder) -> None:
-        """Write what is new of ``tracked``; what cannot be written is kept for later."""
-        if self.trouble:
-            return
-        try:
-            if not tracked.is_booked:
-                self._reserve(tracked, None)
-                crash_point("order reserved")
-                if tracked.is_resolved:
-                    self.ledger.send(tracked.client_order_id)
-            step = tracked.step()
-            if step is not None:
-                self._take(tracked, step)
-        except LedgerUnavailable as error:
-            self.unavailable(error)
-            return
-        except Exception:
-            # An order is on its way or on the exchange; failing here would hide it from freqtrade.
-            logger.exception("The ledger could not be told of an order of %s.", tracked.pair)
-        tracked.is_told = True
-        if tracked.is_over:
-            self._forget(tracked)
-
-    def _take(self, tracked: TrackedOrder, step: Step) -> None:
-        result = self.ledger.settle(step)[0]
-        if isinstance(result, Moved) or step.move is LedgerMove.SEND:
-            return
-        logger.debug("The ledger on %s: %s", tracked.client_order_id, result)
-
-    def _forget(self, tracked: TrackedOrder) -> None:
-        self._orders.pop(tracked.client_order_id, None)
-        if tracked.order_id is not None:
-            self._by_order.pop(tracked.order_id, None)
-
-
-def ledger_refusal(trouble: str) -> Denied:
-    """The refusal of every entry while the ledger cannot be used."""
-    return Denied(
-        DenialCode.LEDGER_UNAVAILABLE, f"the ledger cannot be used: {trouble.rstrip('.')}"
-    )
+        return tracked_order_of(row, why, self._clock.monotonic(), is_margin=self._is_margin)

@@ -1,6 +1,6 @@
 """An order on its way out, and what the exchange says of it, in the ledger's words.
 
-Amounts are Decimal. What an order *locks* is what the exchange keeps back for it: a buy its cost,
+Amounts are Decimal. What an order *holds* is what the exchange keeps back for it: a buy its cost,
 with the fee where that is charged on top; a sell its coins.
 """
 
@@ -10,7 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from freqtrade_balance_guard.money import ONE, ZERO, Money, exact, round_down, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, Money, exact, round_down
+from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order
 
 
 Side = Literal["buy", "sell"]
@@ -19,12 +20,10 @@ Side = Literal["buy", "sell"]
 MARKET_SLIPPAGE = Decimal("0.01")
 # The ledger keeps amounts up to here (ether's smallest unit); a quotient has more digits.
 SMALLEST = Decimal("1e-18")
-# ccxt's words for an order that goes on; an order without a status has just been accepted.
-OPEN_STATUSES = (None, "", "open")
 
 
 class Purpose(StrEnum):
-    """Why an order is sent. Only an entry may ever be refused."""
+    """Why an order is sent. Only an entry may ever be denied."""
 
     ENTRY = "entry"
     EXIT = "exit"
@@ -35,7 +34,7 @@ class Purpose(StrEnum):
 class Terms:
     """What is going to be sent, as the exchange will round it.
 
-    ``amount`` in base currency, ``price`` in quote; ``locks`` is what the exchange keeps back.
+    ``amount`` in base currency, ``price`` in quote; ``holds`` is what the exchange keeps back.
     ``at_least`` is what of it must be there for the order to be accepted (a market order may lock
     more, as far as there is more).
     """
@@ -45,7 +44,7 @@ class Terms:
     purpose: Purpose
     amount: Decimal
     price: Decimal
-    locks: Money
+    holds: Money
     at_least: Decimal
     fee_rate: Decimal = ZERO
     leverage: Decimal = ONE
@@ -76,12 +75,12 @@ def spot_terms(
     """The terms of an order that exchanges one coin for another."""
     base, quote = currencies(pair)
     if side == "sell":
-        locks, at_least = Money(amount, base), amount
+        holds, at_least = Money(amount, base), amount
     else:
         at_least = amount * price * (ONE + fee_rate)
         bound = at_least * (ONE + MARKET_SLIPPAGE) if is_market else at_least
-        locks = Money(bound, quote)
-    return Terms(pair, side, purpose, amount, price, locks, at_least, fee_rate, tag=tag)
+        holds = Money(bound, quote)
+    return Terms(pair, side, purpose, amount, price, holds, at_least, fee_rate, tag=tag)
 
 
 @exact
@@ -96,24 +95,24 @@ def margin_terms(
     leverage: Decimal,
     tag: str = "",
 ) -> Terms:
-    """The terms of a futures order: an entry locks margin and fee, an exit nothing but itself."""
+    """The terms of a futures order: an entry holds margin and fee, an exit nothing but itself."""
     base, settle = currencies(pair)
     if purpose is Purpose.ENTRY:
         margin = amount * price * (ONE / leverage + fee_rate)
-        locks = Money(margin, settle)
+        holds = Money(margin, settle)
     else:
-        locks = Money(amount, base)
+        holds = Money(amount, base)
     return Terms(
-        pair, side, purpose, amount, price, locks, locks.amount, fee_rate, leverage, True, tag
+        pair, side, purpose, amount, price, holds, holds.amount, fee_rate, leverage, True, tag
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the exchange says of an order: all its fills so far.
+    """What an order has used and received so far, in the ledger's words.
 
-    ``used`` is what they took of the locked currency, ``received`` what they brought;
-    ``is_fee_told``: not with a fee that was assumed.
+    ``used`` is what its fills took of the locked currency, ``received`` what they brought;
+    ``is_fee_known``: not with a fee that was assumed.
     """
 
     order_id: str
@@ -121,7 +120,7 @@ class Report:
     filled: Decimal
     used: Decimal
     received: Money | None
-    is_fee_told: bool = True
+    is_fee_known: bool = True
 
 
 def as_stored(amount: Decimal) -> Decimal:
@@ -130,24 +129,31 @@ def as_stored(amount: Decimal) -> Decimal:
 
 
 @exact
-def read_report(order: Mapping[str, Any], terms: Terms) -> Report:
-    """An answer about an order, in ccxt's shape.
+def report_of(answer: OrderAnswer, terms: Terms) -> Report:
+    """An answer about an order in the ledger's words.
 
-    A fee that nobody told is assumed to be taken at the market's rate: the others who share the
-    account expect rather less than more.
-
-    :raises MoneyError: a number that is none
+    A fee that the exchange does not report is assumed to be taken at the market's rate: the others
+    who share the account expect rather less than more.
     """
-    filled = to_decimal(order.get("filled") or 0)
-    is_open = order.get("status") in OPEN_STATUSES
-    cost = to_decimal(order["cost"]) if order.get("cost") else filled * _price(order, terms)
-    fees = fees_of(order)
+    filled, fees = answer.filled, answer.fees
+    cost = answer.cost
+    if cost is None:
+        cost = filled * (answer.price or terms.price)
     used, brought = _flows(terms, filled, cost, fees)
     received = None
     if filled and brought is not None:
         received = Money(as_stored(brought.amount), brought.currency)
-    is_told = not filled or fees is not None
-    return Report(str(order["id"]), is_open, filled, as_stored(used), received, is_told)
+    is_fee_known = not filled or fees is not None
+    return Report(answer.order_id, answer.is_open, filled, as_stored(used), received, is_fee_known)
+
+
+def read_report(order: Mapping[str, Any], terms: Terms) -> Report:
+    """An answer in ccxt's shape, read and put into the ledger's words.
+
+    :raises KeyError: it has no id
+    :raises MoneyError: a number that is none
+    """
+    return report_of(read_order(order), terms)
 
 
 def _flows(
@@ -165,22 +171,7 @@ def _flows(
     return cost + fee_in_quote, Money(max(filled - fee_in_base, ZERO), terms.base)
 
 
-def _price(order: Mapping[str, Any], terms: Terms) -> Decimal:
-    told = order.get("average") or order.get("price")
-    return to_decimal(told) if told else terms.price
-
-
 def currencies(pair: str) -> tuple[str, str]:
     """Base and quote of ``pair``; of a futures pair the currency that it is settled in."""
     base, _, quote = pair.partition("/")
     return base, quote.partition(":")[2] or quote
-
-
-def fees_of(order: Mapping[str, Any]) -> dict[str, Decimal] | None:
-    """All fees of an order by currency; None where the exchange told none."""
-    told = order.get("fees") or ([order["fee"]] if order.get("fee") else [])
-    fees: dict[str, Decimal] = {}
-    for fee in told:
-        if fee.get("cost") is not None and fee.get("currency"):
-            fees[fee["currency"]] = fees.get(fee["currency"], ZERO) + to_decimal(fee["cost"])
-    return fees or None

@@ -1,4 +1,4 @@
-"""One order of this run: what it is, how far it got, and what the ledger was told of it."""
+"""One order from its intent to its end: what it is, how far it got, what the ledger has of it."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,43 +6,71 @@ from datetime import datetime
 
 from freqtrade_balance_guard.ledger import Move, Reservation, Step
 from freqtrade_balance_guard.money import ONE, ZERO, Money, to_decimal
-from freqtrade_balance_guard.orders.terms import Purpose, Report, Side, Terms, currencies
+from freqtrade_balance_guard.orders.lookup_result import (
+    EXIT_LATE_SECONDS,
+    LATE_SECONDS,
+    Absence,
+)
+from freqtrade_balance_guard.orders.reader import OrderAnswer
+from freqtrade_balance_guard.orders.terms import (
+    Purpose,
+    Report,
+    Side,
+    Terms,
+    currencies,
+    report_of,
+)
 
 
 # Why a step's amount may be a little too high; the account's other bots read it.
 FEE_ASSUMED = "fee not told, assumed"
-# How the reason of an arbitrage leg's reservation begins. Its pair owns it and follows it to its
-# end; to freqtrade it is no order at all.
+# How the reason of an arbitrage leg's reservation begins. Its arbitrage owns it and follows it to
+# its end; to freqtrade it is no order at all.
 LEG_OF = "leg of "
+# The placed order of a fired stop is known so soon. A stop that is "closed" with nothing filled
+# for longer has ended so.
+FIRED_STOP_SECONDS = 60.0
+
+# Exchanges number orders per market: an id alone names none.
+OrderKey = tuple[str, str]
 
 
 @dataclass(slots=True)
 class TrackedOrder:
-    """An order from its intent to its end.
+    """Follows one order to its end.
 
-    ``sent_at`` is monotonic, ``made_at`` wall time. ``is_booked``: the ledger has a reservation for
-    it; ``is_told``: the ledger knows the newest of it. ``is_refused``: it will never be on the
-    exchange.
+    ``made_at`` is wall time, ``sent_at`` monotonic. ``is_in_ledger``: it has, or shall have, a
+    reservation; ``is_reserved``: the ledger has it; ``is_written``: the ledger has the newest of
+    it. ``is_rejected``: it will never be on the exchange.
     """
 
     client_order_id: str
     terms: Terms
     made_at: datetime
     sent_at: float
-    is_booked: bool = False
-    is_told: bool = True
-    is_refused: bool = False
+    is_in_ledger: bool = True
+    is_reserved: bool = False
+    is_written: bool = True
+    is_rejected: bool = False
     is_of_this_run: bool = True
-    # False: of another bot, which is dead; nothing but its books is our business.
+    # False: it belongs to another bot, which is dead; only its reservation is ours to settle.
     is_own: bool = True
     is_leg: bool = False
+    # An exit that did not wait any longer for this one went out.
+    is_given_up: bool = False
+    # The user has deleted its trade: an order that freqtrade does not know on purpose.
+    is_deleted: bool = False
     order_id: str | None = None
+    # Of a fired stop: the order that it placed.
+    placed_id: str | None = None
+    answer: OrderAnswer | None = None
     report: Report | None = None
     why_released: str = ""
-    # Since when the exchange says that it does not know it (monotonic); None: it was not asked, or
-    # did not answer.
-    absent_since: float | None = None
+    absence: Absence = field(default_factory=Absence)
+    # When the exchange was asked for it last, or said something of it; when it ended.
     asked_at: float = field(default=float("-inf"))
+    ended_at: float = field(default=float("inf"))
+    _fired_at: float | None = None
 
     @property
     def pair(self) -> str:
@@ -53,38 +81,63 @@ class TrackedOrder:
         return self.terms.purpose is Purpose.ENTRY
 
     @property
+    def keys(self) -> list[OrderKey]:
+        """What answers about it are recognised by; empty while the exchange has not named it."""
+        ids = (self.order_id, self.placed_id)
+        return [(self.pair, order_id) for order_id in ids if order_id is not None]
+
+    @property
     def is_resolved(self) -> bool:
-        """Do we know whether the exchange has it?"""
-        return self.is_refused or self.order_id is not None
+        """It is known whether the exchange has it."""
+        return self.is_rejected or self.order_id is not None
 
     @property
     def is_over(self) -> bool:
-        """Is there nothing more to come?"""
-        return self.is_refused or (self.report is not None and not self.report.is_open)
+        """Nothing more will come of it."""
+        return self.is_rejected or (self.answer is not None and not self.answer.is_open)
 
-    def learn(self, report: Report) -> bool:
-        """Take up what the exchange says; False if that is no news (late, or told twice)."""
-        known = self.report
-        self.order_id = self.order_id or report.order_id
-        if known is not None:
-            if self.is_over or report.filled < known.filled:
+    @property
+    def late_seconds(self) -> float:
+        """How long after its reply was lost "not found" proves nothing."""
+        return LATE_SECONDS if self.is_entry and not self.is_given_up else EXIT_LATE_SECONDS
+
+    def learn(self, answer: OrderAnswer, now: float) -> bool:
+        """Take up what the exchange says; False if that is no news (late, or said before)."""
+        self.order_id = self.order_id or answer.order_id
+        if self.terms.purpose is Purpose.STOP:
+            self.placed_id = self.placed_id or answer.placed_id
+            if answer.is_fired_stop and self._waits_for_placed(now):
                 return False
-            if report == known:
-                return False
-        self.report = report
-        self.is_told = False
+        known = self.answer
+        if known is not None and (self.is_over or answer.filled < known.filled):
+            return False
+        answer = answer.with_known(known)
+        report = report_of(answer, self.terms)
+        if report == self.report and answer == known:
+            return False
+        self.answer, self.report = answer, report
+        self.is_written = False
+        if self.is_over:
+            self.ended_at = now
         return True
 
-    def refuse(self, why: str) -> None:
-        """It never was on the exchange, or is not any more without a fill."""
-        self.is_refused = True
+    def _waits_for_placed(self, now: float) -> bool:
+        """Whether the order that a fired stop has placed may still tell what was filled."""
+        if self._fired_at is None:
+            self._fired_at = now
+        return now - self._fired_at < FIRED_STOP_SECONDS
+
+    def reject(self, why: str, now: float) -> None:
+        """It never was on the exchange."""
+        self.is_rejected = True
         self.why_released = why
-        self.is_told = False
+        self.is_written = False
+        self.ended_at = now
 
     def step(self) -> Step | None:
-        """What the ledger has to be told; None if there is nothing."""
+        """What is to be written to the ledger next."""
         one, report = self.client_order_id, self.report
-        if self.is_refused:
+        if self.is_rejected:
             return Step(Move.RELEASE, one, why=self.why_released)
         if report is None:
             return Step(Move.SEND, one)
@@ -94,7 +147,7 @@ class TrackedOrder:
                 return Step(Move.BIND, one, order_id=report.order_id)
             return Step(Move.RELEASE, one, why="ended without a fill")
         # More than was reserved may be used only at the end; until then the rest stays held.
-        total = min(used, self.terms.locks.amount) if report.is_open else used
+        total = min(used, self.terms.holds.amount) if report.is_open else used
         return Step(
             Move.USE if report.is_open else Move.COMMIT,
             one,
@@ -103,7 +156,7 @@ class TrackedOrder:
             received=received.amount if received else None,
             received_currency=received.currency if received else None,
             excess=not report.is_open,
-            why="" if report.is_fee_told else FEE_ASSUMED,
+            why="" if report.is_fee_known else FEE_ASSUMED,
         )
 
 
@@ -124,35 +177,38 @@ def why_of(terms: Terms) -> str:
 def tracked_order_of(
     row: Reservation, why: str, now: float, *, is_margin: bool = False
 ) -> TrackedOrder:
-    """The tracked of a reservation that an earlier run, or another bot, has left.
+    """The order behind a reservation that an earlier run, or another bot, has left.
+
+    Its request may have left until ``now``: that is when its reply counts as lost.
 
     :param why: what ``why_of`` made of its terms
     """
-    # A leg's reason begins with its pair.
-    told = _WHY.search(why)
+    # A leg's reason begins with its arbitrage.
+    stored = _WHY.search(why)
     side: Side = "buy" if row.side == "buy" else "sell"
     guess = Purpose.ENTRY if row.currency == currencies(row.pair)[1] else Purpose.EXIT
     terms = Terms(
         row.pair,
         side,
-        Purpose(told["purpose"]) if told else guess,
-        to_decimal(told["amount"]) if told else ZERO,
-        to_decimal(told["price"]) if told else ZERO,
+        Purpose(stored["purpose"]) if stored else guess,
+        to_decimal(stored["amount"]) if stored else ZERO,
+        to_decimal(stored["price"]) if stored else ZERO,
         Money(row.requested, row.currency),
         row.requested,
-        leverage=to_decimal(told["leverage"]) if told and told["leverage"] else ONE,
+        leverage=to_decimal(stored["leverage"]) if stored and stored["leverage"] else ONE,
         is_margin=is_margin,
-        tag=told["tag"] or "" if told else "",
+        tag=stored["tag"] or "" if stored else "",
     )
     tracked = TrackedOrder(
         row.client_order_id,
         terms,
         row.created_at,
         now,
-        is_booked=True,
+        is_reserved=True,
         is_of_this_run=False,
         is_leg=why.startswith(LEG_OF),
         order_id=row.order_id,
+        absence=Absence(lost_at=now),
     )
     if row.committed > ZERO and row.order_id:
         tracked.report = Report(row.order_id, True, ZERO, row.committed, None)

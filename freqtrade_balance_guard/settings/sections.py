@@ -11,6 +11,7 @@ from freqtrade_balance_guard.settings.redaction import redact_database_address
 from freqtrade_balance_guard.settings.values import (
     AMOUNT,
     AMOUNT_ABOVE_ZERO,
+    DAYS,
     HOURS,
     PERCENT,
     PORT,
@@ -119,6 +120,10 @@ class LedgerSettings(Section):
     heartbeat_timeout: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
         default=120.0,
         description="Seconds without a sign of life after which a bot counts as gone.",
+    )
+    keep_days: Annotated[float, DAYS] = Field(
+        default=90.0,
+        description="Days after which what has ended is moved to the ledger's archive.",
     )
     orphan_orders: Annotated[OrphanPolicy, Choice(get_args(OrphanPolicy))] = Field(
         default="alert",

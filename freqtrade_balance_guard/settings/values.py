@@ -265,6 +265,12 @@ SECONDS_ABOVE_ZERO = Number(
     at_most=Decimal(ONE_YEAR),
     form=float,
 )
+DAYS = Number(
+    "a number of days from 1 to 36500",
+    at_least=Decimal(1),
+    at_most=Decimal(36500),
+    form=float,
+)
 HOURS = Number("a number of hours from 0 to 8760", at_least=ZERO, at_most=Decimal(8760), form=float)
 MINUTES = Number(
     "a whole number of minutes from 1 to 525600",

@@ -151,7 +151,7 @@ def test_without_money_on_the_venue_the_exit_goes_out_and_the_other_leg_later(
     scene = opened()
     rest.post("forceexit", tradeid=str(trade_id(scene)))
     assert scene.filled("bot", "sell") == AMOUNT
-    scene.bot.bot.wait_for(rf"strategy_msg.*Unhedged: .*{scene.coin}", 20)
+    scene.bot.bot.wait_for(rf"rpc.*Unhedged: .*{scene.coin}", 20)
     (exposure,) = scene.exposures()
     assert (exposure.net, exposure.closes) == (-AMOUNT, True)
     scene.bot.bot.wait_loops(8)
@@ -187,7 +187,7 @@ def test_while_the_venue_is_away_exits_go_out_and_the_other_leg_later(world, ope
     assert scene.filled("bot", "sell") == AMOUNT
     figure(f"/forceexit with the venue away ({how})", {"seconds": round(took, 2)})
     assert took < AT_MOST
-    scene.bot.bot.wait_for(rf"strategy_msg.*Unhedged: .*{scene.coin}", 60)
+    scene.bot.bot.wait_for(rf"rpc.*Unhedged: .*{scene.coin}", 60)
     there.remove_fault(fault)
     is_closed(scene, "force_exit", 60)
 
@@ -254,7 +254,7 @@ def test_a_sale_hedges_what_was_held_alone_and_only_the_rest_is_bought_back(worl
     sold = AMOUNT * D(share)
     scene.check("unhedged", AMOUNT, sold)
     world.venue("bot").control.price(scene.pair, 2300)
-    scene.bot.bot.wait_for(rf"strategy_msg.*Hedged again: {scene.coin} .*sold with its trade", 20)
+    scene.bot.bot.wait_for(rf"rpc.*Hedged again: {scene.coin} .*sold with its trade", 20)
     scene.bot.bot.wait_for(rf"strategy_msg.*\({scene.pair}\) is closed: ", 30)
     assert scene.filled("bot", "buy") == scene.filled("bot", "sell") == AMOUNT
     assert scene.filled("there", "buy") == scene.filled("there", "sell") == sold

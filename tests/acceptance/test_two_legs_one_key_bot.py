@@ -64,7 +64,7 @@ def test_when_one_is_refused_the_other_is_an_exposure(world, first, refused):
     world.here.control.fault("refuse", symbol=refused, message="EOrder:Insufficient funds", times=1)
     world.offer(first, SELL if first is BUY else BUY)
     world.wait_pairs(1)
-    world.bot.wait_for(r"strategy_msg.*Unhedged", 10)
+    world.bot.wait_for(r"rpc.*Unhedged", 10)
     (exposure,) = world.exposures()
     assert exposure.net == (D("-0.5") if refused == PAIR else D("0.5"))
     assert exposure.pair == (OTHER if refused == PAIR else PAIR)

@@ -48,7 +48,7 @@ def net(scene):
 def at_rest(scene, timeout=30):
     """Nothing is unhedged, and the exchanges' books say so too."""
     scene.bot.bot.wait_until(lambda: scene.exposures() == [], timeout, "no exposure")
-    scene.bot.bot.wait_for(rf"strategy_msg.*Hedged again: {scene.coin}", 10)
+    scene.bot.bot.wait_for(rf"rpc.*Hedged again: {scene.coin}", 10)
     assert net(scene) == 0
     assert not any(row.unfinished for row in scene.rows())
     scene._check_ledger()

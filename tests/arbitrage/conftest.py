@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from freqtrade_balance_guard import crash_points
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
+from tests.support.memory_store import MemoryStore
 from tests.support.pairs import World
 
 

@@ -20,7 +20,7 @@ from freqtrade_balance_guard.arbitrage.results import (
 )
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from freqtrade_balance_guard.ledger import LedgerUnavailable, State
-from freqtrade_balance_guard.orders.lookup_result import Absent
+from freqtrade_balance_guard.orders.lookup_result import NotFound
 from tests.support.venue import FILLS, REFUSED, RESTS, Fate, ScriptedVenue
 
 
@@ -466,7 +466,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
 
 def test_an_order_that_the_exchange_told_and_then_forgot_ends_with_what_it_had_filled(make):
     world = make(there=[Fate(fills=D("0.4"))], leg_timeout=1000)
-    world.there.look_up = lambda order, order_id: Absent()
+    world.there.look_up = lambda order, order_id: NotFound()
     world.executor._parts.clock.advance(0)
     world.go()
     world.work(120)

@@ -9,12 +9,12 @@ import pytest
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
-from freqtrade_balance_guard.ledger import open_ledger
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings
 from tests.support.binance import Binance
 from tests.support.exchange import freqtrade_config
+from tests.support.ledger import memory_ledger
 
 
 D = Decimal
@@ -119,7 +119,7 @@ class OnBinance:
 def place(request):
     """An exchange, and a venue on it that has loaded its markets."""
     there = request.param()
-    ledger = open_ledger("memory:", bot="bot", account="main")
+    ledger = memory_ledger(bot="bot", account="main")
     settings = VenueSettings.model_validate({**there.section(), "account": "second"})
     config = freqtrade_config({"name": "kraken"})
     venue = make_venue("second", settings, config, bot="bot", ledger=ledger, clock=SystemClock())
@@ -212,13 +212,13 @@ def test_what_is_placed_is_found_by_its_client_order_id_with_all_its_fills(there
     assert found(venue, order, placed.order_id) == told
     assert (told.is_open, told.filled) == (False, D("0.01"))
     report = told.report(order)
-    used = order.terms.locks.currency
+    used = order.terms.holds.currency
     after = there.money()
     assert before[used] - after[used] == report.used
-    assert report.received is not None and report.is_fee_told
+    assert report.received is not None and report.is_fee_known
     currency = report.received.currency
     assert after[currency] - before[currency] == report.received.amount
-    assert report.used <= order.terms.locks.amount
+    assert report.used <= order.terms.holds.amount
     if side == "buy":
         assert set(told.fees) == {there.fee_of_a_buy_is_in}
 
@@ -231,7 +231,7 @@ def test_a_refused_order_is_refused_and_not_there(there, venue):
         venue.place(order)
     there.mend()
     assert there.orders() == before
-    assert isinstance(venue.look_up(order, None), Absent)
+    assert isinstance(venue.look_up(order, None), NotFound)
 
 
 def test_too_little_money_is_a_refusal(there, venue):
@@ -257,15 +257,15 @@ def test_a_request_that_never_arrived_is_no_refusal_and_absent(there, venue):
         venue.place(order)
     assert not isinstance(error.value, OrderRejected)
     there.mend()
-    assert isinstance(venue.look_up(order, None), Absent)
+    assert isinstance(venue.look_up(order, None), NotFound)
 
 
 def test_an_exchange_that_is_down_says_nothing_about_an_order(there, venue):
     order = resting(venue)
     order_id = venue.place(order).order_id
     there.lose("down")
-    assert isinstance(venue.look_up(order, None), Unknown)
-    assert isinstance(venue.look_up(order, order_id), Unknown)
+    assert isinstance(venue.look_up(order, None), Uncertain)
+    assert isinstance(venue.look_up(order, order_id), Uncertain)
     there.mend()
     assert found(venue, order, order_id).is_open
 
@@ -276,7 +276,7 @@ def test_an_order_that_rests_is_open_locks_its_money_and_can_be_cancelled(there,
     order = resting(venue, side)
     order_id = venue.place(order).order_id
     assert found(venue, order, order_id).is_open
-    currency = order.terms.locks.currency
+    currency = order.terms.holds.currency
     assert venue.balances()[currency] < before[currency]
     venue.cancel(order, order_id)
     assert found(venue, order, order_id) == found(venue, order)
@@ -292,7 +292,7 @@ def test_a_part_stays_when_the_rest_is_cancelled(there, venue):
     venue.cancel(order, order_id)
     told = found(venue, order, order_id)
     assert (told.is_open, told.filled) == (False, D("0.004"))
-    assert told.report(order).is_fee_told
+    assert told.report(order).is_fee_known
 
 
 def test_a_cancel_that_comes_too_late_leaves_the_fill(there, venue):

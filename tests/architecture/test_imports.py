@@ -53,15 +53,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "guard": BASE | FEATURES | {"settings"},
     # Listens to the facts of every part; no part but the composition root knows it.
     "monitoring": BASE | {"settings", "balances", "limits", "ledger", "orders", "arbitrage"},
+    # A shell, and what a browser needs to show JSON that comes from elsewhere.
+    "page": BASE
+    | {"settings", "balances", "ledger", "arbitrage", "rebalance", "monitoring", "console"},
     # Reports on what bots have stored.
     "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
-    "integration": BASE | FEATURES | {"settings", "guard", "monitoring", "orders", "console"},
+    "integration": BASE
+    | FEATURES
+    | {"settings", "guard", "monitoring", "orders", "console", "page"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},
     "cli": BASE
     | FEATURES
-    | {"settings", "guard", "monitoring", "orders", "integration", "console", "sandbox", "demo"},
+    | {
+        "settings",
+        "guard",
+        "monitoring",
+        "orders",
+        "integration",
+        "console",
+        "page",
+        "sandbox",
+        "demo",
+    },
     "__main__": {"cli"},
     "__init__": {"version"},
 }

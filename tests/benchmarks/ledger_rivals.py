@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Step, open_ledger
 from freqtrade_balance_guard.ledger.reservation import Move
+from tests.support.ledger import memory_ledger
 
 
 AMOUNT = Decimal("12.5")
@@ -138,7 +139,11 @@ class Ours:
     """
 
     def __init__(self, db_url, bot="bot", account="main", per_loop=ORDERS_PER_LOOP, funds="mark"):
-        self.ledger: ReservationLedger = open_ledger(db_url, bot=bot, account=account)
+        self.ledger: ReservationLedger = (
+            open_ledger(db_url, bot=bot, account=account)
+            if db_url
+            else memory_ledger(bot=bot, account=account)
+        )
         self.account = account
         self.orders = 0
         self.per_loop = per_loop

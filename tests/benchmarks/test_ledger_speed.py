@@ -326,7 +326,7 @@ def test_postgresql_with_four_clients(postgres):
 
 
 def test_the_decision_in_memory():
-    ours, crowded, rival = Ours("memory:"), Ours("memory:"), DictAndLock()
+    ours, crowded, rival = Ours(None), Ours(None), DictAndLock()
     for number in range(5000):
         assert isinstance(crowded.ledger.reserve(crowded.request(f"open-{number}")), Reserved)
     works = [one_reservation(one) for one in (rival, ours, crowded)]

@@ -11,10 +11,12 @@ import pytest
 from freqtrade.exceptions import OperationalException
 
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import (
-    Absent,
     Found,
-    Unknown,
+    NotFound,
+    Uncertain,
     find_order,
 )
 from freqtrade_balance_guard.orders.client_ids import TABLE, Ask
@@ -30,6 +32,8 @@ TAG = "beef"
 def wire(monkeypatch):
     wire = Wire(monkeypatch)
     wire.answers["v1/account/accounts"] = ACCOUNTS  # HTX asks for the account first
+    # KuCoin asks which kind of account it is.
+    wire.answers["account/mode"] = '{"code":"200000","data":{"selfAccountMode":"CLASSIC"}}'
     return wire
 
 
@@ -42,6 +46,7 @@ def send(wire, row, *, stop):
     wire.answers |= {
         "okx.com": '{"code":"0","data":[{}]}',
         "bybit.com": '{"retCode":0,"result":{}}',
+        "kucoin.com/api/v": '{"code":"200000","data":{"orderId":"1"}}',
     }
     exchange = exchange_behind(wire, row.exchange, row.trading_mode)
     made = row.make(TAG)
@@ -97,13 +102,13 @@ def find(wire, row, made, *, stop=False, age=timedelta(0)):
     wire.sent.clear()
     clock = ManualClock()
     return find_order(
-        exchange,
+        GuardClient(exchange, clock),
         made,
         pair_of(row),
         "sell" if stop else "buy",
         Decimal(1),
         clock.wall() - age,
-        timeout_seconds=5,
+        deadline=Deadline.after(clock, 5),
         clock=clock,
         is_stop=stop,
     )
@@ -115,7 +120,7 @@ def test_the_exchange_is_asked_for_our_id_where_it_can_be(wire, row, stop):
     made = row.make(TAG)
     answer = find(wire, row, made, stop=stop)
     # "{}" says nothing about any order.
-    assert isinstance(answer, Unknown)
+    assert isinstance(answer, Uncertain)
     assert wire.sent
     if row.ask in (Ask.ONE, Ask.FILTERED):
         assert made in wire.last()
@@ -129,7 +134,7 @@ def test_an_answer_that_is_none_never_means_absent(wire, row):
     no_result = ['{"error":[],"result":null}'] if row.ask is Ask.FILTERED else []
     for body in NO_ANSWERS + no_result:
         wire.answers[""] = body
-        assert isinstance(find(wire, row, row.make(TAG)), Unknown), body
+        assert isinstance(find(wire, row, row.make(TAG)), Uncertain), body
 
 
 NOT_FOUND = {
@@ -148,10 +153,10 @@ def test_the_exchanges_own_words_for_not_found_mean_absent_while_it_remembers(wi
     row = TABLE[name, "spot"]
     wire.answers[""] = NOT_FOUND[name]
     made = row.make(TAG)
-    assert find(wire, row, made) == Absent()
+    assert find(wire, row, made) == NotFound()
     if row.memory is not None:
         old = find(wire, row, made, age=row.memory + timedelta(seconds=1))
-        assert isinstance(old, Unknown)
+        assert isinstance(old, Uncertain)
         assert "forgotten" in old.reason
 
 
@@ -226,4 +231,4 @@ def test_an_answer_with_another_order_is_not_believed(wire):
     told = {"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "x-other", "status": "NEW"}
     wire.answers["/order"] = json.dumps({**told, "origQty": "1", "executedQty": "0"})
     answer = find(wire, row, row.make(TAG))
-    assert answer == Unknown("binance answered with another order")
+    assert answer == Uncertain("binance answered with another order")

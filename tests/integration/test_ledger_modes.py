@@ -31,7 +31,12 @@ def test_a_backtest_makes_no_ledger_and_does_not_even_load_it(workspace, mixin):
     told = workspace.folder / "strategies" / "modules.json"
     loaded = json.loads(told.read_text())
     assert "freqtrade_balance_guard.guard" in loaded
-    for part in ("ledger", "orders.registry", "orders.siblings", "integration.ordering"):
+    for part in (
+        "ledger",
+        "orders.registry",
+        "orders.other_bots",
+        "integration.orders.order_gateway",
+    ):
         name = f"freqtrade_balance_guard.{part}"
         assert not [one for one in loaded if one == name or one.startswith(f"{name}.")]
     assert not list(workspace.folder.rglob("balance_guard*"))

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,15 +12,17 @@ from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.deadline import WaitBudget
-from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead, EventHub
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
-from freqtrade_balance_guard.integration.host.bot_loop import (
-    EXIT_WAIT_SECONDS,
-    Loop,
-    current_loop,
-)
+from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
+from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.orders.subscribers import BookOrders
+from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 WALL = ManualClock().wall()
@@ -134,24 +137,51 @@ def test_a_thread_of_the_api_is_shown_what_is_believed_and_asks_at_most_hourly(
     assert exchange.reads == before + 1
 
 
-def order_of(cost):
-    return {
-        "pair": "ADA/USDT", "side": "buy", "amount": cost, "rate": 1.0, "fee": Decimal(0),
-    }  # fmt: skip
+class Orders:
+    """Orders of the bot whose balances these are, on their way to its book."""
+
+    def __init__(self, live, clock):
+        ledger = ReservationLedger(
+            MemoryStore(), bot="one", account="main", process="one-1", clock=clock
+        )
+        self.registry = OrderRegistry(
+            ledger, hub=EventHub(), new_id=lambda: "bg1", ask=None, clock=clock, wait=clock.advance
+        )
+        self.registry.book = BookOrders(live.book, lambda pair: 0, clock, live.has_learnt)
+
+    def place(self, cost):
+        """An order for ADA at 1 USDT that is accepted as order 1."""
+        tracked = self.registry.open_entry(
+            spot_terms(
+                "ADA/USDT", "buy", Purpose.ENTRY, Decimal(cost), Decimal(1),
+                is_market=False, fee_rate=Decimal(0),
+            ),
+            None,
+        )  # fmt: skip
+        self.registry.report(tracked, {"id": "1"})
+
+    def fill(self, cost):
+        answer = {"id": "1", "filled": cost, "cost": cost, "status": "closed"}
+        self.registry.answered("ADA/USDT", "1", answer)
+
+
+@pytest.fixture
+def orders(live, clock):
+    return Orders(live, clock)
 
 
 def test_an_answer_that_knew_of_an_order_before_the_book_did_is_not_taken_for_a_theft(
-    live, clock, exchange
+    live, orders, clock, exchange
 ):
     seen = events(live)
     # Another thread's read: the order is filled, and its reply is still on the way to us.
     with live.sending():
         exchange.free = 600.0
         live.refresh_for_exit()
-        live.placed({"id": "1"}, **order_of(400))
+        orders.place(400)
     assert [type(event) for event in seen] == [BalanceRead]
     assert live.spendable() == 600
-    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+    orders.fill(400)
     clock.advance(1)
     live.refresh_for_exit()
     assert live.verdict() is Verdict.CONFIRMED
@@ -159,33 +189,36 @@ def test_an_answer_that_knew_of_an_order_before_the_book_did_is_not_taken_for_a_
     assert not [event for event in seen if isinstance(event, BalanceChangedExternally)]
 
 
-def test_an_answer_that_was_asked_for_before_an_order_and_came_after_it_is_dropped(live, exchange):
+def test_an_answer_that_was_asked_for_before_an_order_and_came_after_it_is_dropped(
+    live, orders, exchange
+):
     def meanwhile():
         with live.sending():
-            live.placed({"id": "1"}, **order_of(400))
+            orders.place(400)
 
     exchange.while_it_answers = meanwhile
     live.refresh_for_exit()
     assert live.spendable() == 600
 
 
-def test_the_fee_of_an_order_that_only_its_trades_tell_is_known(live, exchange):
-    live.placed({"id": "1"}, **order_of(400))
-    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+def test_the_fee_of_an_order_that_only_its_trades_tell_is_known(live, orders):
+    orders.place(400)
+    orders.fill(400)
     fees = [{"currency": "BNB", "cost": 0.1}]
     half = {"amount": 200.0, "cost": 200.0}
-    live.trades_seen("1", [{**half, "fee": fees[0]}, {**half, "fees": fees}])
-    live.trades_seen("somebody's", [{**half, "fee": fees[0]}])
+    orders.registry.traded("ADA/USDT", "1", [{**half, "fee": fees[0]}, {**half, "fees": fees}])
+    orders.registry.traded("ADA/USDT", "9", [{**half, "fee": fees[0]}])
     assert live.book.orders.may_cost_fees("USDT", since=0) is False
     assert live.book.expected("ADA").total == 400
     assert [flow.amount for flow in live.book._accounts["BNB"].flows] == [Decimal("-0.2")]
 
 
-def test_trades_with_unreadable_numbers_stand_in_nobodys_way(live, caplog):
-    live.placed({"id": "1"}, **order_of(400))
-    live.trades_seen("1", [{"amount": "rubbish", "cost": 1}])
-    live.trades_seen("1", [])
-    assert "Order 1 has an unreadable number" in caplog.text
+def test_trades_with_unreadable_numbers_stand_in_nobodys_way(orders, caplog):
+    orders.place(400)
+    watch = OrderTracker(SimpleNamespace(live=None), orders.registry)
+    watch.traded("ADA/USDT", "1", [{"amount": "rubbish", "cost": 1}])
+    watch.traded("ADA/USDT", "1", [])
+    assert "The trades of order 1 cannot be read" in caplog.text
 
 
 # On disk
@@ -205,8 +238,9 @@ def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
     live.keep()
     assert BelievedBalances(path, "main").load(WALL) == {"USDT": Decimal(1000)}
     # An own order counts before anybody read the balance again.
-    live.placed({"id": "1"}, **order_of(400))
-    live.seen({"id": "1", "filled": 400, "cost": 400, "status": "closed"})
+    orders = Orders(live, clock)
+    orders.place(400)
+    orders.fill(400)
     live.keep()
     assert BelievedBalances(path, "main").load(WALL)["USDT"] == 600
 
@@ -236,6 +270,7 @@ def test_a_file_that_was_deleted_is_not_made_anew_in_front_of_the_ledgers(
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     live.refresh_for_exit()
-    live.placed({"id": "1"}, **order_of(400))
+    orders = Orders(live, clock)
+    orders.place(400)
     live.keep()
     assert not path.exists()

@@ -9,12 +9,13 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import (
-    SHORTEST_PAGE,
-    Absent,
     Found,
-    Unknown,
+    NotFound,
+    Uncertain,
     fetch_known,
     find_order,
 )
@@ -27,7 +28,7 @@ PAIR = "ETH/USDT"
 IDS = ClientIds.of("kraken")
 
 
-class Desk:
+class Sender:
     """freqtrade's exchange object, and whoever sends and looks for orders through it."""
 
     def __init__(self, sandbox: Sandbox, exchange: Exchange) -> None:
@@ -52,15 +53,16 @@ class Desk:
             self.exchange._params = {}
 
     def find(self, client_order_id=None, *, side="buy", amount="0.1", seconds=2.0, **more):
+        clock = more.pop("clock", self.clock)
         return find_order(
-            self.exchange,
+            GuardClient(self.exchange, clock),
             client_order_id,
             PAIR,
             side,
             Decimal(amount),
             more.pop("since", self.began),
-            timeout_seconds=seconds,
-            clock=more.pop("clock", self.clock),
+            deadline=Deadline.after(self.clock, seconds),
+            clock=clock,
             **more,
         )
 
@@ -92,7 +94,7 @@ def registry(market):
     section = next(keys)
     exchange._api.apiKey, exchange._api.secret = section["key"], section["secret"]
     sandbox.control.reset_counters()
-    yield Desk(sandbox, exchange)
+    yield Sender(sandbox, exchange)
     sandbox.control.clear_faults()
     exchange._api.enableRateLimit, exchange._api.timeout = False, 10_000
 
@@ -148,7 +150,7 @@ def test_an_order_that_does_not_exist_is_absent_after_two_looks(registry):
     registry.send()
     registry.send(rate=2600.0)
     registry.requests()
-    assert registry.find(IDS.make("beef")) == Absent()
+    assert registry.find(IDS.make("beef")) == NotFound()
     assert registry.requests() == {"OpenOrders": 2, "ClosedOrders": 2}
 
 
@@ -161,8 +163,8 @@ def test_a_refused_order_is_absent(registry):
             pair=PAIR, ordertype="limit", side="buy", amount=0.1, rate=2400.0, leverage=1.0
         )
     registry.exchange._params = {}
-    assert classify(refused.value) is Outcome.REFUSED
-    assert registry.find(made) == Absent()
+    assert classify(refused.value) is Outcome.REJECTED
+    assert registry.find(made) == NotFound()
 
 
 @pytest.mark.parametrize("status", [500, 502, 520, 524, 530])
@@ -193,12 +195,12 @@ def test_an_order_whose_reply_was_lost_is_found(registry, how, rate):
 
 def test_an_order_that_ends_between_the_two_lists_is_not_missed(registry, monkeypatch):
     made, sent = registry.send()
-    api = registry.exchange._api
+    api = type(registry.exchange._api)
     ask = api.fetch_open_orders
 
-    def and_then_it_fills(*args, **kwargs):
+    def and_then_it_fills(self, *args, **kwargs):
         # Asked before the order is accepted: it is in neither list at first.
-        answer = [order for order in ask(*args, **kwargs) if order["id"] != sent["id"]]
+        answer = [order for order in ask(self, *args, **kwargs) if order["id"] != sent["id"]]
         if registry.sandbox.state()["open_orders"]:
             registry.sandbox.fill(sent["id"])
         return answer
@@ -211,14 +213,16 @@ def test_an_order_that_is_accepted_after_the_first_look_is_found_by_the_second(
     registry, monkeypatch
 ):
     made = IDS.make("beef")
-    api = registry.exchange._api
+    api = type(registry.exchange._api)
     ask, late = api.fetch_closed_orders, []
 
-    def after_it_arrived(*args, **kwargs):
+    def after_it_arrived(self, *args, **kwargs):
         if not late:
-            order = api.create_order(PAIR, "limit", "buy", 0.1, 2400, IDS.order_params(made))
+            order = registry.exchange._api.create_order(
+                PAIR, "limit", "buy", 0.1, 2400, IDS.order_params(made)
+            )
             late.append(order["id"])
-        return ask(*args, **kwargs)
+        return ask(self, *args, **kwargs)
 
     monkeypatch.setattr(api, "fetch_closed_orders", after_it_arrived)
     assert registry.found(made)["id"] == late[0]
@@ -261,19 +265,19 @@ def test_a_stop_that_has_fired_already_is_told_as_open_so_that_freqtrade_asks_fo
 def test_while_a_list_cannot_be_read_nothing_is_concluded(registry, endpoint, fault):
     registry.sandbox.fault(endpoint=endpoint, **fault)
     answer = registry.find(IDS.make("beef"))
-    assert isinstance(answer, Unknown)
+    assert isinstance(answer, Uncertain)
     assert answer.reason
 
 
 def test_the_second_look_must_be_answered_too(registry):
     registry.sandbox.fault("http_status", status=502, endpoint="OpenOrders", after_calls=1)
-    assert isinstance(registry.find(IDS.make("beef")), Unknown)
+    assert isinstance(registry.find(IDS.make("beef")), Uncertain)
 
 
 def test_the_time_for_all_requests_is_bounded(registry):
     registry.sandbox.fault("timeout", seconds=5, endpoint="OpenOrders")
     began = registry.clock.monotonic()
-    assert isinstance(registry.find(IDS.make("beef"), seconds=0.4), Unknown)
+    assert isinstance(registry.find(IDS.make("beef"), seconds=0.4), Uncertain)
     assert registry.clock.monotonic() - began < 1
 
 
@@ -281,7 +285,7 @@ def test_without_time_left_nothing_is_asked_any_more(registry):
     made, _ = registry.send()
     registry.requests()
     answer = registry.find(made, seconds=0)
-    assert answer == Unknown("TimeoutError: no time left to ask")
+    assert answer == Uncertain("TimeoutError: no time left to ask")
     assert registry.requests() == {}
 
 
@@ -289,7 +293,7 @@ def test_ccxts_own_settings_are_as_before_and_its_turn_taking_does_not_delay_a_l
     api = registry.exchange._api
     api.enableRateLimit, api.timeout = True, 7000
     began = registry.clock.monotonic()
-    assert registry.find(IDS.make("beef")) == Absent()
+    assert registry.find(IDS.make("beef")) == NotFound()
     # Kraken's four private requests would wait three seconds each.
     assert registry.clock.monotonic() - began < 1
     assert (api.enableRateLimit, api.timeout) == (True, 7000)
@@ -316,7 +320,7 @@ def test_two_that_match_are_no_answer(registry):
     _, first = registry.send(named=False)
     _, second = registry.send(named=False, rate=2600.0)
     answer = registry.find()
-    assert isinstance(answer, Unknown)
+    assert isinstance(answer, Uncertain)
     assert answer.reason.startswith("ambiguous")
     assert first["id"] in answer.reason
     assert second["id"] in answer.reason
@@ -325,13 +329,13 @@ def test_two_that_match_are_no_answer(registry):
 def test_an_order_that_is_known_to_be_another_does_not_count(registry):
     _, first = registry.send(named=False)
     _, second = registry.send(named=False)
-    assert registry.found(known_order_ids=frozenset({first["id"]}))["id"] == second["id"]
-    assert registry.find(known_order_ids=frozenset({first["id"], second["id"]})) == Absent()
+    assert registry.found(is_known={first["id"]}.__contains__)["id"] == second["id"]
+    assert registry.find(is_known={first["id"], second["id"]}.__contains__) == NotFound()
 
 
 def test_an_order_with_a_guards_id_is_somebody_elses(registry):
     registry.send()
-    assert registry.find() == Absent()
+    assert registry.find() == NotFound()
 
 
 @pytest.mark.parametrize(
@@ -341,12 +345,12 @@ def test_an_order_with_a_guards_id_is_somebody_elses(registry):
 )
 def test_an_order_that_differs_is_not_the_one(registry, other):
     registry.send(named=False)
-    assert registry.find(**other) == Absent()
+    assert registry.find(**other) == NotFound()
 
 
 def test_an_order_from_before_does_not_count(registry):
     registry.send(named=False)
-    assert registry.find(since=datetime.now(UTC) + timedelta(minutes=1)) == Absent()
+    assert registry.find(since=datetime.now(UTC) + timedelta(minutes=1)) == NotFound()
 
 
 def test_an_exit_and_a_stop_of_the_same_size_are_not_mistaken_for_one_another(registry):
@@ -359,29 +363,29 @@ def test_an_exit_and_a_stop_of_the_same_size_are_not_mistaken_for_one_another(re
 
 
 def test_a_list_that_may_go_on_proves_nothing(registry):
-    for _ in range(SHORTEST_PAGE):
+    for _ in range(IDS.page_size):
         registry.send(named=False, amount=0.2)
     answer = registry.find()
-    assert isinstance(answer, Unknown)
+    assert isinstance(answer, Uncertain)
     assert "more orders than it lists" in answer.reason
     # With an id the exchange filters, and the list is short.
-    assert registry.find(IDS.make("beef")) == Absent()
+    assert registry.find(IDS.make("beef")) == NotFound()
 
 
 def test_an_exchange_without_a_list_of_ended_orders_cannot_say_absent(registry, monkeypatch):
     has = {**registry.exchange._api.has, "fetchClosedOrders": False, "fetchCanceledOrders": None}
     monkeypatch.setattr(registry.exchange._api, "has", has)
-    assert isinstance(registry.find(IDS.make("beef")), Unknown)
+    assert isinstance(registry.find(IDS.make("beef")), Uncertain)
 
 
 def test_an_order_whose_amount_is_not_told_might_be_the_one(registry, monkeypatch):
     registry.send(named=False)
-    api = registry.exchange._api
+    api = type(registry.exchange._api)
     ask = api.fetch_open_orders
     monkeypatch.setattr(
         api, "fetch_open_orders", lambda *a, **k: [{**o, "amount": None} for o in ask(*a, **k)]
     )
-    assert isinstance(registry.find(), Unknown)
+    assert isinstance(registry.find(), Uncertain)
 
 
 def test_a_time_without_a_zone_is_a_mistake_of_the_caller(registry):
@@ -391,25 +395,25 @@ def test_a_time_without_a_zone_is_a_mistake_of_the_caller(registry):
 
 def test_a_ccxt_object_that_lacks_something_is_an_unknown_and_no_crash(registry):
     broken = SimpleNamespace(
-        id="kraken",
-        trading_mode=registry.exchange.trading_mode,
-        _api=SimpleNamespace(timeout=1, enableRateLimit=False, enableLastHttpResponse=True),
+        id="kraken", trading_mode=registry.exchange.trading_mode, _api=SimpleNamespace()
     )
     answer = find_order(
-        broken,
+        GuardClient(broken, registry.clock),
         IDS.make("beef"),
         *(PAIR, "buy", Decimal("0.1"), registry.began),
-        timeout_seconds=1,
+        deadline=Deadline.after(registry.clock, 1),
         clock=registry.clock,
     )
-    assert isinstance(answer, Unknown)
+    assert isinstance(answer, Uncertain)
 
 
 # By the exchange's own id
 
 
 def fetch(registry, order_id):
-    return fetch_known(registry.exchange, order_id, PAIR, timeout_seconds=1)
+    client = GuardClient(registry.exchange, registry.clock)
+    deadline = Deadline.after(registry.clock, 1)
+    return fetch_known(client, order_id, PAIR, deadline=deadline)
 
 
 def test_an_order_whose_own_id_is_known_is_asked_for_once(registry):
@@ -429,6 +433,6 @@ def test_an_order_whose_own_id_is_known_is_asked_for_once(registry):
 def test_an_order_is_not_gone_because_its_look_up_failed(registry, fault):
     _, sent = registry.send()
     registry.sandbox.fault(endpoint="QueryOrders", **fault)
-    assert isinstance(fetch(registry, sent["id"]), Unknown)
+    assert isinstance(fetch(registry, sent["id"]), Uncertain)
     registry.sandbox.clear_faults()
     assert isinstance(fetch(registry, sent["id"]), Found)

@@ -49,7 +49,7 @@ def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker,
     [
         "integration.wallets.entry_funds.EntryFunds.for_entry",
         "orders.registry.OrderRegistry.open_entry",
-        "orders.registry.why_of",
+        "orders.subscribers.why_of",
         "orders.other_bots.OtherBots.look",
     ],
 )
@@ -70,10 +70,10 @@ def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(
     [
         "orders.registry.OrderRegistry.open_exit",
         "orders.registry.OrderRegistry.report",
-        "orders.registry.why_of",
-        "orders.registry.OrderRegistry.ask",
+        "orders.subscribers.why_of",
+        "orders.lookups.Lookups.ask",
         "integration.orders.order_gateway.OrderGateway._terms",
-        "integration.wallets.live_balances.LiveBalances.placed",
+        "orders.subscribers.BookOrders.follow",
         "limits.rejections.Rejections.position_changed",
     ],
 )
@@ -84,7 +84,7 @@ def test_an_exit_leaves_and_is_handed_to_freqtrade_whatever_of_ours_fails(bot, m
 
 @pytest.mark.parametrize(
     "place",
-    ["orders.registry.OrderRegistry.resolve", "limits.rejections.Rejections.entry_rejected"],
+    ["orders.lookups.Lookups.resolve", "limits.rejections.Rejections.entry_rejected"],
 )
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
@@ -96,7 +96,7 @@ def test_freqtrade_hears_of_the_exchanges_error_and_not_of_ours(
 ):
     mocked_exchange["create_order"].side_effect = DependencyException("of the exchange")
     mocker.patch(f"{PACKAGE}.integration.orders.order_gateway.classify", return_value="unknown")
-    mocker.patch(f"{PACKAGE}.orders.registry.OrderRegistry.resolve", return_value=None)
+    mocker.patch(f"{PACKAGE}.orders.lookups.Lookups.resolve", return_value=None)
     breaks(mocker, place)
     with pytest.raises(DependencyException, match="of the exchange"):
         sends(bot, side)

@@ -9,7 +9,7 @@ import pytest
 
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored, SchemaTooNew
 from freqtrade_balance_guard.ledger.opening import open_store
-from freqtrade_balance_guard.ledger.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
 from tests.support.ledger import Place, made, order
 
 

@@ -22,28 +22,25 @@ from freqtrade_balance_guard.ledger import (
     State,
     Step,
     open_ledger,
-    sqlite,
-    sqlite_file,
-    sqlite_steps,
-    sqlite_unseen,
 )
+from freqtrade_balance_guard.ledger.sqlite import file, steps, store, unseen
 from tests.support.ledger import order
 
 
 # How each statement is called in the names of the points.
 LABELS = {
     "BEGIN IMMEDIATE": "begin",
-    sqlite_steps.IS_TAKEN: "look for the id",
-    sqlite_steps.FIND: "read the row",
-    sqlite_unseen.VERSION: "who wrote",
-    sqlite_unseen.UNSEEN: "sum",
-    sqlite_steps.BEGIN_HISTORY: "history",
-    sqlite_steps.ADD_HISTORY: "history",
-    sqlite_steps.INSERT: "row",
-    sqlite_steps.INSERT_REFUSAL: "row",
-    sqlite_steps.UPDATE: "row",
-    sqlite_steps.UPDATE_AND_MOVE: "row",
-    sqlite.SEEN: "row",
+    steps.IS_TAKEN: "look for the id",
+    steps.FIND: "read the row",
+    unseen.VERSION: "who wrote",
+    unseen.UNSEEN: "sum",
+    steps.BEGIN_HISTORY: "history",
+    steps.ADD_HISTORY: "history",
+    steps.INSERT: "row",
+    steps.INSERT_REFUSAL: "row",
+    steps.UPDATE: "row",
+    steps.UPDATE_AND_MOVE: "row",
+    store.SEEN: "row",
     "COMMIT": "commit",
 }
 
@@ -128,9 +125,9 @@ def set_up(wire):
         def cursor(self):
             return super().cursor(Cursor)
 
-    connect, flush = sqlite3.connect, sqlite_file._flush
+    connect, flush = sqlite3.connect, file._flush
     sqlite3.connect = lambda *args, **more: connect(*args, factory=Connection, **more)
-    sqlite_file._flush = lambda log: wire.around("flush", lambda: flush(log))
+    file._flush = lambda log: wire.around("flush", lambda: flush(log))
 
 
 class Scene:

@@ -20,9 +20,11 @@ from freqtrade_balance_guard.ledger import (
     SchemaTooNew,
     State,
 )
-from freqtrade_balance_guard.ledger.postgres import PostgresStore
-from freqtrade_balance_guard.ledger.schema import POSTGRES, SQLITE, Schema
-from freqtrade_balance_guard.ledger.sqlite import SqliteStore
+from freqtrade_balance_guard.ledger.postgres.schema import POSTGRES
+from freqtrade_balance_guard.ledger.postgres.store import PostgresStore
+from freqtrade_balance_guard.ledger.sql.schema import Schema
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.store import SqliteStore
 from tests.support.ledger import made, order
 
 
@@ -160,7 +162,7 @@ def test_a_migration_keeps_the_data(old, opened):
     assert old.ask("SELECT note FROM reservations WHERE client_order_id = 'v1-open'") == [
         ("from version 1",)
     ]
-    assert old.ask("SELECT version FROM schema_version") == [(2,)]
+    assert old.ask("SELECT version FROM schema_version") == [(3,)]
 
 
 def test_a_fresh_ledger_takes_every_step(old, opened):
@@ -187,8 +189,8 @@ def test_a_newer_ledger_is_refused_in_one_sentence_and_left_alone(old, opened):
         with pytest.raises(SchemaTooNew) as error:
             call()
         sentence = str(error.value)
-        assert "has schema 2" in sentence
-        assert "knows up to 1" in sentence
+        assert "has schema 3" in sentence
+        assert "knows up to 2" in sentence
         assert sentence.count(". ") == 0
     assert old.ask("SELECT * FROM reservations ORDER BY client_order_id") == before
     check_all_is_there(opened(newer(old)))

@@ -15,6 +15,7 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Funds, Request, Reservation, ReservationLedger, State
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.store import Store
+from tests.support.memory_store import MemoryStore
 
 
 START = Decimal(100)
@@ -145,7 +146,7 @@ class World:
         self.accounts = (f"{self.prefix}-main", f"{self.prefix}-venue")
         self.exchange = Exchange(self.accounts)
         self._kinds = kinds
-        self._memory = store_class() if store_class else open_store("memory:")
+        self._memory = (store_class or MemoryStore)()
         self.bots = [Bot(name) for name in "abc"[: self.bots_number]]
         self.orders = 0
         self.sent: set[str] = set()

@@ -3,11 +3,12 @@
 import pytest
 from hypothesis import Phase
 
-from freqtrade_balance_guard.ledger import InvariantBroken, Move, Reservation, State, memory, rules
-from freqtrade_balance_guard.ledger.memory import MemoryStore
+from freqtrade_balance_guard.ledger import InvariantBroken, Move, Reservation, State, rules
 from freqtrade_balance_guard.ledger.reservation import NEVER, TRANSITIONS
 from freqtrade_balance_guard.money import ZERO
 from tests.property.test_ledger_machine import Machine, run
+from tests.support import memory_store
+from tests.support.memory_store import MemoryStore
 
 
 class ForgetsOtherBots(MemoryStore):
@@ -108,7 +109,7 @@ def test_the_machine_finds_a_second_send(table):
 
 
 def test_the_machine_finds_a_lost_rest_of_an_order(monkeypatch):
-    honest = memory.take_step
+    honest = memory_store.take_step
 
     def keeps_holding(row, step, event, process):
         after = honest(row, step, event, process)
@@ -116,7 +117,7 @@ def test_the_machine_finds_a_lost_rest_of_an_order(monkeypatch):
             return after._replace(held=row.requested - after.committed)
         return after
 
-    monkeypatch.setattr(memory, "take_step", keeps_holding)
+    monkeypatch.setattr(memory_store, "take_step", keeps_holding)
     finds("still holds|amounts")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
-from freqtrade_balance_guard.ledger.memory import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.support.pairs import World
 from tests.support.venue import Fate
 

@@ -10,9 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.clock import ManualClock, SystemClock
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger
 from freqtrade_balance_guard.ledger.store import Store
+from tests.support.memory_store import MemoryStore
 
 
 _numbers = itertools.count(1)
@@ -41,6 +42,13 @@ def postgres_server(folder: Path) -> Iterator[str]:
         yield server.get_uri().replace("postgresql://postgres:@/", "postgresql://postgres@/")
     finally:
         server.cleanup()
+
+
+def memory_ledger(*, bot: str, account: str, **more: Any) -> ReservationLedger:
+    """A ledger that lives and dies with the process."""
+    more.setdefault("clock", SystemClock())
+    process = f"{bot}-{next(_numbers)}"
+    return ReservationLedger(MemoryStore(), bot=bot, account=account, process=process, **more)
 
 
 @dataclass

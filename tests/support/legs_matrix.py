@@ -192,7 +192,7 @@ class Scene:
         if bought or sold:
             self.bot.bot.wait_for(rf"strategy_msg.*Pair {pair.id}: .*{self.coin}", 10)
         if bought != sold:
-            self.bot.bot.wait_for(rf"strategy_msg.*Unhedged: .*{self.coin}", 10)
+            self.bot.bot.wait_for(rf"rpc.*Unhedged: .*{self.coin}", 10)
 
     def _check_ledger(self) -> None:
         """Committed is what the exchanges filled; not one order that the ledger does not know."""

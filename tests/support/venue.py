@@ -14,7 +14,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     VenueOrder,
 )
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.orders.lookup_result import Absent, Unknown
+from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 
 
 ONE, ZERO = Decimal(1), Decimal(0)
@@ -149,12 +149,12 @@ class ScriptedVenue:
         self.asked.append("look up")
         if self._deaf.get(order.client_order_id, 0) > 0:
             self._deaf[order.client_order_id] -= 1
-            return Unknown("the exchange does not answer")
+            return Uncertain("the exchange does not answer")
         kept = self.orders.get(order.client_order_id)
         if kept is not None and kept.hidden > 0:
             kept.hidden -= 1
             kept = None
-        return Absent() if kept is None else self._told(kept)
+        return NotFound() if kept is None else self._told(kept)
 
     # The exchange itself
 

@@ -221,6 +221,11 @@ WRONG = [
         f"balance_guard.ledger.heartbeat_timeout is 0; {SECONDS_ABOVE_ZERO}.",
     ),
     Wrong(
+        "an archive of this morning",
+        {"ledger": {"keep_days": 0.5}},
+        "balance_guard.ledger.keep_days is 0.5; it must be a number of days from 1 to 36500.",
+    ),
+    Wrong(
         "no time for a reservation",
         {"ledger": {"reservation_timeout": 0.0}},
         f"balance_guard.ledger.reservation_timeout is 0.0; {SECONDS_ABOVE_ZERO}.",
@@ -559,6 +564,7 @@ RIGHT: dict[str, Any] = {
             "account": "kraken-main",
             "reservation_timeout": 30,
             "heartbeat_timeout": 60,
+            "keep_days": 365,
             "orphan_orders": "adopt",
         },
         "venues": {

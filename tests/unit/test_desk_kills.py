@@ -14,16 +14,12 @@ from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import AlreadyEnded, Funds, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.reservation import ENDED
-from freqtrade_balance_guard.orders.lookup_result import Absent, Found
-from freqtrade_balance_guard.orders.registry import (
-    GONE_AFTER_SECONDS,
-    UNWATCHED_SECONDS,
-    OrderRegistry,
-)
+from freqtrade_balance_guard.orders.lookup_result import EXIT_LATE_SECONDS, Found, NotFound
+from freqtrade_balance_guard.orders.registry import UNWATCHED_SECONDS, OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal
@@ -92,9 +88,9 @@ class Exchange:
             "fees": [{"currency": "USDT", "cost": amount * order["terms"].price / 100}],
         }
 
-    def ask(self, tracked, seconds):
+    def ask(self, tracked, deadline):
         if tracked.client_order_id not in self.orders:
-            return Absent()
+            return NotFound()
         return Found(self.tell(tracked.client_order_id))
 
     def used(self, one):
@@ -160,29 +156,31 @@ class World:
             crash_points.crash_point("order answered")
         except Refusal:
             crash_points.crash_point("order answered")
-            self.registry.refused(tracked, "no")
+            self.registry.rejected(tracked, "no")
             return None
         except LostReply:
             crash_points.crash_point("order answered")
-            return self.registry.resolve(tracked)
+            self.registry.lost(tracked)
+            return self.registry.lookups.resolve(tracked)
         return order
 
     def loop(self):
         """What happens in every loop: duties first, then freqtrade asks for its open orders."""
         self.clock.advance(1)
+        self.registry.waits.renew()
         self.registry.catch_up()
         for tracked in [*self.registry.unresolved(), *self.registry.unwatched()]:
-            order = self.registry.ask(tracked, 1.0)
+            order = self.registry.lookups.check(tracked)
             if order is not None:
                 self.registry.report(tracked, order)
                 if order["id"] not in self.freqtrade_has:
                     self.orphans.add(order["id"])
         for order_id, one in self.freqtrade_has.items():
-            self.registry.observe(order_id, self.exchange.tell(one))
+            self.registry.answered("ETH/USDT", order_id, self.exchange.tell(one))
 
     def live(self, purpose):
         self.order(purpose)
-        for _ in range(int(GONE_AFTER_SECONDS) + 6):
+        for _ in range(int(EXIT_LATE_SECONDS) + 6):
             self.loop()
 
     # What has to hold in the end
@@ -280,7 +278,7 @@ def test_a_kill(new_store, purpose, fate, number, point):
 
     known_before = {row.client_order_id: row for row in world.registry.ledger.reservations()}
     world.start()
-    for _ in range(int(GONE_AFTER_SECONDS) + 6):
+    for _ in range(int(EXIT_LATE_SECONDS) + 6):
         world.loop()
     for _ in range(2):
         # What freqtrade does not have is looked at less often.

@@ -18,8 +18,8 @@ from freqtrade_balance_guard.events import (
 from freqtrade_balance_guard.ledger.facts import ReservationCommitted
 from freqtrade_balance_guard.ledger.reservation import Reservation, State
 from freqtrade_balance_guard.monitoring import history
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder, read_history
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
 from freqtrade_balance_guard.orders.events import OrderAccepted
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.ledger.file_lock import FairLock
+from freqtrade_balance_guard.ledger.sqlite.file_lock import FairLock
 
 
 FORK = multiprocessing.get_context("fork")

@@ -18,8 +18,8 @@ from freqtrade_balance_guard.ledger.facts import (
     ReservationReleased,
 )
 from freqtrade_balance_guard.ledger.opening import open_store
-from freqtrade_balance_guard.ledger.sqlite import SqliteStore
-from tests.support.ledger import order
+from freqtrade_balance_guard.ledger.sqlite.store import SqliteStore
+from tests.support.ledger import memory_ledger, order
 
 
 def test_the_settings_name_the_store(tmp_path, monkeypatch):
@@ -48,21 +48,19 @@ def test_another_kind_of_database_is_refused_without_its_password():
     assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}/ledger.sqlite"])
-def test_what_is_not_needed_is_not_loaded(tmp_path, url):
+def test_what_is_not_needed_is_not_loaded(tmp_path):
     code = f"""
 import sys
 from freqtrade_balance_guard.ledger import open_ledger
-open_ledger({url.format(tmp_path)!r}, bot="a", account="b").mark()
-print([name for name in ("psycopg", "freqtrade", "pydantic") if name in sys.modules],
-      "sqlite3" in sys.modules)
+open_ledger({f"sqlite:///{tmp_path}/ledger.sqlite"!r}, bot="a", account="b").mark()
+print([name for name in ("psycopg", "freqtrade", "pydantic") if name in sys.modules])
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == f"[] {url != 'memory:'}"
+    assert told.stdout.strip() == "[]"
 
 
 def test_every_run_of_a_bot_is_a_process_of_its_own():
-    runs = {open_ledger("memory:", bot="a", account="b").process for _ in range(3)}
+    runs = {open_ledger("sqlite:///none", bot="a", account="b").process for _ in range(3)}
     assert len(runs) == 3
 
 
@@ -70,7 +68,7 @@ def test_everything_that_happens_is_stated_once():
     from freqtrade_balance_guard.clock import ManualClock
 
     told, clock = [], ManualClock()
-    ledger = open_ledger("memory:", bot="a", account="b", clock=clock, hub=EventHub(told.append))
+    ledger = memory_ledger(bot="a", account="b", clock=clock, hub=EventHub(told.append))
     requests = [order(ledger, 20) for _ in range(3)]
     for request in requests:
         ledger.reserve(request)
@@ -100,7 +98,7 @@ def test_everything_that_happens_is_stated_once():
 def test_debug_validation_looks_after_every_step(monkeypatch):
     from freqtrade_balance_guard.ledger import InvariantBroken
 
-    ledger = open_ledger("memory:", bot="a", account="b", debug_validation=True)
+    ledger = memory_ledger(bot="a", account="b", debug_validation=True)
     request = order(ledger, 20)
     assert isinstance(ledger.reserve(request), Reserved)
     rows = ledger.store._rows

@@ -11,17 +11,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from freqtrade_balance_guard.arbitrage.events import LegsSent
 from freqtrade_balance_guard.events import BalanceRead, BalanceUnreadable, LoopEnded
-from freqtrade_balance_guard.monitoring.counting import COUNTERS
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
-from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
+from freqtrade_balance_guard.monitoring.metrics.counting import COUNTERS
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
+from freqtrade_balance_guard.monitoring.metrics.server import BotLabels, MetricsServer
 
 
 D = Decimal
-LABELS = BotLabels("bot-1", "kraken", "0.2.0", "2026.9", "kraken", "live")
+LABELS = BotLabels("bot-1", "kraken", "0.2.0", "2026.9", "kraken", "live", "USDT")
 
 # Every row of the list of metrics: its type and its labels beyond `bot`.
 ROWS = {
-    "info": ("gauge", {"account", "version", "freqtrade_version", "exchange", "mode"}),
+    "info": (
+        "gauge",
+        {"account", "version", "freqtrade_version", "exchange", "mode", "stake_currency"},
+    ),
     "balance": ("gauge", {"account", "currency", "kind"}),
     "balance_age_seconds": ("gauge", {"account", "currency"}),
     "balance_verdict": ("gauge", {"account", "currency", "verdict"}),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from freqtrade_balance_guard.monitoring.counting import COUNTERS
+from freqtrade_balance_guard.monitoring.metrics.counting import COUNTERS
 from tests.support.prometheus import promtool
 from tests.unit.test_metrics import ROWS
 

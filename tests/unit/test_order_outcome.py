@@ -66,8 +66,8 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("cause", "as_"), REFUSED, ids=lambda value: str(value)[:60])
 def test_the_exchange_said_no(cause, as_):
-    assert classify(mapped(cause, as_)) is Outcome.REFUSED
-    assert classify(cause) is Outcome.REFUSED
+    assert classify(mapped(cause, as_)) is Outcome.REJECTED
+    assert classify(cause) is Outcome.REJECTED
 
 
 @pytest.mark.parametrize(("cause", "as_"), UNKNOWN, ids=lambda value: str(value)[:60])
@@ -91,7 +91,7 @@ def test_nobody_knows(cause, as_):
     ids=lambda error: type(error).__name__,
 )
 def test_freqtrade_or_the_guard_refused_before_anything_was_sent(error):
-    assert classify(error) is Outcome.REFUSED
+    assert classify(error) is Outcome.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_error_after_freqtrade_had_the_order_in_hands_says_nothing():
     with pytest.raises(ExchangeError) as raised:
         _order_contracts_to_amount()
     assert classify(raised.value) is Outcome.UNKNOWN
-    assert classify(mapped(ccxt.BadRequest("no trades"))) is Outcome.REFUSED
+    assert classify(mapped(ccxt.BadRequest("no trades"))) is Outcome.REJECTED
 
 
 def kinds(root):
@@ -132,6 +132,6 @@ def test_of_ccxts_temporary_errors_only_the_turned_away_ones_are_refusals():
     refused = {
         kind.__name__
         for kind in kinds(ccxt.OperationFailed)
-        if classify(mapped(kind("x"))) is Outcome.REFUSED
+        if classify(mapped(kind("x"))) is Outcome.REJECTED
     }
     assert refused == {"DDoSProtection", "RateLimitExceeded", "InvalidNonce", "ChecksumError"}

@@ -5,23 +5,19 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger, State
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.orders.lookup_result import Absent, Found, Unknown
-from freqtrade_balance_guard.orders.registry import (
-    ENTRY_PATIENCE_SECONDS,
-    EXIT_PATIENCE_SECONDS,
-    GONE_AFTER_SECONDS,
-    UNWATCHED_SECONDS,
-    OrderRegistry,
-)
+from freqtrade_balance_guard.orders.lookup_result import LATE_SECONDS, Found, NotFound, Uncertain
+from freqtrade_balance_guard.orders.lookups import ENTRY_LOOKUP_SECONDS, EXIT_LOOKUP_SECONDS
+from freqtrade_balance_guard.orders.registry import UNWATCHED_SECONDS, OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, margin_terms, spot_terms
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal
-SILENCE = Unknown("it does not answer")
+SILENCE = Uncertain("it does not answer")
 
 
 class Shaky(MemoryStore):
@@ -61,8 +57,8 @@ class Bench:
             wait=self.clock.advance,
         )
 
-    def ask(self, tracked, seconds):
-        self.asked.append(seconds)
+    def ask(self, tracked, deadline):
+        self.asked.append(deadline.seconds_left)
         return self.answers.pop(0) if self.answers else SILENCE
 
     def row(self, tracked):
@@ -136,7 +132,7 @@ def test_a_hair_too_much_of_a_float_is_no_refusal(bench):
 
 def test_what_the_exchange_refuses_is_free_at_once(bench):
     tracked = bench.registry.open_entry(entry(), funds())
-    bench.registry.refused(tracked, "EOrder:Insufficient funds")
+    bench.registry.rejected(tracked, "EOrder:Insufficient funds")
     assert bench.row(tracked).state is State.RELEASED
     assert bench.registry.unresolved() == []
 
@@ -147,9 +143,9 @@ def test_what_the_exchange_refuses_is_free_at_once(bench):
 def test_fills_are_booked_as_they_are_told_and_the_rest_is_free_at_the_end(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order())
-    bench.registry.observe("EX-1", order(filled=0.25, cost=25))
+    bench.registry.answered("ETH/USDT", "EX-1", order(filled=0.25, cost=25))
     assert (bench.row(tracked).committed, bench.row(tracked).amount) == (25, 75)
-    bench.registry.observe("EX-1", order("canceled", 0.5, 50))
+    bench.registry.answered("ETH/USDT", "EX-1", order("canceled", 0.5, 50))
     row = bench.row(tracked)
     assert (row.state, row.committed, row.amount) == (State.COMMITTED, 50, 0)
 
@@ -157,7 +153,7 @@ def test_fills_are_booked_as_they_are_told_and_the_rest_is_free_at_the_end(bench
 def test_late_and_repeated_reports_change_nothing(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order("closed", 1, 100))
-    bench.registry.observe("EX-1", order(filled=0.5, cost=50))
+    bench.registry.answered("ETH/USDT", "EX-1", order(filled=0.5, cost=50))
     bench.registry.report(tracked, order("closed", 1, 100))
     assert bench.row(tracked).committed == 100
     assert len(bench.registry.ledger.history(tracked.client_order_id)) == 3  # reserve, send, commit
@@ -167,12 +163,12 @@ def test_a_fill_above_the_reservation_is_booked_as_a_fact(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order(filled=1, cost=101))
     assert bench.row(tracked).committed == 100
-    bench.registry.observe("EX-1", order("closed", 1, 101))
+    bench.registry.answered("ETH/USDT", "EX-1", order("closed", 1, 101))
     assert bench.row(tracked).committed == 101
 
 
 def test_answers_about_orders_of_others_are_none_of_our_business(bench):
-    bench.registry.observe("EX-9", order("closed", 1, 100, "EX-9"))
+    bench.registry.answered("ETH/USDT", "EX-9", order("closed", 1, 100, "EX-9"))
     assert bench.registry.ledger.reservations() == []
 
 
@@ -181,16 +177,16 @@ def test_answers_about_orders_of_others_are_none_of_our_business(bench):
 
 def test_a_lost_entry_is_found_by_asking(bench):
     tracked = bench.registry.open_entry(entry(), funds())
-    bench.answers = [SILENCE, Absent(), Found(order())]
-    assert bench.registry.resolve(tracked) == order()
+    bench.answers = [SILENCE, NotFound(), Found(order())]
+    assert bench.registry.lookups.resolve(tracked) == order()
     assert len(bench.asked) == 3
 
 
 def test_an_entry_is_asked_for_a_few_seconds_and_then_stays_unresolved(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     before = bench.clock.monotonic()
-    assert bench.registry.resolve(tracked) is None
-    assert bench.clock.monotonic() - before <= ENTRY_PATIENCE_SECONDS
+    assert bench.registry.lookups.resolve(tracked) is None
+    assert bench.clock.monotonic() - before <= ENTRY_LOOKUP_SECONDS
     assert bench.row(tracked).state is State.IN_FLIGHT
     assert bench.registry.unresolved("ETH/USDT") == [tracked]
 
@@ -198,26 +194,27 @@ def test_an_entry_is_asked_for_a_few_seconds_and_then_stays_unresolved(bench):
 def test_an_exit_is_asked_for_a_second(bench):
     tracked = bench.registry.open_exit(exit_())
     before = bench.clock.monotonic()
-    assert bench.registry.resolve(tracked) is None
-    assert bench.clock.monotonic() - before <= EXIT_PATIENCE_SECONDS
+    assert bench.registry.lookups.resolve(tracked) is None
+    assert bench.clock.monotonic() - before <= EXIT_LOOKUP_SECONDS
 
 
 def test_one_not_there_is_not_enough_while_the_request_may_be_on_its_way(bench):
     tracked = bench.registry.open_entry(entry(), funds())
-    bench.answers = [Absent()] * 20
-    assert bench.registry.resolve(tracked) is None
+    bench.registry.lost(tracked)
+    bench.answers = [NotFound()] * 20
+    assert bench.registry.lookups.resolve(tracked) is None
     assert bench.row(tracked).state is State.IN_FLIGHT
-    bench.clock.advance(GONE_AFTER_SECONDS)
-    bench.registry.ask(tracked, 1)
+    bench.clock.advance(LATE_SECONDS)
+    bench.registry.lookups.ask(tracked, Deadline.after(bench.clock, 1))
     assert bench.row(tracked).state is State.RELEASED
 
 
 def test_no_answer_in_between_makes_not_there_begin_anew(bench):
     tracked = bench.registry.open_entry(entry(), funds())
-    bench.clock.advance(GONE_AFTER_SECONDS)
-    bench.answers = [Absent(), SILENCE, Absent()]
+    bench.clock.advance(LATE_SECONDS)
+    bench.answers = [NotFound(), SILENCE, NotFound()]
     for _ in range(3):
-        bench.registry.ask(tracked, 1)
+        bench.registry.lookups.ask(tracked, Deadline.after(bench.clock, 1))
         bench.clock.advance(2)
     assert bench.row(tracked).state is State.IN_FLIGHT
 
@@ -252,7 +249,7 @@ def test_an_exit_without_the_ledger_leaves_and_is_booked_when_it_is_back(bench, 
     bench.registry.report(tracked, outcome)
     bench.store.is_away = False
     bench.registry.catch_up()
-    assert not bench.registry.trouble
+    assert not bench.registry.ledger_error
     assert bench.row(tracked).state is state
 
 
@@ -260,7 +257,7 @@ def test_a_fill_that_could_not_be_written_is_written_later(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order())
     bench.store.is_away = True
-    bench.registry.observe("EX-1", order("closed", 1, 100))
+    bench.registry.answered("ETH/USDT", "EX-1", order("closed", 1, 100))
     bench.store.is_away = False
     assert bench.row(tracked).state is State.OPEN
     bench.registry.catch_up()
@@ -270,7 +267,7 @@ def test_a_fill_that_could_not_be_written_is_written_later(bench):
 def test_an_exit_that_was_refused_while_the_ledger_was_away_ends_once(bench):
     bench.store.is_away = True
     tracked = bench.registry.open_exit(exit_())
-    bench.registry.refused(tracked, "too small")
+    bench.registry.rejected(tracked, "too small")
     bench.store.is_away = False
     bench.registry.catch_up()
     assert bench.row(tracked).state is State.RELEASED
@@ -287,7 +284,7 @@ def test_the_next_run_takes_up_what_has_no_end(bench):
     again = bench.new_run()
     again.catch_up()
     assert [tracked.client_order_id for tracked in again.unresolved()] == [lost.client_order_id]
-    again.observe("EX-7", order("closed", 1, 100, "EX-7"))
+    again.answered("ETH/USDT", "EX-7", order("closed", 1, 100, "EX-7"))
     assert bench.row(bound).state is State.COMMITTED
     assert again.ledger.audit() == []
 
@@ -304,7 +301,7 @@ def test_an_order_that_nobody_looks_at_is_asked_for_by_us(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order())
     assert bench.registry.unwatched() == [], "its reply has just come"
-    bench.registry.observe("EX-1", order())
+    bench.registry.answered("ETH/USDT", "EX-1", order())
     assert bench.registry.unwatched() == []
     bench.clock.advance(UNWATCHED_SECONDS + 1)
     assert bench.registry.unwatched() == [tracked]
@@ -315,7 +312,7 @@ def test_an_order_that_nobody_looks_at_is_asked_for_by_us(bench):
 
 def test_a_pair_with_an_order_that_freqtrade_does_not_know_waits_until_it_is_forgiven(bench):
     tracked = bench.registry.open_entry(entry(), funds())
-    bench.registry.stranger(tracked)
+    bench.registry.block_pair(tracked)
     assert bench.registry.blocking_order("ETH/USDT") is tracked
     assert bench.registry.blocking_order("BTC/USDT") is None
     bench.registry.unblock_pair("ETH/USDT")

@@ -11,9 +11,9 @@ from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Request, ReservationLedger
-from freqtrade_balance_guard.ledger.memory import MemoryStore
 from freqtrade_balance_guard.money import Money
 from freqtrade_balance_guard.orders.other_bots import OtherBots
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal
@@ -177,7 +177,8 @@ def test_our_own_order_that_the_book_follows_is_not_counted_twice(account):
     account.mine.bind("m-1", "EX-1")
     now = account.clock.monotonic()
     order = OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now)
-    account.book.place("EX-1", order)
+    account.siblings.leave_out("m-1")
+    account.book.place("m-1", order)
     account.look()
     assert account.spendable() == 700
 
@@ -196,6 +197,7 @@ def test_our_own_order_that_is_found_and_followed_is_held_once(account):
     account.look()
     account.mine.bind("m-1", "EX-1")
     now = account.clock.monotonic()
-    account.book.place("EX-1", OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now))
+    account.siblings.leave_out("m-1")
+    account.book.place("m-1", OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now))
     account.look()
     assert account.spendable() == 700

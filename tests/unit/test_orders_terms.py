@@ -6,11 +6,11 @@ import pytest
 
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.money import Money
+from freqtrade_balance_guard.orders.reader import fees_of
 from freqtrade_balance_guard.orders.terms import (
     MARKET_SLIPPAGE,
     Purpose,
     currencies,
-    fees_of,
     margin_terms,
     read_report,
     spot_terms,
@@ -41,26 +41,26 @@ def told(**more):
 
 
 def test_a_buy_locks_its_cost_and_the_fee_on_top():
-    assert buy().locks == Money(D("200.8"), "USDT")
+    assert buy().holds == Money(D("200.8"), "USDT")
     assert buy().at_least == D("200.8")
 
 
 def test_a_market_buy_locks_room_for_a_worse_price_and_needs_only_the_price_it_saw():
     terms = buy(is_market=True)
     assert terms.at_least == D("200.8")
-    assert terms.locks.amount == terms.at_least * (1 + MARKET_SLIPPAGE)
+    assert terms.holds.amount == terms.at_least * (1 + MARKET_SLIPPAGE)
 
 
 def test_a_sell_locks_its_coins():
-    assert sell().locks == Money(D(2), "ETH")
+    assert sell().holds == Money(D(2), "ETH")
 
 
 def test_a_futures_entry_locks_margin_and_fee_and_its_exit_only_itself():
     pair = "ETH/USDT:USDT"
     details = {"fee_rate": D("0.001"), "leverage": D(4)}
     entry = margin_terms(pair, "sell", Purpose.ENTRY, D(2), D(100), **details)
-    assert entry.locks == Money(D("50.2"), "USDT")
-    assert margin_terms(pair, "buy", Purpose.EXIT, D(2), D(100), **details).locks.currency == "ETH"
+    assert entry.holds == Money(D("50.2"), "USDT")
+    assert margin_terms(pair, "buy", Purpose.EXIT, D(2), D(100), **details).holds.currency == "ETH"
     assert currencies("ETH/USD:BTC") == ("ETH", "BTC")
 
 

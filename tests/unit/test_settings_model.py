@@ -40,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
         "account": None,
         "reservation_timeout": 60,
         "heartbeat_timeout": 120,
+        "keep_days": 90,
         "orphan_orders": "alert",
     },
     "venues": {},

@@ -24,7 +24,7 @@ from freqtrade_balance_guard.events import (
     RebalanceEnded,
     StakeReduced,
 )
-from freqtrade_balance_guard.monitoring.totals import Totals, read_daily_totals, read_totals
+from freqtrade_balance_guard.monitoring.metrics.totals import Totals, read_daily_totals, read_totals
 from freqtrade_balance_guard.orders.events import (
     LostReplyFound,
     OrderAccepted,

@@ -27,14 +27,17 @@ from freqtrade_balance_guard.arbitrage.venue import (
     VenueOrder,
 )
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
+from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.ledger import ReservationLedger, State
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
-from freqtrade_balance_guard.orders.lookup_result import Absent, Found
-from freqtrade_balance_guard.orders.terms import OPEN_STATUSES, fees_of
+from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
+from freqtrade_balance_guard.orders.reader import OPEN_STATUSES, fees_of
 from freqtrade_balance_guard.settings import VenueSettings
 from freqtrade_balance_guard.settings.state_paths import (
     DRY_RUN_ACCOUNT,
@@ -78,7 +81,7 @@ class DryWallet:
         for entry, row in self.ledger.changes(0, account=self.account):
             if entry.received is not None and entry.received_currency is not None:
                 brought[row.client_order_id] = (entry.received_currency, entry.received)
-        for row in self.ledger.reservations(account=self.account):
+        for row in self.ledger.reservations(account=self.account, archived=True):
             # What has not left, or nobody has answered, the ledger subtracts itself.
             taken = row.promised if row.state is State.OPEN else row.committed
             free[row.currency] = free.get(row.currency, ZERO) - taken
@@ -111,6 +114,9 @@ class CcxtVenue:
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
         self._api: Any = self.exchange._api
+        theirs = self.exchange
+        plain = theirs._exchange if isinstance(theirs, OwnConnection) else theirs
+        self._client = GuardClient(plain, self.clock)
 
     def new_id(self) -> str:
         return self._ids.make(tag_of(self.bot))
@@ -218,7 +224,7 @@ class CcxtVenue:
                 order.pair, "limit", order.side, amount, price, params=params
             )
         except Exception as error:
-            if classify(error) is Outcome.REFUSED:
+            if classify(error) is Outcome.REJECTED:
                 if self._reload_at is not None:
                     self._reload_at = self.clock.monotonic()  # the rules may be others by now
                 raise OrderRejected(str(error)[:200]) from error
@@ -244,21 +250,20 @@ class CcxtVenue:
     def look_up(self, order: LegOrder, order_id: str | None) -> LookUp:
         if self.dry_wallet is not None:
             return self._dry(order)
+        deadline = Deadline.after(self.clock, LOOK_UP_SECONDS)
         if order_id is not None:
-            answer = fetch_known(
-                self.exchange, order_id, order.pair, timeout_seconds=LOOK_UP_SECONDS
-            )
+            answer = fetch_known(self._client, order_id, order.pair, deadline=deadline)
         else:
             answer = find_order(
-                self.exchange,
+                self._client,
                 order.client_order_id,
                 order.pair,
                 order.side,
                 order.amount,
                 order.made_at,
-                timeout_seconds=LOOK_UP_SECONDS,
+                deadline=deadline,
                 clock=self.clock,
-                known_order_ids=frozenset(self._known_ids),
+                is_known=self._known_ids.__contains__,
                 order_type="limit",
             )
         if not isinstance(answer, Found):
@@ -269,7 +274,7 @@ class CcxtVenue:
         """A simulated order lives as long as the process that simulates it."""
         dry_id = self._dry_ids.get(order.client_order_id)
         if dry_id is None:
-            return Absent()
+            return NotFound()
         return self._told(self.exchange.fetch_dry_run_order(dry_id))
 
     def _told(self, answer: Any) -> VenueOrder:

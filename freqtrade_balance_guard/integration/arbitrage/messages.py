@@ -4,13 +4,7 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.events import (
-    LegUnresolved,
-    OpportunityDenied,
-    UnhedgedClosed,
-    UnhedgedFound,
-    UnhedgedOpened,
-)
+from freqtrade_balance_guard.arbitrage.events import OpportunityDenied
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
@@ -35,20 +29,9 @@ class ArbitrageMessages:
         self._stake_currency = stake_currency
 
     def __call__(self, event: Event) -> None:
-        """Pass on what is worth a message; refusals are stated like any other (once, counted)."""
+        """State denials like any other (once, counted). Incidents are ``monitoring.messages``'."""
         if isinstance(event, OpportunityDenied):
             self.denied(event.opportunity.first.pair, event.denial)
-        elif isinstance(event, UnhedgedOpened | UnhedgedFound):
-            self._message(f"Unhedged: {event.exposure.told()}.")
-        elif isinstance(event, UnhedgedClosed) and not event.exposure.closes:
-            exposure = event.exposure
-            self._message(f"Hedged again: {exposure.base} of pair {exposure.pair_number} was "
-                          f"{exposure.closed_how}.")  # fmt: skip
-        elif isinstance(event, LegUnresolved):
-            self._message(
-                f"Pair {event.number}: nobody knows yet what became of an order of {event.pair} on "
-                f"{event.venue}; it is asked for."
-            )
 
     def denied(self, pair: str, denial: ArbitrageDenied) -> None:
         """No pair, or no exit, and why."""

@@ -14,8 +14,10 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, Arbit
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
@@ -65,7 +67,7 @@ class Preconditions:
         self._registry = registry
         self._funding = funding
         self._clock = clock
-        self._connection = connection
+        self._client = GuardClient(wallets._exchange, clock)
         self._is_dry_run = bool(config["dry_run"])
         self._leg_order_ids = leg_order_ids
         self._distance = to_decimal(
@@ -182,8 +184,11 @@ class Preconditions:
         """freqtrade's exit as it is now, asked for once; None: nobody knows yet."""
         if self._is_dry_run:
             return exchange.fetch_dry_run_order(order_id)
-        answer = fetch_known(self._connection, order_id, pair, timeout_seconds=ASK_SECONDS)
-        return exchange._seen(order_id, answer.order) if isinstance(answer, Found) else None
+        deadline = Deadline.after(self._clock, ASK_SECONDS)
+        answer = fetch_known(self._client, order_id, pair, deadline=deadline)
+        return (
+            exchange._answered(pair, order_id, answer.order) if isinstance(answer, Found) else None
+        )
 
     # In the pairs' thread
 

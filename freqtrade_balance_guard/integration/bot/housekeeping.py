@@ -36,9 +36,6 @@ BEAT_SECONDS = 5.0
 BEATS_IN_TIMEOUT = 4
 # After a question about a dead bot's order that was not answered.
 DEAD_BOTS_PAUSE_SECONDS = 5.0
-# One question about an order takes at most so long; after one without an answer no more are asked
-# in this loop: exits are waiting.
-ASK_SECONDS = 1.0
 # A process that died may have had its last orders so long before its last sign of life.
 LAST_MOMENTS_SECONDS = 15.0
 # Where there is no balance book (futures), so often while all pairs are locked.
@@ -86,6 +83,7 @@ class Housekeeping:
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
             if not self._safely(duty, bot):
                 return
+        self._safely(self._archive, bot)
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
@@ -117,9 +115,12 @@ class Housekeeping:
     def _beat(self, bot: Any) -> None:
         now = self._clock.monotonic()
         # While the ledger is away, this is also the question whether it can be written again.
-        if self._registry.trouble or now - self._beat_at >= self._beat_every:
+        if self._registry.ledger_error or now - self._beat_at >= self._beat_every:
             self._registry.ledger.heartbeat(self._about(bot))
             self._beat_at = now
+
+    def _archive(self, bot: Any) -> None:
+        self._registry.ledger.archive_step()
 
     def _catch_up(self, bot: Any) -> None:
         self._registry.catch_up()
@@ -136,11 +137,12 @@ class Housekeeping:
         # One that gives no answer must not keep us from ever asking for the others.
         unresolved = sorted(self._registry.unresolved(), key=lambda tracked: tracked.asked_at)
         for tracked in [*unresolved, *self._registry.unwatched()]:
-            order = self._registry.ask(tracked, ASK_SECONDS)
+            order = self._registry.lookups.check(tracked)
             if order is not None:
                 self._registry.report(tracked, order)
                 self._orphans.care_for(bot, tracked, order)
-            elif not tracked.is_refused and tracked.absent_since is None:
+            # After one without an answer no more are asked in this loop: exits are waiting.
+            elif not tracked.is_rejected and tracked.absence.since is None:
                 return
 
     def _settle_for_the_dead(self, bot: Any) -> None:
@@ -149,10 +151,10 @@ class Housekeeping:
         if self._clock.monotonic() < self._dead_bots_from:
             return
         for tracked in left:
-            order = self._registry.ask(tracked, ASK_SECONDS)
+            order = self._registry.lookups.check(tracked)
             if order is not None:
                 self._registry.report(tracked, order)
-            elif not tracked.is_refused and tracked.absent_since is None:
+            elif not tracked.is_rejected and tracked.absence.since is None:
                 self._dead_bots_from = self._clock.monotonic() + DEAD_BOTS_PAUSE_SECONDS
                 return
 
@@ -178,7 +180,7 @@ class Housekeeping:
             ledger.forget(beat)
 
     def _look_again(self, bot: Any, tracked: TrackedOrder) -> None:
-        order = None if tracked.is_leg else self._registry.ask(tracked, ASK_SECONDS)
+        order = None if tracked.is_leg else self._registry.lookups.check(tracked)
         if order is not None:
             self._orphans.care_for(bot, tracked, order)
 
@@ -260,16 +262,16 @@ class Housekeeping:
         if not row.unfinished:
             return True, f"It had ended ({row.state}); entries on {row.pair} are allowed again."
         tracked = self._registry.tracked_order_of(row)
-        order = self._registry.ask(tracked, ASK_SECONDS)
+        order = self._registry.lookups.check(tracked)
         if order is not None:
             self._registry.report(tracked, order)
             return False, f"The exchange has it as order {order['id']}; it is not released."
-        if tracked.absent_since is None and not command.payload.get("force"):
+        if tracked.absence.since is None and not command.payload.get("force"):
             return False, (
                 "The exchange does not say what happened to the order; it is not released. Look at "
                 "the exchange, then use --force."
             )
-        self._registry.refused(tracked, str(command.payload.get("why") or "released by the user"))
-        if tracked.absent_since is None:
+        self._registry.rejected(tracked, str(command.payload.get("why") or "released by the user"))
+        if tracked.absence.since is None:
             return True, "It is released by force; the exchange did not say what happened to it."
         return True, "The exchange does not know it; it is released."

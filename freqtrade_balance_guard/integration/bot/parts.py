@@ -8,6 +8,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
@@ -19,6 +20,7 @@ from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.host.bot_loop import BotLoop
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
+from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -40,6 +42,7 @@ from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
@@ -68,16 +71,24 @@ def build_live_bot(
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+    waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
     registry = OrderRegistry(
         ledger,
         hub=hub,
         new_id=partial(ids.make, tag_of(ledger.bot)),
-        ask=OrderQuery(exchange, clock),
+        ask=OrderQuery(exchange, client, clock),
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
+        waits=waits,
+        blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
     )
     funding = EntryFunds(wallets, registry, config["stake_currency"])
+    if live is not None:
+        registry.other_bots = funding.other_bots
+        registry.book = BookOrders(
+            live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
+        )
     watch = OrderTracker(wallets, registry)
     wallets.funding = funding
     if live is not None:
@@ -89,7 +100,7 @@ def build_live_bot(
     housekeeping = Housekeeping(
         wallets,
         registry,
-        OrphanOrders(registry, settings.ledger.orphan_orders),
+        OrphanOrders(registry, client, settings.ledger.orphan_orders, clock),
         CommandBox(local_file(config)),
         rebalancer,
         EntryLocks(wallets, wallets.protections(), config),
@@ -113,12 +124,12 @@ def build_live_bot(
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    gateway = OrderGateway(exchange, wallets, registry, funding, ids, clock)
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client)
     exchange.put_guard(wallets, watch, gateway)
     _register_controls(wallets, gateway, exchange)
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
-    loop = BotLoop(clock, None if live is None else live.waits)
+    loop = BotLoop(clock, waits)
     return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
 
 
@@ -166,4 +177,5 @@ def _ledger(
         heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
         hub=hub,
         debug_validation=settings.debug_validation,
+        keep_days=float(settings.ledger.keep_days),
     )

@@ -1,16 +1,18 @@
-"""What an error out of ``create_order`` says about the order: refused for sure, or unknown.
+"""What an error out of ``create_order`` says about the order: rejected for sure, or unknown.
 
 freqtrade turns both into the same exceptions; the ccxt error behind it tells them apart. When in
-doubt the outcome is unknown: that costs a look-up, while a wrong "refused" costs a second order.
+doubt the outcome is unknown: that costs a look-up, while a wrong "rejected" costs a second order.
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 import ccxt
 import requests
 from freqtrade.exceptions import (
     DependencyException,
+    InsufficientFundsError,
     OperationalException,
     RetryableOrderError,
     TemporaryError,
@@ -20,9 +22,9 @@ from freqtrade_balance_guard.orders.events import rejection_reason
 
 
 class Outcome(StrEnum):
-    """What became of an order whose reply was an error."""
+    """Whether an order exists whose reply was an error."""
 
-    REFUSED = "refused"
+    REJECTED = "rejected"
     UNKNOWN = "unknown"
 
 
@@ -36,6 +38,32 @@ _TURNED_AWAY = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.InvalidNonce)
 _DOUBT = re.compile(
     r"duplicat|not unique|already (exists?|used)|time[d ]{0,2}out|unknown (status|error)"
     r"|status unknown|internal|system (is )?(busy|error)|EService:|deadline",
+    re.IGNORECASE,
+)
+# ccxt picks the class of an error by the host's name, and knows some codes only on one host: these
+# count wherever they come from. By the first word of ccxt's message, the exchange.
+_CODE = re.compile(r"""["'](?:code|retCode|sCode|err[-_]code)["']\s*:\s*["']?(-?\d+)""")
+_REJECTED_CODES = {
+    # Rejected by the matching engine, too little margin, reduce-only without a position, position
+    # limit, position side, a kind of order that wants another endpoint, minimum, request too old.
+    "binance": "-2010 -2019 -2022 -2027 -4061 -4120 -4164 -1021",
+    "okx": "51004 51008 51010 50061",
+    "bybit": "110007",
+    "bitget": "43008",
+}
+_UNKNOWN_CODES = {
+    "binance": "-1007 -1008",  # no answer from the backend in time; overloaded
+    "bingx": "80012",  # service unavailable, which ccxt calls insufficient funds
+}
+_FUNDS_CODES = {"binance": "-2019", "okx": "51008", "bybit": "110007"}
+# Other names of the same exchanges.
+_FAMILIES = ("binance", "okx", "bybit", "bitget", "bingx")
+_SAME_FAMILY = {"myokx": "okx"}
+# What must not be in a sentence: keys and signatures in URLs.
+_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
+_SECRET = re.compile(
+    r"""((?:access_?key_?id|api_?key|key|signature|sign|secret|token|passphrase)["']?\s*[=:]\s*["']?)"""
+    r"""[^\s&"',}]+""",
     re.IGNORECASE,
 )
 # ccxt's plainest error means that it has no row for the exchange's words. Of Kraken's, the part in
@@ -54,11 +82,14 @@ def classify(error: BaseException) -> Outcome:
         return Outcome.UNKNOWN
     cause = error if isinstance(error, ccxt.BaseError) else error.__cause__
     if cause is None:
-        # A refusal of freqtrade's own. Another error (ValueError, KeyError, ...) comes out of
+        # Denied by freqtrade itself. Another error (ValueError, KeyError, ...) comes out of
         # reading an answer, so there was one.
         if isinstance(error, TemporaryError | RetryableOrderError):
             return Outcome.UNKNOWN
-        return Outcome.REFUSED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
+        return Outcome.REJECTED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
+    by_code = _by_code(cause)
+    if by_code is not None:
+        return by_code
     if isinstance(cause.__cause__, requests.RequestException):
         # ccxt files a broken connection, and a status that it does not know (524: the gate gave
         # up waiting), as ExchangeError.
@@ -67,9 +98,9 @@ def classify(error: BaseException) -> Outcome:
         return Outcome.UNKNOWN
     if type(cause) is ccxt.ExchangeError:
         known = _PLAIN_REFUSAL.search(str(cause)) is not None
-        return Outcome.REFUSED if known else Outcome.UNKNOWN
+        return Outcome.REJECTED if known else Outcome.UNKNOWN
     if isinstance(cause, (ccxt.ExchangeError, *_TURNED_AWAY)):
-        return Outcome.REFUSED
+        return Outcome.REJECTED
     return Outcome.UNKNOWN
 
 
@@ -78,6 +109,37 @@ def reason_of(error: BaseException) -> str:
     cause = error if isinstance(error, ccxt.BaseError) else error.__cause__ or error
     reason = rejection_reason(str(cause))
     return "funds" if reason == "other" and isinstance(cause, ccxt.InsufficientFunds) else reason
+
+
+def is_insufficient_funds(error: BaseException) -> bool:
+    """Whether the exchange rejected an order because it lacks the money or the coins."""
+    cause = error if isinstance(error, ccxt.BaseError) else error.__cause__
+    if cause is not None and _has_code(cause, _UNKNOWN_CODES):
+        return False
+    if isinstance(error, InsufficientFundsError) or isinstance(cause, ccxt.InsufficientFunds):
+        return True
+    return cause is not None and _has_code(cause, _FUNDS_CODES)
+
+
+def redacted(text: str) -> str:
+    """``text`` without what ccxt's messages may have of keys and signatures."""
+    return _SECRET.sub(r"\1***", _QUERY.sub(r"\1?***", text))
+
+
+def _by_code(cause: BaseException) -> Outcome | None:
+    if _has_code(cause, _UNKNOWN_CODES):
+        return Outcome.UNKNOWN
+    return Outcome.REJECTED if _has_code(cause, _REJECTED_CODES) else None
+
+
+def _has_code(cause: BaseException, codes: Mapping[str, str]) -> bool:
+    text = str(cause)
+    exchange, _, _ = text.partition(" ")
+    family = _SAME_FAMILY.get(exchange) or next(
+        (name for name in _FAMILIES if exchange.startswith(name)), exchange
+    )
+    found = _CODE.findall(text)
+    return any(code in codes.get(family, "").split() for code in found)
 
 
 def _came_after_the_reply(error: BaseException) -> bool:

@@ -1,330 +1,223 @@
-"""Asks the exchange what became of an order whose reply was lost, or that a crash left behind.
+"""Asks the exchange for an order whose reply was lost, or that a crash left behind.
 
-Each request is sent once, through ccxt itself: freqtrade's own functions would try six times, ten
-seconds each. "Absent" is said only when two looks agree. Orders move one way, from open to ended,
-so open ones are read first: an order that moves in between is in the second list.
+Each request is sent once, over a connection of the guard's own: freqtrade's functions would try six
+times, ten seconds each. "Not found" is said only when two looks agree.
 
-What a look cannot see is a request that is still on its way to the exchange. Kraken refuses a late
+What a look cannot see is a request that is still on its way to the exchange. Kraken rejects a late
 one, because its nonce is lower than that of the look; elsewhere the caller asks again later.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import ccxt
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.money import to_decimal, to_float
-from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds, belongs_to
-from freqtrade_balance_guard.orders.lookup_result import Absent, Answer, Found, Order, Unknown
+from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.order_error import redacted
+from freqtrade_balance_guard.integration.exchange.order_search import (
+    STOP_FLAG,
+    OrderSearch,
+    WantedOrder,
+    carries,
+    check_answer,
+    is_read_as_canceled,
+)
+from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds
+from freqtrade_balance_guard.orders.lookup_result import (
+    Found,
+    LookupResult,
+    NotFound,
+    Order,
+    Uncertain,
+)
+from freqtrade_balance_guard.orders.reader import placed_by_stop
 
 
 logger = logging.getLogger(__name__)
 
-# Absent only if the exchange says so twice: what it lists may be behind what it has accepted.
+# Not found only if the exchange says so twice: what it lists may be behind what it has accepted.
 LOOKS = 2
-# The exchange's clock may differ from ours by so much.
-CLOCK_MARGIN = timedelta(seconds=10)
-# A list this long may be the first of several pages (Bybit's default is the shortest).
-SHORTEST_PAGE = 20
-_SAME_AMOUNT = Decimal("1e-9")
-# freqtrade's word for exchanges that keep stop orders apart.
-STOP_FLAG = "stoploss_query_requires_stop_flag"
-# What a stop order has and another has not, in ccxt's words.
-_TRIGGERS = ("stopLossPrice", "triggerPrice", "stopPrice")
 
 
 def find_order(
-    exchange: Exchange,
+    client: GuardClient,
     client_order_id: str | None,
     pair: str,
     side: str,
     amount: Decimal,
     since: datetime,
     *,
-    timeout_seconds: float,
+    deadline: Deadline,
     clock: Clock,
-    known_order_ids: frozenset[str] = frozenset(),
+    is_known: Callable[[str], bool] = lambda _: False,
     is_stop: bool = False,
     order_type: str | None = None,
-) -> Answer:
+) -> LookupResult:
     """Find an order by its client order id, or where that is impossible by what was ordered.
 
     :param amount: base currency, as it was given to ``create_order``
     :param since: when it was sent, with a zone; without a usable id only orders since then count
-    :param timeout_seconds: for all requests together
-    :param known_order_ids: the exchange's ids of other orders; never an answer without an id
+    :param deadline: for all requests together
+    :param is_known: whether an id of the exchange is that of another order; such a one is never
+        the answer where no id can be used
     :param is_stop: it was sent by ``create_stoploss``
     :param order_type: freqtrade's, for exchanges that do not tell it
     :raises ValueError: ``since`` has no zone. Whatever the exchange does is an answer.
     """
     if since.tzinfo is None:
         raise ValueError(f"{since} has no zone.")
-    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    by_id = client_order_id is not None and ids.sends(stop=is_stop) and ids.ask is not Ask.NOT
-    look = _Look(
-        exchange=exchange,
-        ids=ids,
-        client_order_id=client_order_id if by_id else None,
-        pair=pair,
-        side=side,
-        amount=amount,
-        since=since,
-        clock=clock,
-        ends=clock.monotonic() + timeout_seconds,
-        known=known_order_ids,
-        is_stop=is_stop,
-    )
     try:
-        with _settings_kept(exchange):
-            answer: Order | Absent | Unknown = Absent()
-            for _ in range(LOOKS):
-                answer = look.once()
-                if not isinstance(answer, Absent):
-                    break
-            if isinstance(answer, Absent):
-                return look.absence()
-            if isinstance(answer, Unknown):
+        with client.connection(deadline) as exchange:
+            ids = _ids_of(exchange)
+            by_id = client_order_id is not None and ids.sends(stop=is_stop)
+            wanted = WantedOrder(
+                pair=pair,
+                side=side,
+                amount=amount,
+                since=since,
+                client_order_id=client_order_id if by_id and ids.ask is not Ask.NOT else None,
+                is_stop=is_stop,
+                is_known=is_known,
+            )
+            answer = _look(exchange, ids, wanted, clock, deadline)
+            if not isinstance(answer, dict):
                 return answer
+            if is_read_as_canceled(answer, ids):
+                answer["status"] = "open"
             return Found(_as_created(exchange, answer, is_stop=is_stop, order_type=order_type))
     except Exception as error:
         # ccxt's errors, and others: a garbage number in the answer is a ValueError.
         logger.debug("Order not looked up.", exc_info=error)
-        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
+        return Uncertain(redacted(f"{type(error).__name__}: {error}")[:200])
 
 
 def fetch_known(
-    exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float, is_stop: bool = False
-) -> Answer:
+    client: GuardClient, order_id: str, pair: str, *, deadline: Deadline, is_stop: bool = False
+) -> LookupResult:
     """The order with the exchange's own id, asked for once.
 
     freqtrade's own function would try six times with growing pauses when the order is not there.
+    Of a stop that has fired, the order that it placed is asked for as well, and reported under the
+    stop's id.
 
     :return: never raises for anything that the exchange does
     """
-    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
-    kinds = ["fetch_order"]
-    if not exchange.exchange_has("fetchOrder"):
-        kinds = ["fetch_open_order", "fetch_closed_order"]
     try:
-        with _settings_kept(exchange):
-            exchange._api.timeout = max(1, int(timeout_seconds * 1000 / len(kinds)))
-            exchange._api.enableRateLimit = False
-            exchange._api.enableLastHttpResponse = True
-            for kind in kinds:
-                try:
-                    order = getattr(exchange._api, kind)(order_id, pair, params=dict(params))
-                    return Found(dict(exchange._order_contracts_to_amount(order)))
-                except ccxt.OrderNotFound:
-                    _check_answer(exchange, ids, kind)
+        with client.connection(deadline) as exchange:
+            order = _fetch(exchange, order_id, pair, is_stop=is_stop)
+            if order is None:
+                return NotFound()
+            if is_stop and order.get("status") == "closed":
+                order = _placed_by(exchange, order_id, pair, order)
+            return Found(order)
     except Exception as error:
-        return Unknown(f"{type(error).__name__}: {str(error)[:200]}")
-    return Absent()
+        return Uncertain(redacted(f"{type(error).__name__}: {error}")[:200])
 
 
-def cancel_known(exchange: Exchange, order_id: str, pair: str, *, timeout_seconds: float) -> None:
+def cancel_known(
+    client: GuardClient, order_id: str, pair: str, *, deadline: Deadline, is_stop: bool = False
+) -> None:
     """Cancel the order with the exchange's own id, asked for once. Ended already is as good.
 
     freqtrade's own function would try five times, each for ccxt's whole time-out.
 
-    :raises Exception: nobody knows whether it is cancelled
+    :raises Exception: it is unknown whether it is cancelled
     """
-    with _settings_kept(exchange):
-        exchange._api.timeout = max(1, int(timeout_seconds * 1000))
-        exchange._api.enableRateLimit = False
+    with client.connection(deadline) as exchange:
+        params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
         with suppress(ccxt.InvalidOrder):
-            exchange._api.cancel_order(order_id, pair)
+            exchange._api.cancel_order(order_id, pair, params=params)
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A list of orders; ``is_cut``: it may go on on another page."""
-
-    orders: list[Order]
-    is_cut: bool
+def _ids_of(exchange: Exchange) -> ClientIds:
+    return ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Look:
-    exchange: Exchange
-    ids: ClientIds
-    client_order_id: str | None  # None: the exchange cannot be asked by id
-    pair: str
-    side: str
-    amount: Decimal
-    since: datetime
-    clock: Clock
-    ends: float
-    known: frozenset[str]
-    is_stop: bool
-    _api: Any = field(init=False)
+def _look(
+    exchange: Exchange, ids: ClientIds, wanted: WantedOrder, clock: Clock, deadline: Deadline
+) -> Order | NotFound | Uncertain:
+    """Two looks, and what "not found" means: the exchanges forget.
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_api", self.exchange._api)
-
-    def once(self) -> Order | Absent | Unknown:
-        """One look at everything.
-
-        :raises Exception: whatever the exchange did
-        """
-        if self.client_order_id is not None and self.ids.ask is Ask.ONE:
-            return self._one(self.client_order_id)
-        return self._in_lists()
-
-    def absence(self) -> Absent | Unknown:
-        """What "not found" means: the exchanges forget."""
-        memory = self.ids.memory
-        if memory is not None and self.clock.wall() - self.since > memory:
-            return Unknown(f"{self.exchange.id} may have forgotten an order this old")
-        return Absent()
-
-    def _one(self, client_order_id: str) -> Order | Absent | Unknown:
-        params = self.ids.ask_params(client_order_id, stop=self.is_stop)
-        try:
-            order = self._request("fetch_order", "", self.pair, params=params)
-        except ccxt.OrderNotFound:
-            return Absent()
-        if not _carries(order, client_order_id):
-            return Unknown(f"{self.exchange.id} answered with another order")
-        return dict(order)
-
-    def _in_lists(self) -> Order | Absent | Unknown:
-        found: dict[str, Order] = {}
-        is_cut = False
-        for listed in self._lists():
-            is_cut = is_cut or listed.is_cut
-            for order in listed.orders:
-                fits = self._fits(order)
-                if isinstance(fits, Unknown):
-                    return fits
-                if fits:
-                    # An order in both lists has ended in between: the later word counts.
-                    found[str(order["id"])] = order
-            if found and self.client_order_id is not None:
-                break
-        if len(found) > 1:
-            return Unknown(f"ambiguous: {', '.join(sorted(found))} all match")
-        if is_cut and (not found or self.client_order_id is None):
-            return Unknown(f"{self.exchange.id} has more orders than it lists at once")
-        return next(iter(found.values()), Absent())
-
-    def _fits(self, order: Order) -> bool | Unknown:
-        if self.client_order_id is not None:
-            return _carries(order, self.client_order_id)
-        if (order.get("symbol"), order.get("side")) != (self.pair, self.side):
-            return False
-        if str(order.get("id")) in self.known or belongs_to(order.get("clientOrderId")) is not None:
-            return False
-        if any(order.get(name) for name in _TRIGGERS) != self.is_stop:
-            return False
-        at = order.get("timestamp")
-        earliest = (self.since - CLOCK_MARGIN).timestamp() * 1000
-        if at is not None and at < earliest:
-            return False
-        if order.get("amount") is None:
-            return Unknown(f"ambiguous: {order.get('id')} does not tell its amount")
-        amount = to_decimal(self.exchange._contracts_to_amount(self.pair, order["amount"]))
-        return abs(amount - self._rounded_amount()) <= self._rounded_amount() * _SAME_AMOUNT
-
-    def _rounded_amount(self) -> Decimal:
-        """What freqtrade sends for ``amount``."""
-        exchange, pair = self.exchange, self.pair
-        contracts = exchange._amount_to_contracts(pair, to_float(self.amount))
-        return to_decimal(
-            exchange._contracts_to_amount(pair, exchange.amount_to_precision(pair, contracts))
-        )
-
-    def _lists(self) -> Iterator[_Listed]:
-        """Open orders first, then ended ones."""
-        has = self._api.has
-        if has.get("fetchCanceledAndClosedOrders"):
-            ended = ["fetch_canceled_and_closed_orders"]
-        else:
-            names = {
-                "fetchClosedOrders": "fetch_closed_orders",
-                "fetchCanceledOrders": "fetch_canceled_orders",
-            }
-            ended = [method for name, method in names.items() if has.get(name) is True]
-        if not ended:
-            raise ccxt.NotSupported(f"{self.exchange.id} has no list of ended orders")
-        for method in ["fetch_open_orders", *ended]:
-            for kind in self._kinds_of_lists():
-                yield self._list(method, kind)
-
-    def _kinds_of_lists(self) -> tuple[Mapping[str, Any], ...]:
-        if not self.is_stop:
-            return ({},)
-        if self.ids.ask is Ask.NOT:
-            flag = self.exchange.get_option(STOP_FLAG)
-            return ({"stop": True},) if flag else ({},)
-        return self.ids.stop_lists
-
-    def _list(self, method: str, kind: Mapping[str, Any]) -> _Listed:
-        params, since = dict(kind), None
-        client_order_id = self.client_order_id
-        if client_order_id is not None:
-            params |= self.ids.ask_params(client_order_id, stop=self.is_stop)
-        if not (client_order_id is not None and self.ids.ask is Ask.FILTERED) and (
-            method != "fetch_open_orders"
-        ):
-            since = int((self.since - CLOCK_MARGIN).timestamp() * 1000)
-        pair = self.pair if self.ids.lists_by_pair else None
-        orders = self._request(method, pair, since, params=params)
-        _check_answer(self.exchange, self.ids, method)
-        # If the exchange filtered by the id, all that it has of it is there.
-        filtered = (
-            self.ids.ask is Ask.FILTERED
-            and client_order_id is not None
-            and all(_carries(order, client_order_id) for order in orders)
-        )
-        return _Listed(orders, is_cut=not filtered and len(orders) >= SHORTEST_PAGE)
-
-    def _request(self, method: str, *args: Any, params: Mapping[str, Any]) -> Any:
-        left = self.ends - self.clock.monotonic()
-        if left <= 0:
-            raise TimeoutError("no time left to ask")
-        self._api.timeout = max(1, int(left * 1000))
-        # Waiting for its turn would take seconds on Kraken; a look-up is rare, four requests.
-        self._api.enableRateLimit = False
-        self._api.enableLastHttpResponse = True
-        return getattr(self._api, method)(*args, params=dict(params))
-
-
-def _check_answer(exchange: Exchange, ids: ClientIds, method: str) -> None:
-    """ccxt reads a web page with status 200, and null, as "no orders", or as "not found".
-
-    :raises BadResponse: the raw answer has no orders, not even none, where they should be
+    :raises Exception: whatever the exchange did
     """
-    api: Any = exchange._api
-    part: Any = api.parse_json(api.last_http_response)
-    where = ids.orders_in.get(method, ())
-    for name in where:
-        part = part.get(name) if isinstance(part, dict) else None
-    # No exchange says "nothing" with an object that has nothing in it, but for the orders' own.
-    if not (isinstance(part, list) or (isinstance(part, dict) and (part or where))):
-        raise ccxt.BadResponse(f"{exchange.id} {method} answered with no orders")
+    search = OrderSearch(exchange, ids, wanted)
+    answer: Order | NotFound | Uncertain = NotFound()
+    for _ in range(LOOKS):
+        if deadline.is_over:
+            raise TimeoutError("no time left to ask")
+        if wanted.client_order_id is not None and ids.ask is Ask.ONE:
+            answer = _one(exchange, ids, wanted, wanted.client_order_id)
+        else:
+            answer = search.once()
+        if not isinstance(answer, NotFound):
+            return answer
+    if ids.memory is None or clock.wall() - wanted.since <= ids.memory:
+        return answer
+    if search.has_all_orders:
+        with suppress(ccxt.BaseError):  # without an answer it is as uncertain as it was
+            answer = search.once(among_all=True)
+            if not isinstance(answer, NotFound):
+                return answer
+    return Uncertain(f"{exchange.id} may have forgotten an order this old")
 
 
-def _carries(order: Mapping[str, Any], client_order_id: str) -> bool:
-    """Whether an order of ccxt has this id, in its own field or in the exchange's raw answer."""
-    return order.get("clientOrderId") == client_order_id or _contains(
-        order.get("info"), client_order_id
+def _one(
+    exchange: Exchange, ids: ClientIds, wanted: WantedOrder, client_order_id: str
+) -> Order | NotFound | Uncertain:
+    params = ids.ask_params(client_order_id, stop=wanted.is_stop)
+    try:
+        order = exchange._api.fetch_order("", wanted.pair, params=params)
+    except ccxt.OrderNotFound:
+        return NotFound()
+    if not carries(order, client_order_id):
+        return Uncertain(f"{exchange.id} answered with another order")
+    return dict(order)
+
+
+def _fetch(exchange: Exchange, order_id: str, pair: str, *, is_stop: bool) -> Order | None:
+    """:raises Exception: there was no answer"""
+    ids = _ids_of(exchange)
+    kinds = ["fetch_order"]
+    if not exchange.exchange_has("fetchOrder"):
+        kinds = ["fetch_open_order", "fetch_closed_order"]
+    params = {"stop": True} if is_stop and exchange.get_option(STOP_FLAG) else {}
+    for kind in kinds:
+        try:
+            order = getattr(exchange._api, kind)(order_id, pair, params=dict(params))
+            return dict(exchange._order_contracts_to_amount(order))
+        except ccxt.OrderNotFound:
+            check_answer(exchange, ids, kind)
+    if ids.ask is not Ask.LISTS:
+        return None
+    # Such an exchange forgets an order soon after its end, or has stops only in its lists.
+    wanted = WantedOrder(
+        pair=pair,
+        side="",
+        amount=Decimal(0),
+        since=datetime.max,
+        order_id=order_id,
+        is_stop=is_stop,
     )
+    answer = OrderSearch(exchange, ids, wanted).once()
+    if isinstance(answer, Uncertain):
+        raise ccxt.BadResponse(answer.reason)
+    return None if isinstance(answer, NotFound) else exchange._order_contracts_to_amount(answer)
 
 
-def _contains(raw: object, wanted: str) -> bool:
-    if isinstance(raw, Mapping):
-        return any(_contains(value, wanted) for value in raw.values())
-    if isinstance(raw, list):
-        return any(_contains(value, wanted) for value in raw)
-    return raw == wanted
+def _placed_by(exchange: Exchange, order_id: str, pair: str, stop: Order) -> Order:
+    """A fired stop with the fills of the order that it placed, as freqtrade would return it."""
+    placed_id = placed_by_stop(stop)
+    if placed_id is None or placed_id == order_id:
+        return stop
+    placed = dict(exchange._order_contracts_to_amount(exchange._api.fetch_order(placed_id, pair)))
+    trigger = {"stopPrice": stop.get("stopPrice"), "status_stop": "triggered"}
+    return {**placed, **trigger, "id": order_id, "id_stop": placed_id, "type": "stoploss"}
 
 
 def _as_created(
@@ -335,21 +228,10 @@ def _as_created(
         order.get("filled") is None or (order.get("average") is None and float(order["filled"]))
     )
     # freqtrade asks again for an open order. A stop that has ended already must be asked for:
-    # nobody looks at the status of a new one.
+    # the status of a new one is not looked at.
     if is_stop or order.get("status") is None or ended_without_price:
         order["status"] = "open"
     if order.get("type") is None and order_type is not None:
         order["type"] = order_type
     exchange._log_exchange_response("find_order", order)
     return dict(exchange._order_contracts_to_amount(order))
-
-
-@contextmanager
-def _settings_kept(exchange: Exchange) -> Iterator[None]:
-    """Give ccxt its time-out, its own rate limit and what it remembers back afterwards."""
-    api: Any = exchange._api
-    before = api.timeout, api.enableRateLimit, api.enableLastHttpResponse
-    try:
-        yield
-    finally:
-        api.timeout, api.enableRateLimit, api.enableLastHttpResponse = before

@@ -6,17 +6,9 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
-
-
-# The guard's own waits in front of exits, in sum.
-EXIT_WAIT_SECONDS = 3.0
-
-
-# The guard's own waits in front of exits, in sum.
-EXIT_WAIT_SECONDS = 3.0
 
 
 class MinimumQuery(NamedTuple):

@@ -17,6 +17,7 @@ from freqtrade_balance_guard.console.reconcile import (
     Questions,
     may_ask,
 )
+from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
@@ -24,7 +25,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds
-from freqtrade_balance_guard.orders.lookup_result import Found, Unknown
+from freqtrade_balance_guard.orders.lookup_result import Found, Uncertain
 
 
 LOOK_UP_SECONDS = 10.0
@@ -96,22 +97,29 @@ class ExchangeQuestions:
     def _find_by_client_order_id(self, row: Reservation) -> ExchangeOrder | None:
         exchange, name = self._exchange, row.client_order_id
         ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-        # A reservation does not say whether it is for a stop order; only a sale can be.
-        for is_stop in (False, True) if row.side == "sell" else (False,):
+        # A reservation does not say whether it is for a stop order. A purchase may be one as well:
+        # the stop of a short.
+        may_be_stop = row.side == "sell" or ":" in row.pair
+        for is_stop in (False, True) if may_be_stop else (False,):
             if not ids.sends(stop=is_stop) or ids.ask is Ask.NOT:
                 raise NotPossible(
                     f"{exchange.name} cannot be asked for an order by our id: look there yourself "
                     "for the order, then use --force."
                 )
             answer = find_order(
-                *(exchange, name, row.pair, row.side, row.requested, row.created_at),
-                timeout_seconds=LOOK_UP_SECONDS,
+                GuardClient(exchange, self._clock),
+                name,
+                row.pair,
+                row.side,
+                row.requested,
+                row.created_at,
+                deadline=Deadline.after(self._clock, LOOK_UP_SECONDS),
                 clock=self._clock,
                 is_stop=is_stop,
             )
             if isinstance(answer, Found):
                 return _order(answer.order)
-            if isinstance(answer, Unknown):
+            if isinstance(answer, Uncertain):
                 raise NotPossible(
                     f"The exchange does not say what became of the order ({answer.reason})."
                 )

@@ -13,7 +13,7 @@ from freqtrade_balance_guard.console.bot_source import LedgerView, Source
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.money import ZERO, exact, to_decimal
-from freqtrade_balance_guard.monitoring.figures import BalanceFigures, Figures
+from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 
 
 if TYPE_CHECKING:

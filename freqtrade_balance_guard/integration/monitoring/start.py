@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freqtrade import __version__ as freqtrade_version
 
@@ -10,9 +10,11 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host.console import source_of
 from freqtrade_balance_guard.integration.monitoring.look import Look
+from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.ledger import ReservationLedger
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder
-from freqtrade_balance_guard.monitoring.totals import Totals
+from freqtrade_balance_guard.monitoring.metrics.counting import Key
+from freqtrade_balance_guard.monitoring.metrics.totals import Totals
 from freqtrade_balance_guard.monitoring.worker import Worker
 from freqtrade_balance_guard.settings import GuardSettings, MetricsSettings
 from freqtrade_balance_guard.settings.state_paths import local_file
@@ -20,8 +22,10 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
-    from freqtrade_balance_guard.monitoring.metrics import MetricsServer
+    from freqtrade_balance_guard.monitoring.metrics.server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,19 @@ class Monitoring:
         hub.subscribe(self.history)
         self.metrics_address: str | None = None
         self._metrics = self._started_metrics(settings.metrics, hub)
-        self._worker = Worker([self.totals.write, self.history.write])
+        self.notifier = Notifier(
+            rpc_manager_of(wallets._guarded_strategy),
+            settings.alerts,
+            source.stake_currency,
+            source.local,
+            source.account,
+            ledger.bot,
+            clock,
+            self.look.figures,
+        )
+        hub.subscribe(self.notifier)
+        self._install_page(wallets)
+        self._worker = Worker([self.totals.write, self.history.write, self.notifier.work])
         self._worker.start()
 
     def close(self) -> None:
@@ -58,12 +74,31 @@ class Monitoring:
         self._worker.close()
         self.totals.close()
         self.history.close()
+        self.notifier.close()
+
+    def counters(self) -> dict[Key, int]:
+        """Every counter as it stands."""
+        return self.totals.now()
+
+    def _install_page(self, wallets: "GuardedWallets") -> None:
+        app = web_app_of(wallets._guarded_strategy)
+        if app is None:
+            return
+        try:
+            from freqtrade_balance_guard.integration.monitoring.api import install
+
+            install(app, self)
+        except Exception as error:
+            logger.warning("No page at /guard: it could not be added (%s).", error)
+            logger.debug("The page could not be added.", exc_info=True)
+            return
+        logger.info("The guard's page is at /guard of freqtrade's web server.")
 
     def _started_metrics(self, settings: MetricsSettings, hub: EventHub) -> "MetricsServer | None":
         if not settings.enabled:
             return None
         try:
-            from freqtrade_balance_guard.monitoring.metrics import BotLabels, MetricsServer
+            from freqtrade_balance_guard.monitoring.metrics.server import BotLabels, MetricsServer
         except ImportError:
             logger.warning(
                 "No metrics: prometheus-client is not installed (pip install "
@@ -78,6 +113,7 @@ class Monitoring:
             freqtrade_version=str(freqtrade_version),
             exchange=source.exchange,
             mode="dry-run" if source.dry_run else "live",
+            stake_currency=source.stake_currency,
         )
         server = MetricsServer(labels, self.totals.now, self.look.figures)
         address, port = settings.listen_ip_address, settings.listen_port
@@ -97,6 +133,21 @@ class Monitoring:
         hub.subscribe(server)
         logger.info("Metrics are served at %s.", self.metrics_address)
         return server
+
+
+def rpc_manager_of(strategy: Any) -> Any:
+    """freqtrade's RPC manager of the bot that ``strategy`` belongs to; None where there is none."""
+    return getattr(getattr(strategy, "dp", None), "_DataProvider__rpc", None)
+
+
+def web_app_of(strategy: Any) -> "FastAPI | None":
+    """The application of freqtrade's web server; None where it is not enabled."""
+    modules = getattr(rpc_manager_of(strategy), "registered_modules", None)
+    for module in modules if isinstance(modules, list) else ():
+        if getattr(module, "name", "") == "apiserver":
+            app: FastAPI = module.app
+            return app
+    return None
 
 
 _running: Monitoring | None = None

@@ -6,7 +6,9 @@ that the exchange will see can be looked at. The object is promoted in place, li
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from freqtrade.exchange import Exchange
@@ -25,6 +27,15 @@ from freqtrade_balance_guard.orders.terms import Purpose
 
 
 logger = logging.getLogger(__name__)
+
+
+class _Nesting(threading.local):
+    """Per thread: how many of freqtrade's functions stand around the request that is being made."""
+
+    depth = 0
+
+
+_nesting = _Nesting()
 
 
 class GuardedExchange(Exchange):
@@ -79,10 +90,13 @@ class GuardedExchange(Exchange):
         self, pair: str, amount: float, stop_price: float, *args: Any, **kwargs: Any
     ) -> Any:
         """A stop order on the exchange holds the coin until it fills or is cancelled."""
-        go = functools.partial(super().create_stoploss, pair, amount, stop_price, *args, **kwargs)
+        more = dict(zip(("order_types", "side", "leverage"), args, strict=False)) | kwargs
+        go = functools.partial(
+            super().create_stoploss, pair=pair, amount=amount, stop_price=stop_price, **more
+        )
         if self._guarded_wallets is None:
             return go()
-        side = kwargs.get("side", args[1] if len(args) > 1 else "sell")
+        side = more.get("side", "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
         return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
 
@@ -99,7 +113,7 @@ class GuardedExchange(Exchange):
                 raise
             adopted = adopted_order.get()
             if adopted is None or adopted.tracked is not None:
-                self._order_watch.accepted(accepted, order)
+                self._order_watch.accepted(order)
         return accepted
 
     @relies_on(
@@ -135,45 +149,70 @@ class GuardedExchange(Exchange):
             params.update(self._ordering.ids.order_params(client_order_id, stop=is_stop))
         return params
 
-    # Every answer about one of our orders tells what became of it.
+    # Every answer about an order goes to the registry. Those that freqtrade asks for on the way to
+    # another answer are left out: the stop behind a fired stop is "closed" with nothing filled.
 
     @relies_on(
         "Exchange.fetch_order(self, order_id, pair, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def fetch_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_order(order_id, *args, **kwargs))
+    def fetch_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        answer = super().fetch_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.fetch_stoploss_order(self, order_id, pair, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def fetch_stoploss_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().fetch_stoploss_order(order_id, *args, **kwargs))
+    def fetch_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().fetch_stoploss_order(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
+
+    @relies_on(
+        "Exchange.cancel_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
+
+    @relies_on(
+        "Exchange.cancel_stoploss_order(self, order_id, pair, params)",
+        "every answer about an order goes to the registry",
+    )
+    def cancel_stoploss_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        go = functools.partial(super().cancel_stoploss_order, order_id, pair, *args, **kwargs)
+        return self._cancelled(pair, order_id, go)
 
     @relies_on(
         "Exchange.cancel_order_with_result(self, order_id, pair, amount)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def cancel_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        return self._seen(order_id, super().cancel_order_with_result(order_id, *args, **kwargs))
+    def cancel_order_with_result(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.cancel_stoploss_order_with_result(self, order_id, pair, amount)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def cancel_stoploss_order_with_result(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        cancelled = super().cancel_stoploss_order_with_result(order_id, *args, **kwargs)
-        return self._seen(order_id, cancelled)
+    def cancel_stoploss_order_with_result(
+        self, order_id: str, pair: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        with self._on_the_way():
+            answer = super().cancel_stoploss_order_with_result(order_id, pair, *args, **kwargs)
+        return self._answered(pair, order_id, answer)
 
     @relies_on(
         "Exchange.get_trades_for_order(self, order_id, pair, since, params)",
-        "answers about own orders tell the book what became of them",
+        "every answer about an order goes to the registry",
     )
-    def get_trades_for_order(self, order_id: str, *args: Any, **kwargs: Any) -> Any:
-        trades = super().get_trades_for_order(order_id, *args, **kwargs)
+    def get_trades_for_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
+        trades = super().get_trades_for_order(order_id, pair, *args, **kwargs)
         if self._guarded_wallets is not None:
-            self._order_watch.trades_seen(order_id, trades)
+            self._order_watch.traded(pair, str(order_id), trades)
         return trades
 
     @relies_on(
@@ -185,12 +224,35 @@ class GuardedExchange(Exchange):
         orders = super().fetch_orders(*args, **kwargs)
         if self._guarded_wallets is None:
             return orders
+        self._order_watch.listed(orders)
         return self._ordering.without_other_bots(orders)
 
-    def _seen(self, order_id: str, order: Any) -> Any:
+    def _answered(self, pair: str, order_id: str, order: Any) -> Any:
         if self._guarded_wallets is not None and isinstance(order, Mapping):
-            self._order_watch.seen(str(order_id), order)
+            if not _nesting.depth:
+                self._order_watch.answered(pair, str(order_id), order)
         return order
+
+    def _cancelled(self, pair: str, order_id: str, go: Callable[[], Any]) -> Any:
+        """Outside of freqtrade's own handling a plain cancel is that of /delete."""
+        if self._guarded_wallets is None or _nesting.depth:
+            return go()
+        reply = None
+        try:
+            with self._on_the_way():
+                reply = go()
+        finally:
+            self._order_watch.cancelled(pair, str(order_id), reply, by_user=True)
+        return reply
+
+    @staticmethod
+    @contextmanager
+    def _on_the_way() -> Iterator[None]:
+        _nesting.depth += 1
+        try:
+            yield
+        finally:
+            _nesting.depth -= 1
 
     def _is_entry(self, order: dict[str, Any]) -> bool:
         if self._config.get("trading_mode", "spot") == "spot":

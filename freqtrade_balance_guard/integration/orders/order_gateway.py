@@ -4,17 +4,24 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify, reason_of
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.order_error import (
+    Outcome,
+    classify,
+    is_insufficient_funds,
+    reason_of,
+    redacted,
+)
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
+from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
@@ -44,13 +51,6 @@ logger = logging.getLogger(__name__)
 # The client order id of the order that is being sent; read where freqtrade makes its parameters.
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 
-# An exit is not held up longer than this by an earlier one of which nobody knows.
-EXIT_WAITS_SECONDS = 3.0
-# How long it may take to ask for it once.
-ASK_SECONDS = 1.0
-# Two exits of the same amount are the same exit, up to rounding.
-SAME_AMOUNT = Decimal("0.01")
-
 
 class OrderGateway:
     """The way of each order of one live or dry-run bot."""
@@ -62,26 +62,26 @@ class OrderGateway:
         registry: OrderRegistry,
         funding: EntryFunds,
         ids: ClientIds,
-        clock: Clock,
+        client: GuardClient,
     ) -> None:
         self.registry = registry
         self.ids = ids
         self._exchange = exchange
         self._wallets = wallets
         self._funding = funding
-        self._clock = clock
+        self._lost_exits = LostExits(wallets, registry, funding, client)
 
     # An order
 
     def send(
-        self, order: Mapping[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Order]
+        self, order: Mapping[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[..., Order]
     ) -> Order:
         """Send an order, or hand over the one that was sent before and is only known now.
 
         :param order: freqtrade's arguments of ``create_order``
-        :param go: sends it
+        :param go: sends it; takes another ``amount``
         :raises EntryDenied: an entry may not go now
-        :raises Exception: what freqtrade raised, where the exchange refused or nobody knows
+        :raises Exception: what freqtrade raised, where the exchange rejected it or it is unknown
         """
         if (adopted := adopted_order.get()) is not None:
             if adopted.tracked is None:
@@ -90,9 +90,12 @@ class OrderGateway:
         if purpose is Purpose.ENTRY:
             tracked = self._entry(order, kind)
         else:
-            earlier = self._earlier_exit(order, purpose)
+            earlier = self._lost_exits.earlier(order, purpose)
             if earlier is not None:
-                return earlier
+                return self._hand_over(*earlier)
+            amount = self._lost_exits.amount_left(order)
+            if amount < order["amount"]:
+                order, go = {**order, "amount": amount}, partial(go, amount=amount)
             booked = self._exit(order, purpose)
             if booked is None:
                 return go()
@@ -102,7 +105,7 @@ class OrderGateway:
             accepted = go()
         except Exception as error:
             crash_point("order answered")
-            return self._after_error(tracked, error)
+            return self._after_error(tracked, order, error)
         finally:
             current_id.reset(token)
         crash_point("order answered")
@@ -131,7 +134,7 @@ class OrderGateway:
         return tracked
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
-        """The control of entries: an order of the pair may exist, or belongs to no trade."""
+        """The control of entries: an order of the pair may exist, or has no trade."""
         for tracked in self.registry.unresolved(entry.pair):
             return _unresolved(tracked)
         blocking = self.registry.blocking_order(entry.pair)
@@ -173,36 +176,44 @@ class OrderGateway:
             logger.exception("An order of %s could not be booked in the ledger.", tracked.pair)
         return order
 
-    def _after_error(self, tracked: TrackedOrder, error: Exception) -> Order:
+    def _hand_over(self, tracked: TrackedOrder, found: Order) -> Order:
+        self._tell_found(tracked, found)
+        return self._book(tracked, found)
+
+    def _after_error(
+        self, tracked: TrackedOrder, order: Mapping[str, Any], error: Exception
+    ) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
-        purpose = str(tracked.terms.purpose)
-        if classify(error) is Outcome.REFUSED:
-            self.registry.refused(tracked, str(error)[:200])
-            self.registry.hub.publish(
-                OrderRejected(tracked.pair, purpose, reason_of(error), str(error)[:200])
-            )
+        purpose, why = str(tracked.terms.purpose), redacted(str(error))[:200]
+        if classify(error) is Outcome.REJECTED:
+            self.registry.rejected(tracked, why)
+            self.registry.hub.publish(OrderRejected(tracked.pair, purpose, reason_of(error), why))
+            if not tracked.is_entry and is_insufficient_funds(error):
+                behind = self._lost_exits.behind_rejection(order, tracked.terms.purpose)
+                if behind is not None:
+                    return self._hand_over(*behind)
             raise error
         self.registry.hub.publish(OrderReplyLost(tracked.pair, purpose))
         found = None
         try:
-            found = self.registry.resolve(tracked)
+            self.registry.lost(tracked)
+            found = self.registry.lookups.resolve(tracked)
         except Exception:
             # freqtrade knows what to do with the exchange's error, not with ours.
             logger.exception("A lost order of %s could not be asked for.", tracked.pair)
         if found is not None:
-            self._tell_found(tracked, found)
-            return self._book(tracked, found)
-        if not tracked.is_refused:
+            return self._hand_over(tracked, found)
+        if not tracked.is_rejected:
             self.registry.hub.publish(
                 OrderUnresolved(tracked.pair, tracked.client_order_id, purpose)
             )
             logger.error(
                 "The reply to the %s order %s for %s was lost (%s), and the exchange could not "
-                "say what became of it. No new entry on %s until it can.",
+                "say whether it exists. No new entry on %s until it can.",
                 tracked.terms.side,
                 tracked.client_order_id,
                 tracked.pair,
-                str(error)[:200],
+                why,
                 tracked.pair,
             )
         raise error
@@ -219,37 +230,6 @@ class OrderGateway:
             tracked.client_order_id,
             found["id"],
         )
-
-    # An exit whose reply was lost in an earlier loop
-
-    def _earlier_exit(self, order: Mapping[str, Any], purpose: Purpose) -> Order | None:
-        """The order that was sent before, if it is what this one would be.
-
-        :raises TemporaryError: it was sent just now, and nobody knows yet; freqtrade tries again in
-            its next loop
-        """
-        for tracked in self.registry.unresolved(order["pair"]):
-            if tracked.is_entry:
-                continue  # nothing of an entry may hold up an exit
-            try:
-                found = self.registry.ask(tracked, ASK_SECONDS)
-            except Exception:
-                logger.exception("An earlier exit of %s could not be asked for.", tracked.pair)
-                continue
-            if found is not None:
-                booked = self._book(tracked, found)
-                if _is_same(tracked, order, purpose):
-                    self._tell_found(tracked, found)
-                    return booked
-                self.registry.unclaimed.append((tracked, booked))
-            elif tracked.absent_since is not None:
-                self.registry.give_up(tracked)
-            elif self._clock.monotonic() - tracked.sent_at < EXIT_WAITS_SECONDS:
-                raise TemporaryError(
-                    f"The reply to the last exit of {tracked.pair} was lost; asking what became "
-                    "of it."
-                )
-        return None
 
     # freqtrade's search for unknown orders
 
@@ -268,43 +248,36 @@ class OrderGateway:
             }
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
-            strangers |= self._bound_to_others(set(tags) - strangers)
+            asked = [order for order in orders if str(order.get("id")) not in strangers]
+            strangers |= self._bound_to_others(asked)
         return [order for order in orders if str(order.get("id")) not in strangers]
 
-    def _bound_to_others(self, order_ids: set[str]) -> set[str]:
+    def _bound_to_others(self, orders: Sequence[Order]) -> set[str]:
         """Which of these belong to other bots.
 
         While the ledger cannot say: all that freqtrade does not know, where ids do not tell.
         """
         ledger = self.registry.ledger
-        rows = self.registry.or_none(
-            lambda: ledger.reservations(account=ledger.account, limit=5000)
-        )
-        if rows is None and self.ids.sends():
+        keys = [(str(order.get("symbol")), str(order.get("id"))) for order in orders]
+        owners = self.registry.or_none(lambda: ledger.owners_of(ledger.account, keys))
+        if owners is None and self.ids.sends():
             return set()
-        if rows is None:
-            return {one for one in order_ids if stored_order(one) is None}
-        return {row.order_id for row in rows if row.order_id and row.bot != ledger.bot}
+        if owners is None:
+            return {order_id for _, order_id in keys if stored_order(order_id) is None}
+        return {order_id for (_, order_id), bots in owners.items() if bots - {ledger.bot}}
 
 
 def _positive(rounded: float, asked: float) -> Decimal:
-    """An exit is booked even when nothing of it is left after rounding; the exchange refuses it."""
+    """An exit is booked even when nothing of it is left after rounding; the exchange rejects it."""
     amount = to_decimal(rounded)
     return amount if amount > 0 else to_decimal(asked)
-
-
-def _is_same(tracked: TrackedOrder, order: Mapping[str, Any], purpose: Purpose) -> bool:
-    terms = tracked.terms
-    asked = to_decimal(order["amount"])
-    is_like = terms.purpose is purpose and terms.side == order["side"]
-    return is_like and abs(terms.amount - asked) <= asked * SAME_AMOUNT
 
 
 def _unresolved(tracked: TrackedOrder) -> Denied:
     known = (
         f"order {tracked.order_id} is on the exchange, and freqtrade has no trade for it"
         if tracked.order_id is not None
-        else "nobody knows yet whether the exchange has it"
+        else "it is not known yet whether the exchange has it"
     )
     return Denied(
         DenialCode.ORDER_UNRESOLVED,

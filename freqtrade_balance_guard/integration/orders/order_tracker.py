@@ -1,4 +1,4 @@
-"""What became of orders: the balance book, the rejections and the ledger's registry are told."""
+"""Takes every answer about an order to the registry; rejections to what learns from them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,9 @@ from freqtrade.exceptions import InsufficientFundsError
 from freqtrade.persistence import Order
 
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
+from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
+from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, spot_terms
 
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class OrderTracker:
-    """Of one live or dry-run bot. Never raises: the order is out, and freqtrade must hear of it."""
+    """Of one live or dry-run bot. Never raises: the order is out, and freqtrade must have it."""
 
     def __init__(self, wallets: "GuardedWallets", registry: "OrderRegistry") -> None:
         self._wallets = wallets
@@ -31,38 +34,31 @@ class OrderTracker:
         live = self._wallets.live
         return nullcontext() if live is None else live.sending()
 
-    def accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+    def accepted(self, order: Mapping[str, Any]) -> None:
         """The exchange took an order (freqtrade's arguments of ``create_order``)."""
         try:
-            self._accepted(accepted, order)
+            self._accepted(order)
         except Exception:
             # Losing it now would be worse than not following its fills.
             logger.exception("Could not follow an order of %s.", order["pair"])
             if self._wallets.live is not None:
                 self._wallets.live.touched()
 
-    def _accepted(self, accepted: Mapping[str, Any], order: Mapping[str, Any]) -> None:
+    def _accepted(self, order: Mapping[str, Any]) -> None:
         wallets = self._wallets
         if wallets.rejections is not None:
             # Also an entry makes a position that was too small another one.
             wallets.rejections.position_changed(order["pair"])
         if wallets.live is not None:
-            wallets.live.placed(
-                accepted,
-                pair=order["pair"],
-                side=order["side"],
-                amount=order["amount"],
-                rate=order["rate"],
-                fee=wallets.market_rules(order["pair"]).fee,
-            )
+            wallets.live.touched()
 
     def rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
-        """The exchange refused an order, or nobody knows."""
+        """The exchange rejected an order, or its reply was lost."""
         try:
             self._rejected(order, error, is_entry=is_entry)
         except Exception:
-            # freqtrade is about to hear of ``error``, and must not hear of ours instead.
-            logger.exception("Could not learn from a refused order of %s.", order["pair"])
+            # freqtrade has to get ``error``, not ours instead.
+            logger.exception("Could not learn from a rejected order of %s.", order["pair"])
 
     def _rejected(self, order: Mapping[str, Any], error: Exception, *, is_entry: bool) -> None:
         wallets, pair = self._wallets, order["pair"]
@@ -77,44 +73,86 @@ class OrderTracker:
         if wallets.rejections.wants_markets(pair):
             reload_markets_soon(wallets._exchange)
 
-    def seen(self, order_id: str, order: Mapping[str, Any]) -> None:
+    def answered(self, pair: str, order_id: str, order: Mapping[str, Any]) -> None:
         """An answer about an order that was asked for as ``order_id``."""
         if _is_made_up(order):
             return
         try:
+            self._registry.answered(pair, order_id, order)
+        except Exception as error:
+            # What cannot be read cannot be booked: the exchange's balance decides.
+            logger.warning("An answer about order %s cannot be read: %s", order_id, error)
             if self._wallets.live is not None:
-                self._wallets.live.seen(order)
-            self._registry.observe(order_id, order)
-        except Exception:
-            logger.exception("An answer about order %s could not be booked.", order_id)
+                self._wallets.live.touched()
 
-    def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
-        """The trades of an order: some exchanges tell fees only there."""
+    def cancelled(self, pair: str, order_id: str, order: Any, *, by_user: bool) -> None:
+        """What the exchange replied to a cancel; where that says little it is asked soon.
+
+        :param order: in ccxt's shape; None if the request failed (it may have ended before)
+        :param by_user: together with its trade: freqtrade will not ask for it again
+        """
+        if isinstance(order, Mapping) and _is_complete(order):
+            self.answered(pair, order_id, order)
+        tracked = self._registry.find(pair, order_id)
+        if tracked is None:
+            return
+        tracked.is_deleted = tracked.is_deleted or by_user
+        if not tracked.is_over:
+            self._registry.check_soon(tracked)
+
+    def traded(self, pair: str, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
+        """The trades of an order: some exchanges report fees only there."""
         try:
-            if self._wallets.live is not None:
-                self._wallets.live.trades_seen(order_id, trades)
-        except Exception:
-            logger.exception("The trades of order %s could not be booked.", order_id)
+            self._registry.traded(pair, order_id, trades)
+        except Exception as error:
+            logger.warning("The trades of order %s cannot be read: %s", order_id, error)
+
+    def listed(self, orders: Sequence[Mapping[str, Any]]) -> None:
+        """A list of orders: freqtrade's recovery."""
+        for order in orders:
+            if order.get("id") and order.get("symbol"):
+                self.answered(str(order["symbol"]), str(order["id"]), order)
 
     def follow_known(self, order: Order) -> None:
-        """Follow an order of before the start, as far as freqtrade has it filled."""
-        live = self._wallets.live
-        if live is None or not order.order_id:
+        """Follow an order of before the start, as far as freqtrade has it filled (spot only)."""
+        if not order.order_id or self._registry.book is None:
             return
-        known = {"id": order.order_id, "filled": order.safe_filled, "status": "open",
-                 "cost": order.safe_cost}  # fmt: skip
-        live.follow(
-            known,
-            pair=order.ft_pair,
-            side=order.ft_order_side if order.ft_order_side != "stoploss" else "sell",
-            amount=order.safe_amount,
-            rate=order.safe_price or 0,
-            fee=self._wallets.market_rules(order.ft_pair).fee,
-        )
+        known = {
+            "id": order.order_id,
+            "status": "open",
+            "filled": order.safe_filled,
+            "cost": order.safe_cost,
+        }
+        try:
+            self._registry.follow_known(_known_terms(order), known)
+        except Exception:
+            # The bot has to start: its balance shows what the order does.
+            logger.exception("Order %s could not be followed.", order.order_id)
+
+
+def _known_terms(order: Order) -> Terms:
+    is_stop = order.ft_order_side == "stoploss"
+    side: Side = "buy" if order.ft_order_side == "buy" else "sell"
+    exit_ = Purpose.STOP if is_stop else Purpose.EXIT
+    return spot_terms(
+        order.ft_pair,
+        side,
+        Purpose.ENTRY if side == "buy" else exit_,
+        to_decimal(order.safe_amount),
+        to_decimal(order.safe_price or 0),
+        is_market=False,
+        fee_rate=ZERO,
+    )
+
+
+def _is_complete(order: Mapping[str, Any]) -> bool:
+    """Whether a reply to a cancel says how the order ended, fills included."""
+    said = (order.get("status"), order.get("filled"), order.get("amount"))
+    return None not in said and order["status"] not in OPEN_STATUSES
 
 
 def _is_made_up(order: Mapping[str, Any]) -> bool:
-    """Is this what freqtrade puts in place of an answer about a cancelled order that it has not?
+    """Whether freqtrade has put this in place of an answer about a cancelled order that it lacks.
 
     Whether it was filled before the cancel is not known then; it will be asked for.
     """

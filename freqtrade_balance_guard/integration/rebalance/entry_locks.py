@@ -14,6 +14,7 @@ from freqtrade.exchange import timeframe_to_minutes
 from freqtrade.persistence import PairLocks
 from freqtrade.persistence.models import PairLock
 
+from freqtrade_balance_guard.events import PairsLocked, PairsUnlocked
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
@@ -84,7 +85,9 @@ class EntryLocks:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)
                 self._is_locked, self._until = False, None
-                self._say("All pairs are unlocked: %s available.", format_amount(available))
+                text = f"{format_amount(available)} available"
+                self._publish(PairsUnlocked(ALL, text))
+                self._say("All pairs are unlocked: %s.", text)
             return
         if not (was_below or self._is_locked):
             # The first time each pair is told by itself why it gets no order; then the lock speaks
@@ -101,6 +104,7 @@ class EntryLocks:
         self._until = max(self._until, lock.lock_end_time_utc)
         if is_news or is_unlocked:
             are_locked = "All pairs are locked" if is_news else "All pairs stay locked"
+            self._publish(PairsLocked(ALL, BELOW_THRESHOLD, lock.to_json()))
             self._say(
                 are_locked + ": %s is available, below min_balance_threshold %s.",
                 format_amount(available),
@@ -129,9 +133,14 @@ class EntryLocks:
         pairs = {ALL} if self._locks_all else set(sold.pairs)
         until = now + timedelta(seconds=sold.seconds_left)
         for pair in pairs - _locked_pairs(SOLD, now):
-            PairLocks.lock_pair(pair, until, SOLD, now=now)
+            lock = PairLocks.lock_pair(pair, until, SOLD, now=now)
+            self._publish(PairsLocked(pair, SOLD, lock.to_json()))
             if not is_new:
                 self._say("%s stays locked: %s.", "Every pair" if pair == ALL else pair, SOLD)
+
+    def _publish(self, event: PairsLocked | PairsUnlocked) -> None:
+        if self._wallets.guard is not None:
+            self._wallets.guard.hub.publish(event)
 
     def _say(self, text: str, *values: str) -> None:
         if PairLocks.use_db:  # a backtest says nothing

@@ -15,7 +15,8 @@ from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.other_bots import OtherBots
-from freqtrade_balance_guard.orders.registry import OrderRegistry, ledger_refusal
+from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.orders.subscribers import ledger_denial
 from freqtrade_balance_guard.orders.terms import Terms
 
 
@@ -36,7 +37,7 @@ class EntryFunds:
     ) -> None:
         self._wallets = wallets
         self._registry = registry
-        self._siblings = OtherBots(registry.ledger, stake_currency)
+        self.other_bots = OtherBots(registry.ledger, stake_currency)
         self._stake_currency = stake_currency
         self._mark: int | None = None
         # The loop, RPC threads and the thread of the pairs all look.
@@ -49,13 +50,13 @@ class EntryFunds:
         :raises MoneyError: it is not the stake currency that is spent
         """
         wallets = self._wallets
-        if terms.locks.currency != self._stake_currency:
+        if terms.holds.currency != self._stake_currency:
             raise MoneyError(
-                f"An entry in {terms.locks.currency}; {self._stake_currency} is known."
+                f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
             )
         if wallets.live is not None:
             since = self.look_at_other_bots()
-            spendable = wallets.live.spendable() - self._siblings.unsettled(wallets.live.now())
+            spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
             return Funds(spendable, wallets.account.floor(), since=since)
         if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
@@ -80,12 +81,12 @@ class EntryFunds:
         since = self.look_at_other_bots(currency)
         spendable = live.book.spendable(currency) - owned
         if currency == self._stake_currency:
-            spendable -= self._siblings.unsettled(live.now())
+            spendable -= self.other_bots.unsettled(live.now())
         else:
-            spendable -= self._owned_by_siblings(currency)
+            spendable -= self.owned_by_other_bots(currency)
         return Funds(max(spendable, ZERO), floor, since=since)
 
-    def _owned_by_siblings(self, currency: str) -> Decimal:
+    def owned_by_other_bots(self, currency: str) -> Decimal:
         """What the open trades of the account's other bots own, as of their last signs of life.
 
         :raises LedgerUnavailable: it cannot be read
@@ -112,23 +113,25 @@ class EntryFunds:
         live = self._wallets.live
         assert live is not None  # noqa: S101  the callers have looked
         with self._looking:
-            return self._siblings.look(live.book, live.now(), live.wall(), currency)
+            return self.other_bots.look(live.book, live.now(), live.wall(), currency)
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
         """The control of entries: none is made while the ledger cannot be used."""
-        trouble = self._registry.trouble
-        return None if not trouble else ledger_refusal(trouble)
+        error = self._registry.ledger_error
+        return None if not error else ledger_denial(error)
 
     # Snapshots
 
     def mark(self) -> int | None:
         """Take this before a balance is asked for; None while the ledger cannot be used."""
         return (
-            None if self._registry.trouble else self._registry.or_none(self._registry.ledger.mark)
+            None
+            if self._registry.ledger_error
+            else self._registry.or_none(self._registry.ledger.mark)
         )
 
     def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
         """The balance that was asked for after ``mark`` is believed."""
         self._mark = mark
-        if mark is not None and currencies != [] and not self._registry.trouble:
+        if mark is not None and currencies != [] and not self._registry.ledger_error:
             self._registry.or_none(lambda: self._registry.ledger.seen(mark, currencies=currencies))

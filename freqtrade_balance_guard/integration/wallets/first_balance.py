@@ -16,11 +16,10 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.bot_loop import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.integration.host.config_section import settings_of
 from freqtrade_balance_guard.integration.host.wrapping import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets

@@ -8,22 +8,20 @@ order, and the book knows of it.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freqtrade.wallets import Wallet
 
 from freqtrade_balance_guard.balances.book import BalanceBook, ExternalChange, Need
-from freqtrade_balance_guard.balances.own_orders import OwnOrder, Side
 from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
 from freqtrade_balance_guard.balances.store import REFRESH_AFTER, BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import WaitBudget
-from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.events import (
     BalanceCacheMissed,
     BalanceChangedExternally,
@@ -41,7 +39,7 @@ from freqtrade_balance_guard.integration.wallets.open_trades import (
 )
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+from freqtrade_balance_guard.money import to_decimal, to_float
 
 
 if TYPE_CHECKING:
@@ -306,7 +304,7 @@ class LiveBalances:
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """While an order is on its way and not ``placed`` yet."""
+        """While an order is on its way and its outcome is not booked yet."""
         self._sending += 1
         try:
             yield
@@ -314,100 +312,14 @@ class LiveBalances:
             self._sent += 1
             self._sending -= 1
 
-    def placed(self, order: Mapping[str, Any], **details: Any) -> None:
-        """The exchange took an order of ours (``details``: see ``follow``)."""
-        self.follow({"id": order["id"]}, **details)
-        self.touched()
-        self.seen(order)
-
-    def follow(
-        self,
-        order: Mapping[str, Any],
-        *,
-        pair: str,
-        side: Side,
-        amount: float,
-        rate: float,
-        fee: Decimal,
-    ) -> None:
-        """Follow an order from here on; what is filled of it already is in the balance."""
-        base, quote = _currencies(pair)
-        now = self._clock.monotonic()
-        own = OwnOrder(
-            base=base,
-            quote=quote,
-            side=side,
-            amount=to_decimal(amount),
-            price=to_decimal(rate),
-            fee_rate=fee,
-            placed_at=now,
-            changed_at=now,
-            filled=to_decimal(order.get("filled") or 0),
-            cost=to_decimal(order.get("cost") or 0),
-        )
-        self.book.follow(str(order["id"]), own)
-
     def touched(self) -> None:
         """Something of ours happened that the book cannot follow: the next entry reads first."""
         self.book.touch(self._clock.monotonic())
 
-    def seen(self, order: Mapping[str, Any]) -> None:
-        """An answer about one of our orders, in ccxt's shape."""
-        order_id = str(order.get("id"))
-        if order_id not in self.book.orders:
-            return
-        try:
-            self.book.observe(
-                order_id,
-                filled=to_decimal(order.get("filled") or 0),
-                cost=_optional(order.get("cost")),
-                fees=_fees(order),
-                is_open=order.get("status") in (None, "open"),
-                now=self._clock.monotonic(),
-            )
-            self._is_kept = False
-        except MoneyError as error:
-            # What cannot be read cannot be booked: the exchange's balance decides.
-            logger.warning("Order %s has an unreadable number: %s", order_id, error)
-            self.touched()
-
-    def trades_seen(self, order_id: str, trades: Sequence[Mapping[str, Any]]) -> None:
-        """The trades of one of our orders, in ccxt's shape: some exchanges tell fees only there."""
-        if not trades or order_id not in self.book.orders:
-            return
-        try:
-            filled = sum((to_decimal(trade.get("amount") or 0) for trade in trades), ZERO)
-            cost = sum((to_decimal(trade.get("cost") or 0) for trade in trades), ZERO)
-        except MoneyError as error:
-            logger.warning("Order %s has an unreadable number: %s", order_id, error)
-            return
-        status = "open" if self.book.orders.is_open(order_id) else "closed"
-        fees = [fee for trade in trades for fee in _told_fees(trade)]
-        self.seen({"id": order_id, "filled": filled, "cost": cost, "fees": fees, "status": status})
+    def has_learnt(self) -> None:
+        """The book knows more of our orders than what was stored last."""
+        self._is_kept = False
 
 
 def _wallet(currency: str, holding: Holding) -> Wallet:
     return Wallet(currency, to_float(holding.free), to_float(holding.used), to_float(holding.total))
-
-
-def _currencies(pair: str) -> tuple[str, str]:
-    base, _, quote = pair.partition("/")
-    return base, quote.partition(":")[0]
-
-
-def _optional(value: object) -> Decimal | None:
-    # ccxt reports a cost of 0 for filled market orders whose price it does not know.
-    return to_decimal(value) if value else None
-
-
-def _fees(order: Mapping[str, Any]) -> dict[str, Decimal] | None:
-    """All fees of an order by currency; None where the exchange told none."""
-    fees: dict[str, Decimal] = {}
-    for fee in _told_fees(order):
-        if fee.get("cost") is not None and fee.get("currency"):
-            fees[fee["currency"]] = fees.get(fee["currency"], ZERO) + to_decimal(fee["cost"])
-    return fees or None
-
-
-def _told_fees(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return told.get("fees") or ([told["fee"]] if told.get("fee") else [])

@@ -1,0 +1,129 @@
+"""Messages of a bot: queued here, sent by freqtrade's own RPC modules in a thread of the guard."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from freqtrade.enums import RPCMessageType
+
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.events import Event
+from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices, denial_summary
+from freqtrade_balance_guard.monitoring.metrics.figures import Figures
+from freqtrade_balance_guard.monitoring.metrics.totals import read_daily_totals
+from freqtrade_balance_guard.monitoring.outbox import Outbox
+from freqtrade_balance_guard.settings import AlertSettings
+
+
+logger = logging.getLogger(__name__)
+
+NAME = "Balance guard"
+# How often figures are looked at for borders.
+LOOK_SECONDS = 10.0
+ALL_PAIRS = "*"
+
+
+class Notifier:
+    """A listener of facts, and a job of the worker that looks at the figures.
+
+    :param manager: freqtrade's RPCManager; None: messages are kept, not sent
+    """
+
+    def __init__(
+        self,
+        manager: Any,
+        alerts: AlertSettings,
+        stake_currency: str,
+        path: Path,
+        account: str,
+        bot: str,
+        clock: Clock,
+        look: Callable[[], Figures],
+    ) -> None:
+        self._manager = manager
+        self._path = path
+        self._account = account
+        self._bot = bot
+        self._clock = clock
+        self._look = look
+        self._guard = threading.Lock()
+        self._notices = Notices(alerts, stake_currency)
+        self._outbox = Outbox(path, account, bot, clock, self._send)
+        self._looked_at = float("-inf")
+        self._day = clock.wall().date()
+
+    def __call__(self, event: Event) -> None:
+        with self._guard:
+            found = list(self._notices.of_event(event))
+        self._put(found)
+
+    def warn(self, code: str, text: str) -> None:
+        """An incident that another part has found."""
+        self._put([Message(Kind.INCIDENT, code, text)])
+
+    def work(self) -> None:
+        """Look at the figures now and then, and sum up a day that is over."""
+        now = self._clock.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        figures = self._look()
+        with self._guard:
+            found = list(self._notices.of_figures(figures, now))
+        self._put(found, is_logged=True)
+        self._sum_up()
+
+    def close(self) -> None:
+        """Send what waits, unless that takes long."""
+        self._outbox.close()
+
+    def _sum_up(self) -> None:
+        today = self._clock.wall().date()
+        if today == self._day:
+            return
+        yesterday = today - timedelta(days=1)
+        denials: dict[str, int] = {}
+        for total in read_daily_totals(self._path, self._account):
+            is_ours = (total.bot, total.day, total.metric) == (self._bot, yesterday, "entries")
+            if is_ours and total.labels[0] == "denied":
+                denials[total.labels[1]] = denials.get(total.labels[1], 0) + total.total
+        self._day = today
+        summary = denial_summary(yesterday, denials)
+        self._put([] if summary is None else [summary], is_logged=True)
+
+    def _put(self, messages: Iterable[Message], *, is_logged: bool = False) -> None:
+        """Queue messages; those that no other part has logged are logged here."""
+        for message in messages:
+            if is_logged:
+                level = logging.WARNING if message.kind is Kind.INCIDENT else logging.INFO
+                logger.log(level, "%s [%s]", message.text, message.code)
+            self._outbox.put(message)
+
+    # In the outbox's thread
+
+    def _send(self, message: Message) -> None:
+        manager = self._manager
+        if manager is None:
+            return
+        # Telegram reads backticks as the begin of code.
+        text = f"{NAME}: {message.text}".replace("`", "'")
+        if message.kind in (Kind.INCIDENT, Kind.RECOVERY):
+            manager.send_msg({"type": RPCMessageType.WARNING, "status": text})
+        elif message.kind is Kind.LOCK:
+            is_global = message.details["pair"] == ALL_PAIRS
+            kind = (
+                RPCMessageType.PROTECTION_TRIGGER_GLOBAL
+                if is_global
+                else RPCMessageType.PROTECTION_TRIGGER
+            )
+            base = "" if is_global else message.details["pair"].split("/")[0]
+            manager.send_msg({"type": kind, "base_currency": base, **message.details})
+        elif message.kind is Kind.UNLOCK:
+            manager.send_msg({"type": RPCMessageType.STATUS, "status": text})
+        else:
+            # What `dp.send_msg` comes to at the end of a loop, but not in the loop's thread.
+            manager.process_msg_queue(deque([text]))

@@ -1,0 +1,1 @@
+"""Counters and gauges, and the server that shows them to Prometheus."""
