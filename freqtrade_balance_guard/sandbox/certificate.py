@@ -24,7 +24,7 @@ _RENEW_BEFORE = datetime.timedelta(days=7)
 
 def certificate_path() -> Path:
     """The certificate's file, which exists and is valid for a week at least."""
-    folder = Path(tempfile.gettempdir()) / f"balance-guard-sandbox-{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"balance-guard-sandbox-{_user()}"
     path = folder / "loopback.pem"
     if not _is_usable(path):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -38,6 +38,13 @@ def server_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return str(os.getuid())
 
 
 def _is_usable(path: Path) -> bool:

@@ -16,20 +16,24 @@ def exchange_section(
     account: str = "main",
     key_index: int = 0,
     tls_url: str | None = None,
+    *,
+    streams: bool = False,
 ) -> dict[str, Any]:
     """A complete `exchange` section. Raises LookupError for an unknown account or key.
 
-    `enable_ws` is off because the sandbox speaks REST only; ccxt's own rate limiter is off because
-    nothing here needs it (with it one loop takes minutes).
+    `streams` adds the addresses of the web sockets and lets freqtrade use them. ccxt's own rate
+    limiter is off because nothing here needs it (with it one loop takes minutes).
     """
     api_key = scenario.api_key(account, key_index)
     is_kraken = scenario.dialect == "kraken"
     addresses = _kraken(url) if is_kraken else _binance(scenario, tls_url or _tls_url(url))
+    if streams:
+        addresses["urls"]["api"]["ws"] = _streams(scenario, url.replace("http", "ws", 1))
     return {
         "name": "kraken" if is_kraken else "binance",
         "key": api_key.key,
         "secret": api_key.secret,
-        "enable_ws": False,
+        "enable_ws": streams,
         "ccxt_config": {"enableRateLimit": False, **addresses},
         "pair_whitelist": [market.symbol for market in scenario.markets],
         "pair_blacklist": [],
@@ -66,6 +70,20 @@ def _binance(scenario: Scenario, tls_url: str) -> dict[str, Any]:
         "urls": {"api": api},
         "options": {"fetchMarkets": {"types": [kind]}},
     }
+
+
+def _streams(scenario: Scenario, url: str) -> dict[str, Any]:
+    """ccxt knows Binance's spot streams by "/stream" in the address."""
+    if scenario.dialect == "kraken":
+        return {
+            "public": f"{url}/ws",
+            "private": f"{url}/ws-auth",
+            "publicV2": f"{url}/ws/v2",
+            "privateV2": f"{url}/ws-auth/v2",
+        }
+    if scenario.dialect == "binance":
+        return {"spot": f"{url}/stream/ws", "ws-api": {"spot": f"{url}/ws-api/v3"}}
+    return {"linear": f"{url}/fstream/ws"}
 
 
 def _tls_url(url: str) -> str:

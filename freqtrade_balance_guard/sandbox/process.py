@@ -82,9 +82,13 @@ class Sandbox:
     def pid(self) -> int:
         return self._process.pid
 
-    def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
+    def freqtrade_exchange(
+        self, account: str = "main", key_index: int = 0, *, streams: bool = False
+    ) -> dict[str, Any]:
         """A complete freqtrade `exchange` section for one of the accounts' keys."""
-        return exchange_section(self.scenario, self.url, account, key_index, self.tls_url)
+        return exchange_section(
+            self.scenario, self.url, account, key_index, self.tls_url, streams=streams
+        )
 
     def stop(self) -> int:
         """Ends the process and returns its exit code; may be called again."""

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from freqtrade_balance_guard.sandbox import control
 from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.engine.wire import Answer, Request
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 from freqtrade_balance_guard.sandbox.service import Service
+from freqtrade_balance_guard.sandbox.streams.opening import open_session
 
 
+_STREAM_TICK_S = 0.05  # how often a stream looks for what is due
 _TICK_S = 0.2  # how often time passes on the exchange when nobody asks it anything
 _SHUTDOWN_S = 0.2  # for connections that a fault holds open
 
@@ -106,10 +108,43 @@ class Server:
             content_type=http.content_type,
             headers={name.lower(): value for name, value in http.headers.items()},
         )
+        if http.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._stream(http)
         latency = self._service.latency(request)
         if latency:
             await asyncio.sleep(latency)
         return await _send(http, self._service.answer(request))
+
+    async def _stream(self, http: web.Request) -> web.StreamResponse:
+        """Serves one web socket until either side ends it."""
+        session = open_session(self._exchange, http.path, http.rel_url.raw_query_string)
+        if session is None:
+            return web.Response(status=404)
+        socket = web.WebSocketResponse()
+        await socket.prepare(http)
+        self._exchange.journal.record("stream_opened", path=http.path)
+        try:
+            while not session.is_over:
+                for text in session.take():
+                    await socket.send_str(text)
+                try:
+                    message = await socket.receive(timeout=_STREAM_TICK_S)
+                except TimeoutError:
+                    self._exchange.advance()
+                    session.tick()
+                    continue
+                if message.type is not WSMsgType.TEXT:
+                    return socket
+                self._exchange.advance()
+                session.receive(message.data)
+            if http.transport is not None:
+                http.transport.abort()
+        except ConnectionError:
+            pass  # the client has gone
+        finally:
+            session.close()
+            self._exchange.journal.record("stream_closed", path=http.path, cut=session.is_over)
+        return socket
 
     async def _control(self, http: web.Request) -> web.StreamResponse:
         payload: dict[str, Any] = dict(http.query)

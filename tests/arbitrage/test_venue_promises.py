@@ -1,6 +1,5 @@
 """What every venue promises, on two exchanges whose protocols have little in common."""
 
-import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +11,6 @@ from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, m
 from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings
-from tests.support.binance import Binance
 from tests.support.exchange import freqtrade_config
 from tests.support.ledger import memory_ledger
 
@@ -22,14 +20,18 @@ PAIR = "ETH/USDT"
 MONEY = {"USDT": "1000", "ETH": "2"}
 
 
-class OnKraken:
-    """The sandbox: told what to do by its control."""
+class Exchange:
+    """A sandbox in one protocol, controlled from outside."""
 
-    fee_of_a_buy_is_in = "USDT"
+    dialect = ""
+    fee_of_a_buy_is_in = ""
+    refusal = ""
+    lost_with_words = ""
 
     def __init__(self):
         accounts = [{"name": "main", "keys": [{}], "balances": MONEY}]
-        self.sandbox = Sandbox.start(Scenario.model_validate({"accounts": accounts}))
+        scenario = {"dialect": self.dialect, "accounts": accounts}
+        self.sandbox = Sandbox.start(Scenario.model_validate(scenario))
 
     def section(self):
         return self.sandbox.freqtrade_exchange()
@@ -50,13 +52,13 @@ class OnKraken:
             self.sandbox.control.fault("partial_fill", fraction=share)
 
     def refuse(self):
-        self.sandbox.control.fault("refuse", message="EOrder:Insufficient funds")
+        self.sandbox.control.fault("refuse", message=self.refusal)
 
     def lose(self, how):
         kinds = {
             "lost": ("lost_reply", {"how": "drop"}),
-            "timeout": ("lost_reply", {"how": "error", "message": "EService:Unavailable"}),
-            "never": ("drop", {"endpoint": "AddOrder"}),
+            "timeout": ("lost_reply", {"how": "error", "message": self.lost_with_words}),
+            "never": ("drop", {"endpoint": "place"}),
             "down": ("http_status", {"endpoint": "private", "status": 502}),
         }
         kind, more = kinds[how]
@@ -64,6 +66,18 @@ class OnKraken:
 
     def mend(self):
         self.sandbox.control.clear_faults()
+
+    def begin_again(self):
+        """No order rests, and there is as much money as at the start."""
+        control = self.sandbox.control
+        for order in control.state()["open_orders"]:
+            control.cancel(order["id"])
+        for currency, amount in MONEY.items():
+            change = D(amount) - self.money()[currency]
+            if change > 0:
+                control.deposit("main", currency, change)
+            elif change < 0:
+                control.withdraw("main", currency, -change)
 
     def fill_rest(self):
         (order,) = self.sandbox.control.state()["open_orders"]
@@ -73,46 +87,20 @@ class OnKraken:
         self.sandbox.control.fault("balance_empty")
 
 
-class OnBinance:
-    """Our own small server."""
+class OnKraken(Exchange):
+    dialect = "kraken"
+    fee_of_a_buy_is_in = "USDT"
+    refusal = "EOrder:Insufficient funds"
+    lost_with_words = "EService:Unavailable"
 
+
+class OnBinance(Exchange):
+    """Fills stand in the answer to an order, ids are unique per pair, fees are in the coin."""
+
+    dialect = "binance"
     fee_of_a_buy_is_in = "ETH"
-
-    def __init__(self):
-        self.exchange = Binance(
-            {"BTCUSDT": "50000", "ETHUSDT": "2500"}, MONEY, lambda: int(time.time() * 1000)
-        )
-
-    def section(self):
-        return self.exchange.section()
-
-    def close(self):
-        self.exchange.close()
-
-    def orders(self):
-        return len(self.exchange.orders)
-
-    def money(self):
-        return self.exchange.money
-
-    def share(self, share):
-        self.exchange.share = share
-
-    def refuse(self):
-        self.exchange.refuse = "Filter failure: NOTIONAL"
-
-    def lose(self, how):
-        self.exchange.reply = how
-
-    def mend(self):
-        self.exchange.reply = ""
-
-    def fill_rest(self):
-        (order,) = self.exchange.orders.values()
-        self.exchange.fill(order, D(1))
-
-    def empty(self):
-        self.exchange.money.clear()
+    refusal = "-1013 Filter failure: NOTIONAL"
+    lost_with_words = "-1007"
 
 
 @pytest.fixture(scope="module", params=[OnKraken, OnBinance], ids=["kraken", "binance"])
@@ -132,13 +120,7 @@ def there(place):
     exchange, _ = place
     exchange.mend()
     exchange.share(D(1))
-    if isinstance(exchange, OnBinance):
-        exchange.exchange.refuse = ""
-        exchange.exchange.money = {name: D(amount) for name, amount in MONEY.items()}
-        exchange.exchange.orders.clear()
-    else:
-        for order in exchange.sandbox.control.state()["open_orders"]:
-            exchange.sandbox.control.cancel(order["id"])
+    exchange.begin_again()
     return exchange
 
 

@@ -2,17 +2,20 @@
 
 import asyncio
 import base64
+import json
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import ccxt
 import pytest
 
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
+from freqtrade_balance_guard.sandbox.binance.auth import sign as binance_sign
 from freqtrade_balance_guard.sandbox.certificate import server_context
 from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest
 from freqtrade_balance_guard.sandbox.engine.audit import audit
@@ -96,11 +99,59 @@ class Bench:
         return self._service[0].answer(request)
 
 
+@dataclass
+class BinanceBench(Bench):
+    """The same, asked in Binance's protocol."""
+
+    def ask(self, endpoint: str, key_index: int = 0, **params: str) -> Answer:
+        """A request such as "POST /api/v3/order", signed as ccxt would."""
+        api_key = self.exchange.scenario.api_key(self.account, key_index)
+        stamped = {"timestamp": str(int(self.clock.now() * 1000)), "recvWindow": "10000", **params}
+        text = urlencode(stamped)
+        signature = binance_sign(api_key.secret.encode(), text)
+        return self.send(endpoint, f"{text}&signature={signature}", api_key.key)
+
+    def send(self, endpoint: str, text: str, key: str) -> Answer:
+        if not self._service:
+            self._service.append(Service(self.exchange))
+        method, path = endpoint.split(" ")
+        in_query = method in ("GET", "DELETE")
+        request = Request(
+            method=method,
+            path=path,
+            query=text if in_query else "",
+            body=b"" if in_query else text.encode(),
+            content_type="application/x-www-form-urlencoded",
+            headers={"x-mbx-apikey": key},
+        )
+        return self._service[0].answer(request)
+
+    def json(self, endpoint: str, key_index: int = 0, **params: str) -> Any:
+        """The content of a good answer."""
+        answer = self.ask(endpoint, key_index, **params)
+        assert answer.status == 200, answer.text
+        return json.loads(answer.text)
+
+    def error(self, endpoint: str, **params: str) -> tuple[int, int, str]:
+        """(HTTP status, code, text) of a bad answer."""
+        answer = self.ask(endpoint, **params)
+        content = json.loads(answer.text)
+        return answer.status, content["code"], content["msg"]
+
+    def view(self, coin: str = "USDT") -> Any:
+        """The account's wallet of one coin in a futures exchange."""
+        return self.exchange.futures.wallets(self.account, self.exchange.now())[coin]
+
+    def position(self, symbol: str = "ETH/USDT:USDT", side: Any = "BOTH") -> Any:
+        return self.exchange.futures.state.position(self.account, symbol, side)
+
+
 @pytest.fixture
 def bench_of() -> Callable[..., Bench]:
     def make(**scenario: Any) -> Bench:
         clock = ManualClock()
-        return Bench(Exchange(Scenario.model_validate(scenario), clock), clock)
+        kind = Bench if scenario.get("dialect", "kraken") == "kraken" else BinanceBench
+        return kind(Exchange(Scenario.model_validate(scenario), clock), clock)
 
     return make
 
@@ -132,8 +183,12 @@ class NearSandbox:
         self.url, self._tls_url = addresses.url, addresses.tls_url
         self.control = SandboxClient(self.url)
 
-    def freqtrade_exchange(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
-        return exchange_section(self.scenario, self.url, account, key_index, self._tls_url)
+    def freqtrade_exchange(
+        self, account: str = "main", key_index: int = 0, *, streams: bool = False
+    ) -> dict[str, Any]:
+        return exchange_section(
+            self.scenario, self.url, account, key_index, self._tls_url, streams=streams
+        )
 
     def stop(self) -> None:
         self.control.close()

@@ -73,6 +73,47 @@ def test_the_printed_scenario_can_be_used_again(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("dialect", "pair"), [("binance", "ETH/USDT"), ("binance-futures", "ETH/USDT:USDT")]
+)
+def test_it_speaks_binance_when_asked_to(dialect, pair):
+    arguments = ["--dialect", dialect, "--listen-port", "0", "--json"]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        announced = json.loads(process.stdout.readline())
+        section = announced["exchange"]
+        config = {"apiKey": section["key"], "secret": section["secret"]}
+        client = ccxt.binance(config | section["ccxt_config"])
+        assert client.fetch_ticker(pair)["last"] == 2500
+        assert announced["tls_url"].startswith("https://127.0.0.1:")
+        assert (section["name"], pair in section["pair_whitelist"]) == ("binance", True)
+    finally:
+        process.terminate()
+        process.wait(5)
+        process.stdout.close()
+
+
+def test_a_scenario_without_markets_can_be_used_in_every_protocol(tmp_path):
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text(json.dumps({"accounts": [{"name": "a"}]}))
+    ports = ["--listen-port", "9000", "--listen-port-tls", "9001"]
+    printed = run("--print-config", "--scenario", str(scenario), "--dialect", "binance", *ports)
+    section = json.loads(printed.stdout)["exchange"]
+    private = section["ccxt_config"]["urls"]["api"]["private"]
+    assert private == "https://demo-api@127.0.0.1:9001/api/v3"
+    usual = run("--print-config", "--dialect", "binance-futures", "--listen-port", "9000")
+    urls = json.loads(usual.stdout)["exchange"]["ccxt_config"]["urls"]["api"]
+    assert urls["fapiPrivateV3"] == "https://demo-fapi@127.0.0.1:10000/fapi/v3"
+
+
+def test_spot_markets_are_no_contracts(tmp_path):
+    scenario = tmp_path / "scenario.json"
+    markets = [{"symbol": "BTC/USDT", "price": "1"}]
+    scenario.write_text(json.dumps({"accounts": [{"name": "a"}], "markets": markets}))
+    ended = run("--scenario", str(scenario), "--dialect", "binance-futures")
+    assert (ended.returncode, "trades contracts" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "Invalid JSON"),

@@ -17,13 +17,15 @@ SYMBOLS = ["BTC/USDT", "ETH/USDT", "BTC/USD", "USDT/USD"]
 ACCOUNTS = ["alice", "bob"]
 
 
-def _scenario(depth: str, fee_currency: str) -> Scenario:
+def _scenario(depth: str, fee_currency: str, dialect: str, fee_coin: str | None) -> Scenario:
     prices = {"BTC/USDT": "50000", "ETH/USDT": "2500", "BTC/USD": "50000", "USDT/USD": "1"}
     return Scenario.model_validate(
         {
+            "dialect": dialect,
             "accounts": [
                 {
                     "name": name,
+                    "fee_coin": fee_coin,
                     "balances": {"USDT": "1000", "USD": "333.3333", "BTC": "0.01"},
                     "rewards": {"USDT": "12.34567891"},
                 }
@@ -55,7 +57,7 @@ orders = st.fixed_dictionaries(
         ),
         "worth": st.decimals("0.3", "450", places=4),  # in the quote
         "offset": st.decimals("-0.06", "0.06", places=4),
-        "time_in_force": st.sampled_from(["GTC", "GTC", "IOC"]),
+        "time_in_force": st.sampled_from(["GTC", "GTC", "IOC", "FOK"]),
     }
 )
 steps = st.one_of(
@@ -90,10 +92,14 @@ steps = st.one_of(
     script=st.lists(steps, min_size=10, max_size=40),
     depth=st.sampled_from(["1000000", "90"]),
     fee_currency=st.sampled_from(["quote", "base"]),
+    dialect=st.sampled_from(["kraken", "binance"]),
+    fee_coin=st.sampled_from([None, "BTC"]),
 )
-def test_money_is_conserved_and_held_is_what_open_orders_hold(script, depth, fee_currency):
+def test_money_is_conserved_and_held_is_what_open_orders_hold(
+    script, depth, fee_currency, dialect, fee_coin
+):
     clock = ManualClock()
-    exchange = Exchange(_scenario(depth, fee_currency), clock)
+    exchange = Exchange(_scenario(depth, fee_currency, dialect, fee_coin), clock)
     for step in script:
         _do(exchange, clock, step)
         exchange.advance()

@@ -27,9 +27,12 @@ class InAndOut(IStrategy):
     order_types = {
         "entry": "limit",
         "exit": "limit",
-        "stoploss": "market",
+        "stoploss": "STOPLOSS_TYPE",
         "stoploss_on_exchange": True,
     }
+
+    def leverage(self, pair, current_time, current_rate, proposed_leverage, max_leverage, **kwargs):
+        return 3
 
     def populate_indicators(self, dataframe, metadata):
         return dataframe
@@ -50,11 +53,28 @@ PATIENCE_S = 60
 class Bot:
     """freqtrade with one sandbox as its exchange."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, *, dry_run: bool) -> None:
-        (folder / "in_and_out.py").write_text(STRATEGY)
-        exchange = sandbox.freqtrade_exchange() | {"pair_whitelist": ["ETH/USDT"]}
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: Sandbox,
+        *,
+        dry_run: bool,
+        exits: bool = True,
+        streams: bool = False,
+    ) -> None:
+        dialect = sandbox.scenario.dialect
+        stop = "limit" if dialect == "binance" else "market"  # Binance spot knows no other
+        strategy = STRATEGY.replace("STOPLOSS_TYPE", stop)
+        if not exits:
+            strategy = strategy.replace('return "done"', "return None").replace("-0.5", "-0.1")
+        (folder / "in_and_out.py").write_text(strategy)
+        futures = dialect == "binance-futures"
+        pair = "ETH/USDT:USDT" if futures else "ETH/USDT"
+        mode = {"trading_mode": "futures", "margin_mode": "isolated"} if futures else {}
+        exchange = sandbox.freqtrade_exchange(streams=streams) | {"pair_whitelist": [pair]}
         pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
         config = {
+            **mode,
             "dry_run": dry_run,
             "dry_run_wallet": 1000,
             "stake_currency": "USDT",
@@ -103,6 +123,87 @@ class Bot:
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox.start() as running:
         yield running
+
+
+def trades_once(tmp_path, sandbox, **more):
+    """A bot's life until its first trade is closed; returns its log."""
+    bot = Bot(tmp_path, sandbox, dry_run=False, **more)
+    try:
+        bot.wait_for(lambda: "Marking Trade" in bot.log() and "as closed" in bot.log())
+    finally:
+        bot.stop()
+    return bot.log()
+
+
+@pytest.mark.acceptance
+def test_plain_freqtrade_enters_stops_and_exits_live_on_binance_spot(tmp_path):
+    with Sandbox.start(dialect="binance") as sandbox:
+        log = trades_once(tmp_path, sandbox)
+        entry, stop, leave = sandbox.control.orders()[:3]
+        assert (entry["side"], stop["side"], leave["side"]) == ("buy", "sell", "sell")
+        assert (entry["type"], stop["type"], leave["type"]) == ("limit", "stop-loss-limit", "limit")
+        assert (entry["status"], stop["status"], leave["status"]) == (
+            "closed",
+            "canceled",
+            "closed",
+        )
+        assert entry["fee_currency"] == "ETH"
+        # What the fee took of the bought coins is missing when they are sold.
+        assert float(leave["filled"]) <= float(entry["filled"]) - float(entry["fee"])
+        assert sandbox.control.rejections() == []
+        assert sandbox.control.audit()["ok"]
+        assert "ERROR" not in log
+
+
+@pytest.mark.acceptance
+def test_plain_freqtrade_enters_stops_and_exits_live_on_binance_futures(tmp_path):
+    with Sandbox.start(dialect="binance-futures") as sandbox:
+        log = trades_once(tmp_path, sandbox)
+        entry, leave = sandbox.control.orders()[:2]
+        (stop, *_) = sandbox.control.stops()
+        assert (entry["side"], stop["side"], leave["side"]) == ("buy", "sell", "sell")
+        assert entry["filled"] == leave["filled"]
+        assert (stop["type"], stop["status"]) == ("stop-loss", "CANCELED")
+        assert stop["reduce_only"]
+        # 100 USDT at a leverage of 3.
+        assert float(entry["cost"]) == pytest.approx(300, rel=0.01)
+        assert [each for each in sandbox.control.rejections() if "-4046" not in each["error"]] == []
+        assert sandbox.control.audit()["ok"]
+        assert "ERROR" not in log
+
+
+@pytest.mark.acceptance
+def test_plain_freqtrade_takes_its_candles_from_binances_streams(tmp_path):
+    with Sandbox.start(dialect="binance") as sandbox:
+        log = trades_once(tmp_path, sandbox, streams=True)
+        opened = [e for e in sandbox.control.journal() if e["event"] == "stream_opened"]
+        assert opened
+        assert sandbox.control.audit()["ok"]
+        assert "ERROR" not in log
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("dialect", ["binance", "binance-futures"])
+def test_a_stop_on_the_exchange_ends_a_trade_of_plain_freqtrade(tmp_path, dialect):
+    with Sandbox.start(dialect=dialect) as sandbox:
+        bot = Bot(tmp_path, sandbox, dry_run=False, exits=False)
+        pair = "ETH/USDT:USDT" if dialect == "binance-futures" else "ETH/USDT"
+
+        def resting_stop():
+            stops = [each for each in sandbox.control.stops() if each["status"] == "NEW"]
+            orders = sandbox.control.state()["open_orders"]
+            return stops or [each for each in orders if each["trigger"] is not None]
+
+        try:
+            bot.wait_for(lambda: bool(resting_stop()))
+            trigger = float(resting_stop()[0]["trigger"])
+            sandbox.control.price(pair, str(round(trigger * 0.999, 2)))
+            bot.wait_for(lambda: "as closed" in bot.log())
+        finally:
+            bot.stop()
+        assert "stoploss_on_exchange" in bot.log()
+        assert sandbox.control.audit()["ok"]
+        assert sandbox.control.positions() == []
 
 
 def test_plain_freqtrade_enters_and_exits_live(tmp_path, sandbox):

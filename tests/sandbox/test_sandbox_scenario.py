@@ -18,6 +18,14 @@ def test_the_default_has_one_account_with_1000_usdt_two_keys_and_many_pairs():
     assert sum(market.quote == "USDT" for market in scenario.markets) >= 10
 
 
+@pytest.mark.parametrize("dialect", ["kraken", "binance", "binance-futures"])
+def test_every_dialect_has_markets_of_its_own(dialect):
+    scenario = Scenario.default(dialect)
+    assert len(scenario.markets) >= 8
+    assert {market.is_contract for market in scenario.markets} == {dialect == "binance-futures"}
+    assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+
+
 def test_keys_are_base64_and_the_same_for_the_same_seed():
     first, second = Scenario(seed=3).with_keys(), Scenario(seed=3).with_keys()
     assert first == second
@@ -51,6 +59,12 @@ def test_a_scenario_survives_json():
         {"markets": [{"symbol": "BTC/USDT", "price": "1"}, {"symbol": "BTC/USDT", "price": "2"}]},
         {"markets": [{"symbol": "BTC/USDT", "price": "1", "price_path": "sideways"}]},
         {"markets": [{"symbol": "A/B", "price": "1", "price_path": [{"at": 1, "price": 1}] * 2}]},
+        {"dialect": "coinbase"},
+        {"markets": [{"symbol": "BTC/USDT:USDT", "price": "1"}]},
+        {"dialect": "binance-futures", "markets": [{"symbol": "BTC/USDT", "price": "1"}]},
+        {"accounts": [{"futures": {"leverage": 200}}]},
+        {"funding_interval_s": 0},
+        {"faults": [{"kind": "late_arrival"}]},
         {"faults": [{"kind": "balance_lag"}]},
         {"faults": [{"kind": "earthquake"}]},
         {"faults": [{"kind": "http_status", "status": 200}]},

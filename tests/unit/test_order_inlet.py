@@ -6,7 +6,6 @@ The ledger, the balance book and the view of other bots are real; the exchange i
 from decimal import Decimal
 
 import pytest
-from tests.support.memory_store import MemoryStore
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
@@ -32,6 +31,7 @@ from freqtrade_balance_guard.orders.registry import (
 from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from freqtrade_balance_guard.orders.tracked_order import FIRED_STOP_SECONDS
+from tests.support.memory_store import MemoryStore
 
 
 D = Decimal

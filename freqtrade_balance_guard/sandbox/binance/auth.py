@@ -28,22 +28,27 @@ class SignedKeys:
         known = self._keys.get(key)
         return None if known is None else known[0]
 
-    def authenticate(self, asked: Asked, now: float) -> Caller:
-        """Raises BinanceError: -2014, -2015, -1102, -1022, or -1021 for a wrong time."""
+    def holder(self, asked: Asked) -> Caller:
+        """The caller by the key alone. Raises BinanceError: -2014 or -2015."""
         key = asked.call.key
         if not key:
             raise BinanceError(-2014)
         known = self._keys.get(key)
         if known is None:
             raise BinanceError(-2015)
-        account, secret = known
+        return Caller(known[0], key)
+
+    def authenticate(self, asked: Asked, now: float) -> Caller:
+        """Raises BinanceError: -2014, -2015, -1102, -1022, or -1021 for a wrong time."""
+        caller = self.holder(asked)
+        secret = self._keys[caller.key][1]
         signature = asked.params.get("signature")
         if not signature:
             raise missing("signature")
         check_time(asked, now)
         if not hmac.compare_digest(sign(secret, signed_text(asked)), signature):
             raise BinanceError(-1022)
-        return Caller(account, key)
+        return caller
 
 
 def check_time(asked: Asked, now: float) -> None:

@@ -36,7 +36,7 @@ WALLET_ROUTES: Routes = {
     ("GET", "/sapi/v1/system/status"): public(spot_info.system_status),
     ("GET", "/sapi/v1/capital/config/getall"): Route(spot_info.coins),
     ("GET", "/sapi/v1/asset/tradeFee"): Route(spot_info.trade_fees),
-    ("GET", "/sapi/v1/margin/allPairs"): Route(spot_info.nothing, signed=False),
+    ("GET", "/sapi/v1/margin/allPairs"): public(spot_info.nothing),
     ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(spot_info.nothing),
 }
 
@@ -44,7 +44,7 @@ SPOT_ROUTES: Routes = {
     ("GET", "/api/v3/ping"): public(market_data.ping),
     ("GET", "/api/v3/time"): public(market_data.server_time),
     ("GET", "/api/v3/exchangeInfo"): public(spot_info.exchange_info),
-    ("GET", "/api/v3/depth"): public(market_data.depth),
+    ("GET", "/api/v3/depth"): public(market_data.depth, "book"),
     ("GET", "/api/v3/trades"): public(market_data.trades),
     ("GET", "/api/v3/historicalTrades"): public(market_data.trades),
     ("GET", "/api/v3/aggTrades"): public(market_data.aggregated_trades),
@@ -82,11 +82,11 @@ class BinanceDialect:
         sent = "&".join(filter(None, (request.query, request.body.decode(errors="replace"))))
         params = dict(parse_qsl(sent, keep_blank_values=True))
         route = self.routes.get((request.method, request.path))
-        signed = route is not None and route.signed
-        key = request.headers.get("x-mbx-apikey", "") if signed else None
+        private = route is not None and route.private
+        key = request.headers.get("x-mbx-apikey", "") if private else None
         call = Call(
             endpoint=f"{request.method} {request.path}",
-            private=signed,
+            private=private,
             account=None if key is None else self._keys.account_of(key),
             key=key,
             symbol=self._symbol(params.get("symbol")),
@@ -96,7 +96,12 @@ class BinanceDialect:
         return Asked(request, call, params)
 
     def admit(self, asked: Asked) -> Caller | None:
-        return self._keys.authenticate(asked, self._exchange.now()) if asked.call.private else None
+        route = self.routes.get((asked.request.method, asked.request.path))
+        if route is None or not route.private:
+            return None
+        if not route.signed:
+            return self._keys.holder(asked)
+        return self._keys.authenticate(asked, self._exchange.now())
 
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         request = asked.request

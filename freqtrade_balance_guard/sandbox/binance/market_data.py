@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from decimal import Decimal
-from itertools import islice
 
 from freqtrade_balance_guard.sandbox.binance.errors import BinanceError
 from freqtrade_balance_guard.sandbox.binance.requests import (
@@ -16,6 +15,7 @@ from freqtrade_balance_guard.sandbox.binance.requests import (
 )
 from freqtrade_balance_guard.sandbox.core.markets import BOOK_LEVELS, Level, Market
 from freqtrade_balance_guard.sandbox.core.prices import Candle
+from freqtrade_balance_guard.sandbox.engine.book import shown_book
 
 
 INTERVALS_S = {
@@ -49,17 +49,17 @@ def server_time(query: Query) -> object:
 def depth(query: Query) -> object:
     market, now = query.market(), query.exchange.now()
     count = min(query.page(100, 5000), BOOK_LEVELS)
-    quote = market.prices.quote(now)
+    book = shown_book(query.exchange, market, query.call, count)
+    times = {"E": milliseconds(now), "T": milliseconds(now)} if market.rules.is_contract else {}
     return {
         "lastUpdateId": milliseconds(now),
-        "E": milliseconds(now),
-        "T": milliseconds(now),
-        "bids": _levels(market, islice(market.levels("sell", quote), count)),
-        "asks": _levels(market, islice(market.levels("buy", quote), count)),
+        **times,
+        "bids": level_texts(market, book.bids),
+        "asks": level_texts(market, book.asks),
     }
 
 
-def _levels(market: Market, levels: Iterable[Level]) -> list[list[str]]:
+def level_texts(market: Market, levels: Iterable[Level]) -> list[list[str]]:
     amount_decimals = market.rules.amount_decimals
     return [
         [price_text(market, level.price), number_text(level.amount, amount_decimals)]

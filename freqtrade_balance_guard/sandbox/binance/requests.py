@@ -68,18 +68,19 @@ Handler = Callable[[Query], object]
 
 @dataclass(frozen=True)
 class Route:
-    """Who answers an endpoint, and what the request is for."""
+    """Who answers an endpoint, what the request is for, and whether it needs a key or more."""
 
     handler: Handler
     role: Role | None = None
-    signed: bool = True
+    private: bool = True
+    signed: bool = True  # a private one without a signature needs the key alone
 
 
 Routes = Mapping[tuple[str, str], Route]  # of method and path
 
 
-def public(handler: Handler) -> Route:
-    return Route(handler, signed=False)
+def public(handler: Handler, role: Role | None = None) -> Route:
+    return Route(handler, role, private=False)
 
 
 def market_id(symbol: str) -> str:

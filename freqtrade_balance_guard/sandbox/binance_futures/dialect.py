@@ -14,7 +14,7 @@ FUTURES_ROUTES: Routes = {
     ("GET", "/fapi/v1/ping"): public(market_data.ping),
     ("GET", "/fapi/v1/time"): public(market_data.server_time),
     ("GET", "/fapi/v1/exchangeInfo"): public(info.exchange_info),
-    ("GET", "/fapi/v1/depth"): public(market_data.depth),
+    ("GET", "/fapi/v1/depth"): public(market_data.depth, "book"),
     ("GET", "/fapi/v1/trades"): public(market_data.trades),
     ("GET", "/fapi/v1/historicalTrades"): public(market_data.trades),
     ("GET", "/fapi/v1/aggTrades"): public(market_data.aggregated_trades),
@@ -60,6 +60,8 @@ FUTURES_ROUTES: Routes = {
     ("POST", "/fapi/v1/multiAssetsMargin"): Route(settings.set_asset_mode),
     ("GET", "/fapi/v1/accountConfig"): Route(settings.account_config),
     ("GET", "/fapi/v1/symbolConfig"): Route(settings.symbol_config),
+    ("POST", "/fapi/v1/listenKey"): Route(settings.listen_key, signed=False),
+    ("PUT", "/fapi/v1/listenKey"): Route(settings.listen_key, signed=False),
     **WALLET_ROUTES,
 }
 

@@ -148,6 +148,11 @@ def change_position_margin(query: Query) -> object:
     }
 
 
+def listen_key(query: Query) -> object:
+    """What the account's stream is opened with."""
+    return {"listenKey": query.exchange.tokens.issue(query.account, query.caller.key)}
+
+
 def _state(query: Query) -> FuturesState:
     return futures_of(query.exchange).state
 

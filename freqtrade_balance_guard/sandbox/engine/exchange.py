@@ -12,7 +12,9 @@ from freqtrade_balance_guard.sandbox.core.markets import Market
 from freqtrade_balance_guard.sandbox.core.matching import Matching
 from freqtrade_balance_guard.sandbox.core.orders import Order, OrderRequest, Reason, Rejected, Trade
 from freqtrade_balance_guard.sandbox.engine.journal import Counters, Journal
+from freqtrade_balance_guard.sandbox.engine.watching import StreamTokens, Watcher
 from freqtrade_balance_guard.sandbox.futures.market import FuturesMarket
+from freqtrade_balance_guard.sandbox.futures.stops import StopOrder
 from freqtrade_balance_guard.sandbox.script.clock import Clock
 from freqtrade_balance_guard.sandbox.script.faults import (
     FILL_KINDS,
@@ -50,9 +52,15 @@ class Exchange:
         )
         if self.futures is not None:
             self.futures.begin(
-                self.matching, self.place_order, self.journal.record, self.started_at
+                self.matching,
+                self.place_order,
+                self.journal.record,
+                self._stop_changed,
+                self.started_at,
             )
         self._due: list[tuple[float, Callable[[], None]]] = []
+        self.watchers: list[Watcher] = []
+        self.tokens = StreamTokens(scenario.seed)
         self._noted: dict[str, dict[str, Holding]] = {}
         self._order_happened = False
         for account in scenario.accounts:
@@ -204,6 +212,8 @@ class Exchange:
 
     def _order_event(self, event: str, order: Order, trade: Trade | None) -> None:
         self._order_happened = True
+        for watcher in list(self.watchers):
+            watcher.order_changed(event, order, trade)
         details: dict[str, object] = {
             "order_id": order.order_id,
             "cl_ord_id": order.request.cl_ord_id,
@@ -231,6 +241,10 @@ class Exchange:
             details["fault"] = order.capped_by  # limits what fills by itself
         self.journal.record(event, **details)
 
+    def _stop_changed(self, stop: StopOrder) -> None:
+        for watcher in list(self.watchers):
+            watcher.stop_changed(stop)
+
     def _fault_changed(self, what: str, active: ActiveFault) -> None:
         fault = active.fault
         if what == "begun" and fault.kind == "accounting_fault" and fault.amount is not None:
@@ -254,6 +268,8 @@ class Exchange:
                 if noted.get(currency) != holding:
                     changed = True
                     noted[currency] = holding
+                    for watcher in list(self.watchers):
+                        watcher.balance_changed(name, currency, holding)
                     self.journal.record(
                         "balance_changed",
                         account=name,

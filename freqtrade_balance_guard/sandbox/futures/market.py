@@ -37,11 +37,12 @@ class FuturesMarket:
         matching: Matching,
         place: Callable[[str, str, OrderRequest], Order],
         report: Callable[..., None],
+        on_stop: Callable[[StopOrder], None],
         now: float,
     ) -> None:
         """Joins the matching engine that was built with this market's clearing."""
         self._matching = matching
-        self.stops = StopOrders(self._markets, place, report)
+        self.stops = StopOrders(self._markets, place, report, on_stop)
         self.upkeep = Upkeep(
             self._markets, self.state, self.clearing, matching, self._interval_s, report, now
         )

@@ -18,6 +18,8 @@ StopStatus = Literal["NEW", "CANCELED", "FINISHED", "REJECTED", "EXPIRED"]
 WorkingType = Literal["CONTRACT_PRICE", "MARK_PRICE"]
 Place = Callable[[str, str, OrderRequest], Order]
 
+# Far from the numbers of orders: freqtrade wants no two orders of a pair with one id.
+_FIRST_NUMBER = 1_000_001
 _PLACED_TYPES: dict[OrderType, OrderType] = {
     "stop-loss": "market",
     "take-profit": "market",
@@ -52,11 +54,16 @@ class StopOrders:
     """All conditional orders of one exchange; `place` places what a triggered one asks for."""
 
     def __init__(
-        self, markets: Mapping[str, Market], place: Place, report: Callable[..., None]
+        self,
+        markets: Mapping[str, Market],
+        place: Place,
+        report: Callable[..., None],
+        on_change: Callable[[StopOrder], None],
     ) -> None:
         self._markets = markets
         self._place = place
         self._report = report
+        self._on_change = on_change
         self.orders: dict[int, StopOrder] = {}
 
     def of(self, account: str) -> list[StopOrder]:
@@ -79,7 +86,7 @@ class StopOrders:
             if each.is_open and each.request.cl_ord_id == request.cl_ord_id:
                 raise Rejected(Reason.CLIENT_ID_TAKEN, request.symbol)
         stop = StopOrder(
-            number=len(self.orders) + 1,
+            number=_FIRST_NUMBER + len(self.orders),
             account=account,
             key=key,
             request=request,
@@ -125,6 +132,7 @@ class StopOrders:
         return is_triggered(request, price, price)
 
     def _note(self, event: str, stop: StopOrder) -> None:
+        self._on_change(stop)
         self._report(
             event,
             stop_id=stop.number,

@@ -31,6 +31,7 @@ _ROLES: dict[str, Role] = {
     "QueryOrders": "find",
     "OpenOrders": "list",
     "ClosedOrders": "list",
+    "Depth": "book",
 }
 
 
@@ -49,7 +50,8 @@ class KrakenDialect:
         params = _private_params(request) if is_private else _query(request)
         symbol = self._symbol(params)
         if not is_private:
-            return Asked(request, Call(endpoint, False, symbol=symbol), params)
+            call = Call(endpoint, False, symbol=symbol, role=_ROLES.get(endpoint))
+            return Asked(request, call, params)
         key = request.headers.get("api-key", "")
         account = self._keys.account_of(key)
         side, role = params.get("type"), _ROLES.get(endpoint)

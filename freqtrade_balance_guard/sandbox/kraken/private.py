@@ -131,6 +131,11 @@ def trade_volume(exchange: Exchange, caller: Caller, params: Params) -> object:
     return answer
 
 
+def stream_token(exchange: Exchange, caller: Caller, params: Params) -> object:
+    """What a private stream is opened with."""
+    return {"token": exchange.tokens.issue(caller.account, caller.key), "expires": 900}
+
+
 def _fee_entry(rate: Decimal) -> dict[str, object]:
     percent = f"{rate * 100:.4f}"
     return {
@@ -153,6 +158,7 @@ ENDPOINTS: dict[str, Handler] = {
     "TradesHistory": trades_history,
     "QueryTrades": query_trades,
     "TradeVolume": trade_volume,
+    "GetWebSocketsToken": stream_token,
 }
 
 

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import islice
 
 from freqtrade_balance_guard.sandbox.core.assets import NotANumber, asset, number
 from freqtrade_balance_guard.sandbox.core.markets import BOOK_LEVELS, Market
+from freqtrade_balance_guard.sandbox.engine.book import shown_book
 from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
+from freqtrade_balance_guard.sandbox.script.faults import Call
 
 
 Params = Mapping[str, str]
@@ -117,12 +118,10 @@ def depth(exchange: Exchange, params: Params) -> object:
     market = _the_market(exchange, params)
     count = min(_integer(params, "count", 100), BOOK_LEVELS)
     now = exchange.now()
-    quote = market.prices.quote(now)
     lot = market.rules.amount_decimals
-    sides = {
-        "asks": islice(market.levels("buy", quote), count),
-        "bids": islice(market.levels("sell", quote), count),
-    }
+    call = Call("Depth", False, symbol=market.names.symbol, role="book")
+    book = shown_book(exchange, market, call, count)
+    sides = {"asks": book.asks, "bids": book.bids}
     return {
         market.names.pair_id: {
             name: [

@@ -36,6 +36,10 @@ FaultKind = Literal[
     "partial_fill",
     "no_fill",
     "latency",
+    "book_frozen",
+    "book_crossed",
+    "stream_gap",
+    "stream_disconnect",
     "accounting_fault",
 ]
 
@@ -54,6 +58,8 @@ BALANCE_KINDS = frozenset(
     }
 )
 INSTEAD_KINDS = frozenset({"error", "http_status", "timeout", "drop", "html"})
+BOOK_KINDS = frozenset({"book_frozen", "book_crossed"})
+STREAM_KINDS = frozenset({"stream_gap", "stream_disconnect"})
 LATE_KINDS = frozenset({"late_arrival"})
 LIST_KINDS = frozenset({"orders_lag"})
 FILL_KINDS = frozenset({"partial_fill", "no_fill"})
@@ -69,7 +75,7 @@ _NEEDED = {
 
 
 # What a request is for, whatever its protocol calls it; a fault's `endpoint` may name one of these.
-Role = Literal["balance", "place", "cancel", "find", "list"]
+Role = Literal["balance", "place", "cancel", "find", "list", "book", "stream"]
 
 
 class Fault(BaseModel):
@@ -98,7 +104,8 @@ class Fault(BaseModel):
     # late_arrival: how long after it was received the request is carried out.
     seconds: Annotated[float, Field(ge=0)] | None = None
     currency: str = "USDT"  # balance_wrong, balance_missing, accounting_fault
-    amount: Decimal | None = None  # balance_wrong, accounting_fault
+    # balance_wrong, accounting_fault; book_crossed: how far bids are above asks, 0.001 of the price
+    amount: Decimal | None = None
     factor: Decimal = Decimal(10)  # balance_factor
     value: str = "not-a-number"  # balance_garbage
     # error, refuse, lost_reply with how = error; on Binance a code may stand before: "-2010 No."
@@ -257,6 +264,10 @@ def _endpoint_matches(fault: Fault, call: Call) -> bool:
             return call.role == "place"
         if fault.kind in LIST_KINDS:
             return call.role == "list"
+        if fault.kind in BOOK_KINDS:
+            return call.role == "book"
+        if fault.kind in STREAM_KINDS:
+            return call.endpoint.startswith("stream")
         return call.private
     if fault.endpoint in ("private", "public"):
         return call.private == (fault.endpoint == "private")
