@@ -25,6 +25,9 @@ from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from tests.support.memory_store import MemoryStore
 
 
+WALL = ManualClock().wall()
+
+
 class SlowExchange:
     """Two requests for a balance, each as long as it is said, or until the deadline."""
 
