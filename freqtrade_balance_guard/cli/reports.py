@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 
 from freqtrade_balance_guard.cli.context import (
     FINE,
@@ -15,6 +16,7 @@ from freqtrade_balance_guard.cli.context import (
     say,
 )
 from freqtrade_balance_guard.console import printing
+from freqtrade_balance_guard.console.bot_command import asked_controls
 from freqtrade_balance_guard.console.doctor import examine
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.reconcile import (
@@ -67,7 +69,8 @@ def _explain(context: CommandContext) -> int:
     source = context.ledger.source
     pair = full_pair(context.args.pair, source.stake_currency)
     locks = locks_on(source.database_url, pair, context.clock.wall())
-    explanation = explain(context.ledger, pair, locks, bot=context.args.bot)
+    controls = asked_controls(context.ledger, context.args.bot, pair, context.clock, time.sleep)
+    explanation = explain(context.ledger, pair, locks, bot=context.args.bot, controls=controls)
     if context.args.json:
         print_json(explanation.as_json())
     else:

@@ -18,6 +18,7 @@ from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrder
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.controls import ControlAnswer, PlannedEntry
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -237,12 +238,19 @@ class Housekeeping:
                 done, text = self._release(bot, command)
             elif command.kind in ("pause", "resume"):
                 done, text = self._confirm_pause(command)
+            elif command.kind == "explain":
+                done, text = True, self._answers_of_controls(str(command.payload.get("pair")))
             else:
                 done, text = False, f"This bot does not know the command {command.kind}."
             self._commands.answer(command.id, text, done=done)
 
     def _answer(self, number: int, done: bool, text: str) -> None:
         self._commands.answer(number, text, done=done)
+
+    def _answers_of_controls(self, pair: str) -> str:
+        """What each entry control says of ``pair``, in the order in which they are asked; JSON."""
+        answers = self._wallets.controls.answers(PlannedEntry(pair))
+        return json.dumps([asdict(ControlAnswer.of(name, denied)) for name, denied in answers])
 
     def _confirm_pause(self, command: Command) -> tuple[bool, str]:
         """The console has stored it: say what this bot reads."""
