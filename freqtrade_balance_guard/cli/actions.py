@@ -157,7 +157,7 @@ def _released(context: CommandContext, row: Reservation, *, alive: bool) -> rese
         return reservations.release_by_its_bot(ledger, row, clock, time.sleep, force=force)
     if force:
         return reservations.release_by_force(ledger, row, clock)
-    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.console.exchange import questions_to
 
     if row.account != ledger.source.account:
         raise NotPossible(

@@ -84,7 +84,7 @@ def add_exchange_argument(parser: argparse._ActionsContainer) -> None:
 def run_command(work: Work, args: argparse.Namespace) -> int:
     """Run ``work`` in its context; an error becomes one sentence and an exit code."""
     # freqtrade's part of it loads what `--help` does not need.
-    from freqtrade_balance_guard.integration.host.console import load_config, source_of
+    from freqtrade_balance_guard.integration.console.config import load_config, source_of
 
     clock = SystemClock()
     try:

@@ -64,7 +64,7 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
 
 def _explain(context: CommandContext) -> int:
     """0: explained; 1: the ledger cannot be read."""
-    from freqtrade_balance_guard.integration.host.console import locks_on
+    from freqtrade_balance_guard.integration.console.config import locks_on
 
     source = context.ledger.source
     pair = full_pair(context.args.pair, source.stake_currency)
@@ -110,7 +110,7 @@ def _reconcile(context: CommandContext) -> int:
 
 
 def _exchange_differences(context: CommandContext) -> list[Difference]:
-    from freqtrade_balance_guard.integration.host.console_exchange import questions_to
+    from freqtrade_balance_guard.integration.console.exchange import questions_to
 
     ledger = context.ledger
     questions = questions_to(context.config, ledger, "reconcile --exchange", context.clock)
@@ -134,10 +134,8 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _doctor(context: CommandContext) -> int:
     """0: healthy; 1: a warning or an error."""
-    from freqtrade_balance_guard.integration.host.console import (
-        freqtrade_differences,
-        known_exchanges,
-    )
+    from freqtrade_balance_guard.integration.console.config import known_exchanges
+    from freqtrade_balance_guard.integration.startup.self_check import freqtrade_differences
 
     diagnosis = examine(
         context.ledger, freqtrade=freqtrade_differences(), exchanges=known_exchanges()

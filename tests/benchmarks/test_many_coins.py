@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
+from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from tests.support.doubled import bot_with, mock_exchange
 
 

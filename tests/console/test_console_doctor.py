@@ -3,7 +3,7 @@
 import pytest
 
 from freqtrade_balance_guard.console.doctor import examine, file_system_of
-from freqtrade_balance_guard.integration.host.console import known_exchanges
+from freqtrade_balance_guard.integration.console.config import known_exchanges
 from freqtrade_balance_guard.ledger.opening import open_store
 from tests.support.console import KEY
 from tests.support.ledger import made, order

@@ -9,8 +9,8 @@ from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.cli.main import main
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.console.bot_source import NotPossible
-from freqtrade_balance_guard.integration.host.console import load_config
-from freqtrade_balance_guard.integration.host.console_exchange import ExchangeQuestions
+from freqtrade_balance_guard.integration.console.config import load_config
+from freqtrade_balance_guard.integration.console.exchange import ExchangeQuestions
 from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.ledger import made, order

@@ -2,7 +2,7 @@
 
 import pytest
 
-from freqtrade_balance_guard.integration.host.wrapping import unwrap_all
+from freqtrade_balance_guard.integration.host.relied_on import unwrap_all
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.doubled import mock_exchange
 from tests.support.workspace import Workspace

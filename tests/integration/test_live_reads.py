@@ -15,10 +15,10 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.events import BalanceChangedExternally, BalanceRead, EventHub
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
-from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import BookOrders
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms

@@ -11,7 +11,7 @@ from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.console.bot_source import LedgerView
-from freqtrade_balance_guard.integration.host.console import load_config, source_of
+from freqtrade_balance_guard.integration.console.config import load_config, source_of
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.version import __version__
 

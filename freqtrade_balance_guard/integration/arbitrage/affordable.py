@@ -12,8 +12,8 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
-from freqtrade_balance_guard.integration.host import process_state
 from freqtrade_balance_guard.integration.host.config_section import settings_of
+from freqtrade_balance_guard.integration.host.plugin_paths import guarded_wallets
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryLimits, EntryRequest, entry_minimum
 from freqtrade_balance_guard.money import ZERO, to_decimal
@@ -48,7 +48,7 @@ class Affordable:
 
 def affordability(exchange: Exchange, config: dict[str, Any]) -> Affordable | None:
     """The account as it is now; None where there is no guard or no balance yet."""
-    wallets = process_state.guarded_wallets()
+    wallets = guarded_wallets()
     if wallets is not None and wallets.guard is not None:
         guard, available = wallets.guard, wallets.account.available()
         ratio = to_decimal(config.get("tradable_balance_ratio", 1))

@@ -16,8 +16,8 @@ from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
+from freqtrade_balance_guard.orders.bot_loop import adopting
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 
 

@@ -43,10 +43,10 @@ from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMess
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions, flow_of
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
-from freqtrade_balance_guard.integration.host.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_float
+from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import Entry, MinimumQuery
-from freqtrade_balance_guard.integration.host.relied_on import relies_on
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.relied_on import relies_on, wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.orders.bot_loop import Entry, MinimumQuery
 
 
 def install_backtest_hooks() -> None:

@@ -18,7 +18,6 @@ from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event, EventHub, ExitBackedOff, LoopEnded, OrderDenied
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
-from freqtrade_balance_guard.integration.host.bot_loop import BotLoop, Entry, fresh_balance
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.exit_backoff import ExitBackoff
@@ -26,6 +25,7 @@ from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveReb
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
 
 
 logger = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any

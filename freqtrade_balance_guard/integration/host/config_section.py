@@ -1,4 +1,6 @@
-"""The ``balance_guard`` section of a freqtrade config: read once, then without its secrets.
+"""Whom this process guards: the ``balance_guard`` section of a config, the launcher, the mixin.
+
+The section is read once, then without its secrets.
 
 freqtrade keeps a copy of everything that it loaded (``original_config``) and writes it into
 exports, so secrets are taken out of both as soon as we have read them. The readable settings stay
@@ -56,3 +58,40 @@ def _refuse_misspelt(config: dict[str, Any]) -> None:
         raise OperationalException(
             f'"{written}" is not a known section of the configuration; did you mean "{SECTION}"?'
         )
+
+
+# Who is guarded, where the config has a section
+
+_guards_every_strategy = False
+_expects_guard = False
+_reported: set[str] = set()
+
+
+def guard_every_strategy() -> None:
+    """From now on any strategy is guarded: the launcher was asked to."""
+    global _guards_every_strategy
+    _guards_every_strategy = True
+
+
+def expect_guard(strategy_is_guarded: bool) -> None:
+    """A strategy with the mixin was just constructed; its wallets come next."""
+    global _expects_guard
+    _expects_guard = strategy_is_guarded
+
+
+def expects_guard() -> bool:
+    """The bot that is being built will be guarded."""
+    return _guards_every_strategy or _expects_guard
+
+
+def wants_guard(strategy: Any) -> bool:
+    """``strategy`` is one to guard: any under the launcher, else those with the mixin."""
+    return _guards_every_strategy or getattr(strategy, "balance_guard_mixin", False)
+
+
+def is_news(text: str) -> bool:
+    """This process has not reported ``text`` before: it may run many backtests."""
+    if text in _reported:
+        return False
+    _reported.add(text)
+    return True

@@ -8,13 +8,14 @@ its own.
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.integration.host.config_section import settings_of
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.limits.decision import Denied
 
 
@@ -39,6 +40,7 @@ def close_entry_gates(denied: Denied, hub: EventHub) -> int:
 
     :return: how many gates there are
     """
+    _load_what_enters()
     closed = 0
     for module, owner, name in GATES:
         cls = getattr(sys.modules.get(module), owner, None)
@@ -89,3 +91,12 @@ def _is_guarded(holder: Any) -> bool:
         return settings_of(config) is not None
     except Exception:
         return True
+
+
+def _load_what_enters() -> None:
+    """A gate is closed on a class that is loaded; it need not be one that can be."""
+    import freqtrade.exchange
+    import freqtrade.wallets
+
+    with suppress(ImportError):
+        import freqtrade.freqtradebot  # noqa: F401

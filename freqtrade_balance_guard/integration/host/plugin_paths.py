@@ -1,7 +1,8 @@
 """Lets freqtrade find our pairlist filter and protections by their names.
 
 freqtrade searches only its own folders and checks pairlist names against a list that is part of
-its config schema. Appending to both is all it takes.
+its config schema. Appending to both is all it takes. It builds them from a name and a config: the
+wallets they find here. One process runs one bot, or one backtest at a time.
 """
 
 from pathlib import Path
@@ -39,3 +40,17 @@ def _also_search(resolver: type[IResolver], folder: Path) -> None:
 
     resolver.build_search_paths = classmethod(build_search_paths)
     resolver._balance_guard_folder = folder
+
+
+_wallets: Any = None
+
+
+def remember_wallets(wallets: Any) -> None:
+    """Take ``wallets``, a ``GuardedWallets``, as this process's own; None: no guard any more."""
+    global _wallets
+    _wallets = wallets
+
+
+def guarded_wallets() -> Any:
+    """The ``GuardedWallets`` of the bot that runs here; None before it started or without guard."""
+    return _wallets

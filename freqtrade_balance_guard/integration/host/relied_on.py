@@ -2,8 +2,12 @@
 
 An override or a hook carries its own row (``@relies_on``); functions that are only called are
 listed here. ``startup.self_check`` compares all of them with the freqtrade that runs.
+
+``wrap`` puts a hook on a function, ``unwrap_all`` takes all off again: /reload_config builds a new
+bot and keeps the imported classes, and a bot without a guard has no hook in its call stack.
 """
 
+import functools
 import importlib
 import inspect
 import sys
@@ -121,6 +125,60 @@ def _is_mock(function: Any) -> bool:
     mock = sys.modules.get("unittest.mock")
     return mock is not None and isinstance(function, mock.NonCallableMock)
 
+
+def differences_in_names() -> list[str]:
+    """What keeps freqtrade from finding our pairlist and protections by their names."""
+    from freqtrade import constants
+
+    found = differences_in(NAMES)
+    if not isinstance(getattr(constants, "AVAILABLE_PAIRLISTS", None), list):
+        found.append("constants.AVAILABLE_PAIRLISTS is missing")
+    return found
+
+
+# Hooks
+
+MARK = "_balance_guard_hook"
+
+_originals: dict[tuple[Any, str], Any] = {}
+
+
+def wrap(
+    owner: Any,
+    name: str,
+    make: Callable[[Callable[..., Any]], Callable[..., Any]],
+    *,
+    keep: bool = False,
+) -> bool:
+    """Replace ``owner.name`` by ``make(original)``, unless that was done before.
+
+    :param owner: a class or a module
+    :param keep: ``unwrap_all`` leaves it where it is
+    :return: False where ``owner`` itself has no such function
+    """
+    original = vars(owner).get(name)
+    if original is None:
+        return False
+    if not getattr(original, MARK, False):
+        wrapper = make(original)
+        if not isinstance(original, type):
+            functools.update_wrapper(wrapper, original)
+        setattr(wrapper, MARK, True)
+        setattr(owner, name, wrapper)
+        if not keep:
+            _originals[owner, name] = original
+    return True
+
+
+def unwrap_all() -> None:
+    """Give every wrapped function back, unless another wrapper has taken the place of ours."""
+    for (owner, name), original in list(_originals.items()):
+        if getattr(vars(owner).get(name), MARK, False):
+            setattr(owner, name, original)
+        del _originals[owner, name]
+
+
+# The tables
 
 # Checked before anything else is loaded: without them the guard cannot wait for the config, or
 # cannot make its pairlist and protections known.

@@ -28,7 +28,7 @@ from freqtrade_balance_guard.console.bot_command import set_pause
 from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.rebalance import ask_for_one, attempt_as_json, preview_of
-from freqtrade_balance_guard.integration.host.console import locks_on
+from freqtrade_balance_guard.integration.console.config import locks_on
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError

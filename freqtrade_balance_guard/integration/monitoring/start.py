@@ -8,7 +8,7 @@ from freqtrade import __version__ as freqtrade_version
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.integration.host.console import source_of
+from freqtrade_balance_guard.integration.console.config import source_of
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.ledger import ReservationLedger

@@ -13,7 +13,6 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.integration.host.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway, current_id
@@ -23,6 +22,7 @@ from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.order_check import RoundedOrder
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.orders.bot_loop import MinimumQuery, adopted_order
 from freqtrade_balance_guard.orders.terms import Purpose
 
 

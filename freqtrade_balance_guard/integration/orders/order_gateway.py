@@ -19,7 +19,6 @@ from freqtrade_balance_guard.integration.exchange.order_error import (
     redacted,
 )
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import adopted_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
@@ -28,6 +27,7 @@ from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.orders.bot_loop import adopted_order
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
 from freqtrade_balance_guard.orders.events import (
     LostReplyFound,

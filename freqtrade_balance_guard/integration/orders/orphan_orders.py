@@ -16,8 +16,8 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
-from freqtrade_balance_guard.integration.host.bot_loop import adopting
 from freqtrade_balance_guard.integration.orders.lost_exits import is_open
+from freqtrade_balance_guard.orders.bot_loop import adopting
 from freqtrade_balance_guard.orders.events import OrphanFound
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.lookups import ASK_SECONDS, KEPT_BY_HOUSEKEEPING_SECONDS

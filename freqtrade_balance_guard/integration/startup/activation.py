@@ -12,11 +12,21 @@ from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, RunMode
 
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.config_section import SECTION, settings_of
+from freqtrade_balance_guard.integration.host.config_section import (
+    SECTION,
+    expect_guard,
+    guard_every_strategy,
+    is_news,
+    settings_of,
+)
 from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
-from freqtrade_balance_guard.integration.host.relied_on import NAMES, START, differences_in
-from freqtrade_balance_guard.integration.host.wrapping import unwrap_all, wrap
+from freqtrade_balance_guard.integration.host.relied_on import (
+    START,
+    differences_in,
+    differences_in_names,
+    unwrap_all,
+    wrap,
+)
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import PlainWords
 from freqtrade_balance_guard.version import __version__
@@ -38,12 +48,11 @@ def activate() -> None:
     The launcher calls it before it hands over to freqtrade. Idempotent, safe on /reload_config.
     The settings are checked as soon as freqtrade has read the config, before any request.
     """
-    process_state.guard_every_strategy()
+    guard_every_strategy()
     _register_names()
     found = differences_in(START)
     if found:
         # The config cannot be waited for: each gate looks into its own bot's.
-        _load_what_enters()
         deny_entries(found)
         return
     from freqtrade.configuration import Configuration
@@ -57,15 +66,17 @@ def activate_for_mixin(config: dict[str, Any]) -> None:
     :raises OperationalException: the settings are wrong
     """
     _register_names()
-    process_state.expect_guard(True)
+    expect_guard(True)
     _prepare(config)
 
 
 def activate_in_worker(wallets: "GuardedWallets") -> None:
     """The same in a process that received a guarded backtest ready-made (hyperopt)."""
+    from freqtrade_balance_guard.integration.host.plugin_paths import remember_wallets
+
     _register_names()
     _install_hooks(live=False)
-    process_state.remember(wallets)
+    remember_wallets(wallets)
 
 
 def deny_entries(found: list[str]) -> None:
@@ -99,7 +110,7 @@ def _prepare(config: dict[str, Any]) -> None:
     if settings is None:
         unwrap_all()
         if SECTION not in config and (live or mode in OPTIMIZE_MODES):
-            if process_state.is_said_first(NOT_GUARDED) or live:
+            if is_news(NOT_GUARDED) or live:
                 logger.warning(NOT_GUARDED)
         return
     if mode not in NO_STRATEGY:
@@ -112,7 +123,6 @@ def _install_hooks(*, live: bool) -> None:
 
     found = differences(live)
     if found:
-        _load_what_enters()
         deny_entries(found)
         return
     from freqtrade_balance_guard.integration.backtest.hooks import install_backtest_hooks
@@ -127,18 +137,14 @@ def _install_hooks(*, live: bool) -> None:
 
 def _register_names() -> None:
     """Independent of the rest: a bot whose config names our pairlist has to start in any case."""
-    if not differences_in(NAMES):
+    if not differences_in_names():
         from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 
         register_names()
 
 
-def _load_what_enters() -> None:
-    """Gates are closed on classes that are loaded."""
-    import freqtrade.exchange
-    import freqtrade.wallets
-
-    try:
-        import freqtrade.freqtradebot  # noqa: F401
-    except ImportError:
-        logger.debug("freqtrade's bot cannot be loaded.", exc_info=True)
+def warn_of_old_name(owner: str, old: str, new: str) -> None:
+    """A strategy uses a name of before; logged once per process."""
+    text = f"{owner}.{old} is called {new} now; the old name stops working in the next release."
+    if is_news(text):
+        logger.warning("%s", text)

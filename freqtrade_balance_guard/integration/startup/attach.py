@@ -18,10 +18,14 @@ from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.guard import DollarRate, Guard
 from freqtrade_balance_guard.integration.exchange.market_rules import MarketReader
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
-from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.config_section import settings_of
+from freqtrade_balance_guard.integration.host.config_section import (
+    is_news,
+    settings_of,
+    wants_guard,
+)
 from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
-from freqtrade_balance_guard.integration.host.wrapping import unwrap_all
+from freqtrade_balance_guard.integration.host.plugin_paths import remember_wallets
+from freqtrade_balance_guard.integration.host.relied_on import unwrap_all
 from freqtrade_balance_guard.integration.rebalance.inputs import is_spot
 from freqtrade_balance_guard.integration.startup.activation import deny_entries
 from freqtrade_balance_guard.integration.startup.first_line import first_line
@@ -51,7 +55,7 @@ def attach(strategy: IStrategy) -> None:
     wallets = strategy.wallets
     if wallets is None or not isinstance(wallets, Wallets):
         return
-    settings = settings_of(config) if process_state.wants_guard(strategy) else None
+    settings = settings_of(config) if wants_guard(strategy) else None
     if settings is None:
         _release(wallets)
         return
@@ -104,7 +108,7 @@ def _put_guard(
     else:
         _follow_candles(wallets, settings)
         _warn_of_arbitrage(strategy)
-    process_state.remember(wallets, counts)
+    remember_wallets(wallets)
     logger.info("%s", first_line(wallets, guard, config))
 
 
@@ -161,9 +165,7 @@ def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
 
 
 def _warn_of_arbitrage(strategy: IStrategy) -> None:
-    if getattr(strategy, "reserved_arbitrage_mixin", False) and process_state.is_said_first(
-        NO_LEGS
-    ):
+    if getattr(strategy, "reserved_arbitrage_mixin", False) and is_news(NO_LEGS):
         logger.warning(NO_LEGS)
 
 
@@ -184,7 +186,7 @@ def _release(wallets: Wallets) -> None:
     """Give wallets back that another strategy of the same backtest had guarded."""
     if isinstance(wallets, GuardedWallets):
         wallets.__class__ = Wallets
-        process_state.forget()
+        remember_wallets(None)
 
 
 def _check_trading_mode(settings: GuardSettings, config: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ class ReservedArbitrage(BalanceGuard):
         method = getattr(self, old, None)
         if method is None:
             return default
-        from freqtrade_balance_guard.integration.startup.deprecation import warn_of_old_name
+        from freqtrade_balance_guard.integration.startup.activation import warn_of_old_name
 
         warn_of_old_name(type(self).__name__, old, new)
         return method(**arguments)

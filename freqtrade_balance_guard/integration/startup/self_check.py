@@ -56,6 +56,13 @@ def differences(live: bool, *, backtest: bool = False) -> list[str]:
         return [*found, str(error)]
 
 
+def freqtrade_differences() -> list[str]:
+    """What differs in the installed freqtrade from what the guard relies on, as sentences."""
+    return [
+        f"freqtrade differs from what this version relies on: {one}" for one in differences(True)
+    ]
+
+
 def _collected(modules: tuple[str, ...]) -> list[Relied]:
     found: list[Relied] = []
     for module in modules:

@@ -8,8 +8,7 @@ from typing import Any
 
 from freqtrade.strategy.interface import IStrategy
 
-from freqtrade_balance_guard.integration.host.relied_on import relies_on
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.relied_on import relies_on, wrap
 from freqtrade_balance_guard.integration.orders.partial_exit import shape_adjustment
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 

@@ -19,9 +19,8 @@ from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.host import process_state
-from freqtrade_balance_guard.integration.host.config_section import settings_of
-from freqtrade_balance_guard.integration.host.wrapping import wrap
+from freqtrade_balance_guard.integration.host.config_section import expects_guard, settings_of
+from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
@@ -40,7 +39,7 @@ def install_first_wallets() -> None:
 
 def first_wallets(config: dict[str, Any], exchange: Exchange, *args: Any, **kwargs: Any) -> Wallets:
     """What ``Wallets(config, exchange)`` is for a bot that is going to be guarded."""
-    settings = settings_of(config) if process_state.expects_guard() else None
+    settings = settings_of(config) if expects_guard() else None
     live = None if settings is None else live_balances(config, exchange, settings)
     if live is None:
         return Wallets(config, exchange, *args, **kwargs)

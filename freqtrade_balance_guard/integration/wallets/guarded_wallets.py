@@ -18,13 +18,6 @@ from freqtrade.wallets import Wallet, Wallets
 
 from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.integration.host.bot_loop import (
-    Entry,
-    MinimumQuery,
-    adopted_order,
-    current_loop,
-    fresh_balance,
-)
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.wallets.stake_account import StakeAccount
@@ -33,6 +26,13 @@ from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
 from freqtrade_balance_guard.money import ONE, exact, to_decimal, to_float
+from freqtrade_balance_guard.orders.bot_loop import (
+    Entry,
+    MinimumQuery,
+    adopted_order,
+    current_loop,
+    fresh_balance,
+)
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 

@@ -32,7 +32,6 @@ from freqtrade_balance_guard.events import (
     EventHub,
 )
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
-from freqtrade_balance_guard.integration.host.bot_loop import current_loop
 from freqtrade_balance_guard.integration.wallets.open_trades import (
     has_open_trades,
     owned_by_trades,
@@ -40,6 +39,7 @@ from freqtrade_balance_guard.integration.wallets.open_trades import (
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_decimal, to_float
+from freqtrade_balance_guard.orders.bot_loop import current_loop
 
 
 if TYPE_CHECKING:

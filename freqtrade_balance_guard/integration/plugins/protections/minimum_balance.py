@@ -7,7 +7,7 @@ from typing import Any
 from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
-from freqtrade_balance_guard.integration.host import process_state
+from freqtrade_balance_guard.integration.host.plugin_paths import guarded_wallets
 from freqtrade_balance_guard.integration.rebalance.entry_locks import BELOW_THRESHOLD, STOP_MINUTES
 
 
@@ -40,7 +40,7 @@ class MinimumBalance(IProtection):
         self, date_now: datetime, side: LongShort, starting_balance: float
     ) -> ProtectionReturn | None:
         """A lock on everything, or None. ``date_now`` is candle time in a backtest."""
-        wallets = process_state.guarded_wallets()
+        wallets = guarded_wallets()
         if wallets is None or wallets.guard is None:
             return None
         account = wallets.account

@@ -6,7 +6,7 @@ from typing import Any
 from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
-from freqtrade_balance_guard.integration.host import process_state
+from freqtrade_balance_guard.integration.host.plugin_paths import guarded_wallets
 from freqtrade_balance_guard.integration.rebalance.entry_locks import SOLD
 
 
@@ -42,7 +42,7 @@ class RebalanceCooldown(IProtection):
         return None if self._locks_all else self._lock(date_now, pair)
 
     def _lock(self, date_now: datetime, pair: str | None) -> ProtectionReturn | None:
-        wallets = process_state.guarded_wallets()
+        wallets = guarded_wallets()
         sold = wallets.sold_lately() if wallets is not None else None
         if sold is None or (pair is not None and pair not in sold.pairs):
             return None

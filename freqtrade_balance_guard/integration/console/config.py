@@ -117,15 +117,6 @@ def freqtrade_commands() -> list[str]:
         return []
 
 
-def freqtrade_differences() -> list[str]:
-    """What differs in the installed freqtrade from what the guard relies on, as sentences."""
-    from freqtrade_balance_guard.integration.startup.self_check import differences
-
-    return [
-        f"freqtrade differs from what this version relies on: {one}" for one in differences(True)
-    ]
-
-
 # freqtrade's database, as it lies there
 
 
