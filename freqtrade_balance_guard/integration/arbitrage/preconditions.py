@@ -22,6 +22,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_know
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -32,8 +33,7 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
-from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
 # freqtrade's own default: it moves a price that is further than this from the market's.

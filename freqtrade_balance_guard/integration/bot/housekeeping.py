@@ -18,6 +18,7 @@ from freqtrade_balance_guard.integration.monitoring.start import metrics_address
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import ControlAnswer, PlannedEntry
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
@@ -27,8 +28,7 @@ from freqtrade_balance_guard.version import __version__
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
-from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
 logger = logging.getLogger(__name__)
