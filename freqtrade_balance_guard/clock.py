@@ -30,7 +30,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told: for tests and rehearsals."""
+    """A clock that moves only when asked to: for tests and rehearsals."""
 
     def __init__(self, start: datetime | None = None) -> None:
         """:raises ValueError: ``start`` has no zone"""

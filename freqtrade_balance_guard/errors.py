@@ -1,11 +1,11 @@
-"""What can go wrong, drawn once.
+"""All errors of the package.
 
     BalanceGuardError
     ├── SettingsError          the user must change the configuration; the start stops
     ├── MoneyError             a number that is no amount of money (NaN, infinity, two currencies)
     └── ContractError          freqtrade differs from what we rely on; entries stop, exits go on
 
-A refusal is not in this tree: it is an answer, not an accident, and is returned as a value
+A denial is not in this tree: it is an answer, not an accident, and is returned as a value
 (``limits.decision.Denied``).
 """
 

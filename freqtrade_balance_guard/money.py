@@ -1,7 +1,7 @@
 """Amounts of money: Decimal, finite, and never mixed with another currency.
 
 freqtrade and ccxt speak float. ``to_decimal`` is the door: it goes through the shortest text of
-the float (0.1 becomes Decimal("0.1"), not its binary expansion) and refuses NaN and infinity.
+the float (0.1 becomes Decimal("0.1"), not its binary expansion) and rejects NaN and infinity.
 ``to_float`` is the way back, for the same door.
 
 Python's decimal context belongs to the whole thread: ccxt changes its rounding with every order,

@@ -1,4 +1,4 @@
-"""Put the results of a real demo into the README: its picture, its table, and the list of scenes.
+"""Put the results of a real demo into its page: the picture, the table, and the list of scenes.
 
     balance-guard demo && python scripts/copy_demo_results.py demo-output
 
@@ -20,7 +20,6 @@ from freqtrade_balance_guard.demo.scenes import SCENES
 
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
 DEMO_PAGE = ROOT / "docs" / "demo.md"
 PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
 
@@ -90,7 +89,7 @@ def main() -> int:
     results = json.loads((output / "results.json").read_text(encoding="utf-8"))
     if not results["ok"]:
         raise SystemExit("The guarded bot broke a claim in this run; it is not shown.")
-    put(README, "demo table", table(results))
+    put(DEMO_PAGE, "demo table", table(results))
     put(DEMO_PAGE, "scenes", scenes())
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(output / "timeline.svg", PICTURE)

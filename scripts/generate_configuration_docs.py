@@ -18,6 +18,8 @@ from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.settings import (
     AlertSettings,
     ArbitrageSettings,
+    BreakerSettings,
+    FuturesSettings,
     GuardSettings,
     LedgerSettings,
     MetricsSettings,
@@ -26,7 +28,11 @@ from freqtrade_balance_guard.settings import (
     VenueSettings,
 )
 from freqtrade_balance_guard.settings.messages import SHAPES
-from freqtrade_balance_guard.settings.schema import IN_EFFECT, IN_EFFECT_IN_A_TIER
+from freqtrade_balance_guard.settings.schema import (
+    IN_EFFECT,
+    IN_EFFECT_IN_A_TIER,
+    LATER_IN_ARBITRAGE,
+)
 from freqtrade_balance_guard.settings.values import Rule
 
 
@@ -40,7 +46,8 @@ DEFAULTS = {
     "rebalance.target_stake": "twice `enough_stake`",
     "ledger.db_url": "`sqlite:///<user_data_dir>/balance_guard.sqlite`; in dry-run "
     "`balance_guard.dryrun.sqlite`",
-    "ledger.account": "the exchange's name",
+    "ledger.account": "the exchange's name; in futures `<name>-futures`, unless the exchange has "
+    "one account for both (bybit, okx)",
     "tiers[].up_to": "no upper border",
     "venues.*.name": "required",
     "venues.*.account": "the venue's own name",
@@ -52,7 +59,14 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("rebalance.", "`rebalance`", RebalanceSettings, frozenset(RebalanceSettings.model_fields)),
     ("ledger.", "`ledger`", LedgerSettings, frozenset(LedgerSettings.model_fields)),
     ("venues.*.", "One venue", VenueSettings, frozenset(VenueSettings.model_fields)),
-    ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset(ArbitrageSettings.model_fields)),
+    (
+        "arbitrage.",
+        "`arbitrage`",
+        ArbitrageSettings,
+        frozenset(ArbitrageSettings.model_fields) - LATER_IN_ARBITRAGE,
+    ),
+    ("arbitrage.breaker.", "`arbitrage.breaker`", BreakerSettings, frozenset()),
+    ("futures.", "`futures`", FuturesSettings, frozenset()),
     ("alerts.", "`alerts`", AlertSettings, frozenset()),
     ("metrics.", "`metrics`", MetricsSettings, frozenset()),
 )

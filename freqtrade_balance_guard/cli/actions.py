@@ -1,4 +1,4 @@
-"""Commands that change something: pause, resume, reservations, unhedged, rebalance."""
+"""Commands that change something: pause, resume, uninstall, reservations, unhedged, rebalance."""
 
 import argparse
 import time
@@ -25,6 +25,7 @@ from freqtrade_balance_guard.console.rebalance import (
     last_attempt,
     preview_of,
 )
+from freqtrade_balance_guard.console.uninstall import leftovers, remove
 from freqtrade_balance_guard.ledger import NothingStored, Reservation
 
 
@@ -55,6 +56,46 @@ def _set_pause(context: CommandContext, why: str | None) -> int:
     else:
         say(answer.text)
     return FINE if answer.done else FOUND
+
+
+# uninstall
+
+
+def add_uninstall(parser: argparse.ArgumentParser) -> None:
+    """Name everything that the guard has left, and remove it."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--dry-run", action="store_true", help="only say what would be removed (the default)"
+    )
+    what.add_argument("--yes", action="store_true", help="remove it")
+    add_command(parser, _uninstall)
+
+
+def _uninstall(context: CommandContext) -> int:
+    """0: shown, or removed; 1: something is open, so nothing was removed."""
+    from freqtrade_balance_guard.integration.console.config import bot_in, forget_bot
+
+    ledger, args = context.ledger, context.args
+    left = leftovers(ledger, context.config)
+    database = ledger.source.database_url
+    has_name = bot_in(database) is not None
+    is_removed = args.yes and not left.open
+    if is_removed:
+        ledger.close()
+        remove(left.files)
+        forget_bot(database)
+    if args.json:
+        print_json({**left.as_json(), "name_in_database": has_name, "removed": is_removed})
+    else:
+        done = "Removed" if is_removed else "To remove"
+        lines = [f"{done}: {file}" for file in left.files]
+        lines += [f"{done}: the bot's name in freqtrade's database"] * has_name
+        lines += [f"By hand: {one}" for one in left.by_hand]
+        lines += [f"Not while this is open: {one}" for one in left.open]
+        if not is_removed and not left.open:
+            lines.append("Nothing was removed: --yes removes it.")
+        printing.show_sentences(printing.console(), lines)
+    return FOUND if left.open else FINE
 
 
 # reservations

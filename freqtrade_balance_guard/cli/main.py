@@ -36,6 +36,10 @@ COMMANDS = {
         "cli.reports:add_explain",
         "Say why the bot did, or did not, buy a pair.",
     ),
+    "check-config": Command(
+        "cli.reports:add_check_config",
+        "List every mistake and doubt in a configuration and its strategy, starting nothing.",
+    ),
     "doctor": Command(
         "cli.reports:add_doctor",
         "Say what is wrong around the bots, and what to do about it.",
@@ -67,6 +71,10 @@ COMMANDS = {
     "rebalance": Command(
         "cli.actions:add_rebalance",
         "Show what would be sold to free stake and why or why not, or ask the bot for it.",
+    ),
+    "uninstall": Command(
+        "cli.actions:add_uninstall",
+        "Name everything that the guard has left, and remove it once nothing is open.",
     ),
     "history": Command(
         "cli.monitoring:add_history",

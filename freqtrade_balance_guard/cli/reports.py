@@ -1,23 +1,35 @@
-"""Commands that read and report: status, explain, reconcile, doctor, show-schema."""
+"""Commands that read and report: status, explain, reconcile, doctor, check-config, show-schema."""
 
 import argparse
 import json
 import sys
 import time
+from typing import Any
 
 from freqtrade_balance_guard.cli.context import (
     FINE,
     FOUND,
+    WRONG_USE,
     CommandContext,
     add_bot_argument,
     add_command,
+    add_config_arguments,
     add_exchange_argument,
     print_json,
     say,
+    start_logging,
 )
 from freqtrade_balance_guard.console import printing
 from freqtrade_balance_guard.console.bot_command import asked_controls
-from freqtrade_balance_guard.console.doctor import examine
+from freqtrade_balance_guard.console.bot_source import NotPossible
+from freqtrade_balance_guard.console.config_check import (
+    Finding,
+    Level,
+    channel_findings,
+    config_findings,
+    section_findings,
+)
+from freqtrade_balance_guard.console.doctor import Diagnosis, examine
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.reconcile import (
     Difference,
@@ -25,6 +37,7 @@ from freqtrade_balance_guard.console.reconcile import (
     stored_differences,
 )
 from freqtrade_balance_guard.console.status import status_of
+from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.ledger import NothingStored
 from freqtrade_balance_guard.settings.schema import config_schema, section_schema
 
@@ -145,6 +158,78 @@ def _doctor(context: CommandContext) -> int:
     else:
         printing.show_diagnosis(printing.console(), diagnosis)
     return FINE if diagnosis.is_healthy else FOUND
+
+
+# check-config
+
+
+def add_check_config(parser: argparse.ArgumentParser) -> None:
+    """Every mistake and doubt in a configuration and its strategy, at once."""
+    parser.add_argument("-s", "--strategy", metavar="NAME", help="strategy class, as in freqtrade")
+    parser.add_argument("--strategy-path", metavar="PATH", help="additional folder of strategies")
+    parser.add_argument(
+        "--offline", action="store_true", help="do not read the exchange's public markets"
+    )
+    add_config_arguments(parser)
+    parser.set_defaults(run=_check_config)
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    """0: nothing but notes; 1: a mistake or a warning; 2: the files cannot be read."""
+    from freqtrade_balance_guard.integration.console.config import load_config
+
+    try:
+        start_logging(args)
+        config = load_config(args.config, args.userdir)
+    except (SettingsError, OSError) as error:
+        say(str(error))
+        return WRONG_USE
+    for name in ("strategy", "strategy_path"):
+        if getattr(args, name):
+            config[name] = getattr(args, name)
+    diagnosis = _diagnosis_of(config, offline=args.offline)
+    if args.json:
+        print_json(diagnosis.as_json())
+    else:
+        printing.show_diagnosis(printing.console(), diagnosis)
+    return FINE if diagnosis.is_healthy else FOUND
+
+
+def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
+    from freqtrade_balance_guard.integration.console.config import (
+        currencies_of,
+        is_tested_on,
+        known_exchanges,
+        source_of,
+    )
+    from freqtrade_balance_guard.integration.startup.strategy_check import examine_strategy
+
+    findings = section_findings(config)
+    checked = ["settings", "strategy", "messages"]
+    try:
+        source = source_of(config)
+    except SettingsError as error:
+        if not any(finding.sentence == str(error) for finding in findings):
+            findings.append(
+                Finding(Level.ERROR, "not_usable", str(error), "correct it: no bot starts with it")
+            )
+    else:
+        currencies: frozenset[str] = frozenset()
+        if not offline:
+            try:
+                currencies = currencies_of(config)
+                checked.append("markets")
+            except NotPossible as error:
+                remedy = "nothing to do: floors were not compared with the exchange's currencies"
+                findings.append(Finding(Level.NOTE, "no_markets", str(error), remedy))
+        findings += config_findings(
+            source, config, known_exchanges(), currencies, is_tested=is_tested_on(source)
+        )
+        checked += ["limits", "exchange", "venues"]
+    findings += [*channel_findings(config), *examine_strategy(config)]
+    order = list(Level)
+    findings.sort(key=lambda finding: order.index(finding.level))
+    return Diagnosis(tuple(checked), tuple(findings))
 
 
 # show-schema

@@ -1,4 +1,4 @@
-"""Where a report looks: what the config says, the ledger for a look, and who is alive."""
+"""Gives the reports their sources: the config, the ledger opened read-only, and who is alive."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ DRY_RUN_ACCOUNT = "-dry"
 
 
 class NotPossible(BalanceGuardError):
-    """What was asked for cannot be done now. One sentence."""
+    """Says in one sentence why a command cannot be carried out now."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
     """What a config says about its bot. ``ledger_url`` may hold a password and is not shown.
 
     ``bot_name`` is the user's (``bot_name`` in the config), ``bot`` the name in the ledger where
-    freqtrade's database tells it; ``key`` a fingerprint of the API key, ``venue_keys`` those of
+    freqtrade's database has it; ``key`` a fingerprint of the API key, ``venue_keys`` those of
     venues; ``exchange`` the name of the bot's own.
     """
 
@@ -85,7 +85,7 @@ class BotView:
 
 
 class LedgerView:
-    """The ledger for a look, with what several reports need of it."""
+    """Reads the ledger, with what several reports need of it; changes nothing."""
 
     def __init__(self, source: Source, clock: Clock) -> None:
         self.source = source
@@ -138,7 +138,7 @@ class LedgerView:
         """The newest reservations that have ended; None: all."""
         if limit == 0:
             return []
-        # A ledger may hold both modes, so the limit is counted after they are told apart.
+        # A ledger may hold both modes, so the limit is counted after they are separated.
         rows = self._of_this_mode(self.store.select(states=ENDED))
         return rows[:limit]
 

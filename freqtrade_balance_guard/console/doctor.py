@@ -1,4 +1,4 @@
-"""``balance-guard doctor``: what is wrong around the bots, in sentences, with what to do."""
+"""``balance-guard doctor``: finds what is wrong around the bots, and says what to do."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.version import __version__
 
 
-# Two clocks of one network agree far better; so much is told.
+# Two clocks of one network agree far better; more is reported.
 SKEW_SECONDS = 5.0
 MOST_PAIRS_SHOWN = 5
 MOUNTS = Path("/proc/self/mounts")
@@ -86,12 +86,20 @@ def examine(
                 Level.ERROR,
                 "ledger_unavailable",
                 str(error),
-                "make it reachable: until then entries are refused and exits go out",
+                "make it reachable: until then entries are denied and exits go out",
             )
         )
     else:
         findings += [*bot_findings(bots, ledger.source.account), *_clock(bots), *_left(ledger)]
-        checked += ["ledger", "API keys", "names of bots", "pairs", "futures", "clocks", "heirs"]
+        checked += [
+            "ledger",
+            "API keys",
+            "names of bots",
+            "pairs",
+            "futures",
+            "clocks",
+            "left reservations",
+        ]
     order = list(Level)
     findings.sort(key=lambda finding: order.index(finding.level))
     return Diagnosis(tuple(checked), tuple(findings))
@@ -213,7 +221,7 @@ def _versions(freqtrade: Sequence[str]) -> Iterator[Finding]:
             Level.ERROR,
             "freqtrade_differs",
             sentence,
-            "use a freqtrade that this version of the guard supports: entries are refused",
+            "use a freqtrade that this version of the guard supports: entries are denied",
         )
 
 
@@ -276,7 +284,7 @@ def _clock(bots: Sequence[BotView]) -> Iterator[Finding]:
             "clock_skew",
             f"The newest heartbeat, of {newest}, is {-newest.age:.0f} s in the future: this "
             "machine's clock and the bot's differ.",
-            "let both machines set their clocks by the network (NTP): exchanges refuse requests "
+            "let both machines set their clocks by the network (NTP): exchanges reject requests "
             "with a wrong time",
         )
 

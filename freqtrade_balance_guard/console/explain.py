@@ -1,4 +1,4 @@
-"""``balance-guard explain PAIR``: why did, or didn't, the bot buy it? In plain sentences."""
+"""``balance-guard explain PAIR``: says in sentences why the bot did, or did not, buy a pair."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -170,7 +170,7 @@ def _about_legs(pair: str, status: Status) -> Iterator[str]:
     for one in status.pairs:
         if pair in (one.pair.upper(), one.other_pair.upper()):
             yield (
-                f"Trade {one.trade_id} of {one.bot} is a leg of pair {one.pair_number}: "
+                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.pair_number}: "
                 f"{format_amount(one.hedged)} was sold as {one.other_pair} on {one.other_venue} at "
                 f"{format_amount(one.other_price)}, and is bought back when the trade is sold."
             )
@@ -193,7 +193,7 @@ def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[s
             f" ({one.count} times since {one.since:%Y-%m-%d %H:%M:%S} UTC)" if one.count > 1 else ""
         )
         what = {
-            Outcome.DENIED: "Refused",
+            Outcome.DENIED: "Denied",
             Outcome.APPROVED: "Approved",
             Outcome.REDUCED: "Made smaller",
             Outcome.EXIT_REDUCED: "A partial exit was made smaller",

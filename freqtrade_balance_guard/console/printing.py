@@ -211,7 +211,8 @@ def show_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         style = STYLES[finding.level]
         _say(console, f"{finding.level}: {finding.sentence} [{finding.code}]", style=style)
-        _say(console, f"    What to do: {finding.remedy}.")
+        stop = "" if finding.remedy.endswith("?") else "."
+        _say(console, f"    What to do: {finding.remedy}{stop}")
     if diagnosis.is_healthy:
         _say(console, f"Healthy. Looked at: {', '.join(diagnosis.checked)}.", style="green")
 

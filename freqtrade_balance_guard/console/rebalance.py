@@ -36,23 +36,23 @@ class Preview:
     @property
     def sentences(self) -> list[str]:
         """For people, one line each."""
-        told, currency = self.view.view, self.view.view["currency"]
+        shown, currency = self.view.view, self.view.view["currency"]
         lines = [
-            f"{told['available']} {currency} available, {told['deployed']} deployed (worth "
-            f"{told['deployed_worth']} after fees and slippage); {self.view.bot} looked "
+            f"{shown['available']} {currency} available, {shown['deployed']} deployed (worth "
+            f"{shown['deployed_worth']} after fees and slippage); {self.view.bot} looked "
             f"{ago(self.age)}."
         ]
         if self.age > STALE_SECONDS:
             lines.append("That bot does not seem to run: what follows is what it saw last.")
-        reasons = told["reasons"]
+        reasons = shown["reasons"]
         if reasons:
             lines.append(f"No rebalance now: {reasons[0]['sentence']} [{reasons[0]['code']}]")
             lines += [f"Also: {one['sentence']} [{one['code']}]" for one in reasons[1:]]
         else:
             lines.append("Nothing prevents a rebalance; the balance is read again before it.")
-        lines.append(_plan_sentence(told["plan"], currency, bool(reasons)))
-        if told.get("early_warning"):
-            lines.append(str(told["early_warning"]))
+        lines.append(_plan_sentence(shown["plan"], currency, bool(reasons)))
+        if shown.get("early_warning"):
+            lines.append(str(shown["early_warning"]))
         if self.last is not None:
             lines.append(attempt_sentence(self.last, self.at))
         return lines
@@ -104,8 +104,8 @@ def early_warning(ledger: LedgerView, bot: str | None) -> str | None:
     for view in read_views(ledger.source.local, ledger.source.account):
         age = (ledger.clock.wall() - view.at).total_seconds()
         if bot in (None, view.bot) and age <= STALE_SECONDS:
-            told = view.view.get("early_warning")
-            return str(told) if told else None
+            shown = view.view.get("early_warning")
+            return str(shown) if shown else None
     return None
 
 

@@ -25,7 +25,7 @@ WAITS = "nothing to do: the bot asks the exchange until it knows"
 
 @dataclass(frozen=True, slots=True)
 class ExchangeOrder:
-    """An order as the exchange tells it. Amounts in base currency, price in quote per base."""
+    """An order as the exchange reports it. Amounts in base currency, price in quote per base."""
 
     order_id: str
     client_order_id: str
@@ -73,7 +73,7 @@ class Questions(Protocol):
         """Balances and open orders; ``pairs`` where an exchange wants to be asked pair by pair."""
 
     def find(self, row: Reservation) -> ExchangeOrder | None:
-        """The order that a reservation was made for, whatever became of it; None: no such order."""
+        """The order that a reservation was made for, in any state; None: no such order."""
 
 
 def may_ask(alive: Sequence[str], asked_for: str) -> str | None:
@@ -112,7 +112,7 @@ class Difference:
 
 
 def stored_differences(ledger: LedgerView) -> list[Difference]:
-    """What the ledger alone tell: rules that are broken, and reservations that nobody ends.
+    """What the ledger alone shows: rules that are broken, and reservations that no bot ends.
 
     :raises LedgerUnavailable: it cannot be read
     """
@@ -142,8 +142,8 @@ def _audit(ledger: LedgerView, account: str) -> Iterable[Difference]:
 
 def _of_one(ledger: LedgerView, row: Reservation) -> Iterable[Difference]:
     def difference(kind: str, sentence: str, healed_by: str) -> Difference:
-        told = f"{describe(row)}: {sentence}"
-        return Difference(kind, row.account, row.client_order_id, told, healed_by)
+        whole = f"{describe(row)}: {sentence}"
+        return Difference(kind, row.account, row.client_order_id, whole, healed_by)
 
     age = (ledger.clock.wall() - row.created_at).total_seconds()
     if not ledger.is_owner_alive(row):
@@ -210,7 +210,7 @@ def exchange_differences(ledger: LedgerView, view: ExchangeView) -> list[Differe
                     kind="order_without_reservation",
                     account=account,
                     subject=order.order_id,
-                    sentence=f"{order} is open, and nobody has reserved for it: placed by hand, by "
+                    sentence=f"{order} is open without a reservation: placed by hand, by "
                     "another program, or before the guard",
                     healed_by="nothing to do: what it holds is not free; if no program of yours "
                     "wants it, cancel it on the exchange",
@@ -221,8 +221,8 @@ def exchange_differences(ledger: LedgerView, view: ExchangeView) -> list[Differe
 
 def _against_order(row: Reservation, order: ExchangeOrder | None) -> Iterable[Difference]:
     def difference(kind: str, sentence: str, healed_by: str = RESTART) -> Difference:
-        told = f"{describe(row)}: {sentence}"
-        return Difference(kind, row.account, row.client_order_id, told, healed_by)
+        whole = f"{describe(row)}: {sentence}"
+        return Difference(kind, row.account, row.client_order_id, whole, healed_by)
 
     if order is None:
         if row.state is State.OPEN:

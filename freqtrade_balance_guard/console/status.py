@@ -1,4 +1,4 @@
-"""``balance-guard status``: what is there, what of it is promised, and who is alive."""
+"""``balance-guard status``: shows balances, what of them is reserved, and who is alive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 @dataclass(frozen=True)
 class CurrencyStatus:
-    """One currency of one account. None: nobody has stored it.
+    """One currency of one account. None: not stored.
 
     Reserved is what is promised and not in that balance, so that
     available = free - floor - reserved_own - reserved_others (never below 0). Without a balance it

@@ -6,6 +6,7 @@ found broken, raises (``errors``). docs/ledger.md draws the states and says what
 """
 
 from freqtrade_balance_guard.ledger.errors import (
+    AccountShared,
     BackupImpossible,
     InvariantBroken,
     LedgerError,
@@ -38,6 +39,7 @@ from freqtrade_balance_guard.ledger.results import (
 __all__ = [
     "ENDED",
     "UNFINISHED",
+    "AccountShared",
     "AlreadyEnded",
     "BackupImpossible",
     "ClaimResult",

@@ -5,6 +5,7 @@ BalanceGuardError
     ├── LedgerUnavailable   it cannot be read or written now: no entry; exits go out
     │   ├── SchemaTooNew    its tables were made by a newer version than this one
     │   └── NothingStored   opened for a look only, and no bot has stored anything there yet
+    ├── AccountShared       rows cannot be moved to another account while other bots hold some
     ├── BackupImpossible    a copy cannot be written by this program; the sentence says how
     └── InvariantBroken     the audit found a rule broken (debug_validation)
 """
@@ -34,6 +35,10 @@ class NothingStored(LedgerUnavailable):
 
 class BackupImpossible(LedgerError):
     """This program cannot write the copy. The message says how to make one."""
+
+
+class AccountShared(LedgerError):
+    """Rows cannot be moved to another account: other bots have some on the old one."""
 
 
 class InvariantBroken(LedgerError):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.ledger.errors import InvariantBroken, LedgerUnavailable
+from freqtrade_balance_guard.ledger.errors import AccountShared, InvariantBroken, LedgerUnavailable
 from freqtrade_balance_guard.ledger.facts import (
     ReservationClaimed,
     publish_moved,
@@ -364,6 +364,20 @@ class ReservationLedger:
         if isinstance(result, Claimed) and result.changed and self._hub is not None:
             self._hub.publish(ReservationClaimed(result.reservation, owner.bot))
         return result
+
+    def move_from(self, old: str) -> None:
+        """Move this bot's rows of an earlier account to the present one, in one transaction.
+
+        :raises AccountShared: other bots have futures orders there; nothing was moved
+        :raises LedgerUnavailable: it cannot be written
+        """
+        others = self._ask(lambda: self.store.move_account(self.bot, old, self.account))
+        if others:
+            raise AccountShared(
+                f"{', '.join(others)} still has futures orders on the account {old}, from which "
+                f"those of {self.bot} are to be moved to {self.account}: stop these bots and let "
+                f'their orders end, or write "{old}" into balance_guard.ledger.account.'
+            )
 
     def owned(self, account: str | None = None) -> list[Reservation]:
         """What this bot has to settle: unfinished, and made or claimed by a run of it."""

@@ -165,6 +165,13 @@ class Store(Protocol):
 
     # What ended long ago
 
+    def move_account(self, bot: str, old: str, new: str) -> tuple[str, ...]:
+        """Give all rows of ``bot`` another account, in one transaction; what is archived stays.
+
+        Nothing is moved while other bots have unfinished rows for futures on the old account:
+        they are named. They would go on counting there.
+        """
+
     def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
         """Move at most ``limit`` reservations that ended after ``after``, up to ``until``.
 

@@ -4,13 +4,19 @@ Needs pydantic and the standard library only; freqtrade is not imported.
 """
 
 from freqtrade_balance_guard.settings.limits import TierLimits
-from freqtrade_balance_guard.settings.loading import load_settings, misspelt_section
+from freqtrade_balance_guard.settings.loading import (
+    load_settings,
+    misspelt_section,
+    settings_problems,
+)
 from freqtrade_balance_guard.settings.messages import SECTION
 from freqtrade_balance_guard.settings.model import BOT_VENUE, GuardSettings
 from freqtrade_balance_guard.settings.redaction import REDACTED, scrub
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
+    BreakerSettings,
+    FuturesSettings,
     LedgerSettings,
     MetricsSettings,
     RebalanceSettings,
@@ -25,6 +31,8 @@ __all__ = [
     "SECTION",
     "AlertSettings",
     "ArbitrageSettings",
+    "BreakerSettings",
+    "FuturesSettings",
     "GuardSettings",
     "LedgerSettings",
     "MetricsSettings",
@@ -35,4 +43,5 @@ __all__ = [
     "load_settings",
     "misspelt_section",
     "scrub",
+    "settings_problems",
 ]

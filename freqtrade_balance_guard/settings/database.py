@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from pydantic.json_schema import JsonSchemaValue
 
 from freqtrade_balance_guard.settings.redaction import redact_database_address
-from freqtrade_balance_guard.settings.values import Rule, refused
+from freqtrade_balance_guard.settings.values import Rule, wrong_value
 
 
 POSTGRES_SCHEMES = frozenset({"postgresql", "postgresql+psycopg"})
@@ -16,8 +16,8 @@ POSTGRES_SCHEMES = frozenset({"postgresql", "postgresql+psycopg"})
 class DatabaseAddress(Rule):
     """``sqlite:///<file>`` or ``postgresql://...``; held as a secret, for it may hold a password.
 
-    A database in memory is refused: it would forget reservations at a restart, and two bots could
-    not share it.
+    A database in memory is not allowed: it would forget reservations at a restart, and two bots
+    could not share it.
     """
 
     allowed = (
@@ -31,7 +31,7 @@ class DatabaseAddress(Rule):
         if isinstance(value, str) and _is_usable(value):
             return SecretStr(value)
         shown = redact_database_address(value)
-        raise refused(self.allowed, shown=shown if isinstance(shown, str) else None)
+        raise wrong_value(self.allowed, shown=shown if isinstance(shown, str) else None)
 
     def json_schema(self) -> JsonSchemaValue:
         return {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.settings.messages import SECTION, first_sentence
+from freqtrade_balance_guard.settings.messages import SECTION, all_sentences, first_sentence
 from freqtrade_balance_guard.settings.model import GuardSettings
 from freqtrade_balance_guard.settings.redaction import fold
 
@@ -28,11 +28,22 @@ def load_settings(section: object) -> GuardSettings:
     raise SettingsError(problem)
 
 
+def settings_problems(section: object) -> list[str]:
+    """All mistakes in a section, one sentence each; what can only be seen in a section that is
+    right so far (a target below what is enough) comes when the others are corrected.
+    """
+    try:
+        GuardSettings.model_validate(section)
+    except ValidationError as error:
+        return all_sentences(error)
+    return []
+
+
 def misspelt_section(config_keys: Iterable[str]) -> str | None:
     """The top-level key that was probably meant to be ``balance_guard``; None if there is none.
 
     freqtrade accepts unknown sections without a word, so a misspelt one would leave the trader
-    unguarded. A key that starts with "_", "#" or "/" is a section that somebody put aside.
+    unguarded. A key that starts with "_", "#" or "/" is a section that was put aside.
     """
     keys = [key for key in config_keys if isinstance(key, str)]
     if SECTION in keys:

@@ -27,6 +27,9 @@ SHAPES = {
     "ledger": 'an object such as {"account": "kraken-main"}',
     "venues": 'an object of venues such as {"second": {"name": "kraken"}}',
     "arbitrage": 'an object such as {"unhedged_policy": "hold"}',
+    "breaker": 'an object such as {"losses": 3, "window": 3600}',
+    "min_inventory": 'an object such as {"bot": {"BTC": 0.01}}',
+    "futures": 'an object such as {"max_margin_usage": 80}',
     "alerts": 'an object such as {"utilization_percent": 80}',
     "metrics": 'an object such as {"enabled": true}',
     "pair_whitelist": 'a list of pairs such as ["BTC/USDT"]',
@@ -42,6 +45,11 @@ _LONGEST_VALUE = 60
 def first_sentence(error: ValidationError) -> str:
     """The first error, in the order in which the settings are documented, as one sentence."""
     return _sentence(error.errors(include_url=False)[0])
+
+
+def all_sentences(error: ValidationError) -> list[str]:
+    """Every error once, in the order in which the settings are documented."""
+    return list(dict.fromkeys(_sentence(details) for details in error.errors(include_url=False)))
 
 
 def _sentence(details: Any) -> str:

@@ -11,6 +11,7 @@ from freqtrade_balance_guard.settings.limits import TierLimits, base_limits, tie
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
+    FuturesSettings,
     LedgerSettings,
     MetricsSettings,
     PositionSizeBasis,
@@ -147,6 +148,9 @@ class GuardSettings(Section):
     ] = Field(default_factory=dict, description="Second exchanges for arbitrage legs, by name.")
     arbitrage: ArbitrageSettings = Field(
         default_factory=ArbitrageSettings, description="The two legs of an arbitrage."
+    )
+    futures: FuturesSettings = Field(
+        default_factory=FuturesSettings, description="Limits of a futures account."
     )
     alerts: AlertSettings = Field(
         default_factory=AlertSettings, description="What is worth a message."

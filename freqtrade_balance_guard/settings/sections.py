@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from freqtrade_balance_guard.settings.currencies import CurrencyAmounts
 from freqtrade_balance_guard.settings.database import DatabaseAddress
@@ -11,6 +11,7 @@ from freqtrade_balance_guard.settings.redaction import redact_database_address
 from freqtrade_balance_guard.settings.values import (
     AMOUNT,
     AMOUNT_ABOVE_ZERO,
+    COUNT,
     DAYS,
     HOURS,
     PERCENT,
@@ -20,6 +21,7 @@ from freqtrade_balance_guard.settings.values import (
     SHARE,
     Choice,
     IpAddress,
+    Name,
     Switch,
     Text,
 )
@@ -28,18 +30,26 @@ from freqtrade_balance_guard.settings.values import (
 RebalanceOrder = Literal["most_profitable", "least_loss", "oldest", "largest"]
 OrphanPolicy = Literal["alert", "cancel", "adopt"]
 PositionSizeBasis = Literal["available", "equity", "per_slot"]
+TimeInForce = Literal["IOC", "FOK", "GTC"]
 UnhedgedPolicy = Literal["hold", "unwind", "complete"]
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused, no input in pydantic's own errors."""
+    """Base of all sections: frozen, unknown keys not allowed, no input in pydantic's own errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _twice_enough(data: dict[str, Any]) -> Decimal:
-    # Absent if it was refused: some releases of pydantic ask for this default all the same.
+    # Absent if it was wrong: some releases of pydantic ask for this default all the same.
     return 2 * Decimal(data.get("enough_stake", 0))
+
+
+def _fold_names(amounts: object) -> object:
+    """Venue names in lower case: freqtrade's environment parser gives them so."""
+    if not isinstance(amounts, dict):
+        return amounts
+    return {key.lower() if isinstance(key, str) else key: one for key, one in amounts.items()}
 
 
 class RebalanceSettings(Section):
@@ -138,6 +148,23 @@ class LedgerSettings(Section):
         return str(redact_database_address(self.db_url.get_secret_value()))
 
 
+class BreakerSettings(Section):
+    """When a series of bad endings stops new arbitrages. A key that is not written is off."""
+
+    losses: Annotated[int | None, COUNT] = Field(
+        default=None, description="So many bad endings within `window`: no new arbitrage."
+    )
+    max_loss: Annotated[Decimal | None, AMOUNT_ABOVE_ZERO] = Field(
+        default=None,
+        description="So much lost within `window` (stake currency, with fees and open exposures): "
+        "no new arbitrage.",
+    )
+    window: Annotated[float | None, SECONDS_ABOVE_ZERO] = Field(
+        default=None,
+        description="Seconds that count. Not written: since the last `arbitrages resume`.",
+    )
+
+
 class ArbitrageSettings(Section):
     """What happens between the two legs of an arbitrage."""
 
@@ -155,6 +182,38 @@ class ArbitrageSettings(Section):
     )
     leg_timeout: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
         default=10.0, description="Seconds that a leg may take before its outcome is asked for."
+    )
+    stream: Annotated[bool, Switch()] = Field(
+        default=True, description="Read order books by websocket where the exchange has one."
+    )
+    max_book_age: Annotated[float, SECONDS_ABOVE_ZERO] = Field(
+        default=1.0, description="Seconds after which an order book is too old to act on."
+    )
+    max_in_flight: Annotated[int, COUNT] = Field(
+        default=1, description="So many arbitrages may be under way at the same time."
+    )
+    time_in_force: Annotated[TimeInForce, Choice(get_args(TimeInForce))] = Field(
+        default="IOC", description="How legs are sent that name none themselves."
+    )
+    min_inventory: Annotated[
+        dict[Annotated[str, Name('"bot" or the name of a venue')], CurrencyAmounts],
+        BeforeValidator(_fold_names),
+    ] = Field(
+        default_factory=dict,
+        description='Per venue or "bot": currency and amount that must remain after a planned '
+        "arbitrage.",
+    )
+    breaker: BreakerSettings = Field(
+        default_factory=BreakerSettings, description="Stops new arbitrages after bad endings."
+    )
+
+
+class FuturesSettings(Section):
+    """Limits of a futures account."""
+
+    max_margin_usage: Annotated[Decimal, SHARE] = Field(
+        default=Decimal(80),
+        description="Cross margin: above this share of the account's margin entries are denied.",
     )
 
 

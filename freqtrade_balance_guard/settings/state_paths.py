@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.settings.exchanges import default_account
 
 
 LIVE_FILE = "balance_guard.sqlite"
@@ -45,8 +46,16 @@ def ledger_url(config: dict[str, Any], settings: GuardSettings) -> str:
 
 def ledger_account(config: dict[str, Any], settings: GuardSettings) -> str:
     """The account that the bot's reservations belong to: in dry-run never the real one."""
-    account = settings.ledger.account or str(config["exchange"]["name"]).lower()
+    mode = str(config.get("trading_mode", "spot"))
+    account = settings.ledger.account or default_account(str(config["exchange"]["name"]), mode)
     return f"{account}{DRY_RUN_ACCOUNT}" if is_dry_run(config) else account
+
+
+def earlier_account(config: dict[str, Any], settings: GuardSettings) -> str | None:
+    """The default account of release 0.1 where it was another one; None where it was not."""
+    spot = {**config, "trading_mode": "spot"}
+    earlier = ledger_account(spot, settings)
+    return None if earlier == ledger_account(config, settings) else earlier
 
 
 def key_fingerprint(config: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """How one value of the section is read: number, switch, text, choice, network address.
 
-Each rule refuses with the words "what is allowed" (``messages`` makes the sentence). JSON and
-freqtrade's environment parser both give int, float, bool, text and lists, so a number in quotes
+Each rule rejects a value with the words "what is allowed" (``messages`` makes the sentence). JSON
+and freqtrade's environment parser both give int, float, bool, text and lists, so a number in quotes
 is a mistake, not another spelling: the environment form never produces one.
 """
 
@@ -24,12 +24,12 @@ LARGEST_AMOUNT = Decimal(10) ** 18
 ONE_YEAR = 365 * 24 * 3600
 
 
-def refused(allowed: str, hint: str = "", shown: str | None = None) -> PydanticCustomError:
+def wrong_value(allowed: str, hint: str = "", shown: str | None = None) -> PydanticCustomError:
     """The error of a rule. ``shown`` replaces the value in the sentence ("" hides it)."""
     context: dict[str, Any] = {"allowed": allowed, "hint": hint}
     if shown is not None:
         context["shown"] = shown
-    return PydanticCustomError("refused_value", "must be {allowed}", context)
+    return PydanticCustomError("wrong_value", "must be {allowed}", context)
 
 
 def contradiction(where: str, says: str) -> PydanticCustomError:
@@ -46,7 +46,7 @@ def differ(first: object, second: object) -> bool:
     """Whether two raw values are not the same; NaN is the same as itself."""
     try:
         return first is not second and first != second
-    except ArithmeticError:  # a signalling NaN refuses to be compared
+    except ArithmeticError:  # a signalling NaN cannot be compared
         return True
 
 
@@ -58,12 +58,12 @@ class Rule:
     def read(self, value: object) -> object:
         """The value as the settings hold it.
 
-        :raises PydanticCustomError: see ``refused``
+        :raises PydanticCustomError: see ``wrong_value``
         """
-        raise refused(self.allowed)
+        raise wrong_value(self.allowed)
 
     def json_schema(self) -> JsonSchemaValue:
-        """What an editor is told."""
+        """The rule for an editor."""
         return {}
 
     def __get_pydantic_core_schema__(
@@ -90,25 +90,25 @@ class Number(Rule):
 
     def read(self, value: object) -> Decimal | float | int:
         if isinstance(value, str):
-            raise refused(self.allowed, hint=_quoted_number_hint(value))
+            raise wrong_value(self.allowed, hint=_quoted_number_hint(value))
         # bool is an int for Python, yet "true" is no amount.
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-            raise refused(self.allowed)
-        # Before anything turns it into text: Python refuses to print very long integers.
+            raise wrong_value(self.allowed)
+        # Before anything turns it into text: Python does not print very long integers.
         if isinstance(value, int) and abs(value) > LARGEST_AMOUNT:
-            raise refused(self._allowed_with_ceiling())
+            raise wrong_value(self._allowed_with_ceiling())
         try:
             number = to_decimal(value) + ZERO  # the addition makes -0.0 a plain 0
         except MoneyError as error:
-            raise refused(self.allowed) from error
+            raise wrong_value(self.allowed) from error
         if number > self.at_most:
-            raise refused(self._allowed_with_ceiling())
+            raise wrong_value(self._allowed_with_ceiling())
         if self.at_least is not None and number < self.at_least:
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         if self.above is not None and number <= self.above:
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         if self.form is int and number != number.to_integral_value():
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         return self.form(number)
 
     def _allowed_with_ceiling(self) -> str:
@@ -134,13 +134,13 @@ def _quoted_number_hint(value: str) -> str:
 
 
 class Switch(Rule):
-    """true or false; 1, 0, "yes" and "no" are refused."""
+    """true or false; 1, 0, "yes" and "no" are not allowed."""
 
     allowed = "true or false"
 
     def read(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         return value
 
     def json_schema(self) -> JsonSchemaValue:
@@ -156,7 +156,7 @@ class Choice(Rule):
 
     def read(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.words:
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         return value
 
     def json_schema(self) -> JsonSchemaValue:
@@ -175,12 +175,12 @@ class Text(Rule):
         if isinstance(value, int) and not isinstance(value, bool):
             value = _digits(value, self.allowed)
         if not isinstance(value, str):
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         text = value.strip()
         if not text or len(text) > self.longest or not text.isprintable():
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         if self.forbidden_end and text.lower().endswith(self.forbidden_end):
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         return text
 
     def json_schema(self) -> JsonSchemaValue:
@@ -196,9 +196,9 @@ class Name(Rule):
 
     def read(self, value: object) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= self.longest:
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         if not value.isprintable() or " " in value:
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         return value
 
     def json_schema(self) -> JsonSchemaValue:
@@ -218,7 +218,7 @@ class SecretText(Rule):
         if not isinstance(value, str):
             # The environment parser reads 12e5 as a float; what was typed is lost by then.
             hint = ", and one that reads as a number must come from a file"
-            raise refused(self.allowed, hint=hint if isinstance(value, float) else "", shown="")
+            raise wrong_value(self.allowed, hint=hint if isinstance(value, float) else "", shown="")
         return SecretStr(value)
 
     def json_schema(self) -> JsonSchemaValue:
@@ -229,21 +229,21 @@ def _digits(value: int, allowed: str) -> str:
     try:
         return str(value)
     except ValueError as error:  # thousands of digits
-        raise refused(allowed, shown="") from error
+        raise wrong_value(allowed, shown="") from error
 
 
 class IpAddress(Rule):
-    """An address of this machine to listen on; a host name is refused (no look-up at start)."""
+    """An address of this machine to listen on; a host name is not allowed (no look-up at start)."""
 
     allowed = 'an IP address such as "127.0.0.1"'
 
     def read(self, value: object) -> str:
         if not isinstance(value, str):
-            raise refused(self.allowed)
+            raise wrong_value(self.allowed)
         try:
             return str(ipaddress.ip_address(value.strip()))
         except ValueError as error:
-            raise refused(self.allowed) from error
+            raise wrong_value(self.allowed) from error
 
     def json_schema(self) -> JsonSchemaValue:
         return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
@@ -277,6 +277,9 @@ MINUTES = Number(
     at_least=Decimal(1),
     at_most=Decimal(525600),
     form=int,
+)
+COUNT = Number(
+    "a whole number from 1 to 1000", at_least=Decimal(1), at_most=Decimal(1000), form=int
 )
 PORT = Number(
     "a whole number from 0 to 65535", at_least=Decimal(0), at_most=Decimal(65535), form=int

@@ -35,7 +35,7 @@ def test_a_refusal_is_told_with_its_numbers_how_often_and_since_when(registry):
         listener(denied)
         clock.advance(10)
     assert (
-        f"Refused 10 s ago (3 times since {since:%Y-%m-%d %H:%M:%S} UTC): "
+        f"Denied 10 s ago (3 times since {since:%Y-%m-%d %H:%M:%S} UTC): "
         "1.2 USDT is below 2.5. [below_threshold: available=1.2]"
     ) in told(registry)
 
@@ -48,7 +48,7 @@ def test_the_newest_decision_stands_first_and_other_pairs_are_not_mentioned(regi
     listener(EntryApproved(PAIR, D(40)))
     listener(OrderDenied("ETH/USDT", "guard_error", "something else", {}))
     text = told(registry)
-    assert text.index("Approved 29 s ago: an entry of 40 was let out") < text.index("Refused 30 s")
+    assert text.index("Approved 29 s ago: an entry of 40 was let out") < text.index("Denied 30 s")
     assert "something else" not in text
 
 

@@ -17,6 +17,7 @@ WRONG = {
     "type": ({"position_size_percent": "80"}, "balance_guard.position_size_percent", "80"),
     "range": ({"position_size_percent": 101}, "balance_guard.position_size_percent", "101"),
     "tiers": ({"tiers": [{"up_to": 9}, {"up_to": 5}]}, "balance_guard.tiers[1].up_to", "5"),
+    "venue": ({"venues": {"second": {"name": "krakn"}}}, "venues.second.name", "kraken"),
     "section": ([1], "balance_guard", "object"),
 }  # fmt: skip
 
@@ -36,7 +37,7 @@ def ended(bot):
 
 
 @pytest.mark.parametrize("way", ["launcher", "mixin"])
-@pytest.mark.parametrize("name", ["unknown", "tiers"])
+@pytest.mark.parametrize("name", ["unknown", "tiers", "venue"])
 def test_a_wrong_setting_stops_the_start_with_one_sentence(sandbox, tmp_path, way, name):
     guard, key, value = WRONG[name]
     sandbox.control.reset_counters()
@@ -50,6 +51,13 @@ def test_a_wrong_setting_stops_the_start_with_one_sentence(sandbox, tmp_path, wa
     assert counters["private"] == 0
     if way == "launcher":
         assert counters["total"] == 0
+
+
+def test_a_floor_that_the_exchange_does_not_know_is_warned_of_at_the_start(sandbox, tmp_path):
+    guard = {"reserve_balance": {"USTD": 5, "BTC": 0.001}}
+    with running(settings(sandbox, StrategyPlan(), way="launcher", guard=guard), tmp_path) as bot:
+        (line,) = bot.lines("reserve_balance names")
+        assert "USTD" in line and 'did you mean "USDT"?' in line and " WARNING " in line
 
 
 def test_a_misspelt_section_is_named(sandbox, tmp_path):

@@ -298,6 +298,15 @@ class MemoryStore:
         with self._lock:
             return dict(self._claims)
 
+    def move_account(self, bot: str, old: str, new: str) -> tuple[str, ...]:
+        with self._lock:
+            rows = [row for row in self._rows.values() if row.account == old]
+            others = {row.bot for row in rows if row.unfinished and ":" in row.pair} - {bot}
+            for row in rows if not others else ():
+                if row.bot == bot:
+                    self._rows[row.client_order_id] = replace(row, account=new)
+            return tuple(sorted(others))
+
     def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
         with self._lock:
             moved = 0

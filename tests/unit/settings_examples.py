@@ -103,6 +103,31 @@ WRONG = [
     Wrong("quoted true", {"enabled": "true"}, f'balance_guard.enabled is "true"; {SWITCH}.'),
     Wrong("no switch", {"enabled": None}, f"balance_guard.enabled is null; {SWITCH}."),
     Wrong(
+        "half an arbitrage at a time",
+        {"arbitrage": {"max_in_flight": 0.5}},
+        "balance_guard.arbitrage.max_in_flight is 0.5; it must be a whole number from 1 to 1000.",
+    ),
+    Wrong(
+        "a breaker without an amount",
+        {"arbitrage": {"breaker": {"max_loss": 0}}},
+        f"balance_guard.arbitrage.breaker.max_loss is 0; {ABOVE_ZERO}.",
+    ),
+    Wrong(
+        "an inventory that is no object",
+        {"arbitrage": {"min_inventory": {"bot": 5}}},
+        "balance_guard.arbitrage.min_inventory.bot is 5; it must be an object.",
+    ),
+    Wrong(
+        "an unknown time in force",
+        {"arbitrage": {"time_in_force": "PO"}},
+        'balance_guard.arbitrage.time_in_force is "PO"; it must be one of "IOC", "FOK", "GTC".',
+    ),
+    Wrong(
+        "a margin usage above all",
+        {"futures": {"max_margin_usage": 101}},
+        f"balance_guard.futures.max_margin_usage is 101; {SHARE}.",
+    ),
+    Wrong(
         "an unknown basis",
         {"position_size_basis": "balance"},
         'balance_guard.position_size_basis is "balance"; '

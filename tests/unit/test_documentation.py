@@ -257,6 +257,14 @@ def test_every_log_line_in_troubleshooting_is_written_by_some_code() -> None:
                 assert len(piece) < 8 or any(piece in text for text in texts), piece
 
 
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_section_on_a_page_is_accepted(page: str) -> None:
+    for block in blocks(TEXTS[page], "json"):
+        if '"balance_guard"' in block:
+            whole = block if block.lstrip().startswith("{") else f"{{{block}}}"
+            load_settings(json.loads(whole)["balance_guard"])
+
+
 def test_the_navigation_names_every_page() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     named = set(re.findall(r"[\w/-]+\.md", navigation))

@@ -13,13 +13,15 @@ from typing import Any
 from freqtrade import constants
 from freqtrade.configuration.environment_vars import environment_vars_to_dict
 from freqtrade.configuration.load_config import load_from_files
-from freqtrade.exceptions import OperationalException
+from freqtrade.exceptions import OperationalException, TemporaryError
 from freqtrade.misc import deep_merge_dicts
 
-from freqtrade_balance_guard.console.bot_source import Source
+from freqtrade_balance_guard.console.bot_source import NotPossible, Source
 from freqtrade_balance_guard.console.explain import Lock
 from freqtrade_balance_guard.errors import SettingsError
+from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.settings import SECTION, GuardSettings, load_settings, misspelt_section
+from freqtrade_balance_guard.settings.redaction import fold, redact_address
 from freqtrade_balance_guard.settings.state_paths import (
     is_dry_run,
     key_fingerprint,
@@ -31,6 +33,9 @@ from freqtrade_balance_guard.settings.state_paths import (
 
 logger = logging.getLogger(__name__)
 
+CREDENTIALS = frozenset(
+    {"key", "apikey", "secret", "password", "uid", "accountid", "walletaddress", "privatekey"}
+)
 # Where `identity` keeps the bot's name; importing it would load freqtrade's whole persistence.
 BOT_KEY = "balance_guard_bot"
 
@@ -117,6 +122,38 @@ def freqtrade_commands() -> list[str]:
         return []
 
 
+def currencies_of(config: dict[str, Any]) -> frozenset[str]:
+    """The currencies that the config's exchange trades, from its public markets.
+
+    :raises NotPossible: the exchange cannot be reached
+    """
+    from freqtrade.enums import RunMode
+    from freqtrade.resolvers import ExchangeResolver
+
+    section = config["exchange"]
+    public = {name: value for name, value in section.items() if fold(name) not in CREDENTIALS}
+    settings = {**config, "exchange": public, "runmode": RunMode.UTIL_EXCHANGE}
+    settings.setdefault("margin_mode", "")
+    try:
+        exchange = ExchangeResolver.load_exchange(settings, validate=False)
+        exchange.reload_markets(True, load_leverage_tiers=False)
+        markets = list(exchange.markets.values())
+        if not markets:
+            raise TemporaryError("no markets")
+    except Exception as error:
+        raise NotPossible(
+            f"The markets of the exchange cannot be read ({type(error).__name__}: "
+            f"{redact_address(str(error))[:200]})."
+        ) from None
+    found = {str(market.get(side)) for market in markets for side in ("base", "quote")}
+    return frozenset(found | set(exchange._api.currencies or {}))
+
+
+def is_tested_on(source: Source) -> bool:
+    """Whether the guard was tested on the config's exchange and market."""
+    return ClientIds.of(source.exchange, source.trading_mode).tested
+
+
 # freqtrade's database, as it lies there
 
 
@@ -126,6 +163,30 @@ def bot_in(database_url: str) -> str | None:
         database_url, 'SELECT string_value FROM "KeyValueStore" WHERE key = :key', {"key": BOT_KEY}
     )
     return str(rows[0][0]) if rows and rows[0][0] else None
+
+
+def forget_bot(database_url: str) -> bool:
+    """Remove the bot's name from freqtrade's database; False if it is not there.
+
+    :raises NotPossible: the database cannot be changed
+    """
+    if bot_in(database_url) is None:
+        return False
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        engine = create_engine(database_url)
+        try:
+            with engine.begin() as connection:
+                question = text('DELETE FROM "KeyValueStore" WHERE key = :key')
+                return connection.execute(question, {"key": BOT_KEY}).rowcount > 0
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        raise NotPossible(
+            f"freqtrade's database cannot be changed ({type(error).__name__})."
+        ) from None
 
 
 def locks_on(database_url: str, pair: str, now: datetime) -> list[Lock]:
@@ -150,7 +211,7 @@ def _look(database_url: str, question: str, values: Mapping[str, object]) -> lis
             return []
         database_url = f"sqlite:///{file.absolute().as_uri()}?mode=ro&uri=true"
     elif "://" not in database_url or database_url.startswith("sqlite:"):
-        return []  # in memory: nobody else sees it
+        return []  # in memory: no other process sees it
     # SQLAlchemy is freqtrade's; loaded where it is used.
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError

@@ -37,7 +37,7 @@ def questions_to(
     """The exchange of a config, if it may be asked now.
 
     :raises NotPossible: dry-run, a bot with this key is alive, or the exchange does not answer
-    :raises LedgerUnavailable: whether a bot is alive cannot be told
+    :raises LedgerUnavailable: whether a bot is alive is unknown
     """
     source = ledger.source
     if source.dry_run:
@@ -78,7 +78,7 @@ class ExchangeQuestions:
         return ExchangeView(answer.holdings, orders)
 
     def find(self, row: Reservation) -> ExchangeOrder | None:
-        """What became of the order of a reservation.
+        """The order of a reservation, in any state.
 
         :raises NotPossible: no certain answer
         """
@@ -92,7 +92,9 @@ class ExchangeQuestions:
         except NotPossible:
             raise
         except Exception as error:
-            raise _no_answer("The exchange does not say what became of the order", error) from error
+            raise _no_answer(
+                "The exchange does not report the outcome of the order", error
+            ) from error
 
     def _find_by_client_order_id(self, row: Reservation) -> ExchangeOrder | None:
         exchange, name = self._exchange, row.client_order_id
@@ -121,7 +123,7 @@ class ExchangeQuestions:
                 return _order(answer.order)
             if isinstance(answer, Uncertain):
                 raise NotPossible(
-                    f"The exchange does not say what became of the order ({answer.reason})."
+                    f"The exchange does not report the outcome of the order ({answer.reason})."
                 )
         return None
 

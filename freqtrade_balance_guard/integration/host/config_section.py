@@ -7,15 +7,23 @@ exports, so secrets are taken out of both as soon as we have read them. The read
 here, in the process, and never in anything that is pickled or exported.
 """
 
+import logging
 from typing import Any
 
+import ccxt
 from freqtrade.exceptions import OperationalException
+from freqtrade.exchange import Exchange
 
+from freqtrade_balance_guard.console.config_check import unknown_floors
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.settings import GuardSettings, load_settings, misspelt_section, scrub
+from freqtrade_balance_guard.settings.messages import closest
 
+
+logger = logging.getLogger(__name__)
 
 SECTION = "balance_guard"
+SIDES = ("base", "quote")
 
 # The last section that was read in this process, as it stands in the config now (scrubbed), and
 # what it said. freqtrade copies configs, hence equality and not identity finds it again.
@@ -38,11 +46,35 @@ def settings_of(config: dict[str, Any]) -> GuardSettings | None:
     else:
         try:
             settings = load_settings(section)
+            _check_venues(settings)
         except SettingsError as error:
             raise OperationalException(str(error)) from error
         _take_secrets_out(config)
         _last_read = (config[SECTION], settings)
     return settings if settings.enabled else None
+
+
+def _check_venues(settings: GuardSettings) -> None:
+    """Compare the exchanges of venues with those that ccxt knows.
+
+    :raises SettingsError: ccxt does not know one
+    """
+    for name, venue in settings.venues.items():
+        if getattr(venue, "kind", "exchange") != "exchange" or venue.name.lower() in ccxt.exchanges:
+            continue
+        near = closest(venue.name, ccxt.exchanges)
+        hint = f'; did you mean "{near}"?' if near else "."
+        raise SettingsError(
+            f'balance_guard.venues.{name}.name is "{venue.name}"; it must be an exchange that ccxt '
+            f"knows{hint}"
+        )
+
+
+def warn_of_unknown_floors(settings: GuardSettings, stake: str, exchange: Exchange) -> None:
+    """Log each floor in a currency that is neither the stake nor one of the exchange's."""
+    traded = {str(market.get(side)) for market in exchange.markets.values() for side in SIDES}
+    for finding in unknown_floors(settings, stake, traded | set(exchange._api.currencies or {})):
+        logger.warning("%s What to do: %s", finding.sentence, finding.remedy)
 
 
 def _take_secrets_out(config: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from freqtrade_balance_guard.integration.host.config_section import (
     is_news,
     settings_of,
     wants_guard,
+    warn_of_unknown_floors,
 )
 from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
 from freqtrade_balance_guard.integration.host.plugin_paths import remember_wallets
@@ -92,6 +93,8 @@ def _put_guard(
     rate = dollar_rate(exchange, stake_currency, clock, ask_exchange=live)
     _check_rate(settings, stake_currency, rate, live)
     _check_trading_mode(settings, config)
+    if live:
+        warn_of_unknown_floors(settings, stake_currency, exchange)
     guard = Guard(
         # A backtest is pickled into hyperopt's workers and needs no secret.
         settings if live else settings.without_secrets(),

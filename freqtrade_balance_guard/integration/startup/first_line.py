@@ -6,9 +6,17 @@ from freqtrade.enums import RunMode
 
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.limits.sizing import SizeBasis
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.version import __version__
+
+
+BASES = {
+    SizeBasis.AVAILABLE: "available",
+    SizeBasis.EQUITY: "equity",
+    SizeBasis.PER_SLOT: "a slot",
+}
 
 
 def first_line(wallets: GuardedWallets, guard: Guard, config: dict[str, Any]) -> str:
@@ -36,7 +44,7 @@ def _limits(wallets: GuardedWallets, guard: Guard) -> str:
     limits, currency = guard.entry_limits(chosen), guard.stake_currency
     parts = [
         f"min {format_amount(limits.min_order_size)} {currency}",
-        f"{format_amount(limits.position_size_percent)} % of available",
+        f"{format_amount(limits.position_size_percent)} % of {BASES[limits.position_size_basis]}",
         f"threshold {format_amount(limits.min_balance_threshold)}",
         f"floor {format_amount(wallets.account.floor())} {currency}",
     ]

@@ -562,3 +562,30 @@ WHERE NOT EXISTS (
     SELECT 1 FROM balance_guard.archived_reservations r WHERE r.client_order_id = h.client_order_id
 )
 LIMIT 100
+
+-- name: others_on_futures
+-- Other bots with money on positions of this account: futures pairs have a colon.
+SELECT DISTINCT bot FROM balance_guard.reservations
+WHERE account = %s AND settled = 0 AND bot <> %s AND position(':' IN pair) > 0 ORDER BY bot
+
+-- name: lock_rows_of_bot
+SELECT currency FROM balance_guard.reservations WHERE account = %s AND bot = %s
+ORDER BY client_order_id FOR UPDATE
+
+-- name: move_rows
+UPDATE balance_guard.reservations SET account = %s WHERE account = %s AND bot = %s
+
+-- name: move_beats
+UPDATE balance_guard.beats b SET account = %s WHERE account = %s AND bot = %s
+
+-- name: sum_book
+-- What the rows of a book say, written anew.
+UPDATE balance_guard.books b SET unseen = (
+    SELECT coalesce(sum(held + committed), 0) FROM balance_guard.reservations r
+    WHERE r.account = b.account AND r.currency = b.currency AND settled = 0
+        AND visible_from = 9223372036854775807
+), newest_id = (
+    SELECT coalesce(max(id), 0) FROM balance_guard.reservations r
+    WHERE r.account = b.account AND r.currency = b.currency
+), seen_count = seen_count + 1
+WHERE account = %s AND currency = %s

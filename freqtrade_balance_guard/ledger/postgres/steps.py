@@ -183,3 +183,22 @@ def claim(link: Link, client_order_id: str, owner: Run, stamp: Stamp, why: str) 
             _add_line(link, _next_event(link), answer.reservation, CLAIM, stamp, why)
             link.do(SQL["put_claim"], (client_order_id, stamp.bot, stamp.process, stamp.at))
         return answer
+
+
+def move_account(link: Link, bot: str, old: str, new: str) -> tuple[str, ...]:
+    """Give the rows of a bot another account; the other bots that prevent it, if any do."""
+    with link.transaction():
+        rows = link.rows(SQL["lock_rows_of_bot"], (old, bot))
+        others = link.rows(SQL["others_on_futures"], (old, bot))
+        if others:
+            return tuple(str(row[0]) for row in others)
+        books = sorted((account, row[0]) for row in set(rows) for account in (old, new))
+        for book in books:
+            link.do(SQL["make_book"], book)
+        for book in books:
+            link.rows(SQL["lock_book"], book)
+        for name in ("move_rows", "move_beats"):
+            link.do(SQL[name], (new, old, bot))
+        for book in books:
+            link.do(SQL["sum_book"], book)
+        return ()

@@ -30,6 +30,7 @@ from freqtrade_balance_guard.ledger.postgres.statements import SQL
 from freqtrade_balance_guard.ledger.postgres.steps import (
     claim,
     find,
+    move_account,
     move_slowly,
     reserve_slowly,
     unseen,
@@ -110,6 +111,9 @@ class PostgresStore:
         work = partial(claim, client_order_id=client_order_id, owner=owner, stamp=stamp, why=why)
         # Repeated, it finds itself the owner.
         return self._link.run(work, again=True)
+
+    def move_account(self, bot: str, old: str, new: str) -> tuple[str, ...]:
+        return self._link.run(partial(move_account, bot=bot, old=old, new=new), again=True)
 
     def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
         work = partial(archive, after=after, until=until, limit=limit)

@@ -220,3 +220,14 @@ UNION ALL
 SELECT event, client_order_id FROM archived_history h
 WHERE NOT EXISTS (SELECT 1 FROM archived_reservations r WHERE r.client_order_id = h.client_order_id)
 LIMIT 100
+
+-- name: others_on_futures
+-- Other bots with money on positions of this account: futures pairs have a colon.
+SELECT DISTINCT bot FROM reservations
+WHERE account = ? AND settled = 0 AND bot <> ? AND instr(pair, ':') > 0 ORDER BY bot
+
+-- name: move_rows
+UPDATE reservations SET account = ? WHERE account = ? AND bot = ?
+
+-- name: move_beats
+UPDATE OR IGNORE beats SET account = ? WHERE account = ? AND bot = ?

@@ -114,6 +114,17 @@ class SqliteStore:
         write = self._file.write
         return write(lambda db: claim(db, client_order_id, owner, stamp, why), flush=True)
 
+    def move_account(self, bot: str, old: str, new: str) -> tuple[str, ...]:
+        def work(db: Cursor) -> tuple[str, ...]:
+            others = db.execute(SQL["others_on_futures"], [old, bot]).fetchall()
+            if not others:
+                for name in ("move_rows", "move_beats"):
+                    db.execute(SQL[name], [new, old, bot])
+            return tuple(str(row[0]) for row in others)
+
+        self._known.clear()
+        return self._file.write(work, flush=True)
+
     def archive(self, after: int, until: int, limit: int) -> tuple[int, int]:
         return self._file.write(lambda db: archive(db, after, until, limit), flush=False)
 
