@@ -66,7 +66,9 @@ def test_defaults_in_dollars_follow_the_exchanges_rate(tmp_path, mocked_exchange
     rate = mocker.patch(f"{EXCHANGE}.get_conversion_rate", MagicMock(return_value=0.00002))
     bot = bot_with(tmp_path, {}, mixin=True)
     assert rate.call_args_list[0].args == ("USDT", "BTC")
-    limits = bot.wallets.guard.entry_limits(bot.wallets.guard.tier_limits(bot.wallets.equity))
+    limits = bot.wallets.guard.entry_limits(
+        bot.wallets.guard.tier_limits(bot.wallets.account.equity)
+    )
     assert float(limits.min_order_size) == pytest.approx(2.5 * 0.00002)
     assert float(limits.min_balance_threshold) == pytest.approx(2.5 * 0.00002)
 

@@ -43,6 +43,8 @@ from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMess
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions, flow_of
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.settings import ArbitrageSettings
@@ -119,6 +121,11 @@ class ArbitrageLoop:
         except Exception as error:
             return f"the pairs of legs cannot be read: {error}"
         return f"a pair of legs is buying {pair}" if is_busy else None
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: see ``why_not_enter``."""
+        why = self.why_not_enter(entry.pair)
+        return None if why is None else Denied(DenialCode.ORDER_UNRESOLVED, why)
 
     def slots_taken(self) -> int:
         """How many trades are about to come."""

@@ -22,6 +22,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_know
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -33,6 +34,7 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 
 if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+
 
 # freqtrade's own default: it moves a price that is further than this from the market's.
 CUSTOM_PRICE_MAX_DISTANCE = 0.02
@@ -78,20 +80,20 @@ class Preconditions:
 
     def look(self, bot: Any) -> None:
         """What open trades own, and what is never spent."""
-        owned = self._wallets._owned_by_trades()
+        owned = owned_by_trades()
         for pair, amount in self.unbooked.items():
             base = pair.partition("/")[0]
             owned[base] = owned.get(base, ZERO) + amount
         self._owned = owned
         guard = self._wallets.guard
         if guard is not None:
-            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+            self._floors = dict(guard.tier_limits(self._wallets.account.equity).reserve_balance)
 
     def refresh(self, bot: Any) -> None:
         """Before a pair: the balance must be as fresh as for any other entry."""
         wallets = self._wallets
         if wallets.live is not None:
-            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.live.refresh_for_entry()
             wallets.show_believed()
         else:
             wallets.update()
@@ -229,7 +231,7 @@ class Preconditions:
         guard = self._wallets.guard
         if guard is None or guard.settings.is_neutral:
             return lambda plan: None
-        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.account.equity))
         stoploss = self._wallets.stoploss()
 
         def inspect(plan: Plan) -> ArbitrageDenied | None:

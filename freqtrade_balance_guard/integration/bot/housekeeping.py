@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from freqtrade_balance_guard.integration.monitoring.start import metrics_address
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.controls import ControlAnswer, PlannedEntry
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -191,14 +194,14 @@ class Housekeeping:
                 "pairs": list(getattr(bot, "active_pair_whitelist", None) or []),
                 "open_pairs": sorted({trade.pair for trade in Trade.get_open_trades()}),
                 # What another bot's legs must not sell out of the account's inventory.
-                "owned": {coin: str(n) for coin, n in wallets._owned_by_trades().items()},
+                "owned": {coin: str(n) for coin, n in owned_by_trades().items()},
                 "key": self._key,
                 "trading_mode": str(config.get("trading_mode", "spot")),
                 "dry_run": bool(config["dry_run"]),
                 "stake_currency": config["stake_currency"],
                 "version": __version__,
                 "freqtrade_version": freqtrade_version,
-                "floor": {config["stake_currency"]: str(wallets.floor())},
+                "floor": {config["stake_currency"]: str(wallets.account.floor())},
                 "pid": os.getpid(),
                 "host": platform.node(),
                 "metrics": metrics_address(),
@@ -214,7 +217,7 @@ class Housekeeping:
         """No entry asks for the balance then, and a deposit would never be seen."""
         wallets, now = self._wallets, self._clock.monotonic()
         if wallets.live is not None:
-            wallets.live.refresh_if_due(hurry=Trade.get_open_trade_count() > 0)
+            wallets.live.refresh_if_due()
             wallets.show_believed()
         elif not self._config["dry_run"] and now - self._locked_read_at >= LOCKED_READ_SECONDS:
             self._locked_read_at = now
@@ -236,12 +239,19 @@ class Housekeeping:
                 done, text = self._release(bot, command)
             elif command.kind in ("pause", "resume"):
                 done, text = self._confirm_pause(command)
+            elif command.kind == "explain":
+                done, text = True, self._answers_of_controls(str(command.payload.get("pair")))
             else:
                 done, text = False, f"This bot does not know the command {command.kind}."
             self._commands.answer(command.id, text, done=done)
 
     def _answer(self, number: int, done: bool, text: str) -> None:
         self._commands.answer(number, text, done=done)
+
+    def _answers_of_controls(self, pair: str) -> str:
+        """What each entry control says of ``pair``, in the order in which they are asked; JSON."""
+        answers = self._wallets.controls.answers(PlannedEntry(pair))
+        return json.dumps([asdict(ControlAnswer.of(name, denied)) for name, denied in answers])
 
     def _confirm_pause(self, command: Command) -> tuple[bool, str]:
         """The console has stored it: say what this bot reads."""

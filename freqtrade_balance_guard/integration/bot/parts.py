@@ -16,6 +16,7 @@ from freqtrade_balance_guard.integration.bot.account_move import move_earlier_ac
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
@@ -33,6 +34,8 @@ from freqtrade_balance_guard.integration.rebalance.preview import Watch
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
+from freqtrade_balance_guard.limits.controls import ControlName
+from freqtrade_balance_guard.limits.rejections import RejectedBefore
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
@@ -123,13 +126,35 @@ def build_live_bot(
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    exchange.put_guard(
-        wallets, watch, OrderGateway(exchange, wallets, registry, funding, ids, client)
-    )
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client)
+    exchange.put_guard(wallets, watch, gateway)
+    _register_controls(wallets, gateway, exchange)
     if wallets.pairs is not None:
         wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
     loop = BotLoop(clock, waits)
     return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
+
+
+def _register_controls(wallets: GuardedWallets, gateway: OrderGateway, exchange: Exchange) -> None:
+    """Every reason for which no entry is made now; ``ControlName`` has their order."""
+    account, controls, live = wallets.account, wallets.controls, wallets.live
+    rejections = wallets.rejections
+    before = None
+    if rejections is not None:
+        before = RejectedBefore(
+            rejections,
+            wallets.market_rules,
+            account.above_floor,
+            partial(reload_markets_soon, exchange),
+        )
+    controls.register(ControlName.PAUSED, wallets.entry_pause)
+    controls.register(ControlName.LEDGER, wallets.funding)
+    controls.register(ControlName.SOLD_LATELY, wallets.rebalancer)
+    controls.register(ControlName.BALANCE_READABLE, live)
+    controls.register(ControlName.BALANCE_CONFIRMED, None if live is None else account)
+    controls.register(ControlName.REJECTED_BEFORE, before)
+    controls.register(ControlName.ORDER_UNRESOLVED, gateway)
+    controls.register(ControlName.ARBITRAGE, wallets.pairs)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

@@ -73,11 +73,14 @@ class EntryLocks:
         guard = wallets.guard
         if guard is None or (wallets.live is not None and wallets.live.is_unreadable):
             return  # nothing is known, so nothing is to be said
-        threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
+        account = wallets.account
+        threshold = account.threshold()
         if self._is_locked is None:
             self._is_locked = ALL in _locked_pairs(BELOW_THRESHOLD, now)
-        available = wallets.available()
-        was_below, self._was_below = self._was_below, available < threshold
+        available = account.available()
+        was_below, self._was_below = self._was_below, account.is_below_threshold()
+        if available < threshold and not self._was_below:
+            return  # more was seen already: each pair is told so, and no lock outlives the wait
         if available >= threshold:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)

@@ -32,6 +32,7 @@ from freqtrade_balance_guard.integration.startup.activation import deny_entries
 from freqtrade_balance_guard.integration.startup.first_line import first_line
 from freqtrade_balance_guard.integration.startup.self_check import differences
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
 from freqtrade_balance_guard.rebalance.policy import NO_REBALANCE_IN_FUTURES
@@ -132,12 +133,13 @@ def _guard_bot(
     from freqtrade_balance_guard.limits.rejections import Rejections
 
     if settings.is_neutral:
-        wallets.live = wallets.rejections = None
+        wallets.rejections = None
+        wallets.set_live(None)
     else:
         wallets.rejections = Rejections(clock)
         if wallets.live is None:
             # Promoted late: somebody built the wallets before we were asked.
-            wallets.live = live_balances(wallets._config, wallets._exchange, settings)
+            wallets.set_live(live_balances(wallets._config, wallets._exchange, settings))
         if wallets.live is not None:
             wallets.live.hub = hub
     bot = find_bot(strategy)
@@ -162,6 +164,7 @@ def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:
     from freqtrade_balance_guard.integration.backtest.candle_rebalance import CandleRebalancer
 
     wallets.rebalancer = CandleRebalancer(wallets, config, with_protections=with_protections)
+    wallets.controls.register(ControlName.SOLD_LATELY, wallets.rebalancer)
 
 
 def _warn_of_arbitrage(strategy: IStrategy) -> None:
