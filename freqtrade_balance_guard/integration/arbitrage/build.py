@@ -26,6 +26,7 @@ from freqtrade_balance_guard.integration.arbitrage.preconditions import Precondi
 from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
 from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
+from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -57,6 +58,7 @@ def build_arbitrage(
     settings: GuardSettings,
     registry: OrderRegistry,
     funding: EntryFunds,
+    rebalancer: Rebalancer,
     hub: EventHub,
     clock: Clock,
 ) -> ArbitrageLoop:
@@ -84,6 +86,7 @@ def build_arbitrage(
     checks = Preconditions(
         *(wallets, registry, funding, rates, config, clock, asking),
         lambda: inventory.order_ids() | set(bot_venue._known_ids),
+        rebalancer,
     )
     words = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
     executor = TwoLegExecutor(

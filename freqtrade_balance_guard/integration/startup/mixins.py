@@ -79,10 +79,10 @@ class ReservedArbitrage(BalanceGuard):
         :param markets: (venue, pair), such as ``("bot", "BTC/USDT"), ("second", "BTC/USDT")``
         :raises Exception: one could not be read; nothing is done in this loop then
         """
-        pairs = getattr(self.wallets, "pairs", None)
-        if pairs is None:
+        arbitrage = getattr(self, "_guard_arbitrage", None)
+        if arbitrage is None:
             raise LookupError("There are no venues: the guard is not on.")
-        books: list[Book] = pairs.order_books(markets)
+        books: list[Book] = arbitrage.order_books(markets)
         return books
 
     def custom_venues(self) -> "Mapping[str, Venue]":
