@@ -21,8 +21,9 @@ class OwnOrder:
     """An order of ours and how far it got. Amounts in base, ``price`` and ``cost`` in quote.
 
     ``price`` is the most that a buy may cost per unit, the guess of what a sell brings.
-    ``fee_rate`` is the most that is taken (0.004 is 0.4 %). ``told_filled`` and ``told_cost`` say
-    up to where the fees are known, ``guessed_cost`` how much of the cost is a guess.
+    ``fee_rate`` is the most that is taken (0.004 is 0.4 %). ``confirmed_filled`` and
+    ``confirmed_cost`` say up to where the fees are known, ``guessed_cost`` how much of the cost is
+    a guess.
     """
 
     base: str
@@ -37,8 +38,8 @@ class OwnOrder:
     cost: Decimal = ZERO
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     is_open: bool = True
-    told_filled: Decimal = ZERO
-    told_cost: Decimal = ZERO
+    confirmed_filled: Decimal = ZERO
+    confirmed_cost: Decimal = ZERO
     guessed_cost: Decimal = ZERO
 
     @property
@@ -52,12 +53,12 @@ class OwnOrder:
     def effects(self) -> dict[str, tuple[Decimal, Decimal]]:
         """What this order has done to each total so far: the worst case, and its doubt.
 
-        A fee that nobody told may have been taken from the quote, the base or a third coin: the
-        worst case for each currency is that it was taken from this one.
+        A fee that was not reported may have been taken from the quote, the base or a third coin:
+        the worst case for each currency is that it was taken from this one.
         """
         sign = ONE if self.side == "buy" else -ONE
-        base_doubt = (self.filled - self.told_filled) * self.fee_rate
-        fee_doubt = abs(self.cost - self.told_cost) * self.fee_rate
+        base_doubt = (self.filled - self.confirmed_filled) * self.fee_rate
+        fee_doubt = abs(self.cost - self.confirmed_cost) * self.fee_rate
         cost_doubt = self.guessed_cost * GUESSED_COST_DOUBT
         effects = {
             self.base: (sign * self.filled - base_doubt, base_doubt),
@@ -112,7 +113,7 @@ class OwnOrders:
         self._forget(order.placed_at)
         self._fee_coins.update(order.fees)
         self._orders.setdefault(
-            order_id, replace(order, told_filled=order.filled, told_cost=order.cost)
+            order_id, replace(order, confirmed_filled=order.filled, confirmed_cost=order.cost)
         )
 
     def placed(self, order_id: str, at: float) -> None:
@@ -143,9 +144,9 @@ class OwnOrders:
         known = self._orders.get(order_id)
         if known is None or filled < known.filled:
             return []
-        if fees and not known.fees and known.told_filled > 0:
+        if fees and not known.fees and known.confirmed_filled > 0:
             # Followed from the middle on: what it cost before that is in the balance already.
-            share = known.told_filled / filled
+            share = known.confirmed_filled / filled
             known = replace(known, fees={coin: fee * share for coin, fee in fees.items()})
         guessed = known.guessed_cost
         if cost is None:
@@ -162,7 +163,7 @@ class OwnOrders:
             changed_at=now,
         )
         if fees is not None:
-            seen = replace(seen, fees=dict(fees), told_filled=filled, told_cost=cost)
+            seen = replace(seen, fees=dict(fees), confirmed_filled=filled, confirmed_cost=cost)
             self._fee_coins.update(fees)
         self._orders[order_id] = seen
         currency, released = known.hold[0], known.hold[1] - seen.hold[1]
@@ -192,11 +193,11 @@ class OwnOrders:
     def may_cost_fees(self, currency: str, *, since: float) -> bool:
         """May a fee be taken from ``currency`` without our knowledge, or have been since then?
 
-        By an order whose fee was not told yet. Its own two currencies count that fee themselves,
-        unless they are known to be fee coins.
+        By an order whose fee was not reported yet. Its own two currencies count that fee
+        themselves, unless they are known to be fee coins.
         """
         return any(
-            (o.is_open or (o.told_filled < o.filled and o.changed_at > since))
+            (o.is_open or (o.confirmed_filled < o.filled and o.changed_at > since))
             and (currency in self._fee_coins or currency not in (o.base, o.quote))
             for o in self._orders.values()
         )

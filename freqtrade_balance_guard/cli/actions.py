@@ -250,7 +250,7 @@ def _resolve_unhedged(context: CommandContext) -> int:
         say(f"There is no open exposure with the number {args.number}.")
         return FOUND
     question = (
-        f"{exposure.told()}.\nNothing is sent: this only says that you have taken care of it. "
+        f"{exposure.sentence()}.\nNothing is sent: this only says that you have taken care of it. "
         "Close it?"
     )
     if not confirm(question, yes=args.yes):

@@ -167,16 +167,16 @@ def _about_bot(pair: str, bot: BotView) -> Iterator[str]:
 
 
 def _about_legs(pair: str, status: Status) -> Iterator[str]:
-    for one in status.pairs:
+    for one in status.arbitrages:
         if pair in (one.pair.upper(), one.other_pair.upper()):
             yield (
-                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.pair_number}: "
+                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.arbitrage_id}: "
                 f"{format_amount(one.hedged)} was sold as {one.other_pair} on {one.other_venue} at "
                 f"{format_amount(one.other_price)}, and is bought back when the trade is sold."
             )
     for exposure in status.unhedged:
         if pair in (exposure.pair.upper(), exposure.other_pair.upper()):
-            yield f"Unhedged ({exposure.id}): {exposure.told()}."
+            yield f"Unhedged ({exposure.id}): {exposure.sentence()}."
 
 
 def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[str]:

@@ -88,10 +88,10 @@ def show_status(console: Console, status: Status) -> None:
     _show_balances(console, status)
     if status.bots:
         console.print(_bots_table(status.bots))
-    if status.pairs:
-        console.print(_pairs_table(status.pairs, status.at))
+    if status.arbitrages:
+        console.print(_arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
-        _say(console, f"Unhedged ({exposure.id}): {exposure.told()}.", style="red")
+        _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
     if status.last_rebalance is not None:
         _say(console, attempt_sentence(status.last_rebalance, status.at))
     if status.early_warning:
@@ -145,15 +145,15 @@ def _bots_table(bots: Sequence[BotView]) -> Table:
     return table
 
 
-def _pairs_table(pairs: Sequence[Position], now: datetime) -> Table:
+def _arbitrages_table(arbitrages: Sequence[Position], now: datetime) -> Table:
     """Trades that have another leg."""
     table = _table("open pair", "bot", "trade", "bought", "sold on", "sold")
     for heading in ("at", "age"):
         table.add_column(heading, justify="right")
-    for one in pairs:
+    for one in arbitrages:
         base = one.pair.partition("/")[0]
         table.add_row(
-            *(str(one.pair_number), one.bot, str(one.trade_id)),
+            *(str(one.arbitrage_id), one.bot, str(one.trade_id)),
             f"{format_amount(one.accounted)} {one.pair}",
             one.other_venue + ("" if one.other_pair == one.pair else f" ({one.other_pair})"),
             *(f"{format_amount(one.hedged)} {base}", format_amount(one.other_price)),

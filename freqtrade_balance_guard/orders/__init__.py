@@ -1,1 +1,1 @@
-"""Every order on its way: what it is called, what was promised to it, and what became of it."""
+"""Follows every order of a bot: its ids, the money reserved for it, its outcome."""

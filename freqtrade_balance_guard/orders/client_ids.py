@@ -1,7 +1,7 @@
 """Client order ids: what we call an order before the exchange has given it a name.
 
 An id carries our mark and the tag of the bot that sent it, so that it says whose it is without
-any database. One table tells for each exchange what an id may look like, how ccxt is given it and
+any database. One table says for each exchange what an id may look like, how ccxt is given it and
 how an order is asked for by it. "Tested" are rows that were traded with; the others are read from
 ccxt 4.5.90's source (create_order, fetch_order and the lists of each exchange) and from the
 exchanges' documentation, and only the request that they lead to is checked.

@@ -119,16 +119,16 @@ class OtherBots:
             if row.bot != ledger.bot:
                 newest[row.client_order_id] = row
                 lines.setdefault(row.client_order_id, []).append(entry)
-        for client_order_id, told in lines.items():
-            row, then = newest[client_order_id], _at(told, seen_at)
-            if (spent := then.used - _at(told, seen_at - _seconds(book.window)).used) > 0:
+        for client_order_id, entries in lines.items():
+            row, then = newest[client_order_id], _at(entries, seen_at)
+            if (spent := then.used - _at(entries, seen_at - _seconds(book.window)).used) > 0:
                 if row.currency == self._currency:
                     ends = now + (then.at - wall).total_seconds() + book.window
                     self._unsettled.append((spent, ends))
             if then.is_over:
                 del newest[client_order_id]
                 continue
-            for entry in told:
+            for entry in entries:
                 self._note(entry)
             shared = Shared(row.currency, ZERO, then.used, then.brought_currency, then.brought)
             book.share(client_order_id, shared, now, is_old=True)
@@ -167,7 +167,7 @@ class _Then(NamedTuple):
 def _at(lines: Sequence[Entry], moment: datetime) -> _Then:
     """:param lines: of one order, the oldest first"""
     first = lines[0]
-    # Of an order whose first lines are too old to be looked at, what they told.
+    # Of an order whose first lines are too old to be looked at, what they say.
     used = ZERO if first.what == "reserve" else first.committed
     then = _Then(used, None, None, is_over=False, at=first.at)
     for line in lines:

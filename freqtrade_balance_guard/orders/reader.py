@@ -43,7 +43,7 @@ class OrderAnswer:
 
     @property
     def is_fired_stop(self) -> bool:
-        """It reads "closed" with nothing filled: of a stop, the placed order tells the rest."""
+        """It reads "closed" with nothing filled: of a stop, the placed order has the fills."""
         return self.status == "closed" and not self.filled
 
     def with_known(self, known: "OrderAnswer | None") -> "OrderAnswer":
@@ -88,9 +88,9 @@ def read_order(order: Mapping[str, Any]) -> OrderAnswer:
 def read_trades(
     order_id: str, status: str, trades: Iterable[Mapping[str, Any]]
 ) -> OrderAnswer | None:
-    """Read the trades of one order; some exchanges tell fees only there.
+    """Read the trades of one order; some exchanges report fees only there.
 
-    :param status: the order's, which trades do not tell
+    :param status: the order's, which trades lack
     :return: None where there is no trade
     :raises MoneyError: a number that is none
     """

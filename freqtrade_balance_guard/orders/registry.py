@@ -14,6 +14,7 @@ from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
+    Claimed,
     Funds,
     LedgerUnavailable,
     Reservation,
@@ -87,7 +88,8 @@ class OrderRegistry:
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
         self._blocked: dict[str, TrackedOrder] = {}
         self._blocked_pairs = blocked_pairs
-        self._left_by_others: dict[str, TrackedOrder] = {}
+        # Orders of dead bots that this run has claimed.
+        self._claimed: dict[str, TrackedOrder] = {}
         self._is_recovered = False
 
     @property
@@ -136,7 +138,7 @@ class OrderRegistry:
     def _new_order(self, terms: Terms) -> TrackedOrder:
         clock = self._clock
         tracked = TrackedOrder(self._new_id(), terms, clock.wall(), clock.monotonic())
-        # Before the ledger has it: nobody may count it twice, nor miss it, at any moment.
+        # Before the ledger has it: at no moment may it be counted twice, or not at all.
         self._follow(tracked)
         return tracked
 
@@ -213,13 +215,13 @@ class OrderRegistry:
             self._index(tracked)
             # Also what is no news to the ledger: a late fee corrects an order that has ended.
             if is_new or is_news or was_over:
-                self._tell_book(tracked, answer, is_new=is_new)
+                self._report_to_book(tracked, answer, is_new=is_new)
         if (is_news and not was_over) or not tracked.is_written:
             crash_point("order filled")
             self._write(tracked)
             crash_point("order booked")
 
-    def _tell_book(self, tracked: TrackedOrder, answer: OrderAnswer, *, is_new: bool) -> None:
+    def _report_to_book(self, tracked: TrackedOrder, answer: OrderAnswer, *, is_new: bool) -> None:
         book = self.book
         if book is None or not book.follows(tracked):
             return
@@ -317,6 +319,7 @@ class OrderRegistry:
         """
         if not self._is_recovered:
             self.resume(self.ledger.unfinished(account=self.ledger.account, bot=self.ledger.bot))
+            self._claim_again()
             self._block_again()
             self._is_recovered = True
         was_down, self.writer.error = self.ledger_error, ""
@@ -348,6 +351,15 @@ class OrderRegistry:
                 taken.append(tracked)
         return taken
 
+    def _claim_again(self) -> None:
+        """Settle what an earlier run of this bot has claimed of dead bots.
+
+        :raises LedgerUnavailable: it cannot be read
+        """
+        for row in self.ledger.owned():
+            if row.bot != self.ledger.bot:
+                self._claimed[row.client_order_id] = self._order_of_other_bot(row)
+
     def _block_again(self) -> None:
         """Block the pairs that an earlier run has blocked.
 
@@ -362,22 +374,25 @@ class OrderRegistry:
                 )
 
     def left_by_dead_bots(self) -> list[TrackedOrder]:
-        """What dead bots of the account have left and is to be asked for; whoever is alive does it.
+        """What dead bots of the account have left and this one has claimed, and is to be asked for.
 
         What rests on the exchange is asked for again after a while, as our own would be.
 
         :raises LedgerUnavailable: it cannot be read
         """
-        rows = [row for row in self.ledger.abandoned() if row.bot != self.ledger.bot]
-        known = self._left_by_others
-        self._left_by_others = {
-            row.client_order_id: known.get(row.client_order_id) or self._order_of_other_bot(row)
-            for row in rows
-        }
+        known = self._claimed
+        for row in self.ledger.abandoned():
+            if row.bot == self.ledger.bot or row.client_order_id in known:
+                continue
+            if isinstance(self.ledger.claim(row.client_order_id), Claimed):
+                known[row.client_order_id] = self._order_of_other_bot(row)
+        for client_order_id, tracked in list(known.items()):
+            if tracked.is_over and tracked.is_written:
+                del known[client_order_id]
         oldest = self._clock.monotonic() - UNWATCHED_SECONDS
         return [
             tracked
-            for tracked in self._left_by_others.values()
+            for tracked in known.values()
             if tracked.report is None or not tracked.is_written or tracked.asked_at < oldest
         ]
 

@@ -1,4 +1,4 @@
-"""Whom the registry tells of orders: the ledger, and the balance book.
+"""Where the registry reports orders: the ledger, and the balance book.
 
 What the ledger cannot take now is kept and written when it is back.
 """
@@ -165,7 +165,7 @@ def ledger_denial(error: str) -> Denied:
 
 
 class BookOrders:
-    """Tells one balance book of one bot's orders. The book knows them by client order id.
+    """Reports one bot's orders to its balance book, which knows them by client order id.
 
     :param fee_of: the most that the exchange takes on a pair (0.004 is 0.4 %)
     :param has_changed: is called when the book has learnt something

@@ -122,7 +122,7 @@ class TrackedOrder:
         return True
 
     def _waits_for_placed(self, now: float) -> bool:
-        """Whether the order that a fired stop has placed may still tell what was filled."""
+        """Whether the order that a fired stop has placed may still report what was filled."""
         if self._fired_at is None:
             self._fired_at = now
         return now - self._fired_at < FIRED_STOP_SECONDS

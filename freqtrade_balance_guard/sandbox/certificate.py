@@ -83,7 +83,16 @@ def _make(path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    handle, draft = tempfile.mkstemp(dir=path.parent)
+    handle, name_of_draft = tempfile.mkstemp(dir=path.parent)
+    draft = Path(name_of_draft)
     with os.fdopen(handle, "wb") as file:
         file.write(text)
-    Path(draft).replace(path)
+    if path.exists():
+        draft.replace(path)
+        return
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # of two sandboxes that start at once the first one's is used by both
+    finally:
+        draft.unlink()

@@ -124,16 +124,24 @@ class SandboxClient:
         """Pays into the rewards balance (USDT.F)."""
         return self._dict("POST", "reward", _money(account, currency, amount))
 
-    def fill(self, order_id: str, amount: Decimal | str | int | None = None) -> dict[str, Any]:
-        """Fills a resting order, or `amount` of it; returns the order."""
-        payload: dict[str, object] = {"order_id": order_id}
+    def fill(
+        self,
+        order_id: str,
+        amount: Decimal | str | int | None = None,
+        symbol: str | None = None,
+    ) -> dict[str, Any]:
+        """Fills a resting order, or `amount` of it; returns the order.
+
+        Binance's order ids are numbers of one symbol, which must be named then.
+        """
+        payload: dict[str, object] = {"order_id": order_id, "symbol": symbol}
         if amount is not None:
             payload["amount"] = amount
         return self._dict("POST", "fill", payload)
 
-    def cancel(self, order_id: str) -> dict[str, Any]:
-        """Cancels an order on the exchange's side; returns the order."""
-        return self._dict("POST", "cancel", {"order_id": order_id})
+    def cancel(self, order_id: str, symbol: str | None = None) -> dict[str, Any]:
+        """Cancels an order on the exchange's side; returns the order. `symbol` as for `fill`."""
+        return self._dict("POST", "cancel", {"order_id": order_id, "symbol": symbol})
 
     def shutdown(self) -> None:
         self._dict("POST", "shutdown")

@@ -13,7 +13,6 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from freqtrade_balance_guard.sandbox.certificate import server_context
 from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.freqtrade_config import TLS_PORT_DISTANCE, exchange_section
 from freqtrade_balance_guard.sandbox.script.clock import SystemClock
@@ -129,6 +128,8 @@ def _serve(
 
     tls = None
     if scenario.dialect != "kraken":
+        from freqtrade_balance_guard.sandbox.certificate import server_context
+
         tls = ServerTls(_tls_port(args), server_context())
     try:
         signalled = asyncio.run(

@@ -298,13 +298,15 @@ def _positive(payload: Payload) -> Decimal:
 def fill(exchange: Exchange, payload: Payload) -> object:
     amount = payload.get("amount")
     order = exchange.fill_order(
-        str(payload["order_id"]), None if amount is None else number(amount)
+        str(payload["order_id"]),
+        None if amount is None else number(amount),
+        payload.get("symbol"),
     )
     return order_as_dict(order)
 
 
 def cancel(exchange: Exchange, payload: Payload) -> object:
-    order = exchange.order(str(payload["order_id"]))
+    order = exchange.order(str(payload["order_id"]), payload.get("symbol"))
     exchange.cancel_order(order, "Cancelled by the exchange")
     return order_as_dict(order)
 

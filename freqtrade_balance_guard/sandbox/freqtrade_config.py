@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from freqtrade_balance_guard.sandbox.certificate import certificate_path
 from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
@@ -52,6 +51,9 @@ def _binance(scenario: Scenario, tls_url: str) -> dict[str, Any]:
     error classes as on the real hosts. Hence TLS, and the certificate that both of ccxt's HTTP
     clients shall trust (`cafile` the asynchronous one, `validateServerSsl` the other one).
     """
+    # Imported on use: Kraken's sandbox starts without the library for certificates.
+    from freqtrade_balance_guard.sandbox.certificate import certificate_path
+
     host = urlsplit(tls_url).netloc
     spot, futures = f"https://demo-api@{host}", f"https://demo-fapi@{host}"
     api = {"sapi": f"{spot}/sapi/v1"}

@@ -132,7 +132,7 @@ def test_an_opportunity_while_an_earlier_pair_is_under_way(world):
     first.offer()
     world.bot.bot.wait_until(lambda: len(first.orders("there")) == 1, 20, "an order that rests")
     second.offer()
-    world.bot.bot.wait_for(rf"No order for {second.pair}.*\[pair_under_way", 10)
+    world.bot.bot.wait_for(rf"No order for {second.pair}.*\[arbitrage_in_progress", 10)
     assert second.stored() == [] and second.orders("there") == []
     first.wait()
     world.bot.store().resolve(first.exposures()[0].id, datetime.now(UTC), "by hand")
@@ -224,6 +224,6 @@ def test_with_exactly_all_of_both_balances_reserved_both_orders_go_out(tmp_path,
         # And all of it is closed again, where the proceeds are enough for it.
         both[1].control.price(PAIR, 2500)
         bot.close(PAIR)
-        bot.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 60)
+        bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 60)
         assert [bot.coins(sandbox) for sandbox in both] == [0, 2]
         bot.check()

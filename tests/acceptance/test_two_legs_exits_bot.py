@@ -241,7 +241,7 @@ def test_a_trade_that_is_deleted_is_said_to_have_another_leg(opened, rest):
 def test_the_api_shows_what_the_other_leg_is(opened, rest):
     scene = opened()
     told = rest.ask("GET", f"trades/{trade_id(scene)}/custom-data").text
-    assert "balance_guard_pair" in told
+    assert "balance_guard_arbitrage" in told
     assert "sold_on" in told
 
 
@@ -273,7 +273,7 @@ def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answ
         bot.close(PAIR)
         bot.bot.wait_until(lambda: not bot.bot.open_trades(), 40, "an exit")
         there.control.clear_faults()
-        bot.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+        bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
         # With the money for it reserved before: one order bought it back.
         assert [pair.kind for pair in bot.pairs()] == ["pair", "close"]
         assert [bot.coins(sandbox) for sandbox in both] == [4, 4]

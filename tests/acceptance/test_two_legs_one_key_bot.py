@@ -37,7 +37,7 @@ def test_they_open_and_close_together(world):
     world.offer(BUY, SELL)
     world.wait_pairs(1)
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
-    assert str(world.pairs()[0].state) == "hedged"
+    assert str(world.arbitrages()[0].state) == "hedged"
     assert world.coins(world.here) == D("0.5")
     assert world.coins(world.here, "USD") > 1300
     # What the trade owns is no inventory any more.
@@ -49,7 +49,7 @@ def test_they_open_and_close_together(world):
     world.bot.wait_for(r"bot: 0.2 ETH needed.*insufficient_available", 20)
     world.here.control.price(OTHER, 2500)
     world.close(PAIR)
-    world.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+    world.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
     assert world.coins(world.here) == D("0.5")
     assert world.exposures() == []
     (trade,) = world.bot.trades()
@@ -78,6 +78,6 @@ def test_lost_replies_of_both_are_asked_for(world):
     world.here.control.fault("lost_reply", how="drop", times=2)
     world.offer(BUY, SELL)
     world.wait_pairs(1)
-    assert str(world.pairs()[0].state) == "hedged"
+    assert str(world.arbitrages()[0].state) == "hedged"
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
     world.check()

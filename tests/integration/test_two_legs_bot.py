@@ -14,11 +14,11 @@ def test_both_legs_open_in_one_loop_and_close_together(tmp_path, dry_run):
         (trade,) = bot.bot.open_trades()
         assert (trade["pair"], trade["amount"], trade["enter_tag"]) == (PAIR, 0.1, "two legs")
         bot.close(PAIR)
-        bot.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 20)
+        bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 20)
         (trade,) = bot.bot.trades()
         assert (trade["is_open"], trade["exit_reason"]) == (0, "both legs")
         assert [(pair.kind, pair.state) for pair in bot.pairs()] == [
-            ("pair", "hedged"),
+            ("two_legs", "hedged"),
             ("close", "filled"),
         ]
         assert bot.exposures() == []

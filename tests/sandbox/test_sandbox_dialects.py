@@ -222,11 +222,11 @@ def test_a_fault_can_name_an_endpoint_of_the_protocol(market):
 
 def test_control_fills_cancels_pays_and_counts(market):
     control = market.sandbox.control
-    market.buy(price=2400)
-    market.buy(price=2300)
-    first, second = control.state()["open_orders"]
-    assert control.fill(first["id"])["status"] == "closed"
-    assert control.cancel(second["id"])["status"] == "canceled"
+    first, second = (market.buy(price=price)["id"] for price in (2400, 2300))
+    assert control.fill(first, "0.05", market.pair)["filled"] == "0.05"
+    rest, _ = control.state()["open_orders"]
+    assert control.fill(rest["id"])["status"] == "closed"
+    assert control.cancel(second, market.pair)["status"] == "canceled"
     assert control.deposit("main", "USDC", 50)["USDC"]["total"] == "50"
     assert control.withdraw("main", "USDC", 20)["USDC"]["total"] == "30"
     assert control.counters()["private"] > 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.sandbox import Sandbox
+from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 
 
 STRATEGY = """
@@ -61,6 +61,8 @@ class Bot:
         dry_run: bool,
         exits: bool = True,
         streams: bool = False,
+        pair: str | None = None,
+        **settings: object,
     ) -> None:
         dialect = sandbox.scenario.dialect
         stop = "limit" if dialect == "binance" else "market"  # Binance spot knows no other
@@ -69,7 +71,7 @@ class Bot:
             strategy = strategy.replace('return "done"', "return None").replace("-0.5", "-0.1")
         (folder / "in_and_out.py").write_text(strategy)
         futures = dialect == "binance-futures"
-        pair = "ETH/USDT:USDT" if futures else "ETH/USDT"
+        pair = pair or ("ETH/USDT:USDT" if futures else "ETH/USDT")
         mode = {"trading_mode": "futures", "margin_mode": "isolated"} if futures else {}
         exchange = sandbox.freqtrade_exchange(streams=streams) | {"pair_whitelist": [pair]}
         pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
@@ -87,6 +89,7 @@ class Bot:
             "internals": {"process_throttle_secs": 1},
             "initial_state": "running",
             "user_data_dir": str(folder),
+            **settings,
         }
         (folder / "config.json").write_text(json.dumps(config))
         self._log = folder / "bot.log"
@@ -170,6 +173,28 @@ def test_plain_freqtrade_enters_stops_and_exits_live_on_binance_futures(tmp_path
         assert [each for each in sandbox.control.rejections() if "-4046" not in each["error"]] == []
         assert sandbox.control.audit()["ok"]
         assert "ERROR" not in log
+
+
+@pytest.mark.acceptance
+def test_plain_freqtrade_trades_an_account_that_is_kept_in_a_proxy_coin(tmp_path):
+    owner = {
+        "name": "main",
+        "balances": {"BNFCR": "1000"},
+        "futures": {"proxy_coin": "BNFCR", "multi_assets": True},
+    }
+    scenario = Scenario.model_validate({"dialect": "binance-futures", "accounts": [owner]})
+    with Sandbox.start(scenario) as sandbox:
+        trades_once(
+            tmp_path,
+            sandbox,
+            pair="ETH/USDC:USDC",
+            stake_currency="USDC",
+            margin_mode="cross",
+            proxy_coin="BNFCR",
+        )
+        entry = sandbox.control.orders()[0]
+        assert (entry["pair"], entry["fee_currency"]) == ("ETH/USDC:USDC", "BNFCR")
+        assert sandbox.control.audit()["ok"]
 
 
 @pytest.mark.acceptance

@@ -9,7 +9,7 @@ import pytest
 
 SPOT, PERPETUAL = "ETH/USDT", "ETH/USDT:USDT"
 PAIRS = {"kraken": SPOT, "binance": SPOT, "binance-futures": PERPETUAL}
-PATIENCE_S = 60.0
+PATIENCE_S = 60
 
 
 class Watched:
@@ -55,6 +55,20 @@ async def change(control, pair, price):
     await asyncio.to_thread(control.price, pair, price)
 
 
+async def subscribed(control, *channels):
+    """Returns when the sandbox sends one of the channels."""
+    for _ in range(PATIENCE_S * 20):
+        entries = await asyncio.to_thread(control.journal)
+        if any(e["event"] == "stream_subscribed" and e["channel"] in channels for e in entries):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no subscription of {channels}")
+
+
+async def private(control):
+    await subscribed(control, "executions", "balances", "account")
+
+
 async def until(watch, wanted):
     """Watches until the answer is as wanted; returns it."""
     while True:
@@ -73,6 +87,7 @@ def test_a_book_follows_the_price(watched):
         return [book["bids"][0][0], book["asks"][0][0]]
 
     async def moves(control):
+        await subscribed(control, "book")
         for price in ("2600", "2700", "2800"):
             await asyncio.sleep(0.4)
             await change(control, watched.pair, price)
@@ -92,7 +107,8 @@ def test_a_frozen_book_stays_as_it_was_while_the_price_moves(watched):
         task = asyncio.create_task(
             until(lambda: client.watch_order_book(watched.pair), lambda b: b["asks"][0][0] > 2550)
         )
-        await asyncio.sleep(1)
+        await subscribed(control, "book")
+        await asyncio.sleep(0.5)
         assert not task.done()
         await asyncio.to_thread(control.clear_faults)
         await task
@@ -169,7 +185,7 @@ def test_a_broken_line_is_an_error_and_can_be_opened_again(watched):
 def test_orders_are_reported_as_they_live(watched):
     async def work(client, control):
         watching = asyncio.create_task(client.watch_orders(watched.pair))
-        await asyncio.sleep(0.7)  # until the stream is private
+        await private(control)
         resting = await watched.order(client, price=2400)
         first = (await watching)[-1]
         assert (first["id"], first["status"]) == (resting["id"], "open")
@@ -191,7 +207,7 @@ def test_orders_are_reported_as_they_live(watched):
 def test_own_trades_are_reported_with_their_fee(watched):
     async def work(client, control):
         watching = asyncio.create_task(client.watch_my_trades(watched.pair))
-        await asyncio.sleep(0.7)
+        await private(control)
         await watched.order(client)
         return (await watching)[-1]
 
@@ -203,7 +219,7 @@ def test_own_trades_are_reported_with_their_fee(watched):
 def test_balances_are_reported_when_they_change(watched):
     async def work(client, control):
         watching = asyncio.create_task(client.watch_balance())
-        await asyncio.sleep(0.7)
+        await private(control)
         await watched.order(client)
         balance = await watching
         if watched.dialect == "kraken":  # begins with a snapshot
@@ -218,7 +234,7 @@ def test_balances_are_reported_when_they_change(watched):
 def test_a_gap_swallows_one_report_of_an_order(watched):
     async def work(client, control):
         watching = asyncio.create_task(client.watch_orders(watched.pair))
-        await asyncio.sleep(0.7)
+        await private(control)
         await asyncio.to_thread(control.fault, "stream_gap", endpoint="stream executions", times=1)
         swallowed = await watched.order(client, price=2400)
         await asyncio.sleep(0.3)
@@ -237,7 +253,7 @@ def test_a_stop_of_a_contract_is_reported(start):
     async def work(client, control):
         await watched.order(client)
         watching = asyncio.create_task(client.watch_orders(PERPETUAL))
-        await asyncio.sleep(0.7)
+        await private(control)
         params = {"stopPrice": 2300, "reduceOnly": True}
         stop = await client.create_order(PERPETUAL, "market", "sell", 0.1, None, params)
         assert (await watching)[-1]["id"] == stop["id"]
@@ -255,7 +271,7 @@ def test_positions_are_reported(start):
 
     async def work(client, control):
         watching = asyncio.create_task(until(lambda: client.watch_positions([PERPETUAL]), bool))
-        await asyncio.sleep(0.7)
+        await private(control)
         await watched.order(client)
         return await watching
 
@@ -273,7 +289,7 @@ def test_candles_are_reported(watched):
         return candles[-1]
 
     async def moves(control):
-        await asyncio.sleep(0.7)
+        await subscribed(control, "ohlc", "kline")
         await change(control, watched.pair, "2600")
 
     assert watched.run(work)[4] == 2600

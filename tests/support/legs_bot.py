@@ -210,7 +210,7 @@ class LegsBot:
 
     def pairs(self) -> list[Any]:
         found, store = [], self.store()
-        while (pair := store.pair(len(found) + 1)) is not None:
+        while (pair := store.record(len(found) + 1)) is not None:
             found.append(pair)
         return found
 

@@ -14,7 +14,12 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
-from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
+from freqtrade_balance_guard.integration.exchange.order_error import (
+    Outcome,
+    classify,
+    is_insufficient_funds,
+    redacted,
+)
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 
@@ -135,3 +140,70 @@ def test_of_ccxts_temporary_errors_only_the_turned_away_ones_are_refusals():
         if classify(mapped(kind("x"))) is Outcome.REJECTED
     }
     assert refused == {"DDoSProtection", "RateLimitExceeded", "InvalidNonce", "ChecksumError"}
+
+
+# Codes, whatever class ccxt has picked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'binance {"code":-2019,"msg":"Margin is insufficient."}',
+        'binanceusdm {"code":-2022,"msg":"ReduceOnly Order is rejected."}',
+        'binance {"code":-4164,"msg":"Order\'s notional must be no smaller than 5"}',
+        'binance {"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}',
+        'okx {"code":"1","data":[{"clOrdId":"x","sCode":"51008","sMsg":"Order failed."}]}',
+        'myokx {"code":"1","data":[{"sCode":"51004","sMsg":"x"}]}',
+        'bybit {"retCode":110007,"retMsg":"ab not enough for new order"}',
+    ],
+)
+def test_a_code_that_means_no_counts_in_the_plainest_error(text):
+    assert classify(ccxt.ExchangeError(text)) is Outcome.REJECTED
+    elsewhere = "nowhere" + text[text.index(" ") :]
+    assert classify(ccxt.ExchangeError(elsewhere)) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ccxt.InsufficientFunds('bingx {"code":80012,"msg":"service unavailable"}'),
+        ccxt.InvalidOrder('binance {"code":-2010,"msg":"Duplicate order sent."}'),
+        ccxt.ExchangeError('binance {"code":-1008,"msg":"Server is currently overloaded."}'),
+        ccxt.ExchangeError('binance {"code":-20101,"msg":"another code"}'),
+    ],
+    ids=str,
+)
+def test_a_code_that_leaves_doubt_counts_more_than_the_class(error):
+    assert classify(error) is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (InsufficientFundsError("not enough"), True),
+        (mapped(ccxt.InsufficientFunds("kraken EOrder:Insufficient funds")), True),
+        (ccxt.ExchangeError('binance {"code":-2019,"msg":"Margin is insufficient."}'), True),
+        (mapped(ccxt.InsufficientFunds('bingx {"code":80012,"msg":"busy"}')), False),
+        (ccxt.InvalidOrder("kraken EOrder:Order minimum not met"), False),
+        (ValueError("x"), False),
+    ],
+    ids=str,
+)
+def test_the_lack_of_coins_is_recognised(error, is_it):
+    assert is_insufficient_funds(error) is is_it
+
+
+def test_keys_and_signatures_do_not_get_into_a_sentence():
+    url = (
+        "htx POST https://api.huobi.pro/v1/order/orders/place?AccessKeyId=abc-123&Signature=s%3D"
+        "&Timestamp=2026 Read timed out"
+    )
+    assert redacted(url) == (
+        "htx POST https://api.huobi.pro/v1/order/orders/place?*** Read timed out"
+    )
+    text = redacted('{"api_key": "abc", "signature":"def", sign=ghi&symbol=BTC}')
+    assert not any(secret in text for secret in ("abc", "def", "ghi"))
+    assert "symbol=BTC" in text
+    assert redacted("no secret in here: EOrder:Insufficient funds") == (
+        "no secret in here: EOrder:Insufficient funds"
+    )

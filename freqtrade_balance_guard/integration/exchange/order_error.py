@@ -1,6 +1,6 @@
 """What an error out of ``create_order`` says about the order: rejected for sure, or unknown.
 
-freqtrade turns both into the same exceptions; the ccxt error behind it tells them apart. When in
+freqtrade turns both into the same exceptions; the ccxt error behind it distinguishes them. When in
 doubt the outcome is unknown: that costs a look-up, while a wrong "rejected" costs a second order.
 """
 
@@ -67,7 +67,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 # ccxt's plainest error means that it has no row for the exchange's words. Of Kraken's, the part in
-# front of the colon tells (its cost minimum, for one, is not in ccxt's table).
+# front of the colon says it (its cost minimum, for one, is not in ccxt's table).
 _PLAIN_REFUSAL = re.compile(
     r"E(Order|Query|API|EntryFunds|Trade|General:Invalid|General:Permission)"
 )
@@ -87,15 +87,16 @@ def classify(error: BaseException) -> Outcome:
         if isinstance(error, TemporaryError | RetryableOrderError):
             return Outcome.UNKNOWN
         return Outcome.REJECTED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
-    by_code = _by_code(cause)
-    if by_code is not None:
-        return by_code
     if isinstance(cause.__cause__, requests.RequestException):
         # ccxt files a broken connection, and a status that it does not know (524: the gate gave
         # up waiting), as ExchangeError.
         return Outcome.UNKNOWN
     if isinstance(cause, ccxt.DuplicateOrderId) or _DOUBT.search(str(cause)):
         return Outcome.UNKNOWN
+    if _has_code(cause, _UNKNOWN_CODES):
+        return Outcome.UNKNOWN
+    if _has_code(cause, _REJECTED_CODES):
+        return Outcome.REJECTED
     if type(cause) is ccxt.ExchangeError:
         known = _PLAIN_REFUSAL.search(str(cause)) is not None
         return Outcome.REJECTED if known else Outcome.UNKNOWN
@@ -124,12 +125,6 @@ def is_insufficient_funds(error: BaseException) -> bool:
 def redacted(text: str) -> str:
     """``text`` without what ccxt's messages may have of keys and signatures."""
     return _SECRET.sub(r"\1***", _QUERY.sub(r"\1?***", text))
-
-
-def _by_code(cause: BaseException) -> Outcome | None:
-    if _has_code(cause, _UNKNOWN_CODES):
-        return Outcome.UNKNOWN
-    return Outcome.REJECTED if _has_code(cause, _REJECTED_CODES) else None
 
 
 def _has_code(cause: BaseException, codes: Mapping[str, str]) -> bool:

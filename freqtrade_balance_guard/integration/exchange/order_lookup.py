@@ -67,7 +67,7 @@ def find_order(
     :param is_known: whether an id of the exchange is that of another order; such a one is never
         the answer where no id can be used
     :param is_stop: it was sent by ``create_stoploss``
-    :param order_type: freqtrade's, for exchanges that do not tell it
+    :param order_type: freqtrade's, for exchanges whose answers lack it
     :raises ValueError: ``since`` has no zone. Whatever the exchange does is an answer.
     """
     if since.tzinfo is None:

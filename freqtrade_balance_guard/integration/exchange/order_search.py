@@ -18,7 +18,7 @@ from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds, belongs_to
 from freqtrade_balance_guard.orders.lookup_result import NotFound, Order, Uncertain
 
 
-# The exchange's clock may differ from ours by so much, where only the time tells orders apart.
+# The exchange's clock may differ from ours by so much, where only the time distinguishes orders.
 CLOCK_MARGIN = timedelta(seconds=10)
 # So many pages of one list are read; what is on a later one stays uncertain.
 MOST_PAGES = 5
@@ -196,7 +196,7 @@ class OrderSearch:
         if at is not None and at < earliest:
             return False
         if order.get("amount") is None:
-            return Uncertain(f"ambiguous: {order.get('id')} does not tell its amount")
+            return Uncertain(f"ambiguous: {order.get('id')} has no amount")
         amount = to_decimal(self._exchange._contracts_to_amount(wanted.pair, order["amount"]))
         return abs(amount - self._rounded_amount()) <= self._rounded_amount() * _SAME_AMOUNT
 

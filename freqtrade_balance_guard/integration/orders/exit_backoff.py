@@ -61,7 +61,7 @@ class ExitBackoff:
         return cls(wallets.rejections, exchange, trade.pair, amount * price, minimum, reason)
 
     def waits(self) -> bool:
-        """Whether the exchange would only refuse it again."""
+        """Whether the exchange would only reject it again."""
         try:
             if not self.rejections.exit_waits(self.pair, self.value, self.minimum, self.reason):
                 return False
@@ -72,7 +72,7 @@ class ExitBackoff:
         return True
 
     def learns_from(self, error: Exception) -> bool:
-        """Whether the exchange refused the exit for its size; said once, then tried with pauses."""
+        """Whether the exchange rejected the exit for its size; logged once, tried with pauses."""
         if not is_minimum_rejection(str(error)):
             return False
         is_news = self.rejections.exit_rejected(self.pair, self.value, self.reason)
@@ -96,4 +96,4 @@ class ExitBackoff:
     def _what_the_market_says(self) -> str:
         if self.value < self.minimum:
             return f"the exchange's minimum is {format_amount(self.minimum)}"
-        return "less than the exchange's new minimum, which its market data did not tell yet"
+        return "below a new minimum that the market data does not show yet"

@@ -43,15 +43,15 @@ class GuardedExchange(Exchange):
 
     _guarded_wallets: GuardedWallets | None = None
     last_minimum_query: MinimumQuery | None = None
-    _order_watch: OrderTracker
-    _ordering: OrderGateway
+    _order_tracker: OrderTracker
+    _gateway: OrderGateway
 
     def put_guard(
-        self, wallets: GuardedWallets, watch: OrderTracker, ordering: OrderGateway
+        self, wallets: GuardedWallets, tracker: OrderTracker, gateway: OrderGateway
     ) -> None:
         """From now on every order passes these."""
-        self._order_watch = watch
-        self._ordering = ordering
+        self._order_tracker = tracker
+        self._gateway = gateway
         self._guarded_wallets = wallets
 
     @relies_on(
@@ -62,8 +62,8 @@ class GuardedExchange(Exchange):
     def create_order(self, **order: Any) -> Any:
         """Send an order. freqtrade calls it with keywords only.
 
-        :raises EntryDenied: the rounded entry would be refused, could not be closed again, or its
-            money could not be reserved. Exits are never refused here.
+        :raises EntryDenied: the rounded entry would be rejected, could not be closed again, or its
+            money could not be reserved. Exits are never denied here.
         """
         wallets = self._guarded_wallets
         go = functools.partial(super().create_order, **order)
@@ -103,17 +103,17 @@ class GuardedExchange(Exchange):
     def _send(
         self, order: dict[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Any]
     ) -> Any:
-        with self._order_watch.sending():
+        with self._order_tracker.sending():
             try:
-                accepted = self._ordering.send(order, purpose, kind, go)
+                accepted = self._gateway.send(order, purpose, kind, go)
             except EntryDenied:
                 raise
             except Exception as error:
-                self._order_watch.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
+                self._order_tracker.rejected(order, error, is_entry=purpose is Purpose.ENTRY)
                 raise
             adopted = adopted_order.get()
             if adopted is None or adopted.tracked is not None:
-                self._order_watch.accepted(order)
+                self._order_tracker.accepted(order)
         return accepted
 
     @relies_on(
@@ -146,7 +146,7 @@ class GuardedExchange(Exchange):
     def _with_id(self, params: dict[str, Any], *, is_stop: bool) -> dict[str, Any]:
         client_order_id = current_id.get()
         if client_order_id is not None:
-            params.update(self._ordering.ids.order_params(client_order_id, stop=is_stop))
+            params.update(self._gateway.ids.order_params(client_order_id, stop=is_stop))
         return params
 
     # Every answer about an order goes to the registry. Those that freqtrade asks for on the way to
@@ -212,7 +212,7 @@ class GuardedExchange(Exchange):
     def get_trades_for_order(self, order_id: str, pair: str, *args: Any, **kwargs: Any) -> Any:
         trades = super().get_trades_for_order(order_id, pair, *args, **kwargs)
         if self._guarded_wallets is not None:
-            self._order_watch.traded(pair, str(order_id), trades)
+            self._order_tracker.traded(pair, str(order_id), trades)
         return trades
 
     @relies_on(
@@ -224,13 +224,13 @@ class GuardedExchange(Exchange):
         orders = super().fetch_orders(*args, **kwargs)
         if self._guarded_wallets is None:
             return orders
-        self._order_watch.listed(orders)
-        return self._ordering.without_other_bots(orders)
+        self._order_tracker.listed(orders)
+        return self._gateway.without_other_bots(orders)
 
     def _answered(self, pair: str, order_id: str, order: Any) -> Any:
         if self._guarded_wallets is not None and isinstance(order, Mapping):
             if not _nesting.depth:
-                self._order_watch.answered(pair, str(order_id), order)
+                self._order_tracker.answered(pair, str(order_id), order)
         return order
 
     def _cancelled(self, pair: str, order_id: str, go: Callable[[], Any]) -> Any:
@@ -242,7 +242,7 @@ class GuardedExchange(Exchange):
             with self._on_the_way():
                 reply = go()
         finally:
-            self._order_watch.cancelled(pair, str(order_id), reply, by_user=True)
+            self._order_tracker.cancelled(pair, str(order_id), reply, by_user=True)
         return reply
 
     @staticmethod

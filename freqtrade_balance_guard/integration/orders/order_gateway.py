@@ -189,7 +189,7 @@ class OrderGateway:
         return order
 
     def _hand_over(self, tracked: TrackedOrder, found: Order) -> Order:
-        self._tell_found(tracked, found)
+        self._report_found(tracked, found)
         return self._book(tracked, found)
 
     def _after_error(
@@ -230,7 +230,7 @@ class OrderGateway:
             )
         raise error
 
-    def _tell_found(self, tracked: TrackedOrder, found: Mapping[str, Any]) -> None:
+    def _report_found(self, tracked: TrackedOrder, found: Mapping[str, Any]) -> None:
         self.registry.hub.publish(
             LostReplyFound(tracked.pair, str(found["id"]), str(tracked.terms.purpose))
         )
@@ -249,20 +249,20 @@ class OrderGateway:
         """Only what may be this bot's: freqtrade would take any order of the pair for its own."""
         own = tag_of(self.registry.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
-        strangers = {one for one, tag in tags.items() if tag not in (None, own)}
+        of_others = {one for one, tag in tags.items() if tag not in (None, own)}
         pairs = self._own_legs
         if pairs is not None:
-            strangers |= pairs.legs_among(set(tags))
+            of_others |= pairs.legs_among(set(tags))
             # Of a leg that is under way, perhaps only our id is known.
             going = pairs.client_order_ids()
-            strangers |= {
+            of_others |= {
                 str(order.get("id")) for order in orders if order.get("clientOrderId") in going
             }
         # Two bots' names may share a tag, and not every exchange takes ids: the ledger knows.
         if own in tags.values() or not self.ids.sends():
-            asked = [order for order in orders if str(order.get("id")) not in strangers]
-            strangers |= self._bound_to_others(asked)
-        return [order for order in orders if str(order.get("id")) not in strangers]
+            asked = [order for order in orders if str(order.get("id")) not in of_others]
+            of_others |= self._bound_to_others(asked)
+        return [order for order in orders if str(order.get("id")) not in of_others]
 
     def _bound_to_others(self, orders: Sequence[Order]) -> set[str]:
         """Which of these belong to other bots.

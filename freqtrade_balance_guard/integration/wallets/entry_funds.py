@@ -5,7 +5,7 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable
+from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Funds

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from freqtrade.persistence import Trade
+from sqlalchemy import select
 
 from freqtrade_balance_guard.money import ZERO, to_decimal
 
@@ -14,9 +15,15 @@ def has_open_trades() -> bool:
 
 
 def owned_by_trades() -> dict[str, Decimal]:
-    """Base currency that the open trades own, by currency."""
+    """Base currency that the open trades own, by currency.
+
+    Exits may be waiting for it: only three columns are read, and no trade is built with its orders.
+    """
     owned: dict[str, Decimal] = {}
-    for trade in Trade.get_open_trades() if has_open_trades() else ():
-        currency = trade.safe_base_currency
-        owned[currency] = owned.get(currency, ZERO) + to_decimal(trade.amount)
+    if not hasattr(Trade, "session"):
+        return owned
+    columns = select(Trade.pair, Trade.base_currency, Trade.amount).where(Trade.is_open.is_(True))
+    for pair, base_currency, amount in Trade.session.execute(columns):
+        currency = base_currency or pair.partition("/")[0]
+        owned[currency] = owned.get(currency, ZERO) + to_decimal(amount)
     return owned

@@ -133,18 +133,24 @@ class Exchange:
         self.matching.cancel(order, reason, self.now())
         self._note_balances()
 
-    def fill_order(self, order_id: str, amount: Decimal | None) -> Order:
+    def fill_order(self, order_id: str, amount: Decimal | None, symbol: str | None = None) -> Order:
         """Fills a resting order by decree. Raises Rejected, or LookupError for an unknown id."""
-        order = self.order(order_id)
+        order = self.order(order_id, symbol)
         self.matching.fill(order, amount, self.now())
         self._note_balances()
         return order
 
-    def order(self, order_id: str) -> Order:
-        try:
-            return self.matching.orders[order_id]
-        except KeyError:
-            raise LookupError(f"no order {order_id!r}") from None
+    def order(self, order_id: str, symbol: str | None = None) -> Order:
+        """By the engine's id, or by its number on `symbol` (Binance's order id).
+
+        Raises LookupError.
+        """
+        for order in self.matching.orders.values():
+            if order_id == order.order_id:
+                return order
+            if symbol == order.symbol and order_id == str(order.symbol_number):
+                return order
+        raise LookupError(f"no order {order_id!r}")
 
     # Money from and to outside
 

@@ -63,11 +63,13 @@ class BinanceMarketSession(Session):
             if interval not in INTERVALS_S:
                 return "Invalid request: invalid stream"
             self._candles[name] = (market, interval, None)
+            self.subscribed("kline")
             return None
         depth = int(match[3] or BOOK_LEVELS) if match[2] == "depth" else 1
         call = self.call("book", market.rules.symbol)
         self._feeds[name] = BookFeed(self.exchange, market, depth, call)
         self._numbers[name] = milliseconds(self.exchange.now())
+        self.subscribed("book")
         return None
 
     def due(self) -> None:

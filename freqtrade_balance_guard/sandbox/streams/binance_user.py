@@ -59,6 +59,7 @@ class SpotUserSession(Session):
             self._refuse(request_id, -1022, "Signature for this request is not valid.")
             return
         self._owner = (account, params["apiKey"])
+        self.subscribed("account")
         self.reply({"id": request_id, "status": 200, "result": {"subscriptionId": 0}})
 
     def order_changed(self, event: str, order: Order, trade: Trade | None) -> None:
@@ -125,6 +126,7 @@ class FuturesUserSession(Session):
         self._futures = futures
         self._owner = owner
         self._shown = self._account()
+        self.subscribed("account")
 
     def owner(self) -> tuple[str | None, str | None]:
         return self._owner

@@ -87,6 +87,7 @@ class KrakenSession(Session):
             self._private.pop(channel, None)
             return None
         self._private[channel] = owner
+        self.subscribed(channel)
         if channel == "balances":
             holdings = self.exchange.account(owner[0]).holdings()
             data = [_balance(code, holding) for code, holding in sorted(holdings.items())]
@@ -133,6 +134,7 @@ class KrakenSession(Session):
         symbol = market.rules.symbol
         feed = BookFeed(self.exchange, market, depth, self.call("book", symbol))
         self._books[symbol] = feed
+        self.subscribed("book")
         entry = _book_entry(feed, feed.book)
         self.reply({"channel": "book", "type": "snapshot", "data": [entry]})
 
@@ -140,6 +142,7 @@ class KrakenSession(Session):
         symbol = market.rules.symbol
         candles = market.prices.candles(minutes * 60, _CANDLES, self.exchange.now())
         self._candles[(symbol, minutes)] = candles[-1]
+        self.subscribed("ohlc")
         data = [_candle(symbol, minutes, candle) for candle in candles]
         self.reply({"channel": "ohlc", "type": "snapshot", "data": data})
 

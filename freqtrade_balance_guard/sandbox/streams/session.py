@@ -50,6 +50,12 @@ class Session:
             return
         self.due()
 
+    def subscribed(self, channel: str) -> None:
+        """Writes into the journal that from now on a channel is sent."""
+        account, key = self.owner()
+        details = {"channel": channel, "account": account, "key": key}
+        self.exchange.journal.record("stream_subscribed", **details)
+
     def reply(self, message: Message) -> None:
         """Sends what no fault meets: the answer to a request."""
         self._outbox.append(json.dumps(message))
