@@ -35,15 +35,10 @@ LEFT_IN_CIRCLES: set[str] = {
 }
 LEFT_CLIMBING: set[str] = set()
 LEFT_CROWDED: set[str] = {
-    "arbitrage",
     "demo",
-    "integration/arbitrage",
     "settings",
 }
 LEFT_PURE: set[str] = {
-    "integration/arbitrage/inventory.py",
-    "integration/arbitrage/messages.py",
-    "integration/arbitrage/worker.py",
     "integration/backtest/candle_rebalance.py",
     "integration/exchange/bounded_session.py",
     "integration/exchange/request_rate.py",
