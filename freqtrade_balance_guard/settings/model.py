@@ -153,10 +153,10 @@ class GuardSettings(Section):
         default_factory=FuturesSettings, description="Limits of a futures account."
     )
     alerts: AlertSettings = Field(
-        default_factory=AlertSettings, description="From when on a message is sent."
+        default_factory=AlertSettings, description="Which changes send a message."
     )
     metrics: MetricsSettings = Field(
-        default_factory=MetricsSettings, description="The endpoint that Prometheus reads."
+        default_factory=MetricsSettings, description="Where metrics are served."
     )
     debug_validation: Annotated[bool, Switch()] = Field(
         default=False, description="Check every rule of the ledger after every step. Slow."

@@ -18,6 +18,7 @@ from freqtrade_balance_guard.integration.arbitrage import venues as opening
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop, _Taking
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
+from freqtrade_balance_guard.integration.rebalance.inputs import without_hedged
 from tests.unit.test_arbitrage_positions import position
 
 
@@ -238,3 +239,16 @@ def test_the_old_names_of_the_strategys_methods_work_and_say_so(caplog):
     assert old.should_close_arbitrage(None, None) == "prices met"
     assert old.custom_venues() == {"mine": "a venue"}
     assert "should_close_arbitrage" in caplog.text and "custom_venues" in caplog.text
+
+
+def test_a_rebalance_leaves_hedged_trades_alone_and_says_so_once(caplog):
+    caplog.set_level("INFO")
+    loop = object.__new__(ArbitrageLoop)
+    open_ones = [replace(position(), trade_id=7), replace(position(), trade_id=8, hedged=D(0))]
+    loop._positions = SimpleNamespace(open=open_ones)
+    wallets = SimpleNamespace(pairs=loop)
+    trades = [SimpleNamespace(id=number, pair="BTC/USDT") for number in (7, 8, 9)]
+    for _ in range(2):
+        assert [trade.id for trade in without_hedged(wallets, trades)] == [8, 9]
+    assert caplog.text.count("Trade 7 (BTC/USDT) is left out of the rebalance") == 1
+    assert without_hedged(SimpleNamespace(pairs=None), trades) == trades
