@@ -36,6 +36,7 @@ from freqtrade_balance_guard.limits.sizing import (
     EntryRequest,
     size_entry,
 )
+from freqtrade_balance_guard.limits.true_cause import waits_for_rise
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
@@ -138,6 +139,12 @@ EXPLANATIONS = {
         "and the entry would need it. It waits instead of going out smaller.",
         "Nothing; it goes out as soon as the exchange shows the money.",
     ),
+    DenialCode.BALANCE_RISING_UNCONFIRMED: Explanation(
+        "Live, spot: the exchange shows more than own orders explain (a deposit, or a balance that "
+        "rose while the bot was away), and the entry would need it. It counts when a second answer "
+        "agrees, `post_trade_refresh_window` seconds after the first. No pair is locked meanwhile.",
+        "Nothing: the line says in how many seconds it counts.",
+    ),
     DenialCode.BALANCE_UNREADABLE: Explanation(
         "Live, spot: the exchange gave no balance, or an answer that is none (empty, null, "
         "negative, HTML). No entry until a good answer came; exits go on.",
@@ -234,6 +241,7 @@ def examples() -> dict[DenialCode, Denied]:
         last_look("6", stoploss="-0.5"),
         shape_partial_exit(part, rules, "USDT"),
         entry("50", "100", spendable="7.35"),
+        waits_for_rise(entry("50", "2"), D(995), 26.0, "USDT"),
         Denied(DenialCode.BALANCE_UNREADABLE, "the balance is unreadable: the answer is empty"),
         too_small.entry_refusal(PAIR, rules, D(100)),
         no_funds.entry_refusal(PAIR, rules, D(100)),

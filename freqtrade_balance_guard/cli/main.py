@@ -84,6 +84,10 @@ COMMANDS = {
         "cli.monitoring:add_history",
         "Show every change of the balances with its cause, as a table, CSV or JSON.",
     ),
+    "report": Command(
+        "cli.monitoring:add_report",
+        "Write one HTML file that shows what the guard did, to be sent around.",
+    ),
     "show-schema": Command(
         "cli.reports:add_show_schema",
         "Print the JSON schema of the balance_guard section, for editors.",

@@ -181,7 +181,7 @@ place = CcxtVenue.place
 def checked_twice(self, order):
     """The fault of the naive way: what is reserved counts as spent when it is looked at again."""
     wallets = WALLETS[0]
-    ledger = wallets.funding._registry.ledger
+    ledger = wallets.marks._registry.ledger
     row = ledger.find(order.client_order_id)
     free = self.balances() if self.name != "bot" else {
         row.currency: wallets.live.book.spendable(row.currency)

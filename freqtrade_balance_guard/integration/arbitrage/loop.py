@@ -48,6 +48,8 @@ from freqtrade_balance_guard.integration.arbitrage.booking import (
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.settings import ArbitrageSettings
@@ -155,6 +157,11 @@ class ArbitrageLoop:
         if self._taking is not None and not self._taking.future.done():
             found |= self._taking.sold
         return found
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: see ``why_not_enter``."""
+        why = self.why_not_enter(entry.pair)
+        return None if why is None else Denied(DenialCode.ORDER_UNRESOLVED, why)
 
     def slots_taken(self) -> int:
         """Return how many trades are about to come."""

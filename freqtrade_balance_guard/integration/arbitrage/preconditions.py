@@ -23,7 +23,9 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -59,7 +61,9 @@ class Preconditions:
         config: dict[str, Any],
         clock: Clock,
         leg_order_ids: Callable[[], set[str]],
+        rebalancer: Rebalancer,
     ) -> None:
+        self._rebalancer = rebalancer
         self.rates = rates
         # Purchases that freqtrade has not taken yet: pair -> amount in base currency.
         self.unbooked: dict[str, Decimal] = {}
@@ -80,16 +84,16 @@ class Preconditions:
 
     def look(self, bot: Any) -> None:
         """Note what open trades own, and what is never spent."""
-        self._owned = self._with_unbooked(self._wallets._owned_by_trades())
+        self._owned = self._with_unbooked(owned_by_trades())
         guard = self._wallets.guard
         if guard is not None:
-            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+            self._floors = dict(guard.tier_limits(self._wallets.account.equity).reserve_balance)
 
     def refresh(self, bot: Any) -> None:
         """Refresh the balance before an arbitrage, as before any other entry."""
         wallets = self._wallets
         if wallets.live is not None:
-            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.live.refresh_for_entry()
             wallets.show_believed()
         else:
             wallets.update()
@@ -155,8 +159,7 @@ class Preconditions:
                 f"the outcome of an earlier order of {pair} is unknown",
                 BOT_VENUE,
             )
-        rebalancer = self._wallets.rebalancer
-        sold = rebalancer.refusal(pair) if rebalancer is not None else None
+        sold = self._rebalancer.refusal(pair)
         return (
             None
             if sold is None
@@ -226,7 +229,7 @@ class Preconditions:
     def _owned_now(self) -> dict[str, Decimal]:
         """Return what trades own; at least what they owned when the loop looked."""
         try:
-            owned = self._with_unbooked(self._wallets._owned_by_trades())
+            owned = self._with_unbooked(owned_by_trades())
         except Exception:
             logger.debug("What trades own is as of the loop.", exc_info=True)
             return self._owned
@@ -270,7 +273,7 @@ class Preconditions:
         guard = self._wallets.guard
         if guard is None or guard.settings.is_neutral:
             return lambda plan: None
-        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.account.equity))
         stoploss = self._wallets.stoploss()
 
         def inspect(plan: Plan) -> ArbitrageDenied | None:

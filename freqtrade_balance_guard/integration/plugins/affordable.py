@@ -50,10 +50,10 @@ def affordability(exchange: Exchange, config: dict[str, Any]) -> Affordable | No
     """The account as it is now; None where there is no guard or no balance yet."""
     wallets = guarded_wallets()
     if wallets is not None and wallets.guard is not None:
-        guard, available = wallets.guard, wallets.available()
+        guard, available = wallets.guard, wallets.account.available()
         ratio = to_decimal(config.get("tradable_balance_ratio", 1))
-        whole = max(wallets.equity() * ratio - wallets.floor(), available)
-        equity: Callable[[], Decimal] = wallets.equity
+        whole = max(wallets.account.equity() * ratio - wallets.account.floor(), available)
+        equity: Callable[[], Decimal] = wallets.account.equity
         rules, stoploss = wallets.market_rules, wallets.stoploss()
     else:
         settings = settings_of(config)

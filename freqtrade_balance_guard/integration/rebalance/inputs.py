@@ -52,7 +52,7 @@ def limits_of(wallets: "GuardedWallets") -> RebalanceLimits:
     """The user's settings for the tier that the account is in."""
     guard = wallets.guard
     assert guard is not None  # noqa: S101  whoever rebalances is guarded
-    return RebalanceLimits.of(guard.tier_limits(wallets.equity), guard.from_dollars)
+    return RebalanceLimits.of(guard.tier_limits(wallets.account.equity), guard.from_dollars)
 
 
 @exact
@@ -62,9 +62,9 @@ def capital_of(wallets: "GuardedWallets", config: dict[str, Any], *, is_fresh: b
     :param is_fresh: the balance was just read: only what this answer vouches for counts. An older
         answer may lack what own orders did since, and nothing is sold because of it.
     """
-    funds = wallets.confirmed_stake() if is_fresh else wallets.stake_above_floor()
+    funds = wallets.account.certain() if is_fresh else wallets.account.above_floor()
     ratio = ONE if "available_capital" in config else to_decimal(config["tradable_balance_ratio"])
-    return Capital(funds, wallets.room(), ratio, _held(Trade.get_open_trades()))
+    return Capital(funds, wallets.account.capacity(), ratio, _held(Trade.get_open_trades()))
 
 
 def _held(trades: list[Any]) -> Decimal:
