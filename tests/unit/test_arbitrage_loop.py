@@ -214,10 +214,13 @@ def test_min_order_size_holds_for_sales_and_on_every_venue():
 
 
 def test_one_key_is_one_queue_whatever_the_config_says():
-    here = SimpleNamespace(_api=SimpleNamespace(apiKey="k1"))
-    there = SimpleNamespace(_api=SimpleNamespace(apiKey="k1"))
-    other = SimpleNamespace(_api=SimpleNamespace(apiKey="k2"))
-    assert opening.queue_of(here) == opening.queue_of(there) != opening.queue_of(other)
+    def with_key(key, exchange="kraken", address="https://api.kraken.com"):
+        api = SimpleNamespace(apiKey=key, id=exchange, urls={"api": {"private": address}})
+        return opening.queue_of(SimpleNamespace(_api=api))
+
+    assert with_key("k1") == with_key("k1")
+    others = {with_key("k2"), with_key("k1", "binance"), with_key("k1", address="http://127.0.0.1")}
+    assert len(others) == 3 and with_key("k1") not in others
     assert opening.queue_of(SimpleNamespace(_api=SimpleNamespace())) == ""
 
 
