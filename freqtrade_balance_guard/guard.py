@@ -64,6 +64,8 @@ class Guard:
         self._borders = [tier.up_to for tier in settings.tiers]
         self._stateless = stateless
         self._tier: int | None = None
+        # Says why stake is wanting, where that is known; live only.
+        self.true_cause: Callable[[Denied], Denied] | None = None
         # Merging a tier over the section costs more than deciding by it.
         self._merged: dict[int | None, TierLimits] = {}
 
@@ -154,7 +156,9 @@ class Guard:
         return shaped
 
     def deny(self, pair: str, denied: Denied) -> Denied:
-        """State a refusal and hand it back."""
+        """State a denial, with its true cause, and hand it back."""
+        if self.true_cause is not None:
+            denied = self.true_cause(denied)
         self.hub.publish(OrderDenied(pair, denied.code, denied.sentence, denied.numbers))
         return denied
 

@@ -7,6 +7,7 @@ opportunity = best_opportunity(here, there, max_amount=0.1, min_profit_percent=0
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.leg import Leg, Level, Opportunity
@@ -18,10 +19,12 @@ HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One pair's order book on one venue, the best level first, as ccxt and freqtrade have it.
+    """Holds one pair's order book on one venue, the best level first, as ccxt and freqtrade do.
 
     :param taker_fee: a share of the cost (0.004 is 0.4 %)
     :param rate: what one unit of its quote currency is worth, where two books differ in that
+    :param received_at: UTC, when it was read or last proved alive
+    :param source: "rest", or "stream" where the exchange sends changes
     """
 
     venue: str
@@ -30,6 +33,9 @@ class Book:
     asks: Iterable[Level]
     taker_fee: Decimal | float
     rate: Decimal | float = ONE
+    received_at: datetime | None = None
+    sequence: int | None = None
+    source: str = "rest"
 
 
 @exact

@@ -1,4 +1,4 @@
-"""What can be said of pairs in the past tense."""
+"""What can be said of arbitrages in the past tense."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,7 @@ class OpportunityDenied(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageFinished(Event):
-    """A pair, or the order of an exposure, has ended. Amounts in base currency."""
+    """An arbitrage, or the order of an exposure, has ended. Amounts in base currency."""
 
     number: int
     kind: ArbitrageKind
@@ -40,7 +40,7 @@ class LegsSent(Event):
 
 @dataclass(frozen=True, slots=True)
 class LegUnresolved(Event):
-    """What became of an order is not known after its time; it is asked for in every loop."""
+    """The outcome of an order is unknown after its time; it is looked up in every loop."""
 
     number: int
     venue: str
@@ -64,6 +64,6 @@ class UnhedgedFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class UnhedgedClosed(Event):
-    """It is hedged again, or somebody has taken care of it."""
+    """It is hedged again, or the user has taken care of it."""
 
     exposure: Exposure

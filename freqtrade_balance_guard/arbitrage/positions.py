@@ -1,4 +1,4 @@
-"""A pair whose purchase freqtrade holds as a trade, and whose sale is somewhere else.
+"""An arbitrage whose purchase freqtrade holds as a trade, and whose sale is somewhere else.
 
 When freqtrade sells the trade, for whatever reason, the other leg has to be bought back. That is
 decided from what is there (how much the trade still has) and not from what happened: so a crash
@@ -22,9 +22,10 @@ class Position:
     ``amount``: bought by the pair; ``trade_amount``: what freqtrade booked for it (less a fee that
     was taken in the coin). ``accounted``: of ``amount``, what the trade has still got as far as we
     have acted on it. ``hedged``: sold on the other venue and not bought back yet.
+    ``entry_order_id``: the exchange's id of the purchase, by which the trade is known again.
     """
 
-    pair_number: int
+    arbitrage_id: int
     bot: str
     trade_id: int
     pair: str
@@ -39,6 +40,7 @@ class Position:
     opened_at: datetime
     closed_at: datetime | None = None
     profit: Decimal | None = None
+    entry_order_id: str = ""
 
     @exact
     def held(self, trade_amount: Decimal) -> Decimal:
@@ -50,7 +52,7 @@ class Position:
 
     @exact
     def more(self, bought: Decimal, gained: Decimal, trade_amount: Decimal) -> "Position":
-        """A later order of the pair has bought some more for the same trade.
+        """A later order of the arbitrage has bought some more for the same trade.
 
         :param gained: what the trade got of it, less a fee in the coin
         :param trade_amount: what the trade has now
@@ -65,11 +67,14 @@ class Position:
             hedged=self.hedged + bought,
         )
 
-    def moved(self, trade_id: int, bought: Decimal, trade_amount: Decimal) -> "Position":
-        """Its trade was sold, and a later order of the pair became a new one."""
+    def moved(
+        self, trade_id: int, bought: Decimal, trade_amount: Decimal, entry_order_id: str
+    ) -> "Position":
+        """Its trade was sold, and a later order of the arbitrage became a new one."""
         return replace(
             self,
             trade_id=trade_id,
+            entry_order_id=entry_order_id,
             amount=bought,
             trade_amount=trade_amount,
             accounted=self.accounted + bought,
@@ -77,13 +82,14 @@ class Position:
         )
 
     def sold_more(self, sold: Decimal) -> "Position":
-        """A later order of the pair has sold what was missing on the other venue."""
+        """A later order of the arbitrage has sold what was missing on the other venue."""
         return replace(self, hedged=self.hedged + sold)
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """For scripts: amounts as text with all digits."""
         return {
-            "pair_number": self.pair_number,
+            "arbitrage_id": self.arbitrage_id,
+            "pair_number": self.arbitrage_id,
             "bot": self.bot,
             "trade_id": self.trade_id,
             "pair": self.pair,
@@ -120,7 +126,7 @@ def follow(
     is to be bought back there.
 
     :param held: of ``position.amount``
-    :param exposures: those of the pair that are open
+    :param exposures: those of the arbitrage that are open
     :param step: of the other venue's amounts; a rest below it waits for the next sale
     :param rate: stake currency per quote currency of the other venue's pair
     """
@@ -152,7 +158,7 @@ def _to_buy_back(position: Position, amount: Decimal, rate: Decimal, now: dateti
     return Exposure(
         id=0,
         bot=position.bot,
-        pair_number=position.pair_number,
+        arbitrage_id=position.arbitrage_id,
         base=position.pair.partition("/")[0],
         net=-amount,
         venue=position.other_venue,
@@ -173,3 +179,18 @@ def _to_buy_back(position: Position, amount: Decimal, rate: Decimal, now: dateti
 def draft_of(position: Position, rate: Decimal, now: datetime) -> Exposure:
     """What will have to be bought back when all of the trade is sold; nothing is stored."""
     return _to_buy_back(position, min(position.hedged, position.accounted), rate, now)
+
+
+@exact
+def exposure_of_missing_trade(position: Position, rate: Decimal, now: datetime) -> Exposure:
+    """Return what a trade that freqtrade has no more leaves: only the user can tell what it is.
+
+    :param rate: stake currency per quote currency of the other venue's pair
+    """
+    exposure = _to_buy_back(position, position.hedged, rate, now)
+    return replace(
+        exposure,
+        closes=False,
+        is_for_user=True,
+        doing="its trade was deleted; unhedged resolve ends it when you have taken care of it",
+    )

@@ -1,4 +1,4 @@
-"""What comes back when an opportunity is tried: values, to be told apart by their type."""
+"""Holds what comes back when an opportunity is tried: values, distinguished by their type."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,7 +10,7 @@ from freqtrade_balance_guard.money import ZERO, format_amount
 
 
 class ArbitrageDenialCode(StrEnum):
-    """Why no pair was started. The names are stable: they are counted, shown and documented."""
+    """Names why no arbitrage was started: stable, counted, shown and documented."""
 
     UNKNOWN_VENUE = "unknown_venue"
     # What freqtrade could not make a trade of now.
@@ -20,7 +20,7 @@ class ArbitrageDenialCode(StrEnum):
     NO_SLOT = "no_slot"
     PAUSED = "paused"
     PRICE_CLAMP = "price_clamp"
-    PAIR_UNDER_WAY = "pair_under_way"
+    ARBITRAGE_IN_PROGRESS = "arbitrage_in_progress"
     ORDER_UNRESOLVED = "order_unresolved"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     UNHEDGED = "unhedged"
@@ -67,7 +67,7 @@ class ArbitrageEnded:
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageUnresolved:
-    """What became of a leg is not known yet. ``work`` goes on asking; nothing is sent meanwhile."""
+    """Says that the outcome of a leg is unknown; ``work`` goes on asking, nothing is sent."""
 
     number: int
     sentence: str

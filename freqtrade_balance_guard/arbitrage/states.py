@@ -1,4 +1,4 @@
-"""A pair's states and the one table of what may follow what.
+"""An arbitrage's states and the one table of what may follow what.
 
     planned ──deny──► denied                 nothing was reserved, nothing sent
        │  └───drop──► abandoned              reserved or not: nothing was sent, all is released
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class ArbitrageState(StrEnum):
-    """Where a pair is. The names are stored and shown."""
+    """Where an arbitrage is. The names are stored and shown."""
 
     PLANNED = "planned"
     SENT = "sent"
@@ -27,7 +27,7 @@ class ArbitrageState(StrEnum):
 
 
 class ArbitrageMove(StrEnum):
-    """What may happen to a pair."""
+    """What may happen to an arbitrage."""
 
     SEND = "send"
     DENY = "deny"
@@ -41,7 +41,7 @@ class ArbitrageMove(StrEnum):
 class ArbitrageKind(StrEnum):
     """Two legs, or the one order that closes what two legs (or the sale of a trade) have left."""
 
-    PAIR = "pair"
+    TWO_LEGS = "two_legs"
     UNWIND = "unwind"
     COMPLETE = "complete"
     CLOSE = "close"
@@ -89,12 +89,12 @@ ENDED = tuple(state for state in ArbitrageState if state not in UNFINISHED)
 
 
 class NotAllowed(Exception):
-    """The table of transitions forbids it: a pair ends exactly once."""
+    """The table of transitions forbids it: an arbitrage ends exactly once."""
 
 
 def after(state: ArbitrageState, move: ArbitrageMove) -> ArbitrageState:
     """:raises NotAllowed: no row of the table allows it"""
     row = TRANSITIONS.get((state, move))
     if row is None:
-        raise NotAllowed(f"{move} is not allowed when a pair is {state}")
+        raise NotAllowed(f"{move} is not allowed when an arbitrage is {state}")
     return row[0]

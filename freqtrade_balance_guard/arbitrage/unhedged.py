@@ -1,5 +1,6 @@
-"""Unhedged exposure: what one leg did and the other did not, as an object with an owner."""
+"""Describes unhedged exposure: what one leg did and the other did not, with an owner."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,18 +16,19 @@ HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A coin that is held too much (``net`` above 0) or was sold too much (below 0).
+    """Describes a coin that is held too much (``net`` above 0) or was sold too much (below 0).
 
     ``net`` and amounts in ``base``; prices in the quote currency of their pair; ``value`` in stake
     currency, of the amount at the last known price. ``venue`` and ``pair`` are where it came about,
     at the average price ``price``; ``other_*`` where the missing part should have gone, and its
     limit. ``doing``: what is being done about it, in words. ``closes``: its trade was sold, so it
-    is to be bought back, whatever the policy says.
+    is to be bought back, whatever the policy says. ``is_dust``: less than its venue takes.
+    ``is_for_user``: its trade was deleted; only ``unhedged resolve`` ends it.
     """
 
     id: int
     bot: str
-    pair_number: int
+    arbitrage_id: int
     base: str
     net: Decimal
     venue: str
@@ -43,6 +45,8 @@ class Exposure:
     closed_at: datetime | None = None
     closed_how: str = ""
     closes: bool = False
+    is_dust: bool = False
+    is_for_user: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -55,8 +59,8 @@ class Exposure:
     def age_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.closed_at or now) - self.opened_at).total_seconds())
 
-    def told(self) -> str:
-        """One sentence for people."""
+    def sentence(self) -> str:
+        """Return one sentence for people."""
         held = "held without its sale" if self.net > ZERO else "sold without its purchase"
         return (
             f"{format_amount(self.amount)} {self.base} on {self.venue} ({self.pair}) is {held}, "
@@ -64,11 +68,12 @@ class Exposure:
         )
 
     def as_json(self, now: datetime) -> dict[str, Any]:
-        """For scripts: amounts as text with all digits."""
+        """Return it for scripts: amounts as text with all digits."""
         return {
             "id": self.id,
             "bot": self.bot,
-            "pair_number": self.pair_number,
+            "arbitrage_id": self.arbitrage_id,
+            "pair_number": self.arbitrage_id,
             "currency": self.base,
             "amount": f"{self.amount:f}",
             "direction": "long" if self.net > ZERO else "short",
@@ -80,36 +85,36 @@ class Exposure:
             "age_seconds": round(self.age_seconds(now), 3),
             "opened_at": self.opened_at.isoformat(),
             "state": "open" if self.is_open else "closed",
+            "is_dust": self.is_dust,
             "doing": self.doing if self.is_open else self.closed_how,
         }
 
 
 @exact
 def exposure_of(
-    orders: tuple[LegOrder, LegOrder],
-    fills: tuple[Decimal, Decimal],
-    costs: tuple[Decimal, Decimal],
+    order: LegOrder,
+    other: LegOrder,
+    net: Decimal,
     *,
+    price: Decimal,
     bot: str,
-    pair_number: int,
+    arbitrage_id: int,
     rate: Decimal,
     now: datetime,
-) -> Exposure | None:
-    """What two ended legs have left; None if they bought as much as they sold.
+) -> Exposure:
+    """Return what two ended legs have left.
 
-    :param rate: stake currency per quote currency of the leg that has done more
+    :param order: that has done more
+    :param other: that has done less
+    :param net: what the difference did to the coin that is held
+    :param price: at which ``order`` has filled
+    :param rate: stake currency per quote currency of ``order``
     """
-    net = sum((o.sign * filled for o, filled in zip(orders, fills, strict=True)), ZERO)
-    if not net:
-        return None
-    more = 0 if fills[0] > fills[1] else 1
-    order, other = orders[more], orders[1 - more]
-    price = costs[more] / fills[more] if costs[more] else order.price
     return Exposure(
         id=0,
         bot=bot,
-        pair_number=pair_number,
-        base=order.pair.partition("/")[0],
+        arbitrage_id=arbitrage_id,
+        base=order.base,
         net=net,
         venue=order.venue,
         account=order.account,
@@ -126,8 +131,23 @@ def exposure_of(
 
 
 @exact
+def unhedged_value(exposures: Iterable[Exposure]) -> Decimal:
+    """Return what is unhedged in stake currency: net per coin and account, dust left out.
+
+    A coin that is held too much covers the same coin sold too much on the same account.
+    """
+    nets: dict[tuple[str, str], Decimal] = {}
+    for one in exposures:
+        if not one.is_dust:
+            signed = one.value if one.net > ZERO else -one.value
+            key = (one.base, one.account)
+            nets[key] = nets.get(key, ZERO) + signed
+    return sum((abs(net) for net in nets.values()), ZERO)
+
+
+@exact
 def after_repair(exposure: Exposure, net_filled: Decimal, now: datetime, how: str) -> Exposure:
-    """The exposure after an order of its own has ended with fills of ``net_filled`` (signed)."""
+    """Return the exposure after an order of it did ``net_filled`` (signed) to the coin."""
     net = exposure.net + net_filled
     share = abs(net / exposure.net)
     smaller = replace(exposure, net=net, value=exposure.value * share)
@@ -138,14 +158,16 @@ def after_repair(exposure: Exposure, net_filled: Decimal, now: datetime, how: st
 
 @exact
 def closing_limit(exposure: Exposure, best: Decimal, settings: ArbitrageSettings) -> Decimal:
-    """The worst price at which the other leg of a sold trade is bought back: so far from the best
-    of now, for its trade is gone and waiting for the price of then helps nobody."""
+    """Return the worst price at which the other leg of a sold trade is bought back.
+
+    It is measured from the best of now: the trade is gone, so waiting for the old price is no use.
+    """
     share = settings.max_slippage_percent / HUNDRED
     return best * (ONE - share if exposure.net > ZERO else ONE + share)
 
 
 @exact
 def unwind_limit(exposure: Exposure, settings: ArbitrageSettings) -> Decimal:
-    """The worst price at which the filled leg is reversed."""
+    """Return the worst price at which the filled leg is reversed."""
     share = settings.max_slippage_percent / HUNDRED
     return exposure.price * (ONE - share if exposure.net > ZERO else ONE + share)

@@ -71,6 +71,26 @@ class Account:
         """Was this currency ever compared with an answer?"""
         return self.seen_as_of > float("-inf")
 
+    @property
+    def rising_since(self) -> float | None:
+        """Since when more is seen than own events explain; None where there is no such question."""
+        if self.verdict is not Verdict.RISING_UNCONFIRMED or self._question is None:
+            return None
+        return self._question.since
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing happened and nothing is in question: the same answer again changes nothing."""
+        return (
+            self.verdict is Verdict.CONFIRMED
+            and self.expected == self.seen.total
+            and not self.flows
+            and not self._aged
+            and self._question is None
+            and self.foreign == self.foreign_seen
+            and self.seen_as_of >= self.settles_at
+        )
+
     def book(self, flow: Flow) -> None:
         """An own order moved this currency."""
         self.expected += flow.amount

@@ -14,12 +14,13 @@ announced back; what is spendable stays right.
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
+from freqtrade_balance_guard.balances.flow import Flow
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
@@ -77,6 +78,11 @@ class BalanceBook:
         self._as_of: float | None = None
         self._remembers = False
         self._last_event: float | None = None
+        self._empty_since: float | None = None
+        self._changed: set[str] = set()
+        self._unreadable: set[str] = set()
+        # The last answers about accounts to which nothing happens.
+        self._calm: dict[str, Holding] = {}
 
     @_alone
     def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
@@ -87,6 +93,7 @@ class BalanceBook:
         """
         for currency, total in totals.items():
             if currency not in self._accounts:
+                self._changed.add(currency)
                 self._accounts[currency] = Account(currency, total, settles_at=now + self._window)
                 self._remembers = True
 
@@ -96,23 +103,28 @@ class BalanceBook:
     def follow(self, order_id: str, order: OwnOrder) -> None:
         """Follow an order of before; what is filled of it already is in the balance."""
         self.orders.place(order_id, order)
+        for currency in (order.base, order.quote):
+            self._wake(currency)
+            self._changed.add(currency)
 
     @_alone
     @exact
     def place(self, order_id: str, order: OwnOrder) -> None:
         """An order of ours was accepted. Nothing of it counts as filled before ``observe``."""
-        self.orders.place(order_id, order)
+        self.follow(order_id, order)
         self.touch(order.placed_at)
 
     @_alone
     def placed(self, order_id: str, now: float) -> None:
         """An order that is followed was accepted ``now``, or its reply was lost."""
+        self._changed.update(self.orders.currencies(order_id))
         self.orders.placed(order_id, now)
         self.touch(now)
 
     @_alone
     def withdraw(self, order_id: str) -> None:
         """An order that is followed never was on the exchange."""
+        self._changed.update(self.orders.currencies(order_id))
         self.orders.withdraw(order_id)
 
     @_alone
@@ -129,11 +141,11 @@ class BalanceBook:
     ) -> None:
         """An answer about an order of ours; unknown orders are not ours to follow."""
         was_open = self.orders.is_open(order_id)
+        self._changed.update(self.orders.currencies(order_id))
         flows = self.orders.observe(
             order_id, filled=filled, cost=cost, fees=fees, is_open=is_open, now=now
         )
-        for flow in flows:
-            self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
+        self._book(flows)
         if flows or was_open != self.orders.is_open(order_id):
             self.touch(now)
 
@@ -143,10 +155,22 @@ class BalanceBook:
         """What another bot of the account does, as the ledger has it (``SharedOrders.share``)."""
         held = self.orders.shared.held(order.currency)
         flows = self.orders.shared.share(key, order, now, is_old=is_old)
-        for flow in flows:
-            self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
+        self._wake(order.currency)
+        self._changed.add(order.currency)
+        self._book(flows)
         if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
+
+    def _wake(self, currency: str) -> None:
+        """An account to which nothing happens is not touched; now it is needed as of today."""
+        if self._calm.pop(currency, None) is not None and self._as_of is not None:
+            self._accounts[currency].seen_as_of = self._as_of
+
+    def _book(self, flows: Iterable[Flow]) -> None:
+        for flow in flows:
+            self._wake(flow.currency)
+            self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
+            self._changed.add(flow.currency)
 
     @_alone
     def touch(self, now: float) -> None:
@@ -166,24 +190,76 @@ class BalanceBook:
         """Compare an answer with what is expected. Older answers than the last one are dropped."""
         if self._as_of is not None and snapshot.as_of < self._as_of:
             return []
+        if (failure := self._empty(snapshot)) is not None:
+            self._failure = failure
+            return []
         # The very first answer is believed. A currency that turns up later is compared with what
         # our own orders brought of it.
         is_first = self._as_of is None and not self._remembers
         self._failure = None
+        concerned = self.orders.concerned()
+        for currency in self._calm.keys() & (concerned | snapshot.left_out.keys()):
+            self._wake(currency)
         self._as_of = snapshot.as_of
         changes = []
-        for currency in sorted({*snapshot.holdings, *self._accounts}):
-            account = self._accounts.setdefault(currency, Account(currency))
-            holding = snapshot.holdings.get(currency, NOTHING)
-            if is_first or self._window <= 0:
-                account.believe(holding, snapshot.as_of)
+        unreadable = self._accounts.keys() & snapshot.left_out.keys()
+        missing = self._accounts.keys() - snapshot.holdings.keys() - snapshot.left_out.keys()
+        for currency, holding in (*snapshot.holdings.items(), *((one, NOTHING) for one in missing)):
+            known = self._calm.get(currency)
+            if known is holding or (known is not None and known.is_same(holding)):
+                continue  # by far the most frequent where an account has hundreds of coins
+            account = self._accounts.get(currency)
+            if account is None:
+                if holding == NOTHING and currency not in concerned:
+                    continue  # an exchange may list all of its coins
+                account = self._accounts[currency] = Account(currency)
+            if (change := self._judge(account, holding, snapshot.as_of, is_first)) is not None:
+                changes.append(change)
+            self._changed.add(currency)
+            if account.verdict is Verdict.UNREADABLE:
+                unreadable.add(currency)
+            if account.is_calm:
+                self._calm[currency] = holding
             else:
-                change = account.compare(holding, snapshot.as_of, self._window, self.orders)
-                changes.extend([change] if change is not None else [])
-            account.compare_holds(snapshot.as_of, self._window, self.orders)
-            if self._window <= 0:
-                account.flows.clear()
-        return changes
+                self._calm.pop(currency, None)
+        for currency in self._accounts.keys() & snapshot.left_out.keys():
+            self._accounts[currency].verdict = Verdict.UNREADABLE
+            self._changed.add(currency)
+        self._unreadable = unreadable
+        return sorted(changes, key=lambda change: change.currency)
+
+    def _judge(
+        self, account: Account, holding: Holding, as_of: float, is_first: bool
+    ) -> ExternalChange | None:
+        change = None
+        if is_first or self._window <= 0:
+            account.believe(holding, as_of)
+        else:
+            change = account.compare(holding, as_of, self._window, self.orders)
+        account.compare_holds(as_of, self._window, self.orders)
+        if self._window <= 0:
+            account.flows.clear()
+        return change
+
+    def _empty(self, snapshot: Snapshot) -> Unreadable | None:
+        """Why an answer without any currency says nothing; None if it may be believed.
+
+        Many exchanges leave out what is zero: an account that nothing is known of is empty when a
+        second answer, a window later, has nothing either.
+        """
+        if snapshot.holdings or snapshot.left_out:
+            self._empty_since = None
+            return None
+        if any(account.expected > 0 for account in self._accounts.values()):
+            return Unreadable("the answer is empty")
+        if self._empty_since is None:
+            self._empty_since = snapshot.as_of
+        left = self._window - (snapshot.as_of - self._empty_since)
+        if left > 0:
+            return Unreadable(
+                f"the answer is empty; the account is taken to be so if it still is in {left:.0f} s"
+            )
+        return None
 
     # What holds now
 
@@ -202,10 +278,34 @@ class BalanceBook:
         """When the last accepted answer was asked for; None before the first."""
         return self._as_of
 
+    @property
+    def is_empty(self) -> bool:
+        """The exchange lists no currency at all, and that is believed."""
+        return self._empty_since is not None and self._failure is None
+
     @_alone
     def currencies(self) -> list[str]:
-        """Every currency that was ever seen or moved."""
+        """Every currency that there ever was something of, or that moved."""
         return list(self._accounts)
+
+    @_alone
+    def take_changed(self) -> set[str]:
+        """Currencies of which something may be different since this was called last."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    @_alone
+    @exact
+    def unconfirmed_rise(self, currency: str, now: float) -> tuple[Decimal, float] | None:
+        """How much more was seen than own events explain, and the seconds until it may count.
+
+        None while there is no such question.
+        """
+        account = self._accounts.get(currency)
+        since = None if account is None else account.rising_since
+        if account is None or since is None or self._failure is not None:
+            return None
+        return account.seen.total - account.expected, max(since + self._window - now, 0.0)
 
     @_alone
     def last_answer(self, currency: str) -> Holding:
@@ -223,6 +323,19 @@ class BalanceBook:
             return Verdict.CONFIRMED
         # Bought since, and never seen before.
         return account.verdict if account.was_seen else Verdict.LAGGING
+
+    @_alone
+    def confirmed(self) -> list[str]:
+        """Currencies of which the last answer said what was expected."""
+        if self._failure is not None:
+            return []
+        verdict = Verdict.CONFIRMED
+        return [name for name, one in self._accounts.items() if one.verdict is verdict]
+
+    @property
+    def has_unreadable(self) -> bool:
+        """The last answer said nothing, at least about one currency."""
+        return self._failure is not None or self._as_of is None or bool(self._unreadable)
 
     @_alone
     @exact

@@ -71,6 +71,15 @@ class SharedOrders:
         self._forget(now)
         return flows
 
+    def concerned(self) -> set[str]:
+        """Currencies that they hold or move at the moment."""
+        concerned = {release.currency for release in self._releases}
+        for known in self._known.values():
+            concerned.add(known.order.currency)
+            if known.order.brought_currency is not None:
+                concerned.add(known.order.brought_currency)
+        return concerned
+
     def held(self, currency: str, *, since: float | None = None) -> Decimal:
         """What they keep of ``currency``; of those placed after ``since``."""
         return sum(

@@ -90,6 +90,19 @@ class OwnOrders:
         order = self._orders.get(order_id)
         return order is not None and order.is_open
 
+    def currencies(self, order_id: str) -> tuple[str, ...]:
+        """What this order of ours moves, fees in other coins apart; nothing if it is not ours."""
+        order = self._orders.get(order_id)
+        return () if order is None else (order.base, order.quote)
+
+    def concerned(self) -> set[str]:
+        """Currencies that orders, ours or other bots', hold or move at the moment."""
+        concerned = self._fee_coins | self.shared.concerned()
+        concerned.update(release.currency for release in self._releases)
+        for order in self._orders.values():
+            concerned.update((order.base, order.quote), order.fees)
+        return concerned
+
     def place(self, order_id: str, order: OwnOrder) -> None:
         """Follow an order from now on. An order that is followed already stays as it is.
 

@@ -1,16 +1,16 @@
-"""One answer of the exchange, checked before it counts.
+"""One answer of the exchange, checked before it counts, currency by currency.
 
-Absent is not zero and empty is not an account without money: an answer that is not complete and
-finite is no answer.
+Absent is not zero: an answer that is not complete and finite for the coins that matter is no
+answer. A coin that nothing depends on, a debt or a bonus, is left out if it cannot be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from freqtrade_balance_guard.errors import MoneyError
-from freqtrade_balance_guard.money import ZERO, exact, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 
 
 # free + used may miss total by so much of it: exchanges round the three apart.
@@ -37,17 +37,31 @@ class Holding:
     def free(self) -> Decimal:
         return max(self.total - self.used, ZERO)
 
+    def is_same(self, other: "Holding") -> bool:
+        """Equal, and read from an answer of the same kind."""
+        return self == other and self.tells_used == other.tells_used
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A balance that can be read; ``left_out``: coins that cannot, with the reason."""
+
+    holdings: Mapping[str, Holding]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the exchange said, ``as_of`` the moment when we asked (monotonic seconds).
 
-    Anything that happened at or after ``as_of`` may or may not be in it.
+    Anything that happened at or after ``as_of`` may or may not be in it. Nothing is known of coins
+    that are ``left_out``; every other coin that is missing is not there.
     """
 
     holdings: Mapping[str, Holding]
     as_of: float
     wall: datetime
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +71,58 @@ class Unreadable:
     reason: str
 
 
-def read_answer(answer: object) -> dict[str, Holding] | Unreadable:
-    """Check a balance as ccxt shapes it: currency -> {"free", "used", "total"}.
+_Numbers = tuple[object, object, object]  # free, used, total
 
-    Zero amounts are allowed here; whether a currency may be zero or missing is a question for
-    who knows what it was before (``BalanceBook``).
-    """
-    if not isinstance(answer, Mapping):
-        return Unreadable(f"the answer is no table of currencies but {type(answer).__name__}")
-    holdings: dict[str, Holding] = {}
-    for currency, amounts in answer.items():
-        if currency in NO_CURRENCIES or not isinstance(amounts, Mapping):
-            continue  # ccxt and exchanges add tables, lists and times of their own
-        holding = _read_holding(str(currency), amounts)
-        if isinstance(holding, Unreadable):
-            return holding
-        if holding is not None:
-            holdings[str(currency)] = holding
-    if not holdings:
-        return Unreadable("the answer is empty")
-    return holdings
+
+class AnswerReader:
+    """Reads the balances of one account; amounts that did not change are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[_Numbers, Holding | Unreadable | None]] = {}
+
+    def read(self, answer: object, needed: Container[str]) -> Answer | Unreadable:
+        """Check a balance as ccxt shapes it: currency -> {"free", "used", "total"}.
+
+        Zero amounts are allowed here, and so is an answer without any currency; whether a currency
+        may be zero or missing is a question for who knows what it was before (``BalanceBook``).
+
+        :param needed: currencies without which the answer says nothing: the stake, what is traded
+        """
+        if not isinstance(answer, Mapping):
+            return Unreadable(f"the answer is no table of currencies but {type(answer).__name__}")
+        holdings: dict[str, Holding] = {}
+        left_out: dict[str, str] = {}
+        has_nothing = False
+        for currency, amounts in answer.items():
+            if currency in NO_CURRENCIES or not (
+                type(amounts) is dict or isinstance(amounts, Mapping)
+            ):
+                continue  # ccxt and exchanges add tables, lists and times of their own
+            holding = self._holding(currency, amounts)
+            if isinstance(holding, Holding):
+                holdings[currency] = holding
+            elif holding is None:
+                has_nothing = True
+            elif currency in needed:
+                return holding
+            else:
+                left_out[currency] = holding.reason
+        if has_nothing and not holdings:
+            return Unreadable("the answer has currencies without amounts")
+        return Answer(holdings, left_out)
+
+    def _holding(self, currency: str, amounts: Mapping[str, object]) -> Holding | Unreadable | None:
+        numbers = (amounts.get("free"), amounts.get("used"), amounts.get("total"))
+        known = self._known.get(currency)
+        if known is None or known[0] != numbers:
+            known = self._known[currency] = numbers, _read_holding(currency, numbers)
+        return known[1]
 
 
 @exact
-def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unreadable | None:
+def _read_holding(currency: str, told: _Numbers) -> Holding | Unreadable | None:
     numbers: dict[str, Decimal] = {}
-    for name in ("free", "used", "total"):
-        value = amounts.get(name)
+    for name, value in zip(("free", "used", "total"), told, strict=True):
         if value is None:
             continue
         try:
@@ -105,6 +144,7 @@ def _read_holding(currency: str, amounts: Mapping[str, object]) -> Holding | Unr
     for name, number in (("total", total), ("used", used)):
         if number < -SUM_TOLERANCE:
             return Unreadable(f"{currency} {name} is negative ({number})")
-    if free is not None and abs(free + used - total) > total * SUM_TOLERANCE + SUM_TOLERANCE:
-        return Unreadable(f"{currency} free {free} and used {used} are not its total {total}")
+    if free is not None and free + used < total * (ONE - SUM_TOLERANCE) - SUM_TOLERANCE:
+        # Equity with a bonus or an open position in it: what can be spent or sold is less.
+        total = free + used
     return Holding(max(total, ZERO), max(used, ZERO), tells_used)

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS believed_balances (
 )
 """
 
+# After a day the exchange's own answer is believed, as at the first start.
+BELIEVED_FOR = timedelta(days=1)
 # How old `as_of` may be in the file while nothing else changes.
 REFRESH_AFTER = timedelta(seconds=30)
 
@@ -69,16 +71,22 @@ class BelievedBalances:
         self._saved_at: dict[str, datetime] = {}
         self._has_told = False
 
-    def load(self) -> dict[str, Decimal]:
-        """Totals by currency as they were believed last; empty at the first start."""
+    def load(self, now: datetime) -> dict[str, Decimal]:
+        """Totals by currency as they were believed last.
+
+        Empty at the first start, and where all of it is so old that the exchange's first answer
+        says more.
+        """
         try:
             with self._file.connection() as db:
                 rows = db.execute(
-                    "SELECT currency, total FROM believed_balances WHERE account = ?",
+                    "SELECT currency, total, as_of FROM believed_balances WHERE account = ?",
                     (self._account,),
                 ).fetchall()
-            return {currency: Decimal(total) for currency, total in rows}
-        except (LocalFileError, ArithmeticError) as error:
+            believed = {currency: Decimal(total) for currency, total, _ in rows}
+            newest = max((datetime.fromisoformat(as_of) for _, _, as_of in rows), default=now)
+            return believed if now - newest <= BELIEVED_FOR else {}
+        except (LocalFileError, ArithmeticError, ValueError) as error:
             self._tell(error)
             return {}
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from typing import Any
 
 from freqtrade_balance_guard.cli.context import (
@@ -19,6 +20,7 @@ from freqtrade_balance_guard.cli.context import (
     start_logging,
 )
 from freqtrade_balance_guard.console import printing
+from freqtrade_balance_guard.console.bot_command import asked_controls
 from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.config_check import (
     Finding,
@@ -80,7 +82,8 @@ def _explain(context: CommandContext) -> int:
     source = context.ledger.source
     pair = full_pair(context.args.pair, source.stake_currency)
     locks = locks_on(source.database_url, pair, context.clock.wall())
-    explanation = explain(context.ledger, pair, locks, bot=context.args.bot)
+    controls = asked_controls(context.ledger, context.args.bot, pair, context.clock, time.sleep)
+    explanation = explain(context.ledger, pair, locks, bot=context.args.bot, controls=controls)
     if context.args.json:
         print_json(explanation.as_json())
     else:

@@ -1,10 +1,14 @@
 """Sends a command to a running bot through its table of commands, and waits for the answer."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
+from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.controls import ControlAnswer
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
@@ -85,7 +89,7 @@ def set_pause(
 
 
 def named_bot(ledger: LedgerView, bot: str | None) -> str:
-    """The bot that is meant; what the user named must be known.
+    """The bot that is meant.
 
     :raises NotPossible: several may be meant, or none is known
     """
@@ -97,6 +101,23 @@ def named_bot(ledger: LedgerView, bot: str | None) -> str:
         raise NotPossible(
             f"Several bots use this account ({', '.join(here)}): say which one with --bot."
         )
-    if bot is not None and bot not in here:
-        raise NotPossible(f"No bot {bot} has run on {ledger.source.account} ({', '.join(here)}).")
     return name
+
+
+def asked_controls(
+    ledger: LedgerView, bot: str | None, pair: str, clock: Clock, sleep: Callable[[float], None]
+) -> tuple[ControlAnswer, ...] | None:
+    """What the entry controls of a running bot say of ``pair``; None where no bot answers."""
+    try:
+        name = ledger.own_bot(bot)
+        if name is None or name not in {view.bot for view in ledger.alive}:
+            return None
+        answer = ask_bot(
+            ledger, name, "explain", {"pair": pair}, clock, sleep, look_again="the same command"
+        )
+        if not answer.done:
+            return None
+        rows = json.loads(answer.text.partition(": ")[2])
+        return tuple(ControlAnswer(**row) for row in rows)
+    except (LedgerUnavailable, LocalFileError, NotPossible, ValueError, TypeError):
+        return None  # everything else that is known is shown all the same

@@ -119,9 +119,19 @@ class LedgerView:
         """The ledger's name of the config's bot; None where several may be meant, or none is.
 
         :param name: what the user said
+        :raises NotPossible: there is no bot with this name
         """
-        if name or self.source.bot:
-            return name or self.source.bot
+        if name:
+            known = {bot.bot for bot in self.bots if bot.account == self.source.account}
+            known |= {row.bot for row in self.unfinished()} | {self.source.bot or ""} - {""}
+            if name not in known:
+                shown = ", ".join(sorted(known)) or "none"
+                raise NotPossible(
+                    f"There is no bot {name} on {self.source.account}; those there are: {shown}."
+                )
+            return name
+        if self.source.bot:
+            return self.source.bot
         here = [bot for bot in self.bots if bot.account == self.source.account]
         named = [bot for bot in here if bot.about.get("bot_name") == self.source.bot_name]
         for candidates in (here, named, [bot for bot in named if bot.alive]):
@@ -146,7 +156,7 @@ class LedgerView:
         """A reservation by its number or its client order id."""
         found = self.store.find(name)
         if found is None and name.isdecimal():
-            found = next((row for row in self.store.select() if row.id == int(name)), None)
+            found = self.store.find_number(int(name))
         return found
 
     def _of_this_mode(self, rows: Iterable[Reservation]) -> list[Reservation]:

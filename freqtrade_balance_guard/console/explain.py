@@ -1,7 +1,7 @@
 """``balance-guard explain PAIR``: says in sentences why the bot did, or did not, buy a pair."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, desc
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
+from freqtrade_balance_guard.limits.controls import ControlAnswer
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.monitoring.decisions import Decision, Outcome, read_decisions
 from freqtrade_balance_guard.settings import GuardSettings
@@ -42,6 +43,8 @@ class Explanation:
     locks: tuple[Lock, ...]
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
+    # In the order in which they are asked; None where no running bot was asked.
+    controls: tuple[ControlAnswer, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -61,6 +64,9 @@ class Explanation:
                 for lock in self.locks
             ],
             "limits": list(self.limits),
+            "controls": None
+            if self.controls is None
+            else [asdict(answer) for answer in self.controls],
             "balances": {one.currency: one.as_json() for one in self.status.balances},
         }
 
@@ -72,9 +78,16 @@ def full_pair(pair: str, stake_currency: str) -> str:
 
 
 def explain(
-    ledger: LedgerView, pair: str, locks: Sequence[Lock] = (), *, bot: str | None = None
+    ledger: LedgerView,
+    pair: str,
+    locks: Sequence[Lock] = (),
+    *,
+    bot: str | None = None,
+    controls: tuple[ControlAnswer, ...] | None = None,
 ) -> Explanation:
     """Everything that is stored about ``pair``.
+
+    :param controls: what the running bot answered, if it was asked
 
     :raises LocalFileError: the file with the decisions cannot be read
     :raises OSError: likewise with the believed balances
@@ -99,6 +112,7 @@ def explain(
         *_about_decisions(decisions, ledger.clock.wall()),
         *_about_reservations(rows, ended),
         *_about_locks(locks),
+        *_about_controls(controls),
         *_about_balance(source.settings, source.stake_currency, status),
     ]
     return Explanation(
@@ -110,6 +124,7 @@ def explain(
         tuple(locks),
         limits,
         tuple(sentences),
+        controls,
     )
 
 
@@ -152,16 +167,16 @@ def _about_bot(pair: str, bot: BotView) -> Iterator[str]:
 
 
 def _about_legs(pair: str, status: Status) -> Iterator[str]:
-    for one in status.pairs:
+    for one in status.arbitrages:
         if pair in (one.pair.upper(), one.other_pair.upper()):
             yield (
-                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.pair_number}: "
+                f"Trade {one.trade_id} of {one.bot} is a leg of arbitrage {one.arbitrage_id}: "
                 f"{format_amount(one.hedged)} was sold as {one.other_pair} on {one.other_venue} at "
                 f"{format_amount(one.other_price)}, and is bought back when the trade is sold."
             )
     for exposure in status.unhedged:
         if pair in (exposure.pair.upper(), exposure.other_pair.upper()):
-            yield f"Unhedged ({exposure.id}): {exposure.told()}."
+            yield f"Unhedged ({exposure.id}): {exposure.sentence()}."
 
 
 def _about_decisions(decisions: Sequence[Decision], now: datetime) -> Iterator[str]:
@@ -195,6 +210,15 @@ def _about_reservations(rows: Sequence[Reservation], ended: Sequence[Reservation
             f"Ended before: {row.side} of {format_amount(row.requested)} {row.currency} by "
             f"{row.bot}, reserved {row.created_at:%Y-%m-%d %H:%M:%S} UTC, {row.state}{used}."
         )
+
+
+def _about_controls(controls: Sequence[ControlAnswer] | None) -> Iterator[str]:
+    if controls is None:
+        return
+    yield "Asked in this order before an entry; the first denial counts:"
+    for number, one in enumerate(controls, start=1):
+        answer = f"denies: {one.sentence.rstrip('.')}. [{one.code}]" if one.code else "passes."
+        yield f"{number}. {one.control.replace('_', ' ')}: {answer}"
 
 
 def _about_locks(locks: Sequence[Lock]) -> Iterator[str]:

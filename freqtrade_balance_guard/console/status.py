@@ -83,7 +83,7 @@ class Status:
     bots: tuple[BotView, ...]
     notes: tuple[str, ...]
     ledger_error: str | None = None
-    pairs: tuple[Position, ...] = ()
+    arbitrages: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
@@ -102,7 +102,9 @@ class Status:
             "bot": self.bot,
             "paused": [one.as_json() for one in self.paused],
             "balances": balances,
-            "pairs": [one.as_json(self.at) for one in self.pairs],
+            "arbitrages": [one.as_json(self.at) for one in self.arbitrages],
+            # A copy for scripts of release 0.1.
+            "pairs": [one.as_json(self.at) for one in self.arbitrages],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
@@ -157,22 +159,33 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         )
         for account, currency in sorted(places)
     )
-    pairs: tuple[Position, ...] = ()
-    unhedged: tuple[Exposure, ...] = ()
-    try:
-        pairs = tuple(read_positions(source.local))
-        unhedged = tuple(read_exposures(source.local))
-    except ArbitragesUnavailable as error:
-        notes.append(f"Which pairs are open, and what is unhedged, is not known: {error}.")
+    arbitrages, unhedged = _legs(ledger, notes)
     return Status(
-        *(source.account, own, ledger.clock.wall(), balances, bots, tuple(notes)),
+        account=source.account,
+        bot=own,
+        at=ledger.clock.wall(),
+        balances=balances,
+        bots=bots,
+        notes=tuple(notes),
         ledger_error=ledger_error,
-        pairs=pairs,
+        arbitrages=arbitrages,
         unhedged=unhedged,
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
     )
+
+
+def _legs(
+    ledger: LedgerView, notes: list[str]
+) -> tuple[tuple[Position, ...], tuple[Exposure, ...]]:
+    """Open arbitrages and exposures; a note where they cannot be read."""
+    file = ledger.source.local
+    try:
+        return tuple(read_positions(file)), tuple(read_exposures(file))
+    except ArbitragesUnavailable as error:
+        notes.append(f"Open arbitrages and exposures are unknown: {error}.")
+        return (), ()
 
 
 def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:

@@ -8,7 +8,7 @@ from freqtrade_balance_guard.money import format_amount
 
 
 class DenialCode(StrEnum):
-    """Why we refused. The names are stable: they are counted, shown and documented."""
+    """Why we denied. The names are stable: they are counted, shown and documented."""
 
     PAUSED = "paused"
     BELOW_THRESHOLD = "below_threshold"
@@ -20,6 +20,7 @@ class DenialCode(StrEnum):
     NO_ROOM_FOR_EXIT = "no_room_for_exit"
     PARTIAL_EXIT_TOO_SMALL = "partial_exit_too_small"
     BALANCE_LAGGING = "balance_lagging"
+    BALANCE_RISING_UNCONFIRMED = "balance_rising_unconfirmed"
     BALANCE_UNREADABLE = "balance_unreadable"
     MINIMUM_REJECTED = "minimum_rejected"
     FUNDS_REJECTED = "funds_rejected"
@@ -33,7 +34,7 @@ class DenialCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """We refuse. ``sentence`` is for people; code and numbers are for machines.
+    """The one answer "no". ``sentence`` is for people; code and numbers are for machines.
 
     ``numbers`` are Decimals in the unit that their name ends with or, where it names none, in the
     stake currency.

@@ -5,10 +5,12 @@ is never refused here; one that the exchange rejected for its minimum waits a li
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.money import ZERO, format_amount
@@ -175,3 +177,31 @@ class Rejections:
         """An order went through: what was too small is sold, or no longer as small."""
         self._exits.pop(pair, None)
         self._reloads.pop(pair, None)
+
+
+class RejectedBefore:
+    """The control of entries of which it is known that the exchange would reject them again.
+
+    :param spendable: stake currency above the floor
+    :param reload_markets: asks for fresh market data, without waiting for them
+    """
+
+    def __init__(
+        self,
+        rejections: Rejections,
+        rules: Callable[[str], MarketRules],
+        spendable: Callable[[], Decimal],
+        reload_markets: Callable[[], None],
+    ) -> None:
+        self._rejections = rejections
+        self._rules = rules
+        self._spendable = spendable
+        self._reload_markets = reload_markets
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The denial until the market's rules, or the balance, are others."""
+        if self._rejections.wants_markets(entry.pair):
+            self._reload_markets()
+        return self._rejections.entry_refusal(
+            entry.pair, self._rules(entry.pair), self._spendable()
+        )

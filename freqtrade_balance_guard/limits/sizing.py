@@ -99,17 +99,28 @@ def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> D
     )
 
 
+# What an entry that is too small misses, in the words of a denial.
+CLOSABLE = "the smallest order that can be closed again"
+OWN_MINIMUM = "your min_order_size"
+
+
 @exact
 def entry_minimum(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> Decimal:
     """The smallest stake that this entry may have; freqtrade can carry it as a float."""
+    return _minimum(request, limits, rules)[0]
+
+
+def _minimum(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> tuple[Decimal, str]:
+    """The same, and what demands it: the user's own setting, or the exchange."""
     minimum = request.freqtrade_minimum or ZERO
     if request.kind is EntryKind.REPLACEMENT:
-        return minimum
-    minimum = max(minimum, limits.min_order_size)
+        return minimum, CLOSABLE
     if limits.room_for_exit and request.price:
         amount = _smallest_amount(request, request.price, rules)
         minimum = max(minimum, amount * request.price / request.leverage * FLOAT_HAIR)
-    return float_above(minimum)
+    if limits.min_order_size > minimum:
+        return float_above(limits.min_order_size), OWN_MINIMUM
+    return float_above(minimum), CLOSABLE
 
 
 def _smallest_amount(request: EntryRequest, price: Decimal, rules: MarketRules) -> Decimal:
@@ -175,43 +186,64 @@ def size_entry(
         return denied
 
     cap, limit = _cap(request, limits, rules)
-    minimum = entry_minimum(request, limits, rules)
-    if minimum > cap:
-        return Denied(
-            DenialCode.CAP_BELOW_MINIMUM,
-            f"the smallest order that can be closed again costs {format_amount(minimum)} "
-            f"{currency}, one entry may take {format_amount(cap)} {currency} "
-            f"of {format_amount(request.available)} {currency} available",
-            {"minimum": minimum, "cap": cap, "available": request.available},
-        )
-    if cap <= 0:
-        return Denied(
-            DenialCode.INSUFFICIENT_AVAILABLE,
-            f"one entry may take {format_amount(cap)} {currency} "
-            f"of {format_amount(request.available)} {currency} available",
-            {"cap": cap, "available": request.available},
-        )
-    if request.stake <= 0 or request.stake * LIFT_MAX < minimum:
-        return Denied(
-            DenialCode.STAKE_BELOW_MINIMUM,
-            f"a stake of {format_amount(request.stake)} {currency} is more than 30 % below the "
-            f"smallest order that can be closed again, {format_amount(minimum)} {currency}",
-            {"stake": request.stake, "minimum": minimum},
-        )
+    minimum, missed = _minimum(request, limits, rules)
+    if (denied := _too_small(request, cap, minimum, missed, currency)) is not None:
+        return denied
     wanted = max(request.stake, minimum)
     granted = min(wanted, cap)
     payable = granted * (ONE + rules.fee * request.leverage)
     if request.spendable is not None and payable > request.spendable:
         # Own money is under way. Waiting is better than entering smaller.
+        numbers = {
+            "stake": granted,
+            "payable": payable,
+            "spendable": request.spendable,
+            "available": request.available,
+        }
         return Denied(
             DenialCode.BALANCE_LAGGING,
-            f"the entry needs {format_amount(payable)} {currency} with its fee, the exchange "
-            f"shows {format_amount(request.spendable)} {currency} so far; the rest is under way",
-            {
-                "stake": granted,
-                "payable": payable,
-                "spendable": request.spendable,
-                "available": request.available,
-            },
+            f"{_subject(request, 'the entry')} needs {format_amount(payable)} {currency} with its "
+            f"fee, the exchange shows {format_amount(request.spendable)} {currency} so far; the "
+            "rest is under way",
+            numbers,
         )
     return Approved(granted, reduced_by=limit) if wanted > cap else Approved(granted)
+
+
+def _subject(request: EntryRequest, otherwise: str) -> str:
+    """What the sentence is about: an addition to a position is no entry to its reader."""
+    return f"an addition to {request.pair}" if request.kind is EntryKind.ADJUSTMENT else otherwise
+
+
+def _too_small(
+    request: EntryRequest, cap: Decimal, minimum: Decimal, missed: str, currency: str
+) -> Denied | None:
+    """The denial where no stake between ``minimum`` and ``cap`` fits what is wanted."""
+    least = format_amount(minimum)
+    taking = (
+        f"{_subject(request, 'one entry')} may take {format_amount(cap)} {currency} of "
+        f"{format_amount(request.available)} {currency} available"
+    )
+    if minimum > cap:
+        is_own = missed == OWN_MINIMUM
+        return Denied(
+            DenialCode.CAP_BELOW_MINIMUM,
+            f"{taking}, below {missed} ({least})"
+            if is_own
+            else f"{missed} costs {least} {currency}, {taking}",
+            {"minimum": minimum, "cap": cap, "available": request.available},
+        )
+    if cap <= 0:
+        return Denied(
+            DenialCode.INSUFFICIENT_AVAILABLE, taking, {"cap": cap, "available": request.available}
+        )
+    if request.stake <= 0 or request.stake * LIFT_MAX < minimum:
+        stake = f"a stake of {format_amount(request.stake)} {currency}"
+        if request.kind is EntryKind.ADJUSTMENT:
+            stake += f" for {_subject(request, '')}"
+        return Denied(
+            DenialCode.STAKE_BELOW_MINIMUM,
+            f"{stake} is more than 30 % below {missed} ({least})",
+            {"stake": request.stake, "minimum": minimum},
+        )
+    return None

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.local_file import LocalFile, LocalFileError, read_rows
 
 
@@ -135,6 +138,11 @@ class EntryPause:
         if self._error and not self._is_known:
             return f"whether entries are paused is unknown: {self._error.rstrip('.')}"
         return None
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries; to deny a replacement would make freqtrade drop its trade."""
+        reason = None if entry.kind is EntryKind.REPLACEMENT else self.denial
+        return None if reason is None else Denied(DenialCode.PAUSED, reason)
 
     def close(self) -> None:
         self._file.close()

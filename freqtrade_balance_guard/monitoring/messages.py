@@ -129,14 +129,14 @@ class Notices:
     def _of_legs(self, event: Event) -> Iterator[Message]:
         if isinstance(event, UnhedgedOpened | UnhedgedFound):
             one = event.exposure
-            yield from self._begins("unhedged", str(one.id), f"Unhedged: {one.told()}.")
+            yield from self._begins("unhedged", str(one.id), f"Unhedged: {one.sentence()}.")
         elif isinstance(event, UnhedgedClosed):
             one = event.exposure
             if one.closes:
                 # The buying back of a trade that was sold is part of its end.
                 self._open.discard(("unhedged", str(one.id)))
                 return
-            text = f"Hedged again: {one.base} of arbitrage {one.pair_number} was {one.closed_how}."
+            text = f"Hedged again: {one.base} of arbitrage {one.arbitrage_id} was {one.closed_how}."
             yield from self._ends("unhedged", str(one.id), text)
         elif isinstance(event, LegUnresolved):
             yield from self._begins(

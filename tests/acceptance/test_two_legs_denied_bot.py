@@ -132,7 +132,7 @@ def test_an_opportunity_while_an_earlier_pair_is_under_way(world):
     first.offer()
     world.bot.bot.wait_until(lambda: len(first.orders("there")) == 1, 20, "an order that rests")
     second.offer()
-    world.bot.bot.wait_for(rf"No order for {second.pair}.*\[pair_under_way", 10)
+    world.bot.bot.wait_for(rf"No order for {second.pair}.*\[arbitrage_in_progress", 10)
     assert second.stored() == [] and second.orders("there") == []
     first.wait()
     world.bot.store().resolve(first.exposures()[0].id, datetime.now(UTC), "by hand")
@@ -181,7 +181,7 @@ place = CcxtVenue.place
 def checked_twice(self, order):
     """The fault of the naive way: what is reserved counts as spent when it is looked at again."""
     wallets = WALLETS[0]
-    ledger = wallets.funding._registry.ledger
+    ledger = wallets.marks._registry.ledger
     row = ledger.find(order.client_order_id)
     free = self.balances() if self.name != "bot" else {
         row.currency: wallets.live.book.spendable(row.currency)
@@ -210,8 +210,8 @@ def test_with_exactly_all_of_both_balances_reserved_both_orders_go_out(tmp_path,
         legs_bot(tmp_path, both, guard={"min_balance_threshold": 0}, extra=extra) as bot,
     ):
         bot.offer(amount=2)
-        bot.wait_pairs(1)
-        (pair,) = bot.pairs()
+        bot.wait_arbitrages(1)
+        (pair,) = bot.arbitrages()
         if checks == "twice":
             # The planted fault is seen by this test.
             assert str(pair.state) == "failed"
@@ -224,6 +224,6 @@ def test_with_exactly_all_of_both_balances_reserved_both_orders_go_out(tmp_path,
         # And all of it is closed again, where the proceeds are enough for it.
         both[1].control.price(PAIR, 2500)
         bot.close(PAIR)
-        bot.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 60)
+        bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 60)
         assert [bot.coins(sandbox) for sandbox in both] == [0, 2]
         bot.check()

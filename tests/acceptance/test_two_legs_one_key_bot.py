@@ -35,9 +35,9 @@ def world(tmp_path):
 
 def test_they_open_and_close_together(world):
     world.offer(BUY, SELL)
-    world.wait_pairs(1)
+    world.wait_arbitrages(1)
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
-    assert str(world.pairs()[0].state) == "hedged"
+    assert str(world.arbitrages()[0].state) == "hedged"
     assert world.coins(world.here) == D("0.5")
     assert world.coins(world.here, "USD") > 1300
     # What the trade owns is no inventory any more.
@@ -49,7 +49,7 @@ def test_they_open_and_close_together(world):
     world.bot.wait_for(r"bot: 0.2 ETH needed.*insufficient_available", 20)
     world.here.control.price(OTHER, 2500)
     world.close(PAIR)
-    world.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+    world.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
     assert world.coins(world.here) == D("0.5")
     assert world.exposures() == []
     (trade,) = world.bot.trades()
@@ -59,25 +59,39 @@ def test_they_open_and_close_together(world):
 
 
 @pytest.mark.parametrize("first", [BUY, SELL], ids=["buy first", "sell first"])
-@pytest.mark.parametrize("refused", [PAIR, OTHER])
-def test_when_one_is_refused_the_other_is_an_exposure(world, first, refused):
-    world.here.control.fault("refuse", symbol=refused, message="EOrder:Insufficient funds", times=1)
-    world.offer(first, SELL if first is BUY else BUY)
-    world.wait_pairs(1)
+def test_when_the_second_is_rejected_the_first_is_an_exposure(world, first):
+    second = SELL if first is BUY else BUY
+    message = "EOrder:Insufficient funds"
+    world.here.control.fault("refuse", symbol=second["pair"], message=message, times=1)
+    world.offer(first, second)
+    world.wait_arbitrages(1)
     world.bot.wait_for(r"rpc.*Unhedged", 10)
     (exposure,) = world.exposures()
-    assert exposure.net == (D("-0.5") if refused == PAIR else D("0.5"))
-    assert exposure.pair == (OTHER if refused == PAIR else PAIR)
+    assert exposure.net == (D("0.5") if first is BUY else D("-0.5"))
+    assert exposure.pair == first["pair"]
     world.bot.wait_until(
-        lambda: len(world.bot.open_trades()) == (refused == OTHER), 10, "what freqtrade knows"
+        lambda: len(world.bot.open_trades()) == (first is BUY), 10, "what freqtrade knows"
     )
+    world.check()
+
+
+@pytest.mark.parametrize("first", [BUY, SELL], ids=["buy first", "sell first"])
+def test_when_the_first_is_rejected_the_second_does_not_leave(world, first):
+    second = SELL if first is BUY else BUY
+    message = "EOrder:Insufficient funds"
+    world.here.control.fault("refuse", symbol=first["pair"], message=message, times=1)
+    world.offer(first, second)
+    world.wait_arbitrages(1)
+    assert str(world.arbitrages()[0].state) == "failed"
+    assert world.exposures() == [] and world.coins(world.here) == D("0.5")
+    assert world.here.control.counters()["endpoints"]["AddOrder"] == 1
     world.check()
 
 
 def test_lost_replies_of_both_are_asked_for(world):
     world.here.control.fault("lost_reply", how="drop", times=2)
     world.offer(BUY, SELL)
-    world.wait_pairs(1)
-    assert str(world.pairs()[0].state) == "hedged"
+    world.wait_arbitrages(1)
+    assert str(world.arbitrages()[0].state) == "hedged"
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
     world.check()

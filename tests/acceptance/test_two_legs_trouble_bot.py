@@ -155,7 +155,7 @@ def test_two_bots_on_one_account_take_their_own_legs_and_leave_each_others_coins
             legs_bot(tmp_path / "b", (here, cheap), guard=guard, key_index=1)
         )
         first.offer(amount="1")
-        first.wait_pairs(1)
+        first.wait_arbitrages(1)
         first.bot.wait_until(lambda: first.bot.open_trades() != [], 10, "a trade")
         first.bot.wait_loops(8)  # its next sign of life tells what it owns
         second.offer(
@@ -175,7 +175,7 @@ def test_two_bots_on_one_account_take_their_own_legs_and_leave_each_others_coins
         (trade,) = first.bot.trades()
         assert (trade["is_open"], D(str(trade["amount"]))) == (1, 1)
         first.close(PAIR)
-        first.bot.wait_for(r"Pair 1 \(ETH/USDT\) is closed", 40)
+        first.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
         for bot in (first, second):
             assert bot.bot.lines("Traceback") == []
         assert here.control.audit()["ok"]

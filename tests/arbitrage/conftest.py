@@ -7,8 +7,8 @@ import pytest
 
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.ledger.opening import open_store
+from tests.support.arbitrages import World
 from tests.support.memory_store import MemoryStore
-from tests.support.pairs import World
 
 
 @pytest.fixture

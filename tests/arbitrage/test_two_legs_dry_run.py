@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
-from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import DryWallet
 from freqtrade_balance_guard.ledger import open_ledger
 from tests.support.two_sandboxes import PAIR, two_sandboxes
 

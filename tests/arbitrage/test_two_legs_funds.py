@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable, VenuePurse
+from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable, VenueFunds
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Reserved
 from freqtrade_balance_guard.money import ZERO, Money
+from tests.support.arbitrages import World
 from tests.support.ledger import postgres_server, server_folder
-from tests.support.pairs import World
-from tests.support.venue import FILLS, REFUSED, Fate
+from tests.support.venue import FILLS, REJECTED, Fate
 
 
 D = Decimal
@@ -23,8 +23,8 @@ def lagging(world):
 
 
 def with_purse(world, settle_seconds):
-    purse = VenuePurse(world.here, world.ledger, world.clock, settle_seconds=settle_seconds)
-    world.executor._parts.funds["here"] = purse.read
+    purse = VenueFunds(world.here, world.ledger, world.clock, settle_seconds=settle_seconds)
+    world.executor._context.funds[world.here.account] = purse.read
     return purse
 
 
@@ -66,7 +66,7 @@ def test_what_comes_from_outside_counts_when_all_of_our_own_has_settled(make):
 
 def test_a_fill_that_the_balance_showed_before_the_ledger_knew_it_counts_once(make):
     world = make()
-    purse = VenuePurse(world.here, world.ledger, world.clock, settle_seconds=30)
+    purse = VenueFunds(world.here, world.ledger, world.clock, settle_seconds=30)
     other = ReservationLedger(
         world.ledger.store, bot="other", account="account of here", process="p", clock=world.clock
     )
@@ -92,7 +92,7 @@ def test_what_leaves_counts_at_once(make):
 
 def test_what_a_sale_brought_is_spent_when_both_the_ledger_and_the_balance_say_so(make):
     world = make(first="sell", money_there={"COIN": D(10), "USDT": D(0)})
-    purse = VenuePurse(world.there, world.ledger, world.clock)
+    purse = VenueFunds(world.there, world.ledger, world.clock)
     assert purse.read(["USDT"])["USDT"].spendable == 0
     stale = dict(world.there.money)
     assert world.go().state is ArbitrageState.HEDGED
@@ -125,7 +125,7 @@ def test_a_number_that_is_none_is_no_balance(make, free):
 
 def test_a_floor_is_never_spent(make):
     world = make()
-    purse = VenuePurse(world.here, world.ledger, world.clock, floors={"USDT": D(7)})
+    purse = VenueFunds(world.here, world.ledger, world.clock, floors={"USDT": D(7)})
     assert purse.read(["USDT"])["USDT"].floor == D(7)
 
 
@@ -154,7 +154,7 @@ def postgres():
     ("here", "there", "policy", "state"),
     [
         (FILLS, FILLS, "hold", ArbitrageState.HEDGED),
-        (REFUSED, FILLS, "unwind", ArbitrageState.UNHEDGED),
+        (REJECTED, FILLS, "unwind", ArbitrageState.UNHEDGED),
         (Fate(lost=True), Fate(fills=D("0.4")), "complete", ArbitrageState.UNHEDGED),
     ],
 )

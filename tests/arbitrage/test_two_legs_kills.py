@@ -13,8 +13,8 @@ from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from tests.support.pairs import World
-from tests.support.venue import FILLS, REFUSED, RESTS, Fate
+from tests.support.arbitrages import World
+from tests.support.venue import FILLS, REJECTED, RESTS, Fate
 
 
 D = Decimal
@@ -22,12 +22,12 @@ HALF = Fate(fills=D("0.5"))
 # What the bought and the sold leg meet, under which policy, and what must be left of it.
 SCENES = {
     "both fill": (FILLS, FILLS, "hold", D(0)),
-    "both refused": (REFUSED, REFUSED, "hold", D(0)),
+    "both refused": (REJECTED, REJECTED, "hold", D(0)),
     "a reply lost": (Fate(lost=True), FILLS, "hold", D(0)),
     "half, and cancelled": (FILLS, HALF, "hold", D("0.5")),
     "cancelled, and filled by it": (Fate(fills=D("0.2"), on_cancel=D("0.3")), HALF, "hold", D(0)),
-    "one fills, unwound": (FILLS, REFUSED, "unwind", D(0)),
-    "one fills, completed": (REFUSED, FILLS, "complete", D(0)),
+    "one fills, unwound": (FILLS, REJECTED, "unwind", D(0)),
+    "one fills, completed": (REJECTED, FILLS, "complete", D(0)),
     "one fills, held": (RESTS, FILLS, "hold", D(-1)),
 }
 
@@ -115,7 +115,7 @@ def test_a_pair_that_was_stored_and_never_reserved_asks_nobody(make, first):
     assert play(world, Deadly("arbitrage stored", 1))
     world.start()
     world.work(5)
-    assert world.pairs()[0].state == "abandoned"
+    assert world.arbitrages()[0].state == "abandoned"
     assert world.here.asked == world.there.asked == []
     world.check()
 
@@ -135,7 +135,7 @@ def test_what_an_earlier_run_reserved_is_released_only_after_asking_twice(make, 
 def test_an_exposure_of_an_earlier_run_is_announced_and_blocks(make, first):
     from freqtrade_balance_guard.arbitrage.events import UnhedgedFound
 
-    world = make(first=first, here=[REFUSED])
+    world = make(first=first, here=[REJECTED])
     world.go()
     world.start()
     assert world.go().code == "unhedged"

@@ -21,7 +21,7 @@ from freqtrade_balance_guard.arbitrage.results import (
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
 from freqtrade_balance_guard.ledger import LedgerUnavailable, State
 from freqtrade_balance_guard.orders.lookup_result import NotFound
-from tests.support.venue import FILLS, REFUSED, RESTS, Fate, ScriptedVenue
+from tests.support.venue import FILLS, REJECTED, RESTS, Fate, ScriptedVenue
 
 
 D = Decimal
@@ -71,7 +71,7 @@ def test_2_too_little_for_the_second_leg_releases_the_first_in_the_same_step(mak
     assert denied.code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE
     assert denied.venue == ("there" if first == "buy" else "here")
     assert (world.rows(), sent(world)) == ([], [])
-    assert world.pairs()[0].state is ArbitrageState.DENIED
+    assert world.arbitrages()[0].state is ArbitrageState.DENIED
     world.check()
 
 
@@ -115,7 +115,7 @@ def test_3_a_gate_that_stays_closed_releases_both(make, first):
 
 
 def test_4_both_refused_releases_both(make, first):
-    world = with_(make(first=first), REFUSED, REFUSED)
+    world = with_(make(first=first), REJECTED, REJECTED)
     ended = world.go()
     assert (ended.state, ended.exposure) == (ArbitrageState.FAILED, None)
     assert world.states() == [R, R]
@@ -136,14 +136,14 @@ def unhedged(world, ended, net):
 
 
 def test_5_the_first_refused_and_the_second_filled(make, first):
-    world = with_(make(first=first), REFUSED, FILLS)
+    world = with_(make(first=first), REJECTED, FILLS)
     ended = world.go()
     assert world.states() == [R, C]
     unhedged(world, ended, D(-1) if first == "buy" else D(1))
 
 
 def test_6_the_first_filled_and_the_second_refused(make, first):
-    world = with_(make(first=first), FILLS, REFUSED)
+    world = with_(make(first=first), FILLS, REJECTED)
     ended = world.go()
     assert world.states() == [C, R]
     unhedged(world, ended, D(1) if first == "buy" else D(-1))
@@ -169,7 +169,7 @@ def test_7_both_filled_commits_both(make, first):
 def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, point):
     world = make(first=first, policy="unwind", max_unhedged=0)
     if point == "arbitrage tended":
-        world = with_(make(first=first, policy="unwind"), FILLS, REFUSED)
+        world = with_(make(first=first, policy="unwind"), FILLS, REJECTED)
     elif point == "arbitrage asked":
         world = with_(world, LOST, FILLS)
     hits = []
@@ -188,7 +188,7 @@ def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, poi
     assert world.executor.unresolved() == []
     # Who books pairs and counts exposures hears of each once.
     told = [event.number for event in world.told(ArbitrageFinished)]
-    assert sorted(told) == [pair.id for pair in world.pairs()]
+    assert sorted(told) == [pair.id for pair in world.arbitrages()]
     opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
     assert len(opened) == len(set(opened)) == (point in ("arbitrage tended", "arbitrage leaving"))
 
@@ -211,7 +211,7 @@ def test_8_a_ledger_that_goes_away_after_the_send_is_told_when_it_is_back(make, 
     gone.clear()
     crash_points.watcher = None
     world.work(10)
-    assert world.pairs()[0].state is ArbitrageState.HEDGED
+    assert world.arbitrages()[0].state is ArbitrageState.HEDGED
     world.check()
 
 
@@ -244,7 +244,7 @@ def test_9_a_leg_that_rests_is_cancelled_after_its_time_and_not_before(make, fir
 # 10: lost replies
 
 
-@pytest.mark.parametrize("second", [FILLS, REFUSED, LOST, NEVER_THERE, Fate(fills=D("0.5"))])
+@pytest.mark.parametrize("second", [FILLS, REJECTED, LOST, NEVER_THERE, Fate(fills=D("0.5"))])
 @pytest.mark.parametrize(
     "lost",
     [
@@ -263,7 +263,7 @@ def test_10_a_lost_reply_is_asked_for_and_ends_in_one_of_the_rows(make, first, l
         world.here.late_seconds = world.there.late_seconds = 5.0
     ended = world.go()
     assert isinstance(ended, ArbitrageEnded)
-    filled = [D(0) if f.arrives is None or f.refused else f.fills for f in (lost, second)]
+    filled = [D(0) if f.arrives is None or f.rejected else f.fills for f in (lost, second)]
     net = filled[0] - filled[1] if first == "buy" else filled[1] - filled[0]
     assert (ended.exposure.net if ended.exposure else D(0)) == net
     assert len(sent(world)) == 2
@@ -271,7 +271,7 @@ def test_10_a_lost_reply_is_asked_for_and_ends_in_one_of_the_rows(make, first, l
 
 
 def test_10_without_any_answer_nothing_is_sent_and_the_pair_counts_as_unhedged(make, first):
-    world = with_(make(first=first, policy="complete"), Fate(lost=True, deaf=40), REFUSED)
+    world = with_(make(first=first, policy="complete"), Fate(lost=True, deaf=40), REJECTED)
     result = world.go()
     assert isinstance(result, ArbitrageUnresolved)
     assert len(world.told(LegUnresolved)) == 1
@@ -279,8 +279,8 @@ def test_10_without_any_answer_nothing_is_sent_and_the_pair_counts_as_unhedged(m
     world.work(20)
     assert len(sent(world)) == 2
     world.work(400)
-    assert world.pairs()[0].state is ArbitrageState.UNHEDGED
-    assert world.store.going("bot") == []
+    assert world.arbitrages()[0].state is ArbitrageState.UNHEDGED
+    assert world.store.unfinished("bot") == []
     world.check()
 
 
@@ -381,13 +381,13 @@ def test_a_pair_ends_once_by_type_and_by_database(make):
 
     world = make()
     world.go()
-    (pair,) = world.pairs()
+    (pair,) = world.arbitrages()
     with pytest.raises(NotAllowed):
         world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
     pair.state = ArbitrageState.SENT  # as a bug would have it
-    with pytest.raises(ArbitragesUnavailable, match="this pair has ended"):
+    with pytest.raises(ArbitragesUnavailable, match="this arbitrage has ended"):
         world.store.end(pair, ArbitrageMove.FAIL, world.clock.wall(), "", None)
-    assert world.pairs()[0].state is ArbitrageState.HEDGED
+    assert world.arbitrages()[0].state is ArbitrageState.HEDGED
 
 
 def test_a_second_commit_and_a_release_after_it_are_refused(make):
@@ -420,18 +420,18 @@ def test_the_bots_own_recovery_may_be_first(make, first):
 
 
 def test_what_the_user_released_by_hand_ends_a_pair_that_nobody_answers_for(make):
-    world = make(there=[replace(LOST, deaf=10**6)], here=[REFUSED])
+    world = make(there=[replace(LOST, deaf=10**6)], here=[REJECTED])
     assert isinstance(world.go(), ArbitrageUnresolved)
     (one,) = [row.client_order_id for row in world.ledger.unfinished()]
     world.ledger.release(one, "by hand")
     world.work(10)
-    assert world.pairs()[0].state is ArbitrageState.FAILED
+    assert world.arbitrages()[0].state is ArbitrageState.FAILED
 
 
 def test_nothing_leaves_any_more_when_the_bot_stops(make):
     world = make()
-    world.executor._parts = replace(world.executor._parts, is_stopping=lambda: True)
-    world.executor._runner._parts = world.executor._parts
+    world.executor._context = replace(world.executor._context, is_stopping=lambda: True)
+    world.executor._runner._context = world.executor._context
     world.go()
     assert [venue.asked for venue in world.venues] == [[], []]
     assert world.states() == ["released", "released"]
@@ -448,7 +448,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
         return look(order, order_id)
 
     world.there.look_up = look_up
-    submit = world.executor._parts.queues.submit
+    submit = world.executor._context.queues.submit
 
     def after_something_else(venue, work, lane=""):
         def later():
@@ -458,7 +458,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
 
         return submit(venue, later, lane)
 
-    world.executor._parts.queues.submit = after_something_else
+    world.executor._context.queues.submit = after_something_else
     before = world.clock.monotonic()
     assert world.go().state == "hedged"
     assert left_at[0] >= before + 20
@@ -467,7 +467,7 @@ def test_a_leg_is_late_from_the_moment_it_left_and_not_from_the_queue_before(mak
 def test_an_order_that_the_exchange_told_and_then_forgot_ends_with_what_it_had_filled(make):
     world = make(there=[Fate(fills=D("0.4"))], leg_timeout=1000)
     world.there.look_up = lambda order, order_id: NotFound()
-    world.executor._parts.clock.advance(0)
+    world.executor._context.clock.advance(0)
     world.go()
     world.work(120)
     assert world.states() == ["committed", "committed"]

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqtrade_balance_guard import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.plan import Market, Plan, common_amount, make_plan
+from freqtrade_balance_guard.arbitrage.planning.plan import Market, Plan, common_amount, make_plan
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
 from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.money import round_down, round_up
 
 
 D = Decimal
@@ -31,8 +32,19 @@ def opportunity(amount="1", other=None, buy_limit=None, sell_limit=None, quotes=
     )
 
 
+def market(its_rules, price):
+    def round_price(side, value):
+        rounded = round_down if side == "buy" else round_up
+        return rounded(value, its_rules.price_step)
+
+    def round_amount(amount):
+        return round_down(amount, its_rules.amount_step)
+
+    return Market(its_rules, price, round_price, round_amount)
+
+
 def plan(what, here=None, there=None, rates=lambda currency: D(1), slippage="1"):
-    markets = (here or Market(rules(), at(100)), there or Market(rules(), at(110)))
+    markets = (here or market(rules(), at(100)), there or market(rules(), at(110)))
     return make_plan(what, markets, rates, D(slippage))
 
 
@@ -42,7 +54,7 @@ def refused(result, code):
 
 
 def test_both_legs_have_the_smaller_amount_on_the_coarser_grid():
-    here, there = Market(rules("0.001"), at(100)), Market(rules("0.05"), at(110))
+    here, there = market(rules("0.001"), at(100)), market(rules("0.05"), at(110))
     made = plan(opportunity("1.2345", "1.19"), here, there)
     assert [leg.amount for leg in made.legs] == [D("1.15"), D("1.15")]
 
@@ -60,7 +72,7 @@ def test_the_common_amount_is_on_both_grids_and_never_above_either(one, other, s
 
 
 def test_without_a_limit_a_leg_takes_the_last_level_that_it_needs():
-    made = plan(opportunity(), Market(rules(), at("100", "100.2", "100.456")))
+    made = plan(opportunity(), market(rules(), at("100", "100.2", "100.456")))
     assert (made.legs[0].limit, made.legs[0].expected) == (D("100.46"), D("100.2"))
 
 
@@ -76,14 +88,14 @@ def test_profit_is_what_is_left_after_both_fees():
 
 
 def test_what_the_fees_eat_is_not_worth_it():
-    dear = Market(rules(fee="0.1"), at(110))
+    dear = market(rules(fee="0.1"), at(110))
     denied = refused(plan(opportunity(), there=dear), ArbitrageDenialCode.NOT_WORTH_IT)
     assert denied.numbers["profit"] < 0
 
 
 def test_two_quote_currencies_are_compared_in_stake_currency():
     rates = {"USDT": D(1), "EUR": D("1.2")}.get
-    made = plan(opportunity(quotes=("USDT", "EUR")), there=Market(rules(), at(90)), rates=rates)
+    made = plan(opportunity(quotes=("USDT", "EUR")), there=market(rules(), at(90)), rates=rates)
     assert made.profit == D(108) - D("0.108") - D("100.1")
     refused(plan(opportunity(quotes=("USDT", "CHF")), rates=rates), ArbitrageDenialCode.NO_RATE)
 
@@ -92,7 +104,7 @@ def test_two_quote_currencies_are_compared_in_stake_currency():
 @pytest.mark.parametrize("minimum", [{"amount_min": "1.01"}, {"cost_min": "111"}])
 def test_what_one_side_does_not_take_is_sent_to_neither(which, minimum):
     price = at(100) if which == "here" else at(110)
-    result = plan(opportunity(), **{which: Market(rules(**minimum), price)})
+    result = plan(opportunity(), **{which: market(rules(**minimum), price)})
     assert refused(result, ArbitrageDenialCode.BELOW_MINIMUM).venue == which
 
 
@@ -110,7 +122,7 @@ def test_a_price_beyond_the_limit_has_moved():
 
 
 def test_a_thin_book_is_not_eaten_beyond_the_slippage_unless_a_limit_allows_it():
-    thin = Market(rules(), at("100", "101", "101.5"))
+    thin = market(rules(), at("100", "101", "101.5"))
     assert refused(plan(opportunity(), thin), ArbitrageDenialCode.PRICE_MOVED).venue == "here"
     assert isinstance(plan(opportunity(buy_limit="102"), thin), Plan)
     assert isinstance(plan(opportunity(), thin, slippage="2"), Plan)

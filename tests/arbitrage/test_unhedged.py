@@ -12,7 +12,7 @@ from freqtrade_balance_guard.arbitrage.venue import MarketRules
 from freqtrade_balance_guard.cli.main import main
 from freqtrade_balance_guard.console.status import status_of
 from tests.support.console import Desk
-from tests.support.venue import FILLS, REFUSED, RESTS, Fate
+from tests.support.venue import FILLS, REJECTED, RESTS, Fate
 
 
 D = Decimal
@@ -20,14 +20,14 @@ D = Decimal
 
 def bought_only(make, **more):
     """One COIN was bought and not sold."""
-    world = make(here=[FILLS], there=more.pop("there", [REFUSED]), **more)
+    world = make(here=[FILLS], there=more.pop("there", [REJECTED]), **more)
     ended = world.go()
     assert ended.exposure.net == 1
     return world, ended.exposure
 
 
 def sold_only(make, **more):
-    world = make(here=more.pop("here", [REFUSED]), there=[FILLS], **more)
+    world = make(here=more.pop("here", [REJECTED]), there=[FILLS], **more)
     ended = world.go()
     assert ended.exposure.net == -1
     return world, ended.exposure
@@ -56,7 +56,7 @@ def test_it_blocks_new_pairs_above_max_unhedged_and_not_below(make):
     world, _ = bought_only(make, max_unhedged=100)
     assert world.go().state is ArbitrageState.HEDGED
     assert world.executor.exposures()[0].value == D(100)
-    world.there.fates = [REFUSED]
+    world.there.fates = [REJECTED]
     world.go("0.01")
     assert world.go().code == "unhedged"
 
@@ -77,13 +77,16 @@ def test_unwind_reverses_the_leg_that_filled(make, first, which):
     assert world.executor.exposures() == []
     (closed,) = world.told(UnhedgedClosed)
     assert closed.exposure.closed_how == f"unwound on {exposure.venue}"
-    assert [pair.kind for pair in world.pairs()] == [ArbitrageKind.PAIR, ArbitrageKind.UNWIND]
+    assert [pair.kind for pair in world.arbitrages()] == [
+        ArbitrageKind.TWO_LEGS,
+        ArbitrageKind.UNWIND,
+    ]
     assert world.go().state is ArbitrageState.HEDGED
     world.check()
 
 
 def test_unwind_waits_while_the_price_is_beyond_the_slippage(make):
-    world = make(here=[FILLS], there=[REFUSED], policy="unwind")
+    world = make(here=[FILLS], there=[REJECTED], policy="unwind")
     place = world.there.place
 
     def crash(order):
@@ -110,7 +113,7 @@ def test_complete_sends_the_missing_amount_where_it_was_missing(make, first, whi
 
 
 def test_complete_gives_up_after_its_time(make):
-    world, _ = bought_only(make, policy="complete", there=[REFUSED] * 4)
+    world, _ = bought_only(make, policy="complete", there=[REJECTED] * 4)
     world.work(60)
     (exposure,) = world.executor.exposures()
     assert exposure.doing == "not completed in time: held"
@@ -119,7 +122,7 @@ def test_complete_gives_up_after_its_time(make):
 
 
 def test_a_part_that_was_unwound_leaves_the_rest(make):
-    world = make(here=[FILLS, Fate(fills=D("0.25"))], there=[REFUSED], policy="unwind")
+    world = make(here=[FILLS, Fate(fills=D("0.25"))], there=[REJECTED], policy="unwind")
     world.go()
     (exposure,) = world.executor.exposures()
     assert (exposure.net, exposure.value) == (D("0.75"), D(75))
@@ -130,7 +133,7 @@ def test_a_part_that_was_unwound_leaves_the_rest(make):
 
 def test_no_second_order_leaves_before_the_first_ones_outcome_is_known(make):
     silent = Fate(lost=True, deaf=60)
-    world = make(here=[FILLS, silent], there=[REFUSED], policy="unwind")
+    world = make(here=[FILLS, silent], there=[REJECTED], policy="unwind")
     world.go()
     world.work(150)
     assert world.here.asked.count("place sell") == 1
@@ -182,9 +185,9 @@ def test_it_cannot_be_resolved_while_an_order_of_it_is_under_way(make):
     silent = Fate(fills=D(1), lost=True, deaf=60)
     world, exposure = bought_only(make, policy="unwind")
     assert exposure.id == 1
-    world.here.fates, world.there.fates = [FILLS, silent], [REFUSED]
+    world.here.fates, world.there.fates = [FILLS, silent], [REJECTED]
     second = world.go().exposure
-    with pytest.raises(NotOpen, match="under way"):
+    with pytest.raises(NotOpen, match="in progress"):
         world.store.resolve(second.id, world.clock.wall(), "too early")
 
 
@@ -200,7 +203,7 @@ def stored(registry, make):
     """An exposure of a bot, in that folder."""
     world = make(here=[FILLS], there=[RESTS])
     world.store = ArbitrageStore(registry.file)
-    object.__setattr__(world.executor._parts, "store", world.store)
+    object.__setattr__(world.executor._context, "store", world.store)
     return world.go().exposure
 
 
@@ -244,3 +247,22 @@ def test_without_anything_stored_nothing_is_unhedged_and_no_file_is_made(registr
     assert console(registry, "unhedged", "list") == 0
     assert "Nothing is unhedged" in capsys.readouterr().out
     assert not registry.file.exists()
+
+
+def test_the_console_lists_arbitrages_with_what_they_earned(registry, make, capsys):
+    world = make()
+    object.__setattr__(world.executor._context, "store", ArbitrageStore(registry.file, "kraken"))
+    assert world.go().state == "hedged"
+    earned = D(110) - D(100) - D("0.11") - D("0.1")
+    assert console(registry, "arbitrages", "list", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["id"], one["state"]) == (1, "hedged")
+    assert D(one["result"]["profit"]) == D(one["result"]["quoted_profit"]) == earned
+    assert D(one["result"]["fees"]) == D("0.21")
+    assert [D(one["result"][f"slippage_{n}"]) for n in (1, 2)] == [0, 0]
+    assert [leg["reported"]["filled"] for leg in one["legs"]] == ["1.00", "1.00"]
+    assert console(registry, "arbitrages", "show", "1") == 0
+    shown = capsys.readouterr().out
+    assert "9.79" in shown and "sell 1 COIN/USDT on there at 110: 1 filled" in shown
+    assert console(registry, "arbitrages", "show", "2") == 1
+    assert "no arbitrage with the number 2" in capsys.readouterr().err

@@ -7,7 +7,8 @@ import pytest
 
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, OrderRejected, VenueOrder
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import NoAnswer
+from freqtrade_balance_guard.integration.arbitrage.venues import make_venue
 from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import VenueSettings

@@ -5,6 +5,7 @@ from decimal import Decimal
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.console.explain import Lock, ago, explain, full_pair
 from freqtrade_balance_guard.events import EntryApproved, OrderDenied
+from freqtrade_balance_guard.limits.controls import ControlAnswer
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from tests.support.ledger import made, order
 
@@ -140,3 +141,33 @@ def test_ages_are_in_the_unit_that_people_use():
     assert [ago(s) for s in (-3, 0, 119, 120, 7200, 200000)] == [
         *("0 s ago", "0 s ago", "119 s ago", "2 minutes ago", "2 hours ago", "2 days ago"),
     ]
+
+
+def test_the_entry_controls_of_a_running_bot_are_listed_in_the_order_in_which_they_are_asked(
+    registry,
+):
+    registry.bot()
+    controls = (
+        ControlAnswer("paused", "", "", {}),
+        ControlAnswer("sold_lately", "rebalance_cooldown", "it was sold.", {"seconds": "60"}),
+    )
+    explanation = explain(registry.ledger_view(), PAIR, controls=controls)
+    text = "\n".join(explanation.sentences)
+    assert "1. paused: passes." in text
+    assert "2. sold lately: denies: it was sold. [rebalance_cooldown]" in text
+    assert explanation.as_json()["controls"] == [
+        {"control": "paused", "code": "", "sentence": "", "numbers": {}},
+        {
+            "control": "sold_lately",
+            "code": "rebalance_cooldown",
+            "sentence": "it was sold.",
+            "numbers": {"seconds": "60"},
+        },
+    ]
+
+
+def test_without_a_running_bot_no_control_is_listed(registry):
+    registry.bot()
+    explanation = explain(registry.ledger_view(), PAIR)
+    assert "Asked in this order" not in "\n".join(explanation.sentences)
+    assert explanation.as_json()["controls"] is None

@@ -193,8 +193,11 @@ def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, 
     store = ArbitrageStore(registry.file)
     store.follow(position, [])
     status = status_of(registry.ledger_view())
-    (shown,) = status.as_json()["pairs"]
+    (shown,) = status.as_json()["arbitrages"]
+    # A copy for scripts of release 0.1.
+    assert status.as_json()["pairs"] == [shown]
     assert shown == {
+        "arbitrage_id": 3,
         "pair_number": 3,
         "bot": "freqtrade-aaaa",
         "trade_id": 7,
@@ -208,8 +211,10 @@ def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, 
     show_status(console(), status)
     row = next(line for line in capsys.readouterr().out.splitlines() if "second" in line)
     assert "0.5 BTC/USDT" in row and "second (BTC/USD)" in row and "50700" in row
-    said = " ".join(explain(registry.ledger_view(), "BTC/USDT").sentences)
-    leg = "Trade 7 of freqtrade-aaaa is a leg of arbitrage 3: 0.4 was sold as BTC/USD on second"
-    assert leg in said
+    told = " ".join(explain(registry.ledger_view(), "BTC/USDT").sentences)
+    assert (
+        "Trade 7 of freqtrade-aaaa is a leg of arbitrage 3: 0.4 was sold as BTC/USD on second"
+        in told
+    )
     store.follow(replace(position, closed_at=registry.clock.wall()), [])
-    assert status_of(registry.ledger_view()).as_json()["pairs"] == []
+    assert status_of(registry.ledger_view()).as_json()["arbitrages"] == []

@@ -66,7 +66,9 @@ def test_defaults_in_dollars_follow_the_exchanges_rate(tmp_path, mocked_exchange
     rate = mocker.patch(f"{EXCHANGE}.get_conversion_rate", MagicMock(return_value=0.00002))
     bot = bot_with(tmp_path, {}, mixin=True)
     assert rate.call_args_list[0].args == ("USDT", "BTC")
-    limits = bot.wallets.guard.entry_limits(bot.wallets.guard.tier_limits(bot.wallets.equity))
+    limits = bot.wallets.guard.entry_limits(
+        bot.wallets.guard.tier_limits(bot.wallets.account.equity)
+    )
     assert float(limits.min_order_size) == pytest.approx(2.5 * 0.00002)
     assert float(limits.min_balance_threshold) == pytest.approx(2.5 * 0.00002)
 
@@ -102,7 +104,7 @@ def test_in_futures_a_rebalance_that_is_wanted_does_nothing_and_says_so(
     for mode in ("futures", "spot"):
         caplog.clear()
         bot = bot_with(tmp_path / mode, guard, mixin=True, trading_mode=mode)
-        rebalancer = bot.wallets.rebalancer
+        rebalancer = bot.guard.rebalancer
         limits = rebalancer.limits()
         picture = rebalancer.picture(limits, Sight(), lambda _trade: 0.03)
         codes = [one.code for one in reasons_against(picture)]

@@ -143,12 +143,12 @@ def test_an_example_of_two_legs_opens_a_pair_and_closes_it_when_the_prices_have_
         )
         kind = type("Bot", (TwoLegsBot,), {"there": there.freqtrade_exchange()})
         with kind.start(settings, tmp_path) as bot:
-            sold = rf"Pair 1: bought .* BTC/USDT on bot at .*; sold .* {pair} on "
+            sold = rf"Arbitrage 1: bought .* BTC/USDT on bot at .*; sold .* {pair} on "
             assert "Difference after fees: " in bot.wait_for(sold, 60)
             (trade,) = bot.open_trades()
             assert trade["pair"] == "BTC/USDT"
             dear.control.price(pair, "49500")
-            assert ": +" in bot.wait_for(r"Pair 1 \(BTC/USDT\) is closed", 30)
+            assert ": +" in bot.wait_for(r"Arbitrage 1 \(BTC/USDT\) is closed", 30)
             (trade,) = bot.trades()
             assert (trade["is_open"], trade["exit_reason"]) == (0, "prices met")
             assert not bot.lines(" ERROR ")

@@ -43,6 +43,11 @@ def exchange(sandbox):
     sandbox.control.clear_faults()
 
 
+def reader_of(exchange, client=None):
+    client = GuardClient(exchange, CLOCK) if client is None else client
+    return BalanceReader(client, CLOCK, lambda: {"USDT"})
+
+
 def settings_of(api):
     """What freqtrade's requests depend on; what the last answer was changes with every one."""
     volatile = {"lastRestRequestTimestamp"}
@@ -66,7 +71,7 @@ def test_a_read_leaves_freqtrades_own_connection_as_it_was(exchange):
 def test_two_reads_that_overlap_leave_everything_as_it_was(exchange, sandbox):
     before = settings_of(exchange._api)
     sandbox.control.fault("timeout", seconds=1, endpoint="BalanceEx", times=2)
-    reader = BalanceReader(GuardClient(exchange, CLOCK), CLOCK)
+    reader = reader_of(exchange)
     threads = []
     for seconds in (0.4, 0.8):
         threads.append(threading.Thread(target=reader.read, args=(soon(seconds),)))
@@ -183,7 +188,7 @@ def test_no_server_keeps_a_read_longer_than_its_deadline(exchange, behave):
     before = threading.active_count()
     with server(behave) as address:
         exchange._api.urls = {**exchange._api.urls, "api": {"private": address, "public": address}}
-        reader = BalanceReader(GuardClient(exchange, CLOCK), CLOCK)
+        reader = reader_of(exchange)
         began = time.monotonic()
         answer = reader.read(soon(0.7))
         assert isinstance(answer, Unreadable)
@@ -197,14 +202,14 @@ def test_no_server_keeps_a_read_longer_than_its_deadline(exchange, behave):
 def test_after_a_read_that_hung_the_next_one_has_a_new_connection(exchange, sandbox):
     client = GuardClient(exchange, CLOCK)
     sandbox.control.fault("timeout", seconds=3, endpoint="BalanceEx", times=1)
-    reader = BalanceReader(client, CLOCK)
+    reader = reader_of(exchange, client)
     assert isinstance(reader.read(soon(0.3)), Unreadable)
     assert isinstance(reader.read(soon(2.0)), Snapshot)
 
 
 def test_without_time_nothing_is_sent(exchange, sandbox):
     before = sandbox.control.counters()["endpoints"].get("BalanceEx", 0)
-    reader = BalanceReader(GuardClient(exchange, CLOCK), CLOCK)
+    reader = reader_of(exchange)
     assert isinstance(reader.read(soon(0.0)), Unreadable)
     assert sandbox.control.counters()["endpoints"].get("BalanceEx", 0) == before
 
@@ -216,7 +221,7 @@ def test_on_kraken_requests_take_turns_and_no_wait_is_longer_than_a_second(excha
     client = GuardClient(exchange, CLOCK)
     client.order_requests()
     sandbox.control.fault("timeout", seconds=5, endpoint="BalanceEx", times=1)
-    reader = BalanceReader(client, CLOCK)
+    reader = reader_of(exchange, client)
     reading = threading.Thread(target=reader.read, args=(soon(2.5),))
     reading.start()
     time.sleep(0.2)
@@ -256,7 +261,7 @@ def test_a_turn_is_not_waited_for_beyond_the_deadline(exchange):
     taken.start()
     taken.join()
     began = time.monotonic()
-    BalanceReader(client, CLOCK).read(soon(0.3))
+    reader_of(exchange, client).read(soon(0.3))
     assert time.monotonic() - began < 0.5
 
 
@@ -298,7 +303,7 @@ def test_freqtrades_limiter_stays_on_and_does_not_keep_a_read_waiting(sandbox):
     exchange = exchange_on(sandbox, enableRateLimit=True, rateLimit=1000)
     exchange.fetch_orders("BTC/USDT", CLOCK.wall())
     began = time.monotonic()
-    assert isinstance(BalanceReader(GuardClient(exchange, CLOCK), CLOCK).read(soon()), Snapshot)
+    assert isinstance(reader_of(exchange).read(soon()), Snapshot)
     assert time.monotonic() - began < 1.0
     assert exchange._api.enableRateLimit is True
 
@@ -316,7 +321,7 @@ def test_a_read_asks_once_also_where_freqtrades_class_asks_through_its_parent(mo
 
     monkeypatch.setattr(type(exchange._api), "fetch_balance", fetch_balance)
     began = time.monotonic()
-    assert isinstance(BalanceReader(GuardClient(exchange, CLOCK), CLOCK).read(soon()), Unreadable)
+    assert isinstance(reader_of(exchange).read(soon()), Unreadable)
     assert len(asked) == 1
     assert time.monotonic() - began < 1.0
 
@@ -331,5 +336,5 @@ def test_freqtrades_own_class_alone_asks_once_too(monkeypatch):
         raise ccxt.NetworkError("no network")
 
     monkeypatch.setattr(type(exchange._api), "fetch_balance", fetch_balance)
-    assert isinstance(BalanceReader(GuardClient(exchange, CLOCK), CLOCK).read(soon()), Unreadable)
+    assert isinstance(reader_of(exchange).read(soon()), Unreadable)
     assert len(asked) == 1

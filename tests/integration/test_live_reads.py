@@ -25,6 +25,9 @@ from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from tests.support.memory_store import MemoryStore
 
 
+WALL = ManualClock().wall()
+
+
 class SlowExchange:
     """Two requests for a balance, each as long as it is said, or until the deadline."""
 
@@ -65,14 +68,17 @@ def exchange(clock):
 
 
 def live_balances(exchange, clock, store=None):
-    reader, waits = BalanceReader(exchange, clock), WaitBudget(clock, EXIT_WAIT_SECONDS)
-    return LiveBalances(BalanceBook(30.0), reader, store, "USDT", 60, clock, waits)
+    reader = BalanceReader(exchange, clock, lambda: {"USDT"})
+    waits = WaitBudget(clock, EXIT_WAIT_SECONDS)
+    live = LiveBalances(BalanceBook(30.0), reader, store, "USDT", 60, clock, waits)
+    live.may_exit = lambda: True
+    return live
 
 
 @pytest.fixture
 def live(clock, exchange):
     live = live_balances(exchange, clock)
-    live.refresh_for_entry(hurry=False)
+    live.refresh_for_entry()
     clock.advance(100)
     return live
 
@@ -101,11 +107,11 @@ def test_reads_keep_an_exit_waiting_for_three_seconds_at_most(
     with loop():
         # The exit becomes due just when the loop has begun to read for an entry.
         due = clock.monotonic()
-        live.refresh_for_entry(hurry=True)
+        live.refresh_for_entry()
     with loop():
-        live.refresh_for_exit(hurry=True)
-        live.refresh_for_exit(hurry=True)
-        live.refresh_for_exit(hurry=True)
+        live.refresh_for_exit()
+        live.refresh_for_exit()
+        live.refresh_for_exit()
     assert clock.monotonic() - due <= 3.0
 
 
@@ -114,7 +120,7 @@ def test_a_quick_exchange_is_asked_in_front_of_every_exit(live, exchange):
     before = exchange.reads
     with loop():
         for _ in range(5):
-            live.refresh_for_exit(hurry=True)
+            live.refresh_for_exit()
     assert exchange.reads - before == 5
 
 
@@ -123,11 +129,11 @@ def test_a_thread_of_the_api_is_shown_what_is_believed_and_asks_at_most_hourly(
 ):
     live.touched()
     before = exchange.reads
-    live.refresh_if_changed(hurry=True)
+    live.refresh_if_changed()
     assert exchange.reads == before
     clock.advance(3600)
-    live.refresh_if_changed(hurry=True)
-    live.refresh_if_changed(hurry=True)
+    live.refresh_if_changed()
+    live.refresh_if_changed()
     assert exchange.reads == before + 1
 
 
@@ -171,13 +177,13 @@ def test_an_answer_that_knew_of_an_order_before_the_book_did_is_not_taken_for_a_
     # Another thread's read: the order is filled, and its reply is still on the way to us.
     with live.sending():
         exchange.free = 600.0
-        live.refresh_for_exit(hurry=False)
+        live.refresh_for_exit()
         orders.place(400)
     assert [type(event) for event in seen] == [BalanceRead]
     assert live.spendable() == 600
     orders.fill(400)
     clock.advance(1)
-    live.refresh_for_exit(hurry=False)
+    live.refresh_for_exit()
     assert live.verdict() is Verdict.CONFIRMED
     assert live.spendable() == 600
     assert not [event for event in seen if isinstance(event, BalanceChangedExternally)]
@@ -191,7 +197,7 @@ def test_an_answer_that_was_asked_for_before_an_order_and_came_after_it_is_dropp
             orders.place(400)
 
     exchange.while_it_answers = meanwhile
-    live.refresh_for_exit(hurry=False)
+    live.refresh_for_exit()
     assert live.spendable() == 600
 
 
@@ -225,25 +231,25 @@ def test_what_is_believed_is_written_once_per_loop_and_only_if_it_changed(
     store = BelievedBalances(path, "main")
     live = live_balances(exchange, clock, store)
     live.keep()
-    assert not path.exists() or store.load() == {}
+    assert not path.exists() or store.load(WALL) == {}
     with loop():
-        live.refresh_for_exit(hurry=True)
-        assert store.load() == {}
+        live.refresh_for_exit()
+        assert store.load(WALL) == {}
     live.keep()
-    assert BelievedBalances(path, "main").load() == {"USDT": Decimal(1000)}
+    assert BelievedBalances(path, "main").load(WALL) == {"USDT": Decimal(1000)}
     # An own order counts before anybody read the balance again.
     orders = Orders(live, clock)
     orders.place(400)
     orders.fill(400)
     live.keep()
-    assert BelievedBalances(path, "main").load()["USDT"] == 600
+    assert BelievedBalances(path, "main").load(WALL)["USDT"] == 600
 
 
 def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, clock, exchange):
     path = tmp_path / "guard.sqlite"
     store = BelievedBalances(path, "main")
     live = live_balances(exchange, clock, store)
-    live.refresh_for_exit(hurry=True)
+    live.refresh_for_exit()
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
         began = time.monotonic()
@@ -259,11 +265,11 @@ def test_a_file_that_was_deleted_is_not_made_anew_in_front_of_the_ledgers(
     path = tmp_path / "guard.sqlite"
     store = BelievedBalances(path, "main")
     live = live_balances(exchange, clock, store)
-    live.refresh_for_exit(hurry=True)
+    live.refresh_for_exit()
     live.keep()
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    live.refresh_for_exit(hurry=True)
+    live.refresh_for_exit()
     orders = Orders(live, clock)
     orders.place(400)
     live.keep()

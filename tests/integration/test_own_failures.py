@@ -34,7 +34,7 @@ def sends(bot, side):
         "integration.wallets.live_balances.LiveBalances.wallets",
         "limits.rejections.Rejections.entry_refusal",
         "integration.rebalance.rebalancer.Rebalancer.refusal",
-        "integration.wallets.entry_funds.EntryFunds.refusal",
+        "integration.wallets.entry_funds.EntryFunds.check_entry",
     ],
 )
 def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker, place):

@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.own_orders import OwnOrder
-from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable, read_answer
+from freqtrade_balance_guard.balances.snapshot import AnswerReader, Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 
 
@@ -322,13 +322,13 @@ class BalanceModel(RuleBasedStateMachine, TrueExchange):
             return
         self.is_calm = False
         before = {currency: self.book.expected(currency).total for currency in CURRENCIES}
-        read = read_answer(self.faulty_answer(kind, only))
+        read = AnswerReader().read(self.faulty_answer(kind, only), CURRENCIES)
         if kind == "silent" or isinstance(read, Unreadable):
             assert kind not in ("zero", "ten times")
             self.book.fail(Unreadable("fault"))
             assert all(self.book.spendable(currency) == 0 for currency in CURRENCIES)
         elif only is not None or kind in ("zero", "ten times"):
-            self.accept(Snapshot(read, self.now, WALL))
+            self.accept(Snapshot(read.holdings, self.now, WALL))
         touched = CURRENCIES if only is None else (only,)
         for currency in touched:
             expected = self.book.expected(currency).total

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
+from tests.support.arbitrages import World
 from tests.support.memory_store import MemoryStore
-from tests.support.pairs import World
 from tests.support.venue import Fate
 
 
@@ -27,7 +27,7 @@ def fates(draw):
     lost = draw(st.booleans())
     return Fate(
         fills=draw(shares),
-        refused=draw(st.integers(0, 5)) == 0,
+        rejected=draw(st.integers(0, 5)) == 0,
         lost=lost,
         arrives=draw(st.sampled_from([0, 0, 0, 0.7, 1.9, None])),
         on_cancel=draw(shares),

@@ -118,7 +118,7 @@ class Scene:
 
     def stored(self) -> list[Any]:
         """The pair, and the orders for its exposure."""
-        return [one for one in self.bot.pairs() if one.orders[0].pair == self.pair]
+        return [one for one in self.bot.arbitrages() if one.orders[0].pair == self.pair]
 
     def exposures(self) -> list[Any]:
         return [one for one in self.bot.exposures() if one.base == self.coin]
@@ -190,7 +190,7 @@ class Scene:
         found = self.exposures()
         assert [one.net for one in found] == ([bought - sold] if bought != sold else [])
         if bought or sold:
-            self.bot.bot.wait_for(rf"strategy_msg.*Pair {pair.id}: .*{self.coin}", 10)
+            self.bot.bot.wait_for(rf"strategy_msg.*Arbitrage {pair.id}: .*{self.coin}", 10)
         if bought != sold:
             self.bot.bot.wait_for(rf"rpc.*Unhedged: .*{self.coin}", 10)
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.events import Event, EventHub
-from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue, make_venue
+from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue
+from freqtrade_balance_guard.integration.arbitrage.venues import make_venue
 from freqtrade_balance_guard.ledger import ReservationLedger, open_ledger
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from freqtrade_balance_guard.settings import ArbitrageSettings, VenueSettings
@@ -57,7 +58,7 @@ class TwoSandboxes:
     def check(self) -> None:
         """0 leaked reservations, 0 unknown orders, and the books are the exchanges'."""
         assert self.ledger.unfinished() == []
-        assert self.store.going("bot") == []
+        assert self.store.unfinished("bot") == []
         rows = {row.client_order_id: row for row in self.ledger.reservations()}
         for name, sandbox in self.both.items():
             assert self.ledger.audit(name) == []

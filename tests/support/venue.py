@@ -1,8 +1,9 @@
 """An exchange in memory that does to each order what a script says, and knows the truth."""
 
 import itertools
+import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.venue import (
@@ -14,6 +15,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     VenueOrder,
 )
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.money import round_down, round_up
 from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 
 
@@ -24,15 +26,15 @@ ONE, ZERO = Decimal(1), Decimal(0)
 class Fate:
     """What becomes of one order.
 
-    ``refused``: the exchange says no; ``fills``: the share that fills at once; ``lost``: the reply
+    ``rejected``: the exchange says no; ``fills``: the share that fills at once; ``lost``: the reply
     does not arrive; ``arrives``: seconds until the request does (0: at once, None: never);
     ``on_cancel``: the share that fills while it is being cancelled; ``deaf``: so many look-ups get
     no answer; ``stale``: so many look-ups do not show it yet; ``bug``: the check before sending
-    fails.
+    fails; ``throttled``: so many seconds pass in ``place`` before the request leaves.
     """
 
     fills: Decimal = ONE
-    refused: bool = False
+    rejected: bool = False
     lost: bool = False
     arrives: float | None = 0
     on_cancel: Decimal = ZERO
@@ -40,11 +42,13 @@ class Fate:
     stale: int = 0
     bug: bool = False
     lost_cancel: bool = False
+    throttled: float = 0
 
 
 FILLS = Fate()
-REFUSED = Fate(refused=True)
+REJECTED = Fate(rejected=True)
 RESTS = Fate(fills=ZERO)
+LOST_REPLY = Fate(lost=True)
 
 
 @dataclass
@@ -73,6 +77,10 @@ class ScriptedVenue:
     fee: Decimal = Decimal("0.001")
     market: MarketRules | None = None
     late_seconds: float = 2.0
+    expiry_seconds: float | None = 5.0
+    fee_in_base: bool = False
+    of_account: str = ""
+    hung: threading.Event | None = None
     same_key_as: str = ""
     name_of_ids: str = ""
     depth: Decimal = Decimal(1000)
@@ -84,7 +92,7 @@ class ScriptedVenue:
 
     @property
     def account(self) -> str:
-        return f"account of {self.name}"
+        return self.of_account or f"account of {self.name}"
 
     @property
     def queue(self) -> str:
@@ -95,9 +103,22 @@ class ScriptedVenue:
 
     def rules(self, pair: str) -> MarketRules:
         default = MarketRules(Decimal("0.01"), Decimal("0.01"), Decimal("0.01"), ONE, self.fee)
-        return self.market or default
+        market = self.market or default
+        return replace(market, is_fee_in_base=self.fee_in_base)
+
+    def round_price(self, pair: str, side: str, price: Decimal) -> Decimal:
+        step = self.rules(pair).price_step
+        return round_down(price, step) if side == "buy" else round_up(price, step)
+
+    def round_amount(self, pair: str, amount: Decimal) -> Decimal:
+        return round_down(amount, self.rules(pair).amount_step)
+
+    def order_book(self, pair: str) -> tuple[list[list[Decimal]], list[list[Decimal]]]:
+        levels = [[self.price, self.depth]]
+        return levels, levels
 
     def best_price(self, pair: str, side: str, amount: Decimal) -> Price:
+        self._hang()
         if amount > self.depth:
             raise LookupError("the order book is not deep enough")
         return Price(self.price, self.price, self.price)
@@ -116,15 +137,22 @@ class ScriptedVenue:
             self.fates.pop(0)
             raise KeyError("token id")
 
+    def _hang(self) -> None:
+        """Give no answer while ``hung`` is not set."""
+        if self.hung is not None:
+            self.hung.wait(60)
+
     def place(self, order: LegOrder) -> VenueOrder:
         fate = self.fates.pop(0) if self.fates else self.otherwise
         self._deaf[order.client_order_id] = fate.deaf
         self.asked.append(f"place {order.side}")
         currency, amount = self._locked(order, order.amount)
-        if fate.refused or self.balances().get(currency, ZERO) < amount:
-            raise OrderRejected("insufficient funds" if not fate.refused else "refused")
+        if fate.rejected or self.balances().get(currency, ZERO) < amount:
+            raise OrderRejected("insufficient funds" if not fate.rejected else "rejected")
         if fate.arrives is None:
             raise ConnectionError("the request is lost")
+        if fate.throttled:
+            self.clock.advance(fate.throttled)
         if fate.arrives > 0:
             self.on_the_way.append((self.clock.monotonic() + fate.arrives, order, fate))
             raise TimeoutError("no answer")
@@ -178,9 +206,10 @@ class ScriptedVenue:
         amount = min((order.amount * share) // step * step, order.amount - kept.filled)
         base, quote = order.pair.split("/")
         cost = amount * order.price
-        fee = cost * self.fee
         sign = order.sign
-        self.money[base] = self.money.get(base, ZERO) + sign * amount
+        in_base = self.fee_in_base and order.side == "buy"
+        fee, fee_in_base = (ZERO, amount * self.fee) if in_base else (cost * self.fee, ZERO)
+        self.money[base] = self.money.get(base, ZERO) + sign * amount - fee_in_base
         self.money[quote] = self.money.get(quote, ZERO) - sign * cost - fee
         kept.filled += amount
         if kept.filled == order.amount:
@@ -195,7 +224,10 @@ class ScriptedVenue:
     def _told(self, kept: Kept) -> VenueOrder:
         cost = kept.filled * kept.order.price
         quote = kept.order.pair.partition("/")[2]
-        fees = {quote: cost * self.fee} if kept.filled else None
+        base = kept.order.base
+        in_base = self.fee_in_base and kept.order.side == "buy"
+        fee = {base: kept.filled * self.fee} if in_base else {quote: cost * self.fee}
+        fees = fee if kept.filled else None
         return VenueOrder(kept.order_id, kept.is_open, kept.filled, cost, fees)
 
     def net(self, base: str) -> Decimal:

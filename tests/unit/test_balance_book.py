@@ -7,7 +7,7 @@ import pytest
 from balance_bot import WALL, Bot
 
 from freqtrade_balance_guard.balances.book import Need
-from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable, read_answer
+from freqtrade_balance_guard.balances.snapshot import AnswerReader, Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 
 
@@ -51,11 +51,11 @@ def test_balance_cache_invalidation_9_41_shown_when_2_86_is_true() -> None:
 def test_balance_verification_empty_or_invalid_data_changes_no_belief(told: object) -> None:
     """Issue 4: the cache returned empty or invalid balance data."""
     bot = Bot(USDT="2.86")
-    read = read_answer(told)
+    read = AnswerReader().read(told, {"USDT"})
     if isinstance(read, Unreadable):
         bot.book.fail(read)
     else:
-        assert bot.book.accept(Snapshot(read, 10.0, WALL))[:1] in ([], [])
+        assert bot.book.accept(Snapshot(read.holdings, 10.0, WALL))[:1] in ([], [])
     assert bot.expected() == Decimal("2.86")
     assert bot.book.shown("USDT").total >= Decimal("2.86")
     assert bot.spendable() <= Decimal("2.86")
@@ -209,9 +209,9 @@ def test_what_is_gone_while_an_order_still_rests_was_not_taken_by_it() -> None:
 def test_where_the_exchange_tells_no_hold_what_is_gone_counts() -> None:
     bot = Bot(USDT="1000")
     bot.place("buy", "400", at=5)
-    read = read_answer({"USDT": {"total": 900.0}})
+    read = AnswerReader().read({"USDT": {"total": 900.0}}, {"USDT"})
     assert not isinstance(read, Unreadable)
-    bot.book.accept(Snapshot(read, 6.0, WALL))
+    bot.book.accept(Snapshot(read.holdings, 6.0, WALL))
     assert bot.spendable() == 500
 
 
@@ -379,3 +379,106 @@ def test_two_threads_may_use_one_book() -> None:
         reader.join()
     assert not failures
     assert bot.expected() == 700
+
+
+# Coins that do not matter, and accounts without any
+
+
+def test_a_coin_that_is_left_out_keeps_what_was_believed_of_it_and_disturbs_no_other() -> None:
+    bot = Bot(USDT="1000", ETH="2")
+    holdings = {"USDT": Holding(Decimal(1000))}
+    snapshot = Snapshot(holdings, 10, WALL, {"ETH": "ETH total is negative (-1)"})
+    assert bot.book.accept(snapshot) == []
+    assert bot.verdict("USDT") is Verdict.CONFIRMED
+    assert bot.verdict("ETH") is Verdict.UNREADABLE
+    assert bot.expected("ETH") == 2
+    assert bot.book.has_unreadable
+    assert bot.answer(20, USDT="1000", ETH="2") == []
+    assert bot.verdict("ETH") is Verdict.CONFIRMED
+    assert not bot.book.has_unreadable
+
+
+def test_an_account_of_which_nothing_is_known_is_empty_when_two_answers_say_so() -> None:
+    bot = Bot()
+    assert bot.answer(0) == []
+    assert bot.verdict() is Verdict.UNREADABLE
+    assert bot.book.failure is not None
+    assert "in 30 s" in bot.book.failure.reason
+    assert bot.answer(29.9) == []
+    assert bot.verdict() is Verdict.UNREADABLE
+    assert not bot.book.is_empty
+    assert bot.answer(30) == []
+    assert bot.verdict() is Verdict.CONFIRMED
+    assert bot.book.is_empty
+    assert bot.spendable() == 0
+
+
+def test_an_empty_answer_about_an_account_with_money_is_no_answer_however_often_it_comes() -> None:
+    bot = Bot(USDT="1000")
+    for as_of in (10, 50, 100):
+        assert bot.answer(as_of) == []
+        assert bot.verdict() is Verdict.UNREADABLE
+        assert bot.spendable() == 0
+    assert bot.expected() == 1000
+    assert bot.answer(110, USDT="1000") == []
+    assert bot.spendable() == 1000
+
+
+def test_money_that_comes_to_an_empty_account_is_a_rise() -> None:
+    bot = Bot()
+    bot.answer(0)
+    bot.answer(30)
+    assert bot.answer(40, USDT="500") == []
+    assert not bot.book.is_empty
+    assert bot.spendable() == 0
+    assert bot.answer(70, USDT="500") == [("USDT", Decimal(500))]
+    assert bot.spendable() == 500
+
+
+def test_two_empty_answers_count_only_in_succession() -> None:
+    bot = Bot()
+    bot.answer(0)
+    bot.answer(10, BTC="0")
+    bot.answer(35)
+    assert bot.verdict() is Verdict.UNREADABLE
+
+
+def test_coins_of_which_there_is_nothing_are_not_kept() -> None:
+    bot = Bot(USDT="1000", **{f"C{number}": "0" for number in range(800)})
+    assert bot.book.currencies() == ["USDT"]
+    assert bot.verdict("C7") is Verdict.CONFIRMED
+
+
+def test_how_much_rose_and_for_how_long_it_waits_is_known() -> None:
+    bot = Bot(USDT="1000")
+    assert bot.book.unconfirmed_rise("USDT", 0) is None
+    bot.answer(10, USDT="1500")
+    assert bot.book.unconfirmed_rise("USDT", 15) == (Decimal(500), 25)
+    assert bot.book.unconfirmed_rise("USDT", 99) == (Decimal(500), 0)
+    assert bot.book.unconfirmed_rise("BTC", 15) is None
+    bot.book.fail(Unreadable("no answer"))
+    assert bot.book.unconfirmed_rise("USDT", 15) is None
+    bot.answer(40, USDT="1500")
+    assert bot.book.unconfirmed_rise("USDT", 41) is None
+
+
+def test_only_what_may_differ_is_called_changed() -> None:
+    bot = Bot(USDT="1000", BTC="1", ETH="1")
+    assert bot.book.take_changed() == {"USDT", "BTC", "ETH"}
+    bot.answer(10, USDT="1000", BTC="1", ETH="1")
+    assert bot.book.take_changed() == set()
+    bot.place("buy", "400", at=11)
+    assert bot.book.take_changed() == {"USDT", "COIN"}
+    bot.hear("400", at=12, bnb="0.1")
+    assert bot.book.take_changed() == {"USDT", "COIN", "BNB"}
+    bot.answer(20, USDT="600", COIN="400", BTC="1", ETH="0.5")
+    assert bot.book.take_changed() >= {"ETH"}
+    assert "BTC" not in bot.book.take_changed()
+
+
+def test_after_the_cache_of_an_unchanged_coin_its_age_is_that_of_the_last_answer() -> None:
+    bot = Bot(USDT="1000", BTC="1")
+    bot.answer(100, USDT="1000", BTC="1")
+    bot.place("buy", "400", at=101)
+    # The order is younger than the answer of 100, and older than one of 110.
+    assert bot.book.shown("USDT").used == 400

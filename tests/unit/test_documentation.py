@@ -216,7 +216,7 @@ def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:
     assert re.findall(r"^\| `(\w+)` \|", codes, re.MULTILINE) == [
         str(code) for code in ArbitrageDenialCode
     ]
-    states = page.partition("## States of a pair")[2].partition("\n## ")[0]
+    states = page.partition("## States\n")[2].partition("\n## ")[0]
     (drawn,) = re.findall(r"```\n(.*?)```", states, re.DOTALL)
     words = set(re.findall(r"\w+", drawn))
     assert words >= {*map(str, ArbitrageState), *map(str, ArbitrageMove)}

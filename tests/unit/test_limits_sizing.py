@@ -201,10 +201,44 @@ def test_stake_below_minimum_names_both() -> None:
     refusal = denied(size(asked(stake=D(4))))
     assert refusal.code == "stake_below_minimum"
     assert refusal.sentence == (
-        "a stake of 4 USDT is more than 30 % below the smallest order that can be closed again, "
-        "6.00000001 USDT"
+        "a stake of 4 USDT is more than 30 % below the smallest order that can be closed again "
+        "(6.00000001)"
     )
     assert refusal.numbers == {"stake": D(4), "minimum": ROOM}
+
+
+def test_where_the_users_own_setting_is_the_limit_the_sentence_names_it() -> None:
+    own = limited(min_order_size=D(10), room_for_exit=False)
+    by_cap = denied(size(asked(available=D(10), stake=D(10)), own))
+    assert by_cap.code is DenialCode.CAP_BELOW_MINIMUM
+    assert by_cap.sentence == (
+        "one entry may take 8 USDT of 10 USDT available, below your min_order_size (10)"
+    )
+    by_stake = denied(size(asked(available=D(100), stake=D(5)), own))
+    assert by_stake.code is DenialCode.STAKE_BELOW_MINIMUM
+    assert by_stake.sentence == "a stake of 5 USDT is more than 30 % below your min_order_size (10)"
+
+
+def test_a_minimum_of_the_exchange_above_the_users_own_is_the_exchanges() -> None:
+    own = limited(min_order_size=D(6), room_for_exit=False)
+    for minimum, words in ((D(6), "closed again"), (D("5.99"), "your min_order_size (6)")):
+        refusal = denied(size(asked(available=D(7), stake=D(7), freqtrade_minimum=minimum), own))
+        assert words in refusal.sentence
+
+
+def test_an_addition_to_a_position_is_called_one() -> None:
+    adding = {"kind": EntryKind.ADJUSTMENT, "pair": "ETH/USDT"}
+    own = limited(min_order_size=D(10), room_for_exit=False)
+    assert denied(size(asked(available=D(10), stake=D(10), **adding), own)).sentence == (
+        "an addition to ETH/USDT may take 8 USDT of 10 USDT available, below your "
+        "min_order_size (10)"
+    )
+    assert denied(size(asked(available=D(100), stake=D(5), **adding), own)).sentence == (
+        "a stake of 5 USDT for an addition to ETH/USDT is more than 30 % below your "
+        "min_order_size (10)"
+    )
+    lagging = asked(available=D(100), stake=D(50), spendable=D(20), **adding)
+    assert denied(size(lagging, own)).sentence.startswith("an addition to ETH/USDT needs 50")
 
 
 @pytest.mark.parametrize("stake", [D(0), D("-5"), D("1e-18")])

@@ -3,9 +3,9 @@
     freqtrade trade -c user_data/config-two-sandboxes.json --strategy CrossExchange
 
 There is money and coin on both exchanges ("bot" is the bot's own, "second" stands in ``venues``).
-Bought here and sold there, a pair is a trade of freqtrade's: it is open until the prices have come
-together again, and both legs are closed. Bought there and sold here it is no trade: the inventory
-has changed places, and what is left over is the profit.
+Bought here and sold there, an arbitrage is a trade of freqtrade's: it is open until the prices have
+come together again, and both legs are closed. Bought there and sold here it is no trade: the
+inventory has changed places, and what is left over is the profit.
 An example to read, not a way to make money.
 """
 
@@ -20,7 +20,7 @@ from freqtrade_balance_guard import ReservedArbitrage, best_opportunity
 class CrossExchange(ReservedArbitrage, IStrategy):
     """Prices must be apart by what opening and closing costs, and something more."""
 
-    size = 200  # of one pair, in stake currency
+    size = 200  # of one arbitrage, in stake currency
     open_at = 0.5  # percent that must be left after the fees of opening
     close_at = -0.2  # percent that closing may cost, fees included; the rest is the profit
     patience = timedelta(hours=12)
@@ -29,7 +29,10 @@ class CrossExchange(ReservedArbitrage, IStrategy):
         for pair in self.dp.current_whitelist():
             if Trade.get_trades_proxy(pair=pair, is_open=True):
                 continue
-            here, there = self.order_books(("bot", pair), ("second", pair))
+            try:
+                here, there = self.order_books(("bot", pair), ("second", pair))
+            except TimeoutError:
+                continue  # not read yet: the next loop has them
             amount = self.size / here.asks[0][0]
             found = best_opportunity(here, there, amount, min_profit_percent=self.open_at)
             if found is not None:

@@ -21,7 +21,7 @@ class TwoQuotes(ReservedArbitrage, IStrategy):
     """The prices are compared in USDT, at the price of the dollar on the same exchange."""
 
     pairs = ("BTC/USDT", "BTC/USD")  # the first one is bought
-    size = 200  # of one pair, in stake currency
+    size = 200  # of one arbitrage, in stake currency
     open_at = 0.5  # percent that must be left after the fees of opening
     close_at = -0.2  # percent that closing may cost, fees included; the rest is the profit
     patience = timedelta(hours=12)

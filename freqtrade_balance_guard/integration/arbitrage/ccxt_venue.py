@@ -1,23 +1,25 @@
-"""A venue on any exchange that freqtrade and ccxt know: live, or in dry-run on real order books.
+"""``Venue`` on any exchange that freqtrade and ccxt know: live, or in dry-run on real order books.
 
 It is freqtrade's own exchange class with a ccxt object of its own, and so with a rate limit of its
-own. Orders go through ccxt directly, once: freqtrade's functions would try again, and turn
-"refused" and "nobody knows" into one error.
+own. Orders and balances go through ccxt directly, once: freqtrade's functions would try again, for
+up to a minute, and turn "rejected" and "outcome unknown" into one error. What needs no key has one
+more ccxt object: that one belongs to the thread that reads order books.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import ccxt
-from freqtrade.enums import MarginMode, TradingMode
 from freqtrade.exchange import Exchange
-from freqtrade.resolvers import ExchangeResolver
 
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
+from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
+from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
     LookUp,
@@ -29,21 +31,19 @@ from freqtrade_balance_guard.arbitrage.venue import (
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.integration.arbitrage.price_grid import (
+    round_amount_down,
+    round_to_grid,
+)
+from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
-from freqtrade_balance_guard.ledger import ReservationLedger, State
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES, fees_of
-from freqtrade_balance_guard.settings import VenueSettings
-from freqtrade_balance_guard.settings.state_paths import (
-    DRY_RUN_ACCOUNT,
-    is_dry_run,
-    key_fingerprint,
-)
 
 
 logger = logging.getLogger(__name__)
@@ -53,46 +53,22 @@ LOOK_UP_SECONDS = 10.0
 BOOK_LEVELS = 100
 # How long a venue's minimums and steps are taken for true.
 MARKETS_SECONDS = 3600.0
-# A request that ccxt has given up on may still be on its way.
+# How long the measured difference of its clock is.
+CLOCK_SECONDS = 900.0
+# A request that ccxt has given up on usually arrives within this, if it does.
 LATE_SECONDS = 10.0
 CLOCK_MARGIN = timedelta(seconds=10)
+# Fees are taken from what is received on these: of a purchase, in the coin.
+FEE_SIDES_IN_BASE = ("get", "base")
 
 
 class NoAnswer(BalanceGuardError):
-    """The exchange's answer is none."""
-
-
-@dataclass
-class DryWallet:
-    """Simulated money on a venue: what it began with, and what the ledger says came of it."""
-
-    account: str
-    ledger: ReservationLedger
-    initial: Mapping[str, Decimal]
-
-    @exact
-    def balances(self) -> dict[str, Decimal]:
-        """What is free, by currency.
-
-        :raises LedgerUnavailable: nobody knows
-        """
-        free = dict(self.initial)
-        brought: dict[str, tuple[str, Decimal]] = {}
-        for entry, row in self.ledger.changes(0, account=self.account):
-            if entry.received is not None and entry.received_currency is not None:
-                brought[row.client_order_id] = (entry.received_currency, entry.received)
-        for row in self.ledger.reservations(account=self.account, archived=True):
-            # What has not left, or nobody has answered, the ledger subtracts itself.
-            taken = row.promised if row.state is State.OPEN else row.committed
-            free[row.currency] = free.get(row.currency, ZERO) - taken
-        for currency, amount in brought.values():
-            free[currency] = free.get(currency, ZERO) + amount
-        return {currency: max(amount, ZERO) for currency, amount in free.items()}
+    """The exchange's answer is not one."""
 
 
 @dataclass
 class CcxtVenue:
-    """``Venue`` on ``exchange``. With a ``dry_wallet`` nothing is ever sent.
+    """Trades on ``exchange``. With a ``dry_wallet`` nothing is ever sent.
 
     :param exchange: freqtrade's, with its markets loaded, for spot
     :param account: the ledger's name for whose money it is
@@ -108,23 +84,35 @@ class CcxtVenue:
     late_seconds: float = LATE_SECONDS
     _dry_ids: dict[str, str] = field(default_factory=dict)
     _known_ids: set[str] = field(default_factory=set)
-    # When its markets are loaded again (monotonic); None: somebody else does.
+    # Pairs of which a purchase showed in which currency its fee is taken.
+    _fees_in_base: dict[str, bool] = field(default_factory=dict)
+    # When its markets are loaded again (monotonic); None: freqtrade does.
     _reload_at: float | None = None
+    _measure_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
-        self._api: Any = self.exchange._api
         theirs = self.exchange
         plain = theirs._exchange if isinstance(theirs, OwnConnection) else theirs
         self._client = GuardClient(plain, self.clock)
+        self._books = PublicBooks(self.exchange)
+        self._expiry = RequestExpiry(str(self.exchange.id), self._api, self.clock)
+
+    @property
+    def _api(self) -> Any:
+        return self.exchange._api
+
+    @property
+    def expiry_seconds(self) -> float | None:
+        """How long after it was sent the exchange still takes an order; None: no limit."""
+        return None if self.dry_wallet is not None else self._expiry.seconds
 
     def new_id(self) -> str:
         return self._ids.make(tag_of(self.bot))
 
-    # The market
+    # The market: from memory
 
     def rules(self, pair: str) -> MarketRules:
-        self._reload_if_due()
         market = self.exchange.markets.get(pair)
         if market is None or market.get("active") is False or not market.get("spot", True):
             raise LookupError(f"{self.name} has no open spot market {pair}")
@@ -137,29 +125,54 @@ class CcxtVenue:
             amount_min=_number((limits.get("amount") or {}).get("min")),
             cost_min=_number((limits.get("cost") or {}).get("min")),
             taker_fee=to_decimal(fee),
+            is_fee_in_base=self._is_fee_in_base(pair, market),
         )
 
-    def _reload_if_due(self) -> None:
-        """freqtrade loads its own exchange's markets anew; a venue's nobody else does."""
-        now = self.clock.monotonic()
-        if self._reload_at is None or now < self._reload_at:
-            return
-        self._reload_at = now + MARKETS_SECONDS
-        try:
-            self.exchange.reload_markets(True, load_leverage_tiers=False)
-        except Exception as error:
-            logger.debug("%s does not tell its markets: %s", self.name, error)
+    def _is_fee_in_base(self, pair: str, market: Mapping[str, Any]) -> bool:
+        """A purchase's fee is taken in the coin; what was seen outweighs what ccxt says."""
+        if self.dry_wallet is not None:
+            return False  # freqtrade simulates fees in quote currency
+        return self._fees_in_base.get(pair, market.get("feeSide") in FEE_SIDES_IN_BASE)
 
     def _step(self, precision: float | None) -> Decimal:
-        """0 where the exchange counts significant digits, or tells nothing: ccxt rounds then."""
+        """Return 0 where the exchange counts significant digits, or shows nothing."""
         if precision is None or self.exchange.precisionMode == ccxt.SIGNIFICANT_DIGITS:
             return ZERO
         if self.exchange.precisionMode == ccxt.DECIMAL_PLACES:
             return ONE.scaleb(-int(precision))
         return to_decimal(precision)
 
+    def round_price(self, pair: str, side: Side, price: Decimal) -> Decimal:
+        return round_to_grid(self._api, pair, price, is_down=side == "buy")
+
+    def round_amount(self, pair: str, amount: Decimal) -> Decimal:
+        return round_amount_down(self._api, pair, amount)
+
+    # Public requests: in the thread of the public lane alone
+
+    def keep_fresh(self) -> None:
+        """Load its markets again from time to time: nothing else does."""
+        self._reload_at = self.clock.monotonic() + MARKETS_SECONDS
+
+    def refresh_if_due(self) -> None:
+        """Load the markets again, and measure the exchange's clock, when it is time."""
+        now = self.clock.monotonic()
+        if self.dry_wallet is None and now >= self._measure_at:
+            self._measure_at = now + CLOCK_SECONDS
+            self._expiry.measure(self._books.client)
+        if self._reload_at is None or now < self._reload_at:
+            return
+        self._reload_at = now + MARKETS_SECONDS
+        try:
+            markets = self._books.client.load_markets(True)
+        except Exception as error:
+            logger.debug("%s does not show its markets: %s", self.name, error)
+            return
+        self._api.set_markets(list(markets.values()), self._books.client.currencies)
+        self.exchange._markets = self._api.markets
+
     def order_book(self, pair: str) -> tuple[Sequence[Level], Sequence[Level]]:
-        book = self.exchange.fetch_l2_order_book(pair, BOOK_LEVELS)
+        book = self._books.fetch_l2_order_book(pair, BOOK_LEVELS)
         # ccxt adds further columns on some exchanges.
         bids, asks = ([level[:2] for level in book[side]] for side in ("bids", "asks"))
         return bids, asks
@@ -171,31 +184,32 @@ class CcxtVenue:
             (to_decimal(price), to_decimal(there))
             for price, there in (asks if side == "buy" else bids)
         ]
-        left, cost, worst = amount, ZERO, ZERO
+        left, cost = amount, ZERO
         for price, there in levels:
             taken = min(left, there)
             left -= taken
             cost += taken * price
-            worst = price
             if not left:
-                return Price(levels[0][0], cost / amount, worst)
+                return Price(levels[0][0], cost / amount, price)
         raise LookupError(f"the order book of {pair} on {self.name} is not deep enough")
+
+    # Private requests: in the thread of the key
 
     def balances(self) -> Mapping[str, Decimal]:
         if self.dry_wallet is not None:
             return self.dry_wallet.balances()
-        told = self.exchange.get_balances()
+        answer = self._api.fetch_balance()
         found = {
             currency: to_decimal(balance["free"])
-            for currency, balance in told.items()
-            if isinstance(balance, dict) and balance.get("free") is not None
+            for currency, balance in answer.items()
+            if currency not in ("info", "free", "used", "total")
+            and isinstance(balance, dict)
+            and balance.get("free") is not None
         }
         if not found:
             # An account for legs is not empty; an answer may be.
-            raise NoAnswer(f"{self.name} tells no balance")
+            raise NoAnswer(f"{self.name} returned no balance")
         return found
-
-    # Orders
 
     def check(self, order: LegOrder) -> None:
         market = self.exchange.markets.get(order.pair)
@@ -217,19 +231,33 @@ class CcxtVenue:
                 order.pair, "limit", order.side, amount, self._simulated_price(order), 1.0
             )
             self._dry_ids[order.client_order_id] = made["id"]
-            return self._told(made)
-        params = self._ids.order_params(order.client_order_id)
+            return self._read(made)
+        params = self._ids.order_params(order.client_order_id) | self._expiry.params()
         try:
-            made = self._api.create_order(
-                order.pair, "limit", order.side, amount, price, params=params
-            )
+            with self._with_headers(self._expiry.headers()):
+                made = self._api.create_order(
+                    order.pair, "limit", order.side, amount, price, params=params
+                )
         except Exception as error:
             if classify(error) is Outcome.REJECTED:
                 if self._reload_at is not None:
                     self._reload_at = self.clock.monotonic()  # the rules may be others by now
                 raise OrderRejected(str(error)[:200]) from error
             raise
-        return self._told(made)
+        return self._read(made)
+
+    @contextmanager
+    def _with_headers(self, headers: Mapping[str, str]) -> Iterator[None]:
+        """Send these with what is asked inside; the ccxt object is the venue's own."""
+        if not headers:
+            yield
+            return
+        api, before = self._api, self._api.headers
+        api.headers = {**(before or {}), **headers}
+        try:
+            yield
+        finally:
+            api.headers = before
 
     def _simulated_price(self, order: LegOrder) -> float:
         """freqtrade fills at the order's limit; an exchange at what its book has to offer."""
@@ -268,18 +296,24 @@ class CcxtVenue:
             )
         if not isinstance(answer, Found):
             return answer
-        return self._with_fees(order, self._told(answer.order))
+        found = self._with_fees(order, self._read(answer.order))
+        self._learn_fee(order, found)
+        return found
+
+    def _learn_fee(self, order: LegOrder, found: VenueOrder) -> None:
+        if order.side == "buy" and found.filled and found.fees:
+            self._fees_in_base[order.pair] = order.base in found.fees
 
     def _dry(self, order: LegOrder) -> LookUp:
         """A simulated order lives as long as the process that simulates it."""
         dry_id = self._dry_ids.get(order.client_order_id)
         if dry_id is None:
             return NotFound()
-        return self._told(self.exchange.fetch_dry_run_order(dry_id))
+        return self._read(self.exchange.fetch_dry_run_order(dry_id))
 
-    def _told(self, answer: Any) -> VenueOrder:
+    def _read(self, answer: Any) -> VenueOrder:
         if not answer.get("id"):
-            raise NoAnswer(f"{self.name} tells no order id")
+            raise NoAnswer(f"{self.name} returned no order id")
         filled = _number(answer.get("filled"))
         price = answer.get("average") or answer.get("price")
         cost = to_decimal(answer["cost"]) if answer.get("cost") else filled * _number(price)
@@ -292,70 +326,32 @@ class CcxtVenue:
             fees=fees_of(answer),
         )
 
-    def _with_fees(self, order: LegOrder, told: VenueOrder) -> VenueOrder:
-        """Some exchanges tell the fees of trades, and not those of orders."""
-        if told.is_open or not told.filled or told.fees or not self._api.has.get("fetchMyTrades"):
-            return told
+    def _with_fees(self, order: LegOrder, reported: VenueOrder) -> VenueOrder:
+        """Ask for the fees of its trades, where the exchange shows none of orders."""
+        if (
+            reported.is_open
+            or not reported.filled
+            or reported.fees
+            or not self._api.has.get("fetchMyTrades")
+        ):
+            return reported
         since = int((order.made_at - CLOCK_MARGIN).timestamp() * 1000)
         try:
             trades = self._api.fetch_my_trades(order.pair, since)
-            mine = [trade for trade in trades if str(trade.get("order")) == told.order_id]
-            if sum((to_decimal(trade["amount"]) for trade in mine), ZERO) != told.filled:
-                return told
+            mine = [trade for trade in trades if str(trade.get("order")) == reported.order_id]
+            if sum((to_decimal(trade["amount"]) for trade in mine), ZERO) != reported.filled:
+                return reported
             fees: dict[str, Decimal] = {}
             for trade in mine:
                 for currency, fee in (fees_of(trade) or {}).items():
                     fees[currency] = fees.get(currency, ZERO) + fee
         except Exception as error:
-            logger.debug("%s tells no trades: %s", self.name, error)
-            return told
-        return VenueOrder(told.order_id, told.is_open, told.filled, told.cost, fees or None)
+            logger.debug("%s shows no trades: %s", self.name, error)
+            return reported
+        return VenueOrder(
+            reported.order_id, reported.is_open, reported.filled, reported.cost, fees or None
+        )
 
 
 def _number(value: object) -> Decimal:
     return ZERO if value is None else to_decimal(value)
-
-
-def make_venue(
-    name: str,
-    settings: VenueSettings,
-    config: Mapping[str, Any],
-    *,
-    bot: str,
-    ledger: ReservationLedger,
-    clock: Clock,
-) -> CcxtVenue:
-    """The venue that the user calls ``name``; loads its markets.
-
-    :param config: freqtrade's, for whether it is a dry-run and for its stake currency
-    :raises FreqtradeException: the exchange is not known
-    :raises NoAnswer: its markets cannot be loaded
-    """
-    section = settings.exchange_section()
-    # Legs need no candles, and a socket would only cost a thread.
-    section |= {"enable_ws": False, "pair_whitelist": []}
-    its_config = {
-        **config,
-        "exchange": section,
-        "trading_mode": TradingMode.SPOT,
-        "margin_mode": MarginMode.NONE,
-    }
-    exchange = ExchangeResolver.load_exchange(
-        its_config,
-        validate=False,
-        load_leverage_tiers=False,
-    )
-    exchange.reload_markets(True, load_leverage_tiers=False)
-    if not exchange.markets:
-        # freqtrade has only logged it.
-        raise NoAnswer(f"the markets of {name} cannot be loaded")
-    account, wallet = settings.account or name, None
-    if is_dry_run(dict(config)):
-        account += DRY_RUN_ACCOUNT
-        amounts = settings.dry_run_amounts(str(config.get("stake_currency", "")))
-        initial = {currency: to_decimal(amount) for currency, amount in amounts.items()}
-        wallet = DryWallet(account, ledger, initial)
-    key = key_fingerprint({"exchange": section})
-    venue = CcxtVenue(name, account, key or name, exchange, bot, clock, wallet)
-    venue._reload_at = clock.monotonic() + MARKETS_SECONDS
-    return venue

@@ -1,5 +1,6 @@
-"""Exits that the pairs themselves begin: both legs together, and policy ``unwind`` for a coin that
-is part of a trade. freqtrade sends the orders; its own exits need nothing of this.
+"""Begins exits of arbitrages: both legs together, and ``unwind`` for a coin that a trade holds.
+
+freqtrade sends the orders; its own exits need nothing of this.
 """
 
 import logging
@@ -12,17 +13,17 @@ from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.exceptions import DependencyException, ExchangeError
 from freqtrade.persistence import Trade
 
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg
 from freqtrade_balance_guard.arbitrage.positions import Position, draft_of
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.arbitrage.booking import trade_of
-from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMessages
+from freqtrade_balance_guard.integration.arbitrage.booking import trade_of_position
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
-from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
 from freqtrade_balance_guard.money import ONE, to_decimal, to_float
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from freqtrade_balance_guard.settings.model import BOT_VENUE
@@ -31,7 +32,7 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 logger = logging.getLogger(__name__)
 
 UNHEDGED = "unhedged"
-EXIT = "exit_opportunity"
+EXIT = "should_close_arbitrage"
 # Where something of ours is broken, an exit goes out without us after this.
 BROKEN_SECONDS = 2.5
 # An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
@@ -42,27 +43,27 @@ OURS = (ArbitrageDenialCode.LEDGER_UNAVAILABLE, ArbitrageDenialCode.GUARD_ERROR)
 class ArbitrageExits:
     """Of one bot; in its loop.
 
-    :param wait: for what the pairs' thread does; None if that takes longer than a loop may wait
+    :param wait: for what the arbitrage thread does; None if that takes longer than a loop may wait
     """
 
     def __init__(
         self,
         strategy: Any,
         executor: TwoLegExecutor,
-        thread: ArbitrageWorker,
+        worker: ArbitrageWorker,
         positions: ArbitragePositions,
-        checks: Preconditions,
-        words: ArbitrageMessages,
+        preconditions: Preconditions,
+        messages: ArbitrageMessages,
         settings: ArbitrageSettings,
         clock: Clock,
         wait: Callable[["Future[Any]"], Any],
     ) -> None:
         self._strategy = strategy
         self._executor = executor
-        self._thread = thread
+        self._worker = worker
         self._positions = positions
-        self._checks = checks
-        self._words = words
+        self._preconditions = preconditions
+        self._messages = messages
         self._settings = settings
         self._clock = clock
         self._wait = wait
@@ -79,17 +80,17 @@ class ArbitrageExits:
         """Release what was reserved for the other leg of a sale that did not come."""
         if self.has_prepared and not self._preparing and not self.open_exits():
             self.has_prepared = False
-            self._thread.submit(self._executor.let_go_prepared)
+            self._worker.submit(self._executor.release_prepared)
 
     def open_exits(self) -> list[tuple[Trade, str]]:
-        """Exits of pairs' trades that have left and not ended: trade, the exchange's order id."""
-        trades = [trade_of(position.trade_id) for position in self._positions.open]
+        """Return exits that have left and not ended: trade, the exchange's order id."""
+        trades = [trade_of_position(position) for position in self._positions.open]
         return [
             (trade, order.order_id)
             for trade in trades
             if trade is not None and trade.is_open
             for order in trade.open_orders
-            if order.ft_order_side == trade.exit_side
+            if order.ft_order_side != trade.entry_side
         ]
 
     # Both legs together
@@ -99,9 +100,9 @@ class ArbitrageExits:
 
         :raises Exception: the strategy's
         """
-        told = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
-        if told:
-            return told if isinstance(told, str) else EXIT
+        reason = self._strategy.should_close_arbitrage(trade=trade, current_time=self._clock.wall())
+        if reason:
+            return reason if isinstance(reason, str) else EXIT
         self._kept_since.pop(trade.id, None)
         self._preparing.pop(trade.id, None)
         self._vetoed.discard(trade.id)
@@ -118,21 +119,21 @@ class ArbitrageExits:
             return
         limit = self._prepared(position, trade)
         if isinstance(limit, ArbitrageDenied):
-            self._words.denied(trade.pair, limit)
+            self._messages.denied(trade.pair, limit)
             if limit.code in OURS and self._is_kept_for(trade, BROKEN_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif limit is None:
             if self._is_kept_for(trade, SLOW_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif not self._sell(bot, trade, limit, reason, "limit"):
-            # The strategy's veto: to reserve in each loop what is not used helps nobody.
+            # The strategy's veto: reserving in each loop what is not used is no use.
             self._vetoed.add(trade.id)
 
     def _prepared(self, position: Position, trade: Trade) -> Decimal | ArbitrageDenied | None:
         """The limit of the sale; None: not yet."""
         future = self._preparing.get(trade.id)
         if future is None:
-            if self._thread.is_busy:
+            if self._worker.is_busy:
                 return None
             future = self._preparing[trade.id] = self._prepare(position, trade)
         limit: Decimal | ArbitrageDenied | None = self._wait(future)
@@ -142,10 +143,10 @@ class ArbitrageExits:
 
     def _prepare(self, position: Position, trade: Trade) -> "Future[Decimal | ArbitrageDenied]":
         sale = Leg(BOT_VENUE, trade.pair, "sell", to_decimal(trade.amount))
-        rate = self._checks.rates.known(position.other_pair.partition("/")[2]) or ONE
+        rate = self._preconditions.rates.known(position.other_pair.partition("/")[2]) or ONE
         draft = draft_of(position, rate, self._clock.wall())
         self.has_prepared = True
-        return self._thread.submit(lambda: self._executor.prepare_exit(draft, sale))
+        return self._worker.submit(lambda: self._executor.prepare_exit(draft, sale))
 
     def _is_kept_for(self, trade: Trade, seconds: float) -> bool:
         now = self._clock.monotonic()
@@ -187,12 +188,12 @@ class ArbitrageExits:
         if self._settings.unhedged_policy != "unwind" or not self._positions.open:
             return
         for exposure in self._executor.exposures():
-            if not self._checks.is_with_trade(exposure):
+            if not self._preconditions.is_with_trade(exposure):
                 continue
             position = next(
-                (p for p in self._positions.open if p.pair_number == exposure.pair_number), None
+                (p for p in self._positions.open if p.arbitrage_id == exposure.arbitrage_id), None
             )
-            trade = None if position is None else trade_of(position.trade_id)
+            trade = None if position is None else trade_of_position(position)
             if trade is not None and trade.is_open and not trade.has_open_orders:
                 self._unwind(bot, exposure, trade)
 
@@ -203,10 +204,10 @@ class ArbitrageExits:
         self._unwound_at[exposure.id] = now + self._settings.leg_timeout
         amount = min(exposure.net, to_decimal(trade.amount))
         sale = Leg(BOT_VENUE, trade.pair, "sell", amount)
-        limit = self._wait(self._thread.submit(lambda: self._executor.limit_of_sale(sale)))
+        limit = self._wait(self._worker.submit(lambda: self._executor.limit_of_sale(sale)))
         if not isinstance(limit, Decimal) or limit < unwind_limit(exposure, self._settings):
             return
         is_whole = amount >= to_decimal(trade.amount)
-        if not is_whole and not self._checks.is_sellable(trade.pair, amount, limit):
+        if not is_whole and not self._preconditions.is_sellable(trade.pair, amount, limit):
             return  # the exchange would refuse it each time; it is held
         self._sell(bot, trade, limit, UNHEDGED, "limit", None if is_whole else to_float(amount))

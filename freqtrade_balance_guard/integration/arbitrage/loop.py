@@ -1,11 +1,11 @@
 """Two-leg arbitrage in a live or dry-run bot: what its loop does, once per pass.
 
-    opportunities of the strategy -> what freqtrade cannot serve is denied -> the pairs' thread
-    what a pair has bought        -> a trade of freqtrade's, in the same loop where it can be
+    opportunities of the strategy -> what freqtrade cannot serve is denied -> the arbitrage thread
+    what an arbitrage has bought        -> a trade of freqtrade's, in the same loop where it can be
     what freqtrade sells of it    -> the other leg is bought back
 
-It comes after freqtrade's own exits of the loop. The loop waits for a pair ``WAIT_SECONDS`` at
-most; what takes longer goes on in a thread of its own.
+It comes after freqtrade's own exits of the loop. The loop waits ``WAIT_SECONDS`` at most; what
+takes longer goes on in a thread of its own.
 """
 
 import logging
@@ -16,16 +16,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.arbitrage.booked.flows import flow_of
+from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
+from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
+from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from freqtrade_balance_guard.arbitrage.compare import Book
+from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.events import ArbitrageFinished
-from freqtrade_balance_guard.arbitrage.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.positions import Position
-from freqtrade_balance_guard.arbitrage.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
@@ -33,16 +36,20 @@ from freqtrade_balance_guard.arbitrage.results import (
 )
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event
-from freqtrade_balance_guard.integration.arbitrage.booking import ArbitrageBooking, trade_of
+from freqtrade_balance_guard.integration.arbitrage.booking import (
+    ArbitrageBooking,
+    trade_of_position,
+)
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
-from freqtrade_balance_guard.integration.arbitrage.inventory import Inventory
-from freqtrade_balance_guard.integration.arbitrage.messages import ArbitrageMessages
-from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions, flow_of
+from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
-from freqtrade_balance_guard.integration.arbitrage.worker import ArbitrageWorker
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.orders.bot_loop import Loop, current_loop
 from freqtrade_balance_guard.settings import ArbitrageSettings
@@ -57,28 +64,34 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-# Of one loop, for all its pairs together: exits of the next loop wait for no more than this.
+# Of one loop, for all its arbitrages together: exits of the next loop wait for no more than this.
 WAIT_SECONDS = 2.0
 # Their purchases on the bot's exchange become trades of freqtrade's.
-OF_TRADES = (ArbitrageKind.PAIR, ArbitrageKind.COMPLETE)
-# The order books that a strategy compares; they come before anything is decided.
-BOOKS_SECONDS = 2.0
+OF_TRADES = (ArbitrageKind.TWO_LEGS, ArbitrageKind.COMPLETE)
+
+
+class _Taking(NamedTuple):
+    """Holds what the arbitrage thread plans or follows, and its legs on the bot's exchange."""
+
+    future: "Future[ArbitrageResult]"
+    bought: set[str]
+    sold: set[str]
 
 
 class ArbitrageLoop:
-    """Of one bot. ``step`` belongs to the bot's loop; ``exit_left`` may come from any thread."""
+    """Runs one bot's arbitrages from its loop. ``exit_left`` may come from any thread."""
 
     def __init__(
         self,
         wallets: "GuardedWallets",
         strategy: Any,
         executor: TwoLegExecutor,
-        thread: ArbitrageWorker,
+        worker: ArbitrageWorker,
         store: ArbitrageStore,
         booking: ArbitrageBooking,
         positions: ArbitragePositions,
-        checks: Preconditions,
-        words: ArbitrageMessages,
+        preconditions: Preconditions,
+        messages: ArbitrageMessages,
         inventory: Inventory,
         settings: ArbitrageSettings,
         clock: Clock,
@@ -86,111 +99,157 @@ class ArbitrageLoop:
         self._wallets = wallets
         self._strategy = strategy
         self._executor = executor
-        self._thread = thread
+        self._worker = worker
         self._store = store
         self._booking = booking
         self._positions = positions
-        self._checks = checks
-        self._words = words
+        self._preconditions = preconditions
+        self._messages = messages
         self._inventory = inventory
         self._settings = settings
         self._clock = clock
-        # Set by what the pairs' thread does (``heard``): there may be something to book.
+        # Set by what the arbitrage thread does (``heard``): there may be something to book.
         self._has_news = True
         self._waited = 0.0
         self._loop: Loop | None = None
-        # What the pairs' thread is planning or following, and what it would buy for freqtrade.
-        self._taking: tuple[Future[ArbitrageResult], set[str]] | None = None
+        self._taking: _Taking | None = None
         self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
         self._exits = ArbitrageExits(
-            *(strategy, executor, thread, positions, checks, words, settings, clock, self._wait)
+            strategy=strategy,
+            executor=executor,
+            worker=worker,
+            positions=positions,
+            preconditions=preconditions,
+            messages=messages,
+            settings=settings,
+            clock=clock,
+            wait=self._wait,
         )
 
     # What the rest of the bot asks
 
     def why_not_enter(self, pair: str) -> str | None:
-        """A purchase of ``pair`` is under way, or not freqtrade's yet: then it enters nothing."""
+        """Return why freqtrade must not enter ``pair`` now, if it must not.
+
+        An arbitrage buys it, or sells its coin: what freqtrade bought meanwhile might be sold.
+        """
         if not self._executor.is_recovered:
-            return "nobody knows yet which pairs of legs an earlier run has left"
+            return "arbitrages of the previous run are not loaded yet"
         try:
-            is_busy = pair in self._under_way()
+            is_bought = pair in self._in_progress()
+            is_sold = pair.partition("/")[0] in self._coins_being_sold()
         except Exception as error:
-            return f"the pairs of legs cannot be read: {error}"
-        return f"a pair of legs is buying {pair}" if is_busy else None
+            return f"the arbitrages cannot be read: {error}"
+        if is_bought:
+            return f"an arbitrage is buying {pair}"
+        return f"an arbitrage is selling the coin of {pair}" if is_sold else None
+
+    def _coins_being_sold(self) -> set[str]:
+        """Return the coins that legs on the bot's exchange sell or are about to sell."""
+        legs = [leg for one in self._executor.unresolved() for leg in one.legs]
+        found = {
+            leg.order.base
+            for leg in legs
+            if leg.order.venue == BOT_VENUE and leg.order.side == "sell" and not leg.is_over
+        }
+        if self._taking is not None and not self._taking.future.done():
+            found |= self._taking.sold
+        return found
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: see ``why_not_enter``."""
+        why = self.why_not_enter(entry.pair)
+        return None if why is None else Denied(DenialCode.ORDER_UNRESOLVED, why)
 
     def slots_taken(self) -> int:
-        """How many trades are about to come."""
+        """Return how many trades are about to come."""
         try:
-            coming = self._under_way()
+            coming = self._in_progress()
         except Exception:
-            coming = set(self._checks.unbooked)  # no entry leaves then: see above
+            coming = set(self._preconditions.unbooked)  # no entry leaves then: see above
         if not coming:
             return 0
         return len(coming - {trade.pair for trade in Trade.get_open_trades()})
 
-    def _under_way(self) -> set[str]:
-        """:raises ArbitragesUnavailable: nobody can say"""
-        going = [pair.stored for pair in self._executor.unresolved()]
+    def _in_progress(self) -> set[str]:
+        """Return the pairs that are bought for freqtrade, or are not freqtrade's yet.
+
+        :raises ArbitragesUnavailable: it cannot be read
+        """
+        going = [one.record for one in self._executor.unresolved()]
         orders = [order for one in going if one.kind in OF_TRADES for order in one.orders]
         found = {o.pair for o in orders if o.venue == BOT_VENUE and o.side == "buy"}
-        # Asked after the pairs that go on: one that has just ended is there.
+        # Read after those that are in progress: one that has just ended is there.
         if self._has_news:
-            self._checks.unbooked = self._checks.purchases_to_book(self._store)
-        if self._taking is not None and not self._taking[0].done():
-            found |= self._taking[1]
-        return found | set(self._checks.unbooked)
+            self._preconditions.unbooked = self._preconditions.purchases_to_book(self._store)
+        if self._taking is not None and not self._taking.future.done():
+            found |= self._taking.bought
+        return found | set(self._preconditions.unbooked)
 
     def legs_among(self, order_ids: set[str]) -> set[str]:
-        """Which of these are legs on the bot's own exchange: none that freqtrade looks for."""
-        return self._checks.legs_among(order_ids)
+        """Return which of these are legs on the bot's exchange: none that freqtrade looks for."""
+        return self._preconditions.legs_among(order_ids)
 
     def client_order_ids(self) -> set[str]:
-        """Our ids of legs that are under way."""
-        return {one for pair in self._executor.unresolved() for one in pair.ids}
+        """Return our ids of legs that are in progress."""
+        return {one for running in self._executor.unresolved() for one in running.ids}
 
     def dry_run_changes(self) -> dict[str, float]:
-        """What legs did to the simulated balances of the bot's exchange, besides its trades."""
+        """Return what legs did to the simulated balances of the bot's exchange."""
         return {one: to_float(amount) for one, amount in self._inventory.changes().items()}
 
     def order_books(self, markets: Iterable[tuple[str, str]]) -> list[Book]:
-        """For the strategy: order books of (venue, pair), read at the same time.
+        """Return the last order books of (venue, pair) for the strategy; no request.
 
-        :raises Exception: one could not be read in time
+        :raises LookupError: no venue has that name
+        :raises BooksNotReady: one was not read yet, or is too old
         """
         asked = [(venue.lower(), pair) for venue, pair in markets]
-        with self._counted():
-            try:
-                return self._executor.order_books(asked, max(BOOKS_SECONDS - self._waited, 0.0))
-            except TimeoutError as error:
-                raise TimeoutError("the order books did not come in time") from error
+        try:
+            return self._executor.order_books(asked)
+        except BooksNotReady:
+            self._executor.want_books(self._like(asked))
+            raise
+
+    def _like(self, markets: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the markets that a strategy will ask for next: other pairs on the same venues.
+
+        A strategy that looks at its whitelist in turn gets no further than the first book that is
+        not there yet; without this it would need one loop for each.
+        """
+        if len({pair for _, pair in markets}) != 1:
+            return []
+        dp = getattr(self._strategy, "dp", None)
+        pairs = dp.current_whitelist() if dp is not None else []
+        return [(venue, pair) for venue, _ in markets for pair in pairs]
 
     def heard(self, event: Event) -> None:
-        """Whatever is said in the bot; what became of a pair comes from the pairs' thread."""
+        """Take note of an event; the end of an arbitrage comes from its thread."""
         if isinstance(event, ArbitrageFinished):
             self._has_news = True
-        self._words(event)
+        self._messages(event)
 
     def begin(self) -> None:
-        """From now on pairs are followed, and exposures tended."""
-        self._thread.start(self._executor)
+        """Begin to follow arbitrages and to tend exposures."""
+        self._worker.start(self._executor)
 
     def end(self) -> None:
-        """The bot stops."""
-        self._thread.stop()
+        """Stop with the bot."""
+        self._worker.stop()
 
     # Once per loop
 
     def step(self, bot: Any) -> None:
-        """Everything that is due. Never raises: freqtrade's loop goes on.
+        """Do everything that is due. Never raises: freqtrade's loop goes on.
 
         :param bot: freqtrade's ``FreqtradeBot``
         """
         self._begin_loop()
         with self._lock:
             for work in (
-                self._checks.look,
+                self._preconditions.look,
                 self._book,
                 self._follow,
                 self._tidy,
@@ -201,7 +260,7 @@ class ArbitrageLoop:
                 self._safely(work, bot)
 
     def exit_left(self, bot: Any) -> None:
-        """freqtrade has just sent an exit: what it sold has another leg, perhaps."""
+        """Buy back the other leg of what freqtrade has just sold, if it has one."""
         with self._lock:
             for work in (self._ask_for_exits, self._follow):
                 self._safely(work, bot)
@@ -211,20 +270,25 @@ class ArbitrageLoop:
         try:
             work(bot)
         except ArbitragesUnavailable as error:
-            self._tell_once(name, f"Pairs wait: {error}", None)
+            self._log_once(name, f"Arbitrages wait: {error}", None)
         except Exception as error:
             text = f"Two legs: {name} failed ({type(error).__name__}); tried again in every loop."
-            self._tell_once(f"{name} {type(error).__name__}", text, error)
+            self._log_once(f"{name} {type(error).__name__}", text, error)
         else:
             self._failed = {one for one in self._failed if one.split()[0] != name}
 
-    def _tell_once(self, what: str, text: str, error: Exception | None) -> None:
+    def _log_once(self, what: str, text: str, error: Exception | None) -> None:
         level = logging.DEBUG if what in self._failed else logging.ERROR
         self._failed.add(what)
         logger.log(level, text, exc_info=error)
 
     def _tidy(self, bot: Any) -> None:
         self._exits.tidy()
+        self._positions.take_over()
+
+    def hedged_trades(self) -> set[int]:
+        """Return the numbers of freqtrade's trades that have another leg."""
+        return {position.trade_id for position in self._positions.open if position.hedged}
 
     # What was bought becomes a trade
 
@@ -235,7 +299,9 @@ class ArbitrageLoop:
         is_done = False
         try:
             is_done = self._booking.book_all(bot, self._booked)
-            self._checks.unbooked = {} if is_done else self._checks.purchases_to_book(self._store)
+            self._preconditions.unbooked = (
+                {} if is_done else self._preconditions.purchases_to_book(self._store)
+            )
             self._positions.load()
         except ArbitragesUnavailable:
             is_done = False
@@ -244,8 +310,8 @@ class ArbitrageLoop:
             self._has_news |= not is_done
 
     def _booked(self, pair: ArbitrageRecord, position: Position | None) -> None:
-        rates = self._checks.rates.known
-        self._words.booked(pair, position, flow_of(pair, rates))
+        rates = self._preconditions.rates.known
+        self._messages.booked(pair, position, flow_of(pair, rates))
         if position is None and pair.state is ArbitrageState.HEDGED:
             self._wallets.update()
 
@@ -258,7 +324,7 @@ class ArbitrageLoop:
         if self._positions.follow_all(busy.__contains__):
             crash_point("arbitrage followed")
             self._exits.has_prepared = False
-            self._wait(self._thread.submit(self._executor.work))
+            self._wait(self._worker.submit(self._executor.work))
             self._has_news = True
             self._positions.follow_all(self._busy_groups().__contains__)
 
@@ -272,7 +338,7 @@ class ArbitrageLoop:
             if self._waited >= WAIT_SECONDS:
                 return  # other exits wait; freqtrade will ask
             with self._counted():
-                order = self._checks.ask_exit(bot.exchange, order_id, trade.pair)
+                order = self._preconditions.ask_exit(bot.exchange, order_id, trade.pair)
             if order is not None:
                 bot.update_trade_state(trade, order_id, order)
 
@@ -280,18 +346,18 @@ class ArbitrageLoop:
         """Whose orders are under way, or have ended and are not booked here: their exposures and
         positions change."""
         found = set()
-        going = [pair.stored for pair in self._executor.unresolved()]
+        going = [pair.record for pair in self._executor.unresolved()]
         # Asked after those that go on: one that has just ended is there.
         for pair in [*going, *self._store.to_book(self._bot_name)]:
             exposure = None if pair.exposure is None else self._store.exposure(pair.exposure)
-            found.add(pair.id if exposure is None else exposure.pair_number)
+            found.add(pair.id if exposure is None else exposure.arbitrage_id)
         return found
 
     # Both legs together
 
     def _close(self, bot: Any) -> None:
         for position in list(self._positions.open):
-            trade = trade_of(position.trade_id)
+            trade = trade_of_position(position)
             if trade is None or not trade.is_open or trade.has_open_orders:
                 continue
             # What fails in one holds up no other.
@@ -300,25 +366,29 @@ class ArbitrageLoop:
     def _close_one(self, position: Position, trade: Trade, bot: Any) -> None:
         try:
             reason = self._exits.decision(trade)
+        except BooksNotReady as error:
+            logger.debug("should_close_arbitrage: %s", error)
+            return
         except Exception as error:
             self._strategy_failed("should_close_arbitrage failed", error)
             return
         if reason is not None:
             self._exits.close(bot, position, trade, reason)
 
-    # New pairs
+    # New arbitrages
 
     def _opportunities(self, bot: Any) -> None:
         for found in self._found():
             opportunity = _folded(found)
             if opportunity is None:
                 text = f"find_opportunities gave {found!r}; it must be an Opportunity."
-                self._tell_once("no opportunity", text, None)
+                self._log_once("no opportunity", text, None)
                 continue
-            denied = self._checks.unservable(bot, opportunity)
-            if denied is None and self._thread.is_busy:
+            denied = self._preconditions.unservable(bot, opportunity)
+            if denied is None and self._worker.is_busy:
                 denied = ArbitrageDenied(
-                    ArbitrageDenialCode.PAIR_UNDER_WAY, "an earlier pair is under way"
+                    ArbitrageDenialCode.ARBITRAGE_IN_PROGRESS,
+                    "an earlier arbitrage is in progress",
                 )
             elif denied is None and self._waited >= WAIT_SECONDS:
                 too_long = "the exchanges took too long to answer in this loop"
@@ -328,31 +398,40 @@ class ArbitrageLoop:
                 continue
             self._take(bot, opportunity)
 
-    def _found(self) -> list[Any]:
+    def _found(self) -> Iterator[Any]:
+        """Yield one opportunity after the other: what is found is tried before the next is sought.
+
+        What the strategy raises ends its search; what it has found before is in progress by then.
+        """
         try:
-            return list(self._strategy.find_opportunities(current_time=self._clock.wall()) or ())
+            yield from self._strategy.find_opportunities(current_time=self._clock.wall()) or ()
+        except BooksNotReady as error:
+            logger.debug("find_opportunities: %s", error)
         except Exception as error:
             self._strategy_failed("find_opportunities failed", error)
-            return []
 
     def _strategy_failed(self, name: str, error: Exception) -> None:
         kind = type(error).__name__
-        self._tell_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
+        self._log_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
         with self._counted():
-            self._checks.refresh(bot)
-        inspect = self._checks.inspector(bot)
-        future = self._thread.submit(lambda: self._executor.execute(opportunity, inspect))
-        purchases = {
-            leg.pair for leg in opportunity.legs if leg.venue == BOT_VENUE and leg.side == "buy"
-        }
-        self._taking = (future, purchases)
+            self._preconditions.refresh(bot)
+        inspect = self._preconditions.inspector(bot)
+        here = [leg for leg in opportunity.legs if leg.venue == BOT_VENUE]
+        future: Future[ArbitrageResult] = Future()
+        # Before it is planned: an entry of the same coin is denied from here on.
+        self._taking = _Taking(
+            future,
+            bought={leg.pair for leg in here if leg.side == "buy"},
+            sold={leg.base for leg in here if leg.side == "sell"},
+        )
+        self._worker.submit(lambda: self._executor.execute(opportunity, inspect), future)
         self._wait(future)
         self._book(bot)
 
     def _wait(self, future: "Future[R]") -> R | None:
-        """What became of it; None if that takes longer than this loop may wait."""
+        """Return its result; None if that takes longer than this loop may wait."""
         with self._counted():
             try:
                 return future.result(timeout=max(WAIT_SECONDS - self._waited, 0.0))

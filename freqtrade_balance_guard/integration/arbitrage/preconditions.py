@@ -1,5 +1,7 @@
 """What freqtrade could not make a trade of is denied before anything is reserved."""
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -8,24 +10,26 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.enums import State
 from freqtrade.persistence import PairLocks, Trade
 
+from freqtrade_balance_guard.arbitrage.booked.flows import purchase_of
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
-from freqtrade_balance_guard.arbitrage.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.planning.plan import Plan, PlannedLeg
+from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.integration.arbitrage.booking import purchase_of
-from freqtrade_balance_guard.integration.arbitrage.quote_rates import QuoteRates
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.money import ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import Found
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.settings.model import BOT_VENUE
@@ -34,6 +38,8 @@ from freqtrade_balance_guard.settings.model import BOT_VENUE
 if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
+logger = logging.getLogger(__name__)
+
 # freqtrade's own default: it moves a price that is further than this from the market's.
 CUSTOM_PRICE_MAX_DISTANCE = 0.02
 # How long it may take to ask for an exit that has just left.
@@ -41,9 +47,8 @@ ASK_SECONDS = 1.0
 
 
 class Preconditions:
-    """Of one bot. ``look`` notes in the bot's loop what the pairs' thread may not ask freqtrade.
+    """Denies what freqtrade could not serve; ``look`` notes in its loop what the legs may spend.
 
-    :param connection: the bot's exchange, for questions about orders
     :param leg_order_ids: of all legs on the bot's exchange that are known
     """
 
@@ -55,9 +60,10 @@ class Preconditions:
         rates: QuoteRates,
         config: dict[str, Any],
         clock: Clock,
-        connection: Any,
         leg_order_ids: Callable[[], set[str]],
+        rebalancer: Rebalancer,
     ) -> None:
+        self._rebalancer = rebalancer
         self.rates = rates
         # Purchases that freqtrade has not taken yet: pair -> amount in base currency.
         self.unbooked: dict[str, Decimal] = {}
@@ -77,28 +83,24 @@ class Preconditions:
     # In the bot's loop
 
     def look(self, bot: Any) -> None:
-        """What open trades own, and what is never spent."""
-        owned = self._wallets._owned_by_trades()
-        for pair, amount in self.unbooked.items():
-            base = pair.partition("/")[0]
-            owned[base] = owned.get(base, ZERO) + amount
-        self._owned = owned
+        """Note what open trades own, and what is never spent."""
+        self._owned = self._with_unbooked(owned_by_trades())
         guard = self._wallets.guard
         if guard is not None:
-            self._floors = dict(guard.tier_limits(self._wallets.equity).reserve_balance)
+            self._floors = dict(guard.tier_limits(self._wallets.account.equity).reserve_balance)
 
     def refresh(self, bot: Any) -> None:
-        """Before a pair: the balance must be as fresh as for any other entry."""
+        """Refresh the balance before an arbitrage, as before any other entry."""
         wallets = self._wallets
         if wallets.live is not None:
-            wallets.live.refresh_for_entry(hurry=bool(Trade.get_open_trade_count()))
+            wallets.live.refresh_for_entry()
             wallets.show_believed()
         else:
             wallets.update()
         self.look(bot)
 
     def unservable(self, bot: Any, opportunity: Opportunity) -> ArbitrageDenied | None:
-        """Why freqtrade cannot serve it now."""
+        """Return why freqtrade cannot serve it now."""
         if bot.state != State.RUNNING:
             return ArbitrageDenied(
                 ArbitrageDenialCode.PAUSED, f"the bot is {bot.state.name.lower()}"
@@ -109,7 +111,25 @@ class Preconditions:
         for leg in purchases:
             if (denied := self._no_trade(bot, leg)) is not None:
                 return denied
+        for leg in opportunity.legs:
+            if leg.venue == BOT_VENUE and leg.side == "sell" and self._is_being_bought(leg.base):
+                return ArbitrageDenied(
+                    ArbitrageDenialCode.ORDER_UNRESOLVED,
+                    f"an entry of {leg.base} is in progress: its coin must not be sold",
+                    BOT_VENUE,
+                )
         return None
+
+    def _is_being_bought(self, base: str) -> bool:
+        """freqtrade has an entry of this coin that has not ended, or whose outcome is unknown."""
+        if any(one.pair.partition("/")[0] == base for one in self._registry.unresolved()):
+            return True
+        return any(
+            order.ft_order_side == trade.entry_side
+            for trade in Trade.get_open_trades()
+            if trade.safe_base_currency == base
+            for order in trade.open_orders
+        )
 
     def _no_trade(self, bot: Any, leg: Leg) -> ArbitrageDenied | None:
         pair = leg.pair
@@ -136,11 +156,10 @@ class Preconditions:
         ):
             return ArbitrageDenied(
                 ArbitrageDenialCode.ORDER_UNRESOLVED,
-                f"nobody knows yet what became of an earlier order of {pair}",
+                f"the outcome of an earlier order of {pair} is unknown",
                 BOT_VENUE,
             )
-        rebalancer = self._wallets.rebalancer
-        sold = rebalancer.refusal(pair) if rebalancer is not None else None
+        sold = self._rebalancer.refusal(pair)
         return (
             None
             if sold is None
@@ -155,17 +174,17 @@ class Preconditions:
         for locked in (pair, ALL):
             for lock in PairLocks.get_pair_locks(locked, now, side="long"):
                 if lock.reason != BELOW_THRESHOLD:
-                    return lock.reason or "for no reason that was told"
+                    return lock.reason or "no reason given"
         return None
 
     def purchases_to_book(self, store: ArbitrageStore) -> dict[str, Decimal]:
-        """What was bought, and is not freqtrade's yet: pair -> amount in base currency."""
+        """Return what was bought and is not freqtrade's yet: pair -> amount in base currency."""
         found: dict[str, Decimal] = {}
         for pair in store.to_book(self._registry.ledger.bot):
             bought = purchase_of(pair)
             if bought is not None:
-                order, told = bought
-                found[order.pair] = found.get(order.pair, ZERO) + told.filled
+                order, reported = bought
+                found[order.pair] = found.get(order.pair, ZERO) + reported.filled
         return found
 
     def legs_among(self, order_ids: set[str]) -> set[str]:
@@ -174,12 +193,12 @@ class Preconditions:
         return {one for one in legs if stored_order(one) is None}
 
     def is_sellable(self, pair: str, amount: Decimal, price: Decimal) -> bool:
-        """Would the exchange take a sale of this size?"""
+        """Return whether the exchange would take a sale of this size."""
         rules = self._wallets.market_rules(pair)
         return amount >= (rules.amount_min or ZERO) and amount * price >= (rules.cost_min or ZERO)
 
     def ask_exit(self, exchange: Any, order_id: str, pair: str) -> Any:
-        """freqtrade's exit as it is now, asked for once; None: nobody knows yet."""
+        """Return freqtrade's exit as it is now, asked for once; None: not known yet."""
         if self._is_dry_run:
             return exchange.fetch_dry_run_order(order_id)
         deadline = Deadline.after(self._clock, ASK_SECONDS)
@@ -188,25 +207,50 @@ class Preconditions:
             exchange._answered(pair, order_id, answer.order) if isinstance(answer, Found) else None
         )
 
-    # In the pairs' thread
+    # In the arbitrage thread
 
     def funds(self, currencies: Any) -> dict[str, Funds]:
-        """What legs may spend on the bot's own exchange: nothing that an open trade owns.
+        """Return what legs may spend on the bot's own exchange: nothing that a trade owns.
 
-        :raises BalanceUnreadable, LedgerUnavailable: nobody knows
+        What trades own is read now: freqtrade may have bought since its loop began.
+
+        :raises BalanceUnreadable, LedgerUnavailable: it is not known
         """
+        owned = self._owned_now()
         return {
             currency: self._funding.for_leg(
                 currency,
-                self._owned.get(currency, ZERO),
+                owned.get(currency, ZERO),
                 self._floors.get(currency.upper(), ZERO),
             )
             for currency in currencies
         }
 
+    def _owned_now(self) -> dict[str, Decimal]:
+        """Return what trades own; at least what they owned when the loop looked."""
+        try:
+            owned = self._with_unbooked(owned_by_trades())
+        except Exception:
+            logger.debug("What trades own is as of the loop.", exc_info=True)
+            return self._owned
+        finally:
+            # A thread that is not freqtrade's gives its connection back.
+            if threading.current_thread() is not threading.main_thread():
+                Trade.session.remove()
+        return {
+            currency: max(owned.get(currency, ZERO), self._owned.get(currency, ZERO))
+            for currency in owned.keys() | self._owned.keys()
+        }
+
+    def _with_unbooked(self, owned: dict[str, Decimal]) -> dict[str, Decimal]:
+        for pair, amount in list(self.unbooked.items()):
+            base = pair.partition("/")[0]
+            owned[base] = owned.get(base, ZERO) + amount
+        return owned
+
     @exact
     def explained(self, denied: ArbitrageDenied) -> ArbitrageDenied:
-        """A refusal for money that is only under way to the balance is called that."""
+        """Put a denial for money that is only on its way to the balance like that."""
         live, currency = self._wallets.live, denied.currency
         is_of_funds = (
             denied.code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE and denied.venue == BOT_VENUE
@@ -221,31 +265,44 @@ class Preconditions:
         return replace(denied, code=ArbitrageDenialCode.BALANCE_LAGGING, sentence=sentence)
 
     def is_with_trade(self, exposure: Exposure) -> bool:
-        """What a pair has bought here is a trade's: only freqtrade sells it."""
+        """What an arbitrage has bought here is a trade's: only freqtrade sells it."""
         return exposure.venue == BOT_VENUE and exposure.net > ZERO and not exposure.closes
 
     def inspector(self, bot: Any) -> Callable[[Plan], ArbitrageDenied | None]:
-        """The last word on a plan, with the limits of now."""
+        """Return the last check of a plan, with the limits of now."""
         guard = self._wallets.guard
         if guard is None or guard.settings.is_neutral:
             return lambda plan: None
-        limits = guard.entry_limits(guard.tier_limits(self._wallets.equity))
+        limits = guard.entry_limits(guard.tier_limits(self._wallets.account.equity))
         stoploss = self._wallets.stoploss()
 
         def inspect(plan: Plan) -> ArbitrageDenied | None:
             for leg in plan.legs:
-                if leg.leg.venue != BOT_VENUE or leg.leg.side != "buy":
-                    continue
-                denied = (
-                    self._clamped(leg)
-                    or _below(leg, limits.min_order_size)
-                    or self._no_room(leg, limits.room_for_exit, stoploss)
-                )
+                denied = self._below(leg, limits.min_order_size)
+                if denied is None and leg.leg.venue == BOT_VENUE and leg.leg.side == "buy":
+                    denied = self._clamped(leg) or self._no_room(
+                        leg, limits.room_for_exit, stoploss
+                    )
                 if denied is not None:
                     return denied
             return None
 
         return inspect
+
+    @exact
+    def _below(self, leg: PlannedLeg, minimum: Decimal) -> ArbitrageDenied | None:
+        """Deny a leg below min_order_size: on any venue, bought or sold."""
+        rate = self.rates.known(leg.leg.quote)
+        cost = leg.amount * leg.limit * (ONE if rate is None else rate)
+        if cost >= minimum:
+            return None
+        return ArbitrageDenied(
+            ArbitrageDenialCode.BELOW_MINIMUM,
+            f"{format_amount(cost)} on {leg.leg.venue} is below min_order_size "
+            f"{format_amount(minimum)}",
+            leg.leg.venue,
+            {"cost": cost, "min_order_size": minimum},
+        )
 
     @exact
     def _clamped(self, leg: PlannedLeg) -> ArbitrageDenied | None:
@@ -275,16 +332,3 @@ class Preconditions:
                 ArbitrageDenialCode.BELOW_MINIMUM, denied.sentence, BOT_VENUE, denied.numbers
             )
         )
-
-
-@exact
-def _below(leg: PlannedLeg, minimum: Decimal) -> ArbitrageDenied | None:
-    cost = leg.amount * leg.limit
-    if cost >= minimum:
-        return None
-    return ArbitrageDenied(
-        ArbitrageDenialCode.BELOW_MINIMUM,
-        f"{format_amount(cost)} {leg.leg.quote} is below min_order_size {format_amount(minimum)}",
-        BOT_VENUE,
-        {"cost": cost, "min_order_size": minimum},
-    )

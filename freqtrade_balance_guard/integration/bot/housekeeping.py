@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,12 @@ from freqtrade_balance_guard.integration.monitoring.start import metrics_address
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.controls import ControlAnswer, PlannedEntry
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 from freqtrade_balance_guard.version import __version__
@@ -52,6 +57,8 @@ class Housekeeping:
         commands: CommandBox,
         rebalancer: LiveRebalancer,
         locks: EntryLocks,
+        funds: EntryFunds,
+        pause: EntryPause,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
@@ -62,6 +69,8 @@ class Housekeeping:
         self._commands = commands
         self._rebalancer = rebalancer
         self._locks = locks
+        self._funds = funds
+        self._pause = pause
         self._clock = clock
         self._config = config
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
@@ -126,8 +135,8 @@ class Housekeeping:
         if not self._is_started:
             self._last_moments_of_the_dead(bot)
             self._is_started = True
-        if self._wallets.live is not None and self._wallets.funding is not None:
-            self._wallets.funding.look_at_other_bots()
+        if self._wallets.live is not None:
+            self._funds.look_at_other_bots()
 
     def _look_up(self, bot: Any) -> None:
         unclaimed, self._registry.unclaimed = self._registry.unclaimed, []
@@ -191,14 +200,14 @@ class Housekeeping:
                 "pairs": list(getattr(bot, "active_pair_whitelist", None) or []),
                 "open_pairs": sorted({trade.pair for trade in Trade.get_open_trades()}),
                 # What another bot's legs must not sell out of the account's inventory.
-                "owned": {coin: str(n) for coin, n in wallets._owned_by_trades().items()},
+                "owned": {coin: str(n) for coin, n in owned_by_trades().items()},
                 "key": self._key,
                 "trading_mode": str(config.get("trading_mode", "spot")),
                 "dry_run": bool(config["dry_run"]),
                 "stake_currency": config["stake_currency"],
                 "version": __version__,
                 "freqtrade_version": freqtrade_version,
-                "floor": {config["stake_currency"]: str(wallets.floor())},
+                "floor": {config["stake_currency"]: str(wallets.account.floor())},
                 "pid": os.getpid(),
                 "host": platform.node(),
                 "metrics": metrics_address(),
@@ -214,15 +223,14 @@ class Housekeeping:
         """No entry asks for the balance then, and a deposit would never be seen."""
         wallets, now = self._wallets, self._clock.monotonic()
         if wallets.live is not None:
-            wallets.live.refresh_if_due(hurry=Trade.get_open_trade_count() > 0)
+            wallets.live.refresh_if_due()
             wallets.show_believed()
         elif not self._config["dry_run"] and now - self._locked_read_at >= LOCKED_READ_SECONDS:
             self._locked_read_at = now
             wallets.update()
 
     def _read_pause(self, bot: Any) -> None:
-        if self._wallets.entry_pause is not None:
-            self._wallets.entry_pause.refresh()
+        self._pause.refresh()
 
     # Commands
 
@@ -236,6 +244,8 @@ class Housekeeping:
                 done, text = self._release(bot, command)
             elif command.kind in ("pause", "resume"):
                 done, text = self._confirm_pause(command)
+            elif command.kind == "explain":
+                done, text = True, self._answers_of_controls(str(command.payload.get("pair")))
             else:
                 done, text = False, f"This bot does not know the command {command.kind}."
             self._commands.answer(command.id, text, done=done)
@@ -243,11 +253,14 @@ class Housekeeping:
     def _answer(self, number: int, done: bool, text: str) -> None:
         self._commands.answer(number, text, done=done)
 
+    def _answers_of_controls(self, pair: str) -> str:
+        """What each entry control says of ``pair``, in the order in which they are asked; JSON."""
+        answers = self._wallets.controls.answers(PlannedEntry(pair))
+        return json.dumps([asdict(ControlAnswer.of(name, denied)) for name, denied in answers])
+
     def _confirm_pause(self, command: Command) -> tuple[bool, str]:
         """The console has stored it: say what this bot reads."""
-        pause = self._wallets.entry_pause
-        if pause is None:
-            return False, "This bot reads no pause."
+        pause = self._pause
         if pause.current is not None:
             return command.kind == "pause", f"{pause.current.sentence}; exits go on"
         return command.kind == "resume", "entries are not paused"

@@ -16,6 +16,7 @@ from freqtrade_balance_guard.integration.bot.account_move import move_earlier_ac
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
@@ -33,6 +34,8 @@ from freqtrade_balance_guard.integration.rebalance.preview import Watch
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
+from freqtrade_balance_guard.limits.controls import ControlName
+from freqtrade_balance_guard.limits.rejections import RejectedBefore
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
@@ -89,28 +92,33 @@ def build_live_bot(
             live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
         )
     watch = OrderTracker(wallets, registry)
-    wallets.funding = funding
+    wallets.marks = funding
     if live is not None:
-        live.funding = funding
+        live.marks = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
-    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
-    wallets.entry_pause.refresh()
+    pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    pause.refresh()
     housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, client, settings.ledger.orphan_orders, clock),
         CommandBox(local_file(config)),
         rebalancer,
-        EntryLocks(wallets, wallets.protections(), config),
+        EntryLocks(wallets, wallets.protections(), config, rebalancer),
+        funding,
+        pause,
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
     )
     strategy = wallets._guarded_strategy
-    wallets.pairs = None
+    arbitrage = None
     if wants_arbitrage(strategy):
-        wallets.pairs = build_arbitrage(wallets, strategy, settings, registry, funding, hub, clock)
+        arbitrage = build_arbitrage(
+            wallets, strategy, settings, registry, funding, rebalancer, hub, clock
+        )
+    wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
     try:
         # Before freqtrade looks at its open orders: what it learns of them is booked.
         registry.catch_up()
@@ -123,13 +131,39 @@ def build_live_bot(
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    exchange.put_guard(
-        wallets, watch, OrderGateway(exchange, wallets, registry, funding, ids, client)
-    )
-    if wallets.pairs is not None:
-        wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
+    exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
-    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
+    parts = BotParts(
+        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
+    )
+    _register_controls(parts, funding, gateway, exchange)
+    return parts
+
+
+def _register_controls(
+    parts: BotParts, funding: EntryFunds, gateway: OrderGateway, exchange: Exchange
+) -> None:
+    """Every reason for which no entry is made now; ``ControlName`` has their order."""
+    wallets = parts.wallets
+    account, controls, live = wallets.account, wallets.controls, wallets.live
+    rejections = wallets.rejections
+    before = None
+    if rejections is not None:
+        before = RejectedBefore(
+            rejections,
+            wallets.market_rules,
+            account.above_floor,
+            partial(reload_markets_soon, exchange),
+        )
+    controls.register(ControlName.PAUSED, parts.pause)
+    controls.register(ControlName.LEDGER, funding)
+    controls.register(ControlName.SOLD_LATELY, parts.rebalancer)
+    controls.register(ControlName.BALANCE_READABLE, live)
+    controls.register(ControlName.BALANCE_CONFIRMED, None if live is None else account)
+    controls.register(ControlName.REJECTED_BEFORE, before)
+    controls.register(ControlName.ORDER_UNRESOLVED, gateway)
+    controls.register(ControlName.ARBITRAGE, parts.arbitrage)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

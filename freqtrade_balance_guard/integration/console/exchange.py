@@ -70,7 +70,9 @@ class ExchangeQuestions:
         :raises NotPossible: no usable answer
         """
         orders = [_order(each) for each in self._open_orders(pairs)]
-        answer = BalanceReader(GuardClient(self._exchange, self._clock), self._clock).read()
+        exchange, clock = self._exchange, self._clock
+        stake = exchange.get_proxy_coin()
+        answer = BalanceReader(GuardClient(exchange, clock), clock, lambda: {stake}).read()
         if isinstance(answer, Unreadable):
             raise NotPossible(f"The balance cannot be read ({answer.reason}).")
         return ExchangeView(answer.holdings, orders)

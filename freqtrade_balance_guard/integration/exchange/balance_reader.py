@@ -1,12 +1,13 @@
 """Reads the account's balance in bounded time, and turns whatever happens into an answer."""
 
 import logging
+from collections.abc import Callable, Container
 from typing import Any
 
 from freqtrade.exceptions import DDosProtection
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable, read_answer
+from freqtrade_balance_guard.balances.snapshot import AnswerReader, Snapshot, Unreadable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
@@ -22,11 +23,20 @@ LEISURE_SECONDS = 20.0
 RATE_LIMIT_PAUSE_SECONDS = 1.5
 
 
-class BalanceReader:
-    """Asks the exchange once per call; freqtrade would try five times, ten seconds each."""
+Needed = Callable[[], Container[str]]
 
-    def __init__(self, client: GuardClient, clock: Clock) -> None:
+
+class BalanceReader:
+    """Asks the exchange once per call; freqtrade would try five times, ten seconds each.
+
+    :param needed: currencies without which an answer says nothing
+    """
+
+    def __init__(self, client: GuardClient, clock: Clock, needed: Needed) -> None:
         self.client = client
+        self.needed = needed
+        self._answers = AnswerReader()
+        self._left_out: set[str] = set()
         self._clock = clock
         self._paused_until = 0.0
 
@@ -49,10 +59,14 @@ class BalanceReader:
                 self._paused_until = self._clock.monotonic() + RATE_LIMIT_PAUSE_SECONDS
             logger.debug("Balances unreadable.", exc_info=error)
             return Unreadable(f"{type(error).__name__}: {str(error)[:200]}")
-        holdings = read_answer(answer)
-        if isinstance(holdings, Unreadable):
-            return holdings
-        return Snapshot(holdings, as_of, wall)
+        read = self._answers.read(answer, self.needed())
+        if isinstance(read, Unreadable):
+            return read
+        if news := read.left_out.keys() - self._left_out:
+            reasons = "; ".join(read.left_out[currency] for currency in sorted(news))
+            logger.info("Left out of the balance, because it cannot be read: %s.", reasons)
+            self._left_out |= news
+        return Snapshot(read.holdings, as_of, wall, read.left_out)
 
 
 def _once(exchange: Exchange) -> dict[str, Any]:

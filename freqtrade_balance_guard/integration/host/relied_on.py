@@ -33,6 +33,8 @@ HOMES = {
     "RPCManager": "freqtrade.rpc.rpc_manager",
     "Trade": "freqtrade.persistence",
     "Wallets": "freqtrade.wallets",
+    # ccxt's own, by its file: freqtrade's class of that name stands above.
+    "exchange": "ccxt.base",
 }
 
 
@@ -229,6 +231,16 @@ CALLED_LIVE = (
     ),
     Relied("Exchange._amount_to_contracts(self, pair, amount)", "futures are rounded in contracts"),
     Relied("Exchange.fetch_dry_run_order(self, order_id)", "what became of a simulated order"),
+    Relied("Exchange.get_proxy_coin(self)", "the currency whose balance is the stake"),
+    Relied(
+        "exchange.Exchange.fetch2(self, path, api, method, params, config)",
+        "gated once at attach, where a key's nonces must rise (Kraken): requests take turns of at "
+        "most a second",
+    ),
+    Relied(
+        "exchange.Exchange.throttle(self, cost)",
+        "replaced in the guard's own copies, which count what they send",
+    ),
     Relied(
         "Exchange.get_balances(self, params)",
         "once and in bounded time, with its retries switched off (count=0)",

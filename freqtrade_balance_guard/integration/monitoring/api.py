@@ -206,7 +206,7 @@ def _data(bot: Watched) -> APIRouter:
     @_answered
     def arbitrages() -> dict[str, Any]:
         """Open arbitrages."""
-        return {"arbitrages": [one.as_json(clock.wall()) for one in look.status().pairs]}
+        return {"arbitrages": [one.as_json(clock.wall()) for one in look.status().arbitrages]}
 
     @router.get("/unhedged")
     @_answered

@@ -284,9 +284,9 @@ class GuardedExchange(Exchange):
                 is_short=order["side"] == "sell",
                 # What a replaced order held may not be visible as free yet; its stake was
                 # already held to the funds when it was sized.
-                available=None if kind is EntryKind.REPLACEMENT else wallets.stake_above_floor(),
+                available=None if kind is EntryKind.REPLACEMENT else wallets.account.above_floor(),
             )
-            return guard.look_at_entry(rounded, wallets.market_rules(pair), wallets.equity)
+            return guard.look_at_entry(rounded, wallets.market_rules(pair), wallets.account.equity)
         except Exception as error:
             return wallets.fail_closed(pair, error)
 

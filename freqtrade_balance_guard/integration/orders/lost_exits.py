@@ -131,7 +131,7 @@ class LostExits:
         base = currencies(pair)[0]
         since = max(one.absence.lost_at or one.sent_at for one in lost)
         if live.book.as_of is None or live.book.as_of <= since:
-            live.refresh_for_exit(hurry=True, reason="exit_unresolved")
+            live.refresh_for_exit("exit_unresolved", is_urgent=True)
         others = self._registry.or_none(lambda: self._funding.owned_by_other_bots(base)) or ZERO
         left = live.book.last_answer(base).free - others
         if left >= to_decimal(amount):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from freqtrade.exchange import Exchange
 
@@ -23,6 +23,7 @@ from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
@@ -51,6 +52,16 @@ logger = logging.getLogger(__name__)
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 
 
+class OwnLegs(Protocol):
+    """Knows which orders on the bot's exchange are legs, and so none that freqtrade sent."""
+
+    def legs_among(self, order_ids: set[str]) -> set[str]:
+        """Those of ``order_ids`` that are legs."""
+
+    def client_order_ids(self) -> set[str]:
+        """Our ids of legs in flight."""
+
+
 class OrderGateway:
     """The way of each order of one live or dry-run bot."""
 
@@ -62,8 +73,10 @@ class OrderGateway:
         funding: EntryFunds,
         ids: ClientIds,
         client: GuardClient,
+        own_legs: OwnLegs | None = None,
     ) -> None:
         self.registry = registry
+        self._own_legs = own_legs
         self.ids = ids
         self._exchange = exchange
         self._wallets = wallets
@@ -115,13 +128,15 @@ class OrderGateway:
         """:raises EntryDenied: its money could not be reserved"""
         wallets = self._wallets
         pair = order["pair"]
-        if (waits_for := self._waits_for(pair)) is not None:
+        try:
+            waits_for = wallets.controls.check(PlannedEntry(pair, kind), is_neutral=True)
+        except Exception as error:
+            raise EntryDenied(wallets.fail_closed(pair, error)) from error
+        if waits_for is not None:
             raise EntryDenied(wallets.denied(pair, waits_for))
         try:
             terms = self._terms(order, Purpose.ENTRY)
             tracked = self.registry.open_entry(terms, self._funding.for_entry(terms, kind))
-            if isinstance(tracked, Denied):
-                tracked = self._funding.explained(tracked, terms)
         except LedgerUnavailable as error:
             tracked = self.registry.unavailable(error)
         except Exception as error:
@@ -130,18 +145,12 @@ class OrderGateway:
             raise EntryDenied(wallets.denied(pair, tracked))
         return tracked
 
-    def _waits_for(self, pair: str) -> Denied | None:
-        """Why no entry may go on ``pair``: an order of it may exist, or has no trade."""
-        for tracked in self.registry.unresolved(pair):
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: an order of the pair may exist, or has no trade."""
+        for tracked in self.registry.unresolved(entry.pair):
             return _unresolved(tracked)
-        blocking = self.registry.blocking_order(pair)
-        if blocking is not None:
-            return _unresolved(blocking)
-        pairs = self._wallets.pairs
-        why = None if pairs is None else pairs.why_not_enter(pair)
-        if why is not None:
-            return Denied(DenialCode.ORDER_UNRESOLVED, why)
-        return None
+        blocking = self.registry.blocking_order(entry.pair)
+        return None if blocking is None else _unresolved(blocking)
 
     def _exit(self, order: Mapping[str, Any], purpose: Purpose) -> TrackedOrder | None:
         try:
@@ -241,7 +250,7 @@ class OrderGateway:
         own = tag_of(self.registry.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
         of_others = {one for one, tag in tags.items() if tag not in (None, own)}
-        pairs = self._wallets.pairs
+        pairs = self._own_legs
         if pairs is not None:
             of_others |= pairs.legs_among(set(tags))
             # Of a leg that is under way, perhaps only our id is known.

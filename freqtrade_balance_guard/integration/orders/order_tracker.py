@@ -67,7 +67,7 @@ class OrderTracker:
         if wallets.rejections is None or not is_entry:
             return
         if isinstance(error, InsufficientFundsError):
-            wallets.rejections.funds_rejected(pair, wallets.stake_above_floor())
+            wallets.rejections.funds_rejected(pair, wallets.account.above_floor())
             return
         wallets.rejections.entry_rejected(pair, wallets.market_rules(pair), str(error))
         if wallets.rejections.wants_markets(pair):

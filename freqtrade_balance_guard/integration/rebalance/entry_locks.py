@@ -20,6 +20,7 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 
 if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
@@ -45,8 +46,10 @@ class EntryLocks:
         wallets: "GuardedWallets",
         protections: Sequence[Mapping[str, Any]],
         config: Mapping[str, Any],
+        rebalancer: "Rebalancer | None" = None,
     ) -> None:
         self._wallets = wallets
+        self._rebalancer = rebalancer
         named = {str(one.get("method")): one for one in protections}
         self._minutes = _minutes(named.get("MinimumBalance", {}), config)
         self._locks_all = bool(named.get("RebalanceCooldown", {}).get("lock_all", False))
@@ -73,11 +76,14 @@ class EntryLocks:
         guard = wallets.guard
         if guard is None or (wallets.live is not None and wallets.live.is_unreadable):
             return  # nothing is known, so nothing is to be said
-        threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
+        account = wallets.account
+        threshold = account.threshold()
         if self._is_locked is None:
             self._is_locked = ALL in _locked_pairs(BELOW_THRESHOLD, now)
-        available = wallets.available()
-        was_below, self._was_below = self._was_below, available < threshold
+        available = account.available()
+        was_below, self._was_below = self._was_below, account.is_below_threshold()
+        if available < threshold and not self._was_below:
+            return  # more was seen already: each pair is told so, and no lock outlives the wait
         if available >= threshold:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)
@@ -111,7 +117,7 @@ class EntryLocks:
     # What a rebalance has sold
 
     def _keep_sold(self, now: datetime) -> None:
-        rebalancer = self._wallets.rebalancer
+        rebalancer = self._rebalancer
         if rebalancer is None:
             return
         try:

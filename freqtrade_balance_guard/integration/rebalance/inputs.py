@@ -52,7 +52,7 @@ def limits_of(wallets: "GuardedWallets") -> RebalanceLimits:
     """The user's settings for the tier that the account is in."""
     guard = wallets.guard
     assert guard is not None  # noqa: S101  whoever rebalances is guarded
-    return RebalanceLimits.of(guard.tier_limits(wallets.equity), guard.from_dollars)
+    return RebalanceLimits.of(guard.tier_limits(wallets.account.equity), guard.from_dollars)
 
 
 @exact
@@ -62,9 +62,9 @@ def capital_of(wallets: "GuardedWallets", config: dict[str, Any], *, is_fresh: b
     :param is_fresh: the balance was just read: only what this answer vouches for counts. An older
         answer may lack what own orders did since, and nothing is sold because of it.
     """
-    funds = wallets.confirmed_stake() if is_fresh else wallets.stake_above_floor()
+    funds = wallets.account.certain() if is_fresh else wallets.account.above_floor()
     ratio = ONE if "available_capital" in config else to_decimal(config["tradable_balance_ratio"])
-    return Capital(funds, wallets.room(), ratio, _held(Trade.get_open_trades()))
+    return Capital(funds, wallets.account.capacity(), ratio, _held(Trade.get_open_trades()))
 
 
 def _held(trades: list[Any]) -> Decimal:
@@ -79,9 +79,33 @@ def _held(trades: list[Any]) -> Decimal:
 
 
 def positions_of(wallets: "GuardedWallets", rate_of: Rate) -> tuple[Position, ...]:
-    """Every open trade of this bot that holds something."""
+    """Return every open trade of this bot that holds something, hedged ones left out.
+
+    The coin of a trade with another leg is sold together with that one, or not at all.
+    """
     trades = [trade for trade in Trade.get_open_trades() if trade.amount > 0]
-    return tuple(_position(wallets, trade, rate_of(trade)) for trade in trades)
+    return tuple(
+        _position(wallets, trade, rate_of(trade)) for trade in without_hedged(wallets, trades)
+    )
+
+
+def without_hedged(wallets: "GuardedWallets", trades: list[Any]) -> list[Any]:
+    """Return the trades that are no leg of an arbitrage; log once which were left out."""
+    arbitrages = getattr(wallets, "pairs", None)
+    hedged = arbitrages.hedged_trades() if arbitrages is not None else set()
+    for trade in trades:
+        if trade.id in hedged and trade.id not in _left_out:
+            _left_out.add(trade.id)
+            logger.info(
+                "Trade %s (%s) is left out of the rebalance: it is a leg of an arbitrage.",
+                trade.id,
+                trade.pair,
+            )
+    return [trade for trade in trades if trade.id not in hedged]
+
+
+# Trades of which it was logged.
+_left_out: set[int] = set()
 
 
 def open_order_count() -> int:

@@ -51,9 +51,9 @@ class Watch:
         if guard is None or (live is not None and live.is_unreadable):
             return  # nothing is known, and that is no use of stake
         threshold = guard.entry_limits(
-            guard.tier_limits(self._wallets.equity)
+            guard.tier_limits(self._wallets.account.equity)
         ).min_balance_threshold
-        available = self._wallets.available()
+        available = self._wallets.account.available()
         told = self._warning.observe(Sample(self._clock.monotonic(), available), threshold)
         self._outlook = self._warning.outlook(threshold)
         if told is not None and threshold > 0:

@@ -14,6 +14,7 @@ from freqtrade_balance_guard.integration.rebalance.inputs import (
     open_order_count,
     positions_of,
 )
+from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.money import to_decimal
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome
@@ -121,6 +122,10 @@ class Rebalancer:
         except AttemptsUnavailable as error:
             return sold_unknown(pair, str(error))
         return sold_pair(pair, left)
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: see ``refusal``."""
+        return self.refusal(entry.pair)
 
     def sold_lately(self) -> SoldLately | None:
         """What must not be bought back yet; None while there is nothing of the kind.

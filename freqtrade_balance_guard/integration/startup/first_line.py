@@ -40,13 +40,13 @@ def _mode(config: dict[str, Any]) -> str:
 def _limits(wallets: GuardedWallets, guard: Guard) -> str:
     if guard.settings.is_neutral:
         return "no limits"
-    chosen = guard.tier_limits(wallets.equity)
+    chosen = guard.tier_limits(wallets.account.equity)
     limits, currency = guard.entry_limits(chosen), guard.stake_currency
     parts = [
         f"min {format_amount(limits.min_order_size)} {currency}",
         f"{format_amount(limits.position_size_percent)} % of {BASES[limits.position_size_basis]}",
         f"threshold {format_amount(limits.min_balance_threshold)}",
-        f"floor {format_amount(wallets.floor())} {currency}",
+        f"floor {format_amount(wallets.account.floor())} {currency}",
     ]
     count = len(guard.settings.tiers)
     if count:

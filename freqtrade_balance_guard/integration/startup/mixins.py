@@ -52,7 +52,7 @@ class ReservedArbitrage(BalanceGuard):
     stoploss = -0.99
 
     def find_opportunities(self, current_time: datetime, **kwargs: Any) -> "Iterable[Opportunity]":
-        """What to buy here and sell there; called once per loop of a live or dry-run bot.
+        """Return what to buy here and sell there; called once per loop of a live or dry-run bot.
 
         :param current_time: UTC
         """
@@ -61,7 +61,9 @@ class ReservedArbitrage(BalanceGuard):
     def should_close_arbitrage(
         self, trade: Any, current_time: datetime, **kwargs: Any
     ) -> str | bool | None:
-        """Whether to close both legs now; called once per loop for each open trade of a pair.
+        """Return whether to close both legs now; called once per loop for each hedged trade.
+
+        Its old name, exit_opportunity, works for one release.
 
         :param trade: freqtrade's trade, the leg on the bot's own exchange
         :param current_time: UTC
@@ -74,15 +76,16 @@ class ReservedArbitrage(BalanceGuard):
         return answer
 
     def order_books(self, *markets: tuple[str, str]) -> "list[Book]":
-        """Order books with fees, all read at the same time.
+        """Return the last order books with fees; they are read in the background.
 
         :param markets: (venue, pair), such as ``("bot", "BTC/USDT"), ("second", "BTC/USDT")``
-        :raises Exception: one could not be read; nothing is done in this loop then
+        :raises TimeoutError: one is not there yet; ask again in the next loop
+        :raises LookupError: no venue has that name
         """
-        pairs = getattr(self.wallets, "pairs", None)
-        if pairs is None:
+        arbitrage = getattr(self, "_guard_arbitrage", None)
+        if arbitrage is None:
             raise LookupError("There are no venues: the guard is not on.")
-        books: list[Book] = pairs.order_books(markets)
+        books: list[Book] = arbitrage.order_books(markets)
         return books
 
     def custom_venues(self) -> "Mapping[str, Venue]":

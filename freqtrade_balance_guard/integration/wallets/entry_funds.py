@@ -5,14 +5,15 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from freqtrade_balance_guard.arbitrage.funds import BalanceUnreadable
+from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.ledger.store import Beat
-from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.money import ZERO, exact, to_decimal
+from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.other_bots import OtherBots
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import ledger_denial
@@ -56,12 +57,12 @@ class EntryFunds:
         if wallets.live is not None:
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
-            return Funds(spendable, wallets.floor(), since=since)
+            return Funds(spendable, wallets.account.floor(), since=since)
         if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None
         mark = self._registry.ledger.mark() if self._mark is None else self._mark
-        return Funds(to_decimal(wallets.get_free(self._stake_currency)), wallets.floor(), mark)
+        return Funds(wallets.account.free(), wallets.account.floor(), mark)
 
     def for_leg(self, currency: str, owned: Decimal, floor: Decimal) -> Funds:
         """What an arbitrage leg on the bot's own exchange may be taken from.
@@ -114,8 +115,8 @@ class EntryFunds:
         with self._looking:
             return self.other_bots.look(live.book, live.now(), live.wall(), currency)
 
-    def refusal(self) -> Denied | None:
-        """Why no entry is made at all while the ledger cannot be used; None while it can."""
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: none is made while the ledger cannot be used."""
         error = self._registry.ledger_error
         return None if not error else ledger_denial(error)
 
@@ -134,18 +135,3 @@ class EntryFunds:
         self._mark = mark
         if mark is not None and currencies != [] and not self._registry.ledger_error:
             self._registry.or_none(lambda: self._registry.ledger.seen(mark, currencies=currencies))
-
-    # Words
-
-    @exact
-    def explained(self, denied: Denied, terms: Terms) -> Denied:
-        """A refusal for funds that are only under way is called that."""
-        live = self._wallets.live
-        if live is None or denied.code is not DenialCode.INSUFFICIENT_AVAILABLE:
-            return denied
-        spendable = live.spendable()
-        expected = live.book.expected(self._stake_currency).free
-        if not spendable < terms.at_least + self._wallets.floor() <= expected:
-            return denied
-        return Denied(DenialCode.BALANCE_LAGGING, f"{denied.sentence}; the rest is under way",
-                      denied.numbers)  # fmt: skip

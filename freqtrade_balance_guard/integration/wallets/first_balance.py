@@ -23,6 +23,7 @@ from freqtrade_balance_guard.integration.host.config_section import expects_guar
 from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.settings import GuardSettings
 
 
@@ -59,12 +60,12 @@ def live_balances(
     is_live = not config["dry_run"] and config.get("runmode") == RunMode.LIVE
     if not is_live or config.get("trading_mode", "spot") != "spot" or settings.is_neutral:
         return None
-    clock = SystemClock()
+    clock, stake = SystemClock(), exchange.get_proxy_coin()
     return LiveBalances(
         BalanceBook(settings.post_trade_refresh_window),
-        BalanceReader(GuardClient(exchange, clock), clock),
+        BalanceReader(GuardClient(exchange, clock), clock, lambda: {stake, *owned_by_trades()}),
         BelievedBalances(_store_path(config), settings.ledger.account or exchange.id),
-        config["stake_currency"],
+        stake,
         settings.balance_cache_duration,
         clock,
         WaitBudget(clock, EXIT_WAIT_SECONDS),

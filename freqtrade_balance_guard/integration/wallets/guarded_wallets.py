@@ -6,9 +6,9 @@ Without a guard, each method is freqtrade's own.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from freqtrade.exceptions import DependencyException, ExchangeError
 from freqtrade.persistence import Trade
@@ -18,17 +18,14 @@ from freqtrade.wallets import Wallet, Wallets
 
 from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
-from freqtrade_balance_guard.integration.wallets.float_rounding import (
-    available_without_rounding_noise,
-    capacity_without_rounding_noise,
-)
+from freqtrade_balance_guard.integration.wallets.stake_account import StakeAccount
+from freqtrade_balance_guard.limits.controls import EntryControls, PlannedEntry
 from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
-from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
+from freqtrade_balance_guard.money import ONE, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.bot_loop import (
     Entry,
     MinimumQuery,
@@ -41,33 +38,41 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
-    from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-    from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
-    from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
-    from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+    from freqtrade_balance_guard.integration.wallets.live_balances import (
+        LiveBalances,
+        SnapshotMarks,
+    )
     from freqtrade_balance_guard.limits.rejections import Rejections
-    from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 
 logger = logging.getLogger(__name__)
+
+
+class Rebalances(Protocol):
+    """Frees stuck stake, and remembers for a while what it has sold."""
+
+    def sold_lately(self) -> Any:
+        """What must not be bought back, as ``SoldLately``; None: nothing."""
 
 
 class GuardedWallets(Wallets):
     """Wallets that let no entry out which the user's limits or the exchange would refuse."""
 
     guard: Guard | None = None
+    account: StakeAccount
+    controls: EntryControls
     market_rules: Callable[[str], MarketRules]
     # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
-    funding: "EntryFunds | None" = None
-    # Entries paused by the user, live and in dry-run.
-    entry_pause: "EntryPause | None" = None
+    marks: "SnapshotMarks | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
-    rebalancer: "Rebalancer | None" = None
-    # Of a strategy with two legs.
-    pairs: "ArbitrageLoop | None" = None
+    rebalancer: "Rebalances | None" = None
+    # What legs out of the inventory did to simulated balances, by currency.
+    dry_run_changes: Callable[[], Mapping[str, Any]] | None = None
+    # Called in a process that received a copy: one of hyperopt's workers.
+    activate: Callable[["GuardedWallets"], None] | None = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -79,16 +84,24 @@ class GuardedWallets(Wallets):
     ) -> None:
         """Take up a guard. A second strategy on the same wallets brings its own."""
         self.guard = guard
+        self.controls = EntryControls()
+        self.set_live(self.live)
         self.market_rules = market_rules
         self._guarded_strategy = strategy
+
+    def set_live(self, live: "LiveBalances | None") -> None:
+        """From now on ``live`` is what is believed; None: freqtrade's own table."""
+        self.live = live
+        if self.guard is not None:
+            self.account = StakeAccount(self, self.guard, live)
+            self.guard.true_cause = None if live is None else self.account.true_cause
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy of us woke up in another process: one of hyperopt's workers, where nobody
         # activated anything.
         self.__dict__.update(state)
-        from freqtrade_balance_guard.integration.startup.activation import activate_in_worker
-
-        activate_in_worker(self)
+        if self.activate is not None:
+            self.activate(self)
 
     def _local_log(self, msg: str, level: Literal["info", "warning", "debug"] = "info") -> None:
         # freqtrade writes this line for every pair that signals, in every loop. It is news when
@@ -122,33 +135,32 @@ class GuardedWallets(Wallets):
             super().update(require_update)
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
-        hurry = self._has_open_trades()
         loop = current_loop.get()
         if loop.needs_fresh_balance if loop is not None else require_update:
-            live.refresh_for_exit(hurry=hurry)
+            live.refresh_for_exit()
         elif not require_update:
-            live.refresh_if_changed(hurry=hurry)
+            live.refresh_if_changed()
         # Else freqtrade only wants wallets that know of the order it just sent or saw filled.
         self.show_believed()
 
     def _update_as_freqtrade_does(self, require_update: bool) -> None:
-        funding = self.funding
-        if funding is None:
+        marks = self.marks
+        if marks is None:
             super().update(require_update)
             return
-        before, mark = self._last_wallet_refresh, funding.mark()
+        before, mark = self._last_wallet_refresh, marks.mark()
         super().update(require_update)
         if self._last_wallet_refresh != before:
-            funding.seen(mark)
+            marks.seen(mark)
 
     @relies_on("Wallets._update_dry(self)", "legs out of the inventory show in simulated balances")
     def _update_dry(self) -> None:
         """freqtrade's simulated balances know its trades; what legs did besides is added here."""
         super()._update_dry()
-        if self.pairs is None:
+        if self.dry_run_changes is None:
             return
         try:
-            changes = self.pairs.dry_run_changes()
+            changes = self.dry_run_changes()
         except Exception as error:
             # An exit may be waiting for this.
             self._tell_error("What legs did to simulated balances cannot be read.", error)
@@ -160,7 +172,7 @@ class GuardedWallets(Wallets):
     def show_believed(self) -> None:
         """Put what is believed into freqtrade's own table."""
         if self.live is not None:
-            self._wallets = self.live.wallets(self._owned_by_trades)
+            self._wallets = self.live.wallets()
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 
@@ -177,61 +189,6 @@ class GuardedWallets(Wallets):
         if self.live is None or self.live.book.as_of is not None:
             super().record_wallet_state()
 
-    def _owned_by_trades(self) -> dict[str, Decimal]:
-        owned: dict[str, Decimal] = {}
-        for trade in Trade.get_open_trades() if self._has_open_trades() else ():
-            currency = trade.safe_base_currency
-            owned[currency] = owned.get(currency, ZERO) + to_decimal(trade.amount)
-        return owned
-
-    def _has_open_trades(self) -> bool:
-        # Before freqtrade's database is opened there is no trade to wait for.
-        return hasattr(Trade, "session") and Trade.get_open_trade_count() > 0
-
-    # What may be spent, in stake currency
-
-    @exact
-    def equity(self) -> Decimal:
-        """Total equity in stake currency: free plus what open trades cost."""
-        return self._free(self._stake_currency) + to_decimal(Trade.total_open_trades_stakes())
-
-    def available(self) -> Decimal:
-        """What one may still spend: the smaller of freqtrade's answer and free - floor."""
-        return min(self._freqtrade_available(), self.stake_above_floor())
-
-    @exact
-    def stake_above_floor(self) -> Decimal:
-        """Free stake currency above the floor, whatever share of it freqtrade may trade with."""
-        return self._free(self._stake_currency) - self.floor()
-
-    @exact
-    def confirmed_stake(self) -> Decimal:
-        """The same, of which seen and expected balance both vouch where there is a book."""
-        vouched = self._vouched_for()
-        return self.stake_above_floor() if vouched is None else vouched
-
-    def room(self) -> Decimal:
-        """What freqtrade would put to work beyond what its open trades cost."""
-        return capacity_without_rounding_noise(self.get_total_stake_amount(), *self._parts())
-
-    def _freqtrade_available(self) -> Decimal:
-        return available_without_rounding_noise(
-            super().get_available_stake_amount(), *self._parts()
-        )
-
-    def _parts(self) -> tuple[float, float, float]:
-        ratio = self._config.get("tradable_balance_ratio", 1)
-        return Trade.total_open_trades_stakes(), self.get_free(self._stake_currency), ratio
-
-    def floor(self) -> Decimal:
-        """Stake currency that is never spent."""
-        if self.guard is None:
-            return ZERO
-        return self.guard.floor(self._stake_currency, self.equity)
-
-    def _free(self, currency: str) -> Decimal:
-        return to_decimal(self.get_free(currency))
-
     # Entries
 
     @relies_on(
@@ -246,64 +203,50 @@ class GuardedWallets(Wallets):
         :raises EntryDenied: nothing may be entered now, whatever its size
         """
         guard = self.guard
-        if guard is not None and (paused := self._paused()) is not None:
-            raise EntryDenied(guard.deny(pair, paused))
-        if guard is None or guard.settings.is_neutral:
+        if guard is None:
             return super().get_trade_stake_amount(pair, max_open_trades, update)
+        entry = PlannedEntry(pair)
         try:
             if update and self.live is not None:
-                self.live.refresh_for_entry(hurry=self._has_open_trades())
+                self.live.refresh_for_entry()
                 self.show_believed()
                 update = False
-            refused = self._certain_refusal(pair)
-            denied = None if refused is None else guard.deny(pair, refused)
+            denied = self.controlled(entry)
         except Exception as error:
             denied = self.fail_closed(pair, error)
         if denied is not None:
             raise EntryDenied(denied)
+        if guard.settings.is_neutral:
+            return super().get_trade_stake_amount(pair, max_open_trades, update)
         try:
             stake = super().get_trade_stake_amount(pair, max_open_trades, update)
         except ExchangeError:
             raise  # the exchange did not answer: freqtrade says so and tries again
         except DependencyException as error:
-            short = Denied(
-                DenialCode.INSUFFICIENT_AVAILABLE,
-                str(error).rstrip("."),
-                {"available": self.available()},
-            )
+            numbers = {"available": self.account.available()}
+            if isinstance(wanted := self._config["stake_amount"], int | float):
+                numbers["needed"] = to_decimal(wanted)
+            short = Denied(DenialCode.INSUFFICIENT_AVAILABLE, str(error).rstrip("."), numbers)
             raise EntryDenied(guard.deny(pair, short)) from error
         if self._is_backtest:
             return stake  # there is no price to ask for in vain; validate_stake_amount will tell
         try:
-            early = guard.check_available(pair, self.available(), self.equity)
+            early = guard.check_available(pair, self.account.available(), self.account.equity)
         except Exception as error:
             early = self.fail_closed(pair, error)
         if early is not None:
             raise EntryDenied(early)
         return stake
 
-    def _paused(self) -> Denied | None:
-        """The denial while the user has paused entries."""
-        reason = self.entry_pause.denial if self.entry_pause is not None else None
-        return Denied(DenialCode.PAUSED, reason) if reason else None
+    def controlled(self, entry: PlannedEntry) -> Denied | None:
+        """The denial of an entry whose size does not matter, stated; None if it may be sized.
 
-    def _certain_refusal(self, pair: str) -> Denied | None:
-        """What makes any entry on ``pair`` vain at the moment, whatever its size."""
-        if self.funding is not None and (refused := self.funding.refusal()) is not None:
-            return refused
-        if self.rebalancer is not None and (sold := self.rebalancer.refusal(pair)) is not None:
-            return sold
-        if self.live is not None and self.live.is_unreadable:
-            failure = self.live.book.failure
-            reason = failure.reason if failure else "the answer is not believed yet"
-            return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
-        if self.rejections is None:
+        :raises Exception: a control failed
+        """
+        if self.guard is None:
             return None
-        if self.rejections.wants_markets(pair):
-            reload_markets_soon(self._exchange)
-        return self.rejections.entry_refusal(
-            pair, self.market_rules(pair), self.stake_above_floor()
-        )
+        denied = self.controls.check(entry, is_neutral=self.guard.settings.is_neutral)
+        return None if denied is None else self.guard.deny(entry.pair, denied)
 
     @relies_on(
         "Wallets.validate_stake_amount(self, pair, stake_amount, min_stake_amount, "
@@ -322,34 +265,43 @@ class GuardedWallets(Wallets):
         if (adopted := adopted_order.get()) is not None:
             return adopted.stake  # the order exists; freqtrade only has to book it
         guard = self.guard
-        is_replacement = self.entry is not None and self.entry.kind is EntryKind.REPLACEMENT
-        if guard is not None and stake_amount and not is_replacement:
-            # A replacement that is denied would make freqtrade delete the trade.
-            if (paused := self._paused()) is not None:
-                guard.deny(pair, paused)
-                return 0
-        if guard is None or guard.settings.is_neutral:
+        if guard is None:
             return super().validate_stake_amount(
                 pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
             )
         if not stake_amount or isinstance(stake_amount, str) or stake_amount <= 0:
             # Not an entry: the strategy or freqtrade's sizing asked for none.
             return 0
+        kind = self._kind(pair, trade_amount)
         try:
-            if (refused := self._certain_refusal(pair)) is not None:
-                guard.deny(pair, refused)
-                return 0
-            request = self._entry_request(
+            denied = self.controlled(PlannedEntry(pair, kind))
+        except Exception as error:
+            denied = self.fail_closed(pair, error)
+        if denied is not None:
+            return 0
+        if guard.settings.is_neutral:
+            return super().validate_stake_amount(
                 pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
             )
-            decision = guard.size_entry(request, self.market_rules(pair), self.equity)
+        try:
+            request = self._entry_request(
+                kind, pair, stake_amount, min_stake_amount, max_stake_amount, trade_amount
+            )
+            decision = guard.size_entry(request, self.market_rules(pair), self.account.equity)
         except Exception as error:
             self.fail_closed(pair, error)
             return 0
         return to_float(decision.stake) if isinstance(decision, Approved) else 0
 
+    def _kind(self, pair: str, trade_amount: float | None) -> EntryKind:
+        entry = self.entry
+        if entry is not None and entry.pair == pair:
+            return entry.kind
+        return EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
+
     def _entry_request(
         self,
+        kind: EntryKind,
         pair: str,
         stake_amount: float,
         min_stake_amount: float | None,
@@ -362,15 +314,12 @@ class GuardedWallets(Wallets):
             maximum -= trade_amount
         query: MinimumQuery | None = getattr(self._exchange, "last_minimum_query", None)
         knows_price = query is not None and query.pair == pair and query.price
-        entry = self.entry
-        funds = self.stake_above_floor()
-        kind = EntryKind.NEW if trade_amount is None else EntryKind.ADJUSTMENT
-        if entry is not None and entry.pair == pair:
-            kind = entry.kind
+        entry, account = self.entry, self.account
+        funds = account.above_floor()
         return EntryRequest(
             pair=pair,
             stake=to_decimal(stake_amount),
-            available=min(self._freqtrade_available(), funds),
+            available=min(account.freqtrade_available(), funds),
             funds=funds,
             freqtrade_minimum=to_decimal(min_stake_amount) if min_stake_amount else None,
             maximum=None if maximum == float("inf") else to_decimal(maximum),
@@ -379,7 +328,7 @@ class GuardedWallets(Wallets):
             stoploss=self.stoploss(),
             is_short=entry.is_short if entry is not None else False,
             kind=kind,
-            spendable=self._vouched_for(),
+            spendable=account.confirmed(),
             equity=self._equity_to_share(),
             slots=self._slots(),
         )
@@ -388,18 +337,18 @@ class GuardedWallets(Wallets):
     def _equity_to_share(self) -> Decimal | None:
         """What freqtrade may put to work in all, above the floor; None where no limit asks."""
         guard = self.guard
-        if guard is None or guard.tier_limits(self.equity).position_size_basis == "available":
+        if (
+            guard is None
+            or guard.tier_limits(self.account.equity).position_size_basis == "available"
+        ):
             return None
-        return min(self.room(), self.equity() - self.floor())
+        account = self.account
+        return min(account.capacity(), account.equity() - account.floor())
 
     def _slots(self) -> int | None:
         """max_open_trades; None where it is unlimited."""
         slots = self._config.get("max_open_trades", 0)
         return int(slots) if 0 < slots < float("inf") else None
-
-    @exact
-    def _vouched_for(self) -> Decimal | None:
-        return None if self.live is None else self.live.spendable() - self.floor()
 
     @relies_on(
         "Wallets.check_exit_amount(self, trade)",
@@ -425,7 +374,7 @@ class GuardedWallets(Wallets):
             stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
         return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
 
-    def sold_lately(self) -> "SoldLately | None":
+    def sold_lately(self) -> Any:
         """What a rebalance has sold, while its cooldown lasts and that is known."""
         try:
             return self.rebalancer.sold_lately() if self.rebalancer is not None else None

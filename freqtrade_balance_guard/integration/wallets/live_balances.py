@@ -7,17 +7,18 @@ order, and the book knows of it.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from freqtrade.wallets import Wallet
 
 from freqtrade_balance_guard.balances.book import BalanceBook, ExternalChange, Need
 from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
-from freqtrade_balance_guard.balances.store import BelievedBalances
+from freqtrade_balance_guard.balances.store import REFRESH_AFTER, BelievedBalances
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import WaitBudget
@@ -31,12 +32,14 @@ from freqtrade_balance_guard.events import (
     EventHub,
 )
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
-from freqtrade_balance_guard.money import ZERO, to_float
+from freqtrade_balance_guard.integration.wallets.open_trades import (
+    has_open_trades,
+    owned_by_trades,
+)
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.money import to_decimal, to_float
 from freqtrade_balance_guard.orders.bot_loop import current_loop
-
-
-if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,16 @@ LEFT_FOR_EXITS_SECONDS = 0.5
 SHORTEST_READ_SECONDS = 1.0
 # A lock is lifted when a read says so; no cache is too short for that.
 LOCKED_SECONDS = 5.0
+
+
+class SnapshotMarks(Protocol):
+    """Says in the ledger which of its rows an answer of the exchange contains."""
+
+    def mark(self) -> int | None:
+        """Take this before a balance is asked for; None while the ledger cannot be used."""
+
+    def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
+        """The balance that was asked for after ``mark`` is believed."""
 
 
 class LiveBalances:
@@ -70,20 +83,27 @@ class LiveBalances:
     ) -> None:
         self.book = book
         # Of a bot whose orders are under the ledger.
-        self.funding: EntryFunds | None = None
+        self.marks: SnapshotMarks | None = None
         self.hub = EventHub()
+        # While a trade is open its exit may be waiting behind a read.
+        self.may_exit: Callable[[], bool] = has_open_trades
         self.waits = waits
         self.reader = reader
         self._store = store
         self._stake_currency = stake_currency
         self._time_to_live = time_to_live
         self._clock = clock
+        self._table: dict[str, Wallet] = {}
+        self._believed: dict[str, Holding] = {}
+        self._unkept: set[str] = set()
+        self._kept_all_at: datetime | None = None
+        self._following = threading.Lock()
         self._was_unreadable = False
         self._sending = self._sent = 0
         self._wall: datetime | None = None
         self._is_kept = True
         if store is not None:
-            book.remember(store.load(), clock.monotonic())
+            book.remember(store.load(clock.wall()), clock.monotonic())
 
     def now(self) -> float:
         """Monotonic seconds, as the book counts them."""
@@ -95,7 +115,7 @@ class LiveBalances:
 
     # Refreshes, by what freqtrade needs them for
 
-    def refresh_for_entry(self, *, hurry: bool) -> None:
+    def refresh_for_entry(self) -> None:
         """Before an entry is sized: read if anything makes it necessary, at most once per loop."""
         loop = current_loop.get()
         need = self.book.need(self._clock.monotonic(), self._time_to_live)
@@ -105,16 +125,17 @@ class LiveBalances:
         if loop is not None:
             loop.has_read_for_entry = True
         self.hub.publish(BalanceCacheMissed(str(need)))
-        self._read(need, hurry=hurry)
+        self._read(need, is_urgent=self.may_exit())
 
-    def refresh_for_exit(self, *, hurry: bool, reason: str = "exit") -> None:
+    def refresh_for_exit(self, reason: str = "exit", *, is_urgent: bool = False) -> None:
         """In front of an exit: read, unless the exchange already failed in this loop.
 
         After slow reads the exit goes out on what is believed: own orders are known, and waiting
         costs more than a stranger's trade could.
         """
-        if not hurry or self.waits.seconds_left >= SHORTEST_READ_SECONDS:
-            self._read(reason, hurry=hurry, keep=0.0)
+        is_urgent = is_urgent or self.may_exit()
+        if not is_urgent or self.waits.seconds_left >= SHORTEST_READ_SECONDS:
+            self._read(reason, is_urgent=is_urgent, keep=0.0)
 
     def refresh_for_rebalance(self) -> bool:
         """A read that a rebalance is decided on; False if none could be begun now.
@@ -122,19 +143,19 @@ class LiveBalances:
         It runs while exits wait for the next loop: it takes part in their patience.
         """
         before, loop = self.book.as_of, current_loop.get()
-        self.refresh_for_exit(hurry=True, reason="rebalance")
+        self.refresh_for_exit("rebalance", is_urgent=True)
         return self.book.as_of != before or (loop is not None and loop.has_failed)
 
-    def refresh_if_due(self, *, hurry: bool) -> None:
+    def refresh_if_due(self) -> None:
         """While entries are locked nobody else asks: read what has grown older than the cache."""
         loop = current_loop.get()
         if self.age() < max(self._time_to_live, LOCKED_SECONDS) or loop is None:
             return
         if not loop.has_read_for_entry:
             loop.has_read_for_entry = True
-            self._read(Need.EXPIRED, hurry=hurry)
+            self._read(Need.EXPIRED, is_urgent=self.may_exit())
 
-    def refresh_if_changed(self, *, hurry: bool) -> None:
+    def refresh_if_changed(self) -> None:
         """Where freqtrade would do with an answer of an hour ago: read if anything happened.
 
         It comes here in every loop, whether there is something to buy or not: an answer that is
@@ -146,29 +167,29 @@ class LiveBalances:
         if loop is None:
             if self.age() >= SKIPPABLE_SECONDS:
                 # Nothing waits for it but the thread that asks.
-                self._read(Need.EXPIRED, hurry=False)
+                self._read(Need.EXPIRED, is_urgent=False)
             return
         need = self.book.need(self._clock.monotonic(), SKIPPABLE_SECONDS)
         if need is Need.UNCONFIRMED and self.verdict() is Verdict.CONFIRMED:
             return
         if need and not loop.has_read_for_entry:
             loop.has_read_for_entry = True
-            self._read(need, hurry=hurry)
+            self._read(need, is_urgent=self.may_exit())
 
     def _read(
-        self, reason: Need | str, *, hurry: bool, keep: float = LEFT_FOR_EXITS_SECONDS
+        self, reason: Need | str, *, is_urgent: bool, keep: float = LEFT_FOR_EXITS_SECONDS
     ) -> None:
         """Ask the exchange, once.
 
-        :param hurry: an exit may be waiting
+        :param is_urgent: an exit may be waiting
         :param keep: seconds of what may be waited that are left for it
         """
         loop = current_loop.get()
         if loop is not None and loop.has_failed:
             return
-        sent, mark = self._sent, None if self.funding is None else self.funding.mark()
+        sent, mark = self._sent, None if self.marks is None else self.marks.mark()
         began = self._clock.monotonic()
-        if hurry:
+        if is_urgent:
             with self.waits.wait(self.waits.seconds_left, keep=keep) as deadline:
                 answer = self.reader.read(deadline)
         else:
@@ -186,16 +207,12 @@ class LiveBalances:
         for change in self.book.accept(answer):
             self._announce(change)
         self._wall, self._is_kept = answer.wall, False
-        if self.funding is not None:
-            self.funding.seen(mark, self._confirmed())
+        if self.marks is not None:
+            self.marks.seen(mark, self.book.confirmed())
         if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
             self._was_unreadable = False
             self.hub.publish(BalanceRecovered())
             logger.info("Balances are readable again.")
-
-    def _confirmed(self) -> list[str]:
-        book = self.book
-        return [one for one in book.currencies() if book.verdict(one) is Verdict.CONFIRMED]
 
     def _failed(self, failure: Unreadable, read_for: str, seconds: float) -> None:
         self.book.fail(failure)
@@ -216,26 +233,43 @@ class LiveBalances:
         if self._store is None or self._wall is None or self._is_kept:
             return
         self._is_kept = True
-        mark = None if self.funding is None else self.funding.mark()
-        believed = {currency: self.book.expected(currency) for currency in self.book.currencies()}
+        mark = None if self.marks is None else self.marks.mark()
+        self._follow_book()
+        failed = self.book.failure is not None
+        if failed or self._kept_all_at is None or self._wall - self._kept_all_at >= REFRESH_AFTER:
+            # So that the file says of every coin how old it is.
+            self._unkept.update(self._believed)
+            self._kept_all_at = None if failed else self._wall
+        unkept, self._unkept = self._unkept, set()
+        believed = {currency: self._believed[currency] for currency in unkept}
         verdicts = {currency: self.book.verdict(currency) for currency in believed}
         self._store.save(believed, verdicts, self._wall, mark)
 
     # What freqtrade is told
 
-    def wallets(self, owned_by_trades: Callable[[], Mapping[str, Decimal]]) -> dict[str, Wallet]:
+    def wallets(self) -> dict[str, Wallet]:
         """freqtrade's table of balances, from the book.
 
-        :param owned_by_trades: what the open trades say they own; while the balance is unreadable
-            nothing less may stand in front of their exits
+        While the balance is unreadable nothing less than what the open trades own stands in front
+        of their exits.
         """
-        holdings = {currency: self.holding(currency) for currency in self.book.currencies()}
-        if self.book.failure is not None or any(map(self._is_unreadable, holdings)):
+        self._follow_book()
+        table = dict(self._table)
+        if self.book.has_unreadable:
             for currency, amount in owned_by_trades().items():
-                known = holdings.get(currency, Holding(ZERO))
+                known = table.get(currency, Wallet(currency))
                 if known.total < amount and self._is_unreadable(currency):
-                    holdings[currency] = Holding(amount, known.used)
-        return {currency: _wallet(currency, holding) for currency, holding in holdings.items()}
+                    holding = Holding(amount, to_decimal(known.used))
+                    table[currency] = _wallet(currency, holding)
+        return table
+
+    def _follow_book(self) -> None:
+        """Take over what changed; an account may have hundreds of coins that do not."""
+        with self._following:
+            for currency in self.book.take_changed():
+                self._table[currency] = _wallet(currency, self.holding(currency))
+                self._believed[currency] = self.book.expected(currency)
+                self._unkept.add(currency)
 
     def _is_unreadable(self, currency: str) -> bool:
         return self.book.verdict(currency) is Verdict.UNREADABLE
@@ -258,6 +292,14 @@ class LiveBalances:
     def is_unreadable(self) -> bool:
         """Whether the last answer said nothing about the stake currency."""
         return self.verdict() is Verdict.UNREADABLE
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """The control of entries: nothing is sized on a balance that cannot be read."""
+        if not self.is_unreadable:
+            return None
+        failure = self.book.failure
+        reason = failure.reason if failure else "the answer is not believed yet"
+        return Denied(DenialCode.BALANCE_UNREADABLE, f"the balance is unreadable: {reason}")
 
     def age(self) -> float:
         """Seconds since the last good answer was asked for; infinite before the first."""

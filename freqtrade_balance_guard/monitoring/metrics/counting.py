@@ -80,7 +80,7 @@ class EventCounter:
         yield from _of_orders(event)
         if isinstance(event, RebalanceEnded):
             yield "rebalance_attempts", ("sold" if event.sold else "failed",)
-        elif isinstance(event, ArbitrageFinished) and event.kind is ArbitrageKind.PAIR:
+        elif isinstance(event, ArbitrageFinished) and event.kind is ArbitrageKind.TWO_LEGS:
             yield "arbitrages", (str(event.state),)
         elif isinstance(event, OpportunityDenied):
             yield "arbitrages", ("denied",)

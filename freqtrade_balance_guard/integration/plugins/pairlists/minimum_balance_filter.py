@@ -9,7 +9,7 @@ from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.persistence import Trade
 from freqtrade.plugins.pairlist.IPairList import IPairList, PairlistParameter, SupportsBacktesting
 
-from freqtrade_balance_guard.integration.arbitrage.affordable import Affordable, affordability
+from freqtrade_balance_guard.integration.plugins.affordable import Affordable, affordability
 from freqtrade_balance_guard.money import format_amount, to_decimal
 
 

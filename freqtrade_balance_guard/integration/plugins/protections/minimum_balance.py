@@ -43,11 +43,10 @@ class MinimumBalance(IProtection):
         wallets = guarded_wallets()
         if wallets is None or wallets.guard is None:
             return None
-        guard = wallets.guard
-        threshold = guard.entry_limits(guard.tier_limits(wallets.equity)).min_balance_threshold
-        available = wallets.available()
-        if available >= threshold:
+        account = wallets.account
+        if not account.is_below_threshold():
             return None
+        available, threshold = account.available(), account.threshold()
         self.log_once(f"{BELOW_THRESHOLD}: {available} < {threshold}", logger.info)
         return ProtectionReturn(
             lock=True,

@@ -1,0 +1,1 @@
+"""What arbitrages have done: flows of money, inventory, messages to the user."""

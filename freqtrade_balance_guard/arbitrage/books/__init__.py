@@ -1,0 +1,1 @@
+"""Order books, read in the background."""

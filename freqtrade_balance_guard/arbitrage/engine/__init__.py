@@ -1,0 +1,1 @@
+"""Carries out arbitrages: plans, reserves, sends, follows and hedges."""

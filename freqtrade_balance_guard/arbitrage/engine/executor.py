@@ -1,0 +1,345 @@
+"""``TwoLegExecutor``: buy here, sell there, and never one leg unknowingly.
+
+    plan       prices, one size, minimums, fees: is it worth it?        nothing is written
+    store      the intent with both client order ids, on disk
+    reserve    both legs in the ledger, all or nothing
+    gate       both marked as sent, in one step
+    send       both at the same time, each in the thread of its key
+    settle     ask, cancel after leg_timeout, book, end (``settlement``)
+
+Nothing is ever sent twice: a lost reply is resolved by asking. What fails before the send releases
+both legs; what fails after it is looked up in every loop until there is an answer.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.books.feed import BookFeed
+from freqtrade_balance_guard.arbitrage.compare import Book
+from freqtrade_balance_guard.arbitrage.engine.context import (
+    AccountFunds,
+    ArbitrageContext,
+    ReadFunds,
+)
+from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
+from freqtrade_balance_guard.arbitrage.engine.heirs import Heirs
+from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
+from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
+from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
+from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
+from freqtrade_balance_guard.arbitrage.results import (
+    ArbitrageDenialCode,
+    ArbitrageDenied,
+    ArbitrageEnded,
+    ArbitrageResult,
+)
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
+from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
+from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
+from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
+from freqtrade_balance_guard.arbitrage.venue import Venue
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger
+from freqtrade_balance_guard.money import ZERO, exact, format_amount
+from freqtrade_balance_guard.settings import ArbitrageSettings
+
+
+logger = logging.getLogger(__name__)
+
+# How often venues are asked whether something is to be loaded again.
+REFRESH_SECONDS = 5.0
+# The last check of a plan: a denial, or None.
+Inspect = Callable[[Plan], ArbitrageDenied | None]
+
+
+class TwoLegExecutor:
+    """Carries out opportunities, one at a time. Not to be called from two threads.
+
+    :param venues: by the names that legs use
+    :param rates: stake currency per unit of a currency, None where it is unknown
+    :param funds: by account, who says what may be spent there, where that is not simply the balance
+        of a venue (the bot's own exchange)
+    :param wait: sleeps so many seconds
+    :param settle_seconds: how far a venue's balance may lag behind fills
+    :param floors: currency (upper case) -> what is never spent, on any account
+    :param is_with_trade: a trade of freqtrade's holds this coin, and only freqtrade sells it
+    :param is_stopping: the bot ends; what is not resolved is left to the next run
+    :param is_wanted: other work waits; an arbitrage is followed later
+    :param explain: puts a denial for funds as the part that knows the account better would
+    """
+
+    def __init__(
+        self,
+        ledger: ReservationLedger,
+        venues: Mapping[str, Venue],
+        store: ArbitrageStore,
+        settings: ArbitrageSettings,
+        *,
+        hub: EventHub,
+        clock: Clock,
+        wait: Callable[[float], None],
+        rates: Rates,
+        funds: Mapping[str, ReadFunds] | None = None,
+        settle_seconds: float = 30.0,
+        floors: Mapping[str, Decimal] | None = None,
+        is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
+        is_stopping: Callable[[], bool] = lambda: False,
+        is_wanted: Callable[[], bool] = lambda: False,
+        explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
+    ) -> None:
+        by_account = AccountFunds(
+            venues,
+            ledger,
+            clock,
+            funds or {},
+            settle_seconds=settle_seconds,
+            floors={name.upper(): amount for name, amount in (floors or {}).items()},
+        )
+        self._context = ArbitrageContext(
+            ledger=ledger,
+            venues=venues,
+            funds=by_account,
+            store=store,
+            settings=settings,
+            hub=hub,
+            clock=clock,
+            wait=wait,
+            rates=rates,
+            queues=KeyQueues(clock),
+            is_with_trade=is_with_trade,
+            is_stopping=is_stopping,
+            is_wanted=is_wanted,
+            explain=explain,
+        )
+        self._proposals = Proposals(self._context)
+        self._books = BookFeed(self._context)
+        self._settlement = Settlement(self._context)
+        self._runner = ArbitrageRunner(self._context, self._settlement)
+        self._hedging = Hedging(self._context, self._proposals, self._runner)
+        self._heirs = Heirs(self._context)
+        self._tasks = Tasks()
+        self._refresh_at = 0.0
+        self._is_recovered = False
+
+    # What a loop calls
+
+    def execute(
+        self, opportunity: Opportunity, inspect: Inspect = lambda plan: None
+    ) -> ArbitrageResult:
+        """Take an opportunity, and follow it until both legs have ended or patience has.
+
+        :param inspect: a last check of the plan, before anything is written
+        :return: never raises for anything that an exchange, the ledger or the disk does
+        """
+        try:
+            self._resume()
+            intent = self._planned(opportunity, inspect)
+        except (LedgerUnavailable, ArbitragesUnavailable) as error:
+            what = "the ledger: " if isinstance(error, LedgerUnavailable) else ""
+            intent = ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, f"{what}{error}")
+        except Exception as error:
+            logger.exception("An opportunity could not be planned.")
+            intent = ArbitrageDenied(
+                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
+            )
+        if isinstance(intent, ArbitrageDenied):
+            return self.denied(intent, opportunity)
+        crash_point("arbitrage planned")
+        result = self._runner.run(intent)
+        if isinstance(result, ArbitrageDenied):
+            return self.denied(result, opportunity)
+        if isinstance(result, ArbitrageEnded) and result.exposure is not None:
+            self._runner.or_none(self._tend_all)
+        return result
+
+    def work(self) -> None:
+        """Go on with what is not resolved and tend exposures: once per loop, and at the start."""
+        self._runner.or_none(self._resume)
+        self._runner.or_none(self._heirs.claim)
+        self._refresh_venues()
+        self._tasks.run_each(
+            (("arbitrage", one.record.id), lambda one=one: self._follow(one))  # type: ignore[misc]
+            for one in list(self._runner.going.values())
+        )
+        self._runner.or_none(self._tend_all)
+
+    def _refresh_venues(self) -> None:
+        """Let venues load what is old, in the lane of public data: nothing waits for it."""
+        now = self._context.clock.monotonic()
+        if now < self._refresh_at:
+            return
+        self._refresh_at = now + REFRESH_SECONDS
+        for venue in list(self._context.venues.values()):
+            refresh = getattr(venue, "refresh_if_due", None)
+            if refresh is not None and not self._context.queues.is_stuck(venue, PUBLIC):
+                self._context.queues.submit(venue, refresh, PUBLIC)
+
+    def _follow(self, running: RunningArbitrage) -> None:
+        self._runner.or_none(lambda: self._runner.advance(running))
+
+    @property
+    def bot(self) -> str:
+        """The bot's name in the ledger."""
+        return self._context.bot
+
+    @property
+    def dead_bots(self) -> set[str]:
+        """Bots of this account that left something open and have been silent for the time-out."""
+        return self._heirs.dead
+
+    @property
+    def is_recovered(self) -> bool:
+        """What an earlier run has left is loaded."""
+        return self._is_recovered
+
+    def unresolved(self) -> list[RunningArbitrage]:
+        """Return arbitrages whose end is not known yet."""
+        return list(self._runner.going.values())
+
+    def exposures(self) -> list[Exposure]:
+        """Return what is not hedged.
+
+        :raises ArbitragesUnavailable: it cannot be read
+        """
+        return self._context.store.open_exposures(self._context.bot)
+
+    def close(self) -> None:
+        """Wait for requests that are in progress. What is not resolved stays stored."""
+        self._books.close()
+        self._tasks.close()
+        self._context.queues.close()
+
+    # Planning
+
+    def _planned(self, opportunity: Opportunity, inspect: Inspect) -> Intent | ArbitrageDenied:
+        denied = self._unreachable(opportunity) or self._blocked()
+        if denied is not None:
+            return denied
+        plan = self._proposals.plan(opportunity)
+        if isinstance(plan, ArbitrageDenied):
+            return plan
+        if (denied := inspect(plan)) is not None:
+            return denied
+        orders = [self._proposals.order(leg) for leg in plan.legs]
+        funds = self._proposals.funds(orders)
+        if isinstance(funds, ArbitrageDenied):
+            return funds
+        quoted = {"quoted_profit": f"{plan.profit:f}", "value": f"{plan.value:f}"}
+        return Intent(ArbitrageKind.TWO_LEGS, orders, funds, tag=opportunity.tag, result=quoted)
+
+    def _unreachable(self, opportunity: Opportunity) -> ArbitrageDenied | None:
+        venues = self._context.venues
+        for leg in opportunity.legs:
+            if leg.venue not in venues:
+                sentence = f'no venue is called "{leg.venue}"'
+                return ArbitrageDenied(ArbitrageDenialCode.UNKNOWN_VENUE, sentence, leg.venue)
+            if venues.get(leg.venue) is None:
+                sentence = f"{leg.venue} cannot be reached"
+                return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, leg.venue)
+        return None
+
+    @exact
+    def _blocked(self) -> ArbitrageDenied | None:
+        """Deny where too much is unhedged; what is not resolved may turn out to be, all of it."""
+        unhedged = unhedged_value(self.exposures())
+        in_doubt = sum((self._value(one) for one in self.unresolved()), ZERO)
+        most = self._context.settings.max_unhedged
+        if unhedged + in_doubt <= most:
+            return None
+        return ArbitrageDenied(
+            ArbitrageDenialCode.UNHEDGED,
+            f"{format_amount(unhedged)} in stake currency is unhedged and "
+            f"{format_amount(in_doubt)} is not resolved; {format_amount(most)} is allowed",
+            numbers={"unhedged": unhedged, "in_doubt": in_doubt, "max_unhedged": most},
+        )
+
+    def _value(self, running: RunningArbitrage) -> Decimal:
+        orders = running.record.orders
+        return max(o.amount * o.price * self._context.rate(o.terms.quote) for o in orders)
+
+    def _resume(self) -> None:
+        """Load what an earlier run has left, at the first call and after a claim."""
+        if self._is_recovered and not self._heirs.has_claimed:
+            return
+        self._heirs.has_claimed = False
+        context = self._context
+        for record in context.store.unfinished(context.bot):
+            if record.id not in self._runner.going:
+                logger.warning(
+                    "Arbitrage %s was left by an earlier run; it is looked up.", record.id
+                )
+                self._runner.going[record.id] = self._settlement.resumed(record)
+        if not self._is_recovered:
+            for exposure in self.exposures():
+                logger.error("Unhedged since %s: %s.", exposure.opened_at, exposure.sentence())
+                context.hub.publish(UnhedgedFound(exposure))
+        self._is_recovered = True
+
+    # Exposures
+
+    def _tend_all(self) -> None:
+        busy: set[int] = set()
+        for running in self.unresolved():
+            busy |= {*running.record.shares, running.record.exposure or 0}
+        self._tasks.run_each(
+            (key, lambda tend=tend: self._runner.or_none(tend))  # type: ignore[misc]
+            for key, tend in self._hedging.due(busy)
+        )
+
+    def prepare_exit(self, draft: Exposure, sale: Leg) -> Decimal | ArbitrageDenied:
+        """Reserve what buying back the other leg will cost, before freqtrade sells the trade.
+
+        Nothing is sent. What is not used in time expires by itself.
+
+        :param draft: what there will be to buy back
+        :param sale: what freqtrade will sell; its price must not be too far from the best
+        :return: the limit price of the sale, as far as the order book needs it to go
+        """
+        try:
+            self._resume()
+            limit = self._proposals.limit_of_sale(sale)
+            if isinstance(limit, ArbitrageDenied):
+                return limit
+            return self._hedging.prepare(draft) or limit
+        except (LedgerUnavailable, ArbitragesUnavailable) as error:
+            return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
+        except Exception as error:
+            logger.exception("An exit could not be prepared.")
+            return ArbitrageDenied(
+                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
+            )
+
+    def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
+        """Return how far down its order book a sale has to go now."""
+        return self._proposals.limit_of_sale(sale)
+
+    def release_prepared(self) -> None:
+        """Release what was reserved for a sale that did not come."""
+        self._hedging.release_all_held()
+
+    def order_books(self, markets: Sequence[tuple[str, str]]) -> list[Book]:
+        """Return the last order books of (venue, pair); no request. From any thread.
+
+        :raises LookupError: no venue has that name
+        :raises BooksNotReady: one has not been read yet, or is too old
+        """
+        return self._books.read(markets)
+
+    def want_books(self, markets: Sequence[tuple[str, str]]) -> None:
+        """Read these order books from now on, if their venues can be reached."""
+        self._books.want([one for one in markets if self._context.venues.get(one[0]) is not None])
+
+    # Inside
+
+    def denied(self, denial: ArbitrageDenied, opportunity: Opportunity) -> ArbitrageDenied:
+        """Publish a denial and return it. A signal repeats: who listens reports it once."""
+        logger.debug("No arbitrage: %s", denial)
+        self._context.hub.publish(OpportunityDenied(denial, opportunity))
+        return denial

@@ -1,0 +1,72 @@
+"""The money of all orders of one step in the ledger: all of it, or none."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
+from freqtrade_balance_guard.arbitrage.venue import LegOrder
+from freqtrade_balance_guard.ledger import (
+    Conflict,
+    Funds,
+    Refused,
+    Request,
+    ReservationLedger,
+    Reserved,
+)
+from freqtrade_balance_guard.money import exact, format_amount
+from freqtrade_balance_guard.orders.terms import as_stored
+from freqtrade_balance_guard.orders.tracked_order import LEG_OF
+
+
+def reserve(
+    ledger: ReservationLedger,
+    orders: Sequence[LegOrder],
+    funds: Sequence[Funds | None],
+    what: str,
+) -> ArbitrageDenied | None:
+    """Promise what the exchanges will keep back. A second time for the same orders is the same.
+
+    :param what: whose legs they are; it is stored with them
+    :return: why nothing is reserved; it names the venue and the amounts
+    :raises LedgerUnavailable: nothing is known to be reserved
+    """
+    requests = [
+        Request(
+            client_order_id=order.client_order_id,
+            account=order.account,
+            pair=order.pair,
+            side=order.side,
+            currency=order.terms.holds.currency,
+            amount=as_stored(order.terms.holds.amount),
+            funds=money,
+        )
+        for order, money in zip(orders, funds, strict=True)
+    ]
+    # All that another bot needs to know an order of a dead one again, where there are no ids.
+    terms = " and ".join(f"entry of {one.amount:f} at {one.price:f}" for one in orders)
+    # An opportunity that cannot be paid comes again in every loop: it must not fill the ledger.
+    result = ledger.too_little(requests) or ledger.reserve(requests, f"{LEG_OF}{what}: {terms}")
+    if isinstance(result, Reserved):
+        return None
+    if isinstance(result, Conflict):
+        return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, result.sentence)
+    others = ledger.held(result.currency, account=result.account).others
+    return _denial_of(result, orders, others)
+
+
+@exact
+def _denial_of(rejected: Refused, orders: Sequence[LegOrder], others: Decimal) -> ArbitrageDenied:
+    """:param others: what other bots hold of it, also where it was left out of what is spendable"""
+    (order,) = [one for one in orders if one.client_order_id == rejected.client_order_id]
+    code, sentence = ArbitrageDenialCode(str(rejected.code)), rejected.sentence
+    missing = rejected.numbers["needed"] - rejected.numbers["available"]
+    if code is ArbitrageDenialCode.INSUFFICIENT_AVAILABLE and missing <= others:
+        code = ArbitrageDenialCode.RESERVED_BY_OTHERS
+        sentence = f"{sentence}, other bots hold {format_amount(others)} {rejected.currency}"
+    return ArbitrageDenied(
+        code,
+        f"{order.venue}: {sentence}",
+        order.venue,
+        rejected.numbers,
+        rejected.currency,
+    )

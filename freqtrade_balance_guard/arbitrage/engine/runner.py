@@ -1,0 +1,288 @@
+"""Runs one arbitrage from its intent to its end: stored, reserved, sent together, followed."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
+from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.reservations import reserve
+from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
+from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
+from freqtrade_balance_guard.arbitrage.results import (
+    ArbitrageDenialCode,
+    ArbitrageDenied,
+    ArbitrageEnded,
+    ArbitrageResult,
+    ArbitrageUnresolved,
+)
+from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
+from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
+
+
+logger = logging.getLogger(__name__)
+
+# Between two rounds of asking; doubled each time up to the second.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+# How long after leg_timeout a loop waits for the outcome, before later loops ask.
+PATIENCE_SECONDS = 5.0
+# How long the replies to both orders are waited for before they are looked up one by one.
+PLACE_SECONDS = 3.0
+
+
+class GateClosed(BalanceGuardError):
+    """The ledger did not mark an order as sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Says what is to be sent: two legs, or the one order that closes exposures.
+
+    :param funds: for each order, what it may be paid from
+    :param shares: exposure -> how much of it, in base currency; the first one leads
+    """
+
+    kind: ArbitrageKind
+    orders: Sequence[LegOrder]
+    funds: Sequence[Funds | None]
+    tag: str | None = None
+    shares: Mapping[int, Decimal] = field(default_factory=dict)
+    result: Mapping[str, str] = field(default_factory=dict)
+
+
+class ArbitrageRunner:
+    """Runs the arbitrages of one bot. ``going``: by number, what is stored and has not ended."""
+
+    def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
+        self._context = context
+        self._settlement = settlement
+        self.going: dict[int, RunningArbitrage] = {}
+        self._logged: set[str] = set()
+
+    def run(self, intent: Intent) -> ArbitrageResult:
+        """Carry it out until it has ended or patience has. Never raises."""
+        begun = self._begun(intent)
+        return self._sent(begun) if isinstance(begun, RunningArbitrage) else begun
+
+    # In two steps
+
+    def hold(self, intent: Intent) -> RunningArbitrage | ArbitrageDenied:
+        """Do everything up to the reservation; nothing is sent before ``send_held``."""
+        begun = self._begun(intent)
+        if isinstance(begun, ArbitrageDenied):
+            return begun
+        if not isinstance(begun, RunningArbitrage):
+            return ArbitrageDenied(
+                ArbitrageDenialCode.LEDGER_UNAVAILABLE, "it could not be reserved"
+            )
+        # What waits here is not followed.
+        del self.going[begun.record.id]
+        return begun
+
+    def send_held(
+        self, running: RunningArbitrage, shares: Mapping[int, Decimal]
+    ) -> ArbitrageResult:
+        """Send it now, for exposures that have come about meanwhile."""
+        self.going[running.record.id] = running
+        running.record.exposure = next(iter(shares))
+        running.record.shares = dict(shares)
+        try:
+            self._context.store.assign(running.record)
+        except Exception as error:
+            self._failed(running, error)
+            return self._see_through(running)
+        return self._sent(running)
+
+    def release_held(self, running: RunningArbitrage) -> None:
+        """Release what is not needed."""
+        self.going[running.record.id] = running
+        running.record.note = "not needed"
+        running.is_preparing = False
+        self.or_none(lambda: self.advance(running))
+
+    # Step by step
+
+    def _begun(self, intent: Intent) -> RunningArbitrage | ArbitrageResult:
+        """Store and reserve it; return how it ended, if it ended before that."""
+        running = self._stored(intent)
+        if isinstance(running, ArbitrageDenied):
+            return running
+        try:
+            return self._reserved(running, intent.funds) or running
+        except Exception as error:
+            self._failed(running, error)
+            return self._see_through(running)
+
+    def _sent(self, running: RunningArbitrage) -> ArbitrageResult:
+        try:
+            self._send(running)
+        except Exception as error:
+            self._failed(running, error)
+        return self._see_through(running)
+
+    def _stored(self, intent: Intent) -> RunningArbitrage | ArbitrageDenied:
+        context = self._context
+        record = ArbitrageRecord(
+            id=0,
+            bot=context.bot,
+            kind=intent.kind,
+            state=ArbitrageState.PLANNED,
+            tag=intent.tag,
+            orders=tuple(intent.orders),
+            made_at=context.clock.wall(),
+            exposure=next(iter(intent.shares), None),
+            shares=dict(intent.shares),
+            result=dict(intent.result),
+        )
+        try:
+            record.id = context.store.insert(record)
+        except (ArbitragesUnavailable, NotOpen) as error:
+            return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
+        now = context.clock.monotonic()
+        legs = [LegRun(order, sent_at=now) for order in record.orders]
+        running = RunningArbitrage(record, legs, is_preparing=True)
+        self.going[record.id] = running
+        return running
+
+    def _reserved(
+        self, running: RunningArbitrage, funds: Sequence[Funds | None]
+    ) -> ArbitrageDenied | None:
+        """:raises LedgerUnavailable: nothing is known to be reserved"""
+        context, record = self._context, running.record
+        crash_point("arbitrage stored")
+        what = f"{record.kind} {record.id}"
+        denial = reserve(context.ledger, record.orders, funds, what)
+        if denial is not None:
+            denial = context.explain(denial)
+            context.store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
+            del self.going[record.id]
+            return denial
+        crash_point("arbitrage reserved")
+        return None
+
+    def _send(self, running: RunningArbitrage) -> None:
+        """Send both at the same time; legs of one key in order. After this only exchanges know.
+
+        :raises GateClosed: the ledger did not mark both as sent; nothing was sent
+        """
+        context = self._context
+        if context.is_stopping():
+            raise GateClosed("the bot stops")
+        for order in running.record.orders:
+            context.venues[order.venue].check(order)
+        results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
+        if not all(isinstance(result, Moved) for result in results):
+            raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
+        crash_point("arbitrage gated")
+        running.record.state = context.store.mark_sent(running.record)
+        crash_point("arbitrage sent")
+        running.has_left = True
+        planned_at = min(leg.sent_at for leg in running.legs)
+        by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
+        for leg in running.legs:
+            venue = context.venues[leg.order.venue]
+            by_key.setdefault(venue.queue, []).append((leg, venue))
+        futures = [
+            context.queues.submit(legs[0][1], lambda legs=legs: self._settlement.place(legs))  # type: ignore[misc]
+            for legs in by_key.values()
+        ]
+        # What hangs is taken up when it comes back; the other leg is followed meanwhile.
+        wait(futures, PLACE_SECONDS)
+        sent = [leg.sent_at for leg in running.legs]
+        context.hub.publish(
+            LegsSent(running.record.id, min(sent) - planned_at, max(sent) - min(sent))
+        )
+        for future in futures:
+            if future.done():
+                future.result()
+
+    def _failed(self, running: RunningArbitrage, error: Exception) -> None:
+        running.record.note = f"{type(error).__name__}: {error}"
+        logger.error("Arbitrage %s: an error before its end.", running.record.id, exc_info=error)
+
+    # Following
+
+    def _see_through(self, running: RunningArbitrage) -> ArbitrageResult:
+        """Ask until it has ended, or for as long as a loop may wait."""
+        context = self._context
+        running.is_preparing = False
+        ends = context.clock.monotonic() + context.settings.leg_timeout + PATIENCE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            result = self.or_none(lambda: self.advance(running))
+            if result is not None:
+                return result
+            is_late = context.clock.monotonic() + pause >= ends
+            if is_late or not running.has_left or context.is_stopping():
+                return self._unresolved(running)
+            if context.is_wanted():
+                return ArbitrageUnresolved(
+                    running.record.id, "something else is to be done; it goes on"
+                )
+            context.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def advance(self, running: RunningArbitrage) -> ArbitrageEnded | None:
+        """Do one round of asking and booking; None also while another thread does one.
+
+        :raises LedgerUnavailable, ArbitragesUnavailable: it could not be written; to be tried again
+        """
+        if running.is_preparing or not running.lock.acquire(blocking=False):
+            return None
+        try:
+            ended = self._settlement.advance(running)
+        finally:
+            running.lock.release()
+        if ended is not None:
+            self.going.pop(running.record.id, None)
+        return ended
+
+    def _unresolved(self, running: RunningArbitrage) -> ArbitrageUnresolved:
+        unknown = [leg for leg in running.legs if not leg.is_over]
+        names = ", ".join(
+            f"{leg.order.side} of {leg.order.pair} on {leg.order.venue}" for leg in unknown
+        )
+        sentence = f"the outcome of {names or 'its booking'} is not known"
+        if not running.is_reported_unresolved:
+            running.is_reported_unresolved = True
+            logger.error(
+                "Arbitrage %s: %s; it is looked up in every loop.", running.record.id, sentence
+            )
+            for leg in unknown:
+                order = leg.order
+                event = LegUnresolved(
+                    running.record.id, order.venue, order.pair, order.client_order_id
+                )
+                self._context.hub.publish(event)
+        return ArbitrageUnresolved(running.record.id, sentence)
+
+    def or_none(self, work: Callable[[], ArbitrageEnded | None]) -> ArbitrageEnded | None:
+        """Log failures, which are retried in the next loop; never raise."""
+        try:
+            done = work()
+        except (LedgerUnavailable, ArbitragesUnavailable) as error:
+            self._log_once(f"Arbitrages wait: {error}", None)
+            return None
+        except Exception as error:
+            text = (
+                f"An arbitrage could not be followed ({type(error).__name__}); it is tried again."
+            )
+            self._log_once(text, error)
+            return None
+        if done is not None:
+            self._logged.clear()
+        return done
+
+    def _log_once(self, text: str, error: Exception | None) -> None:
+        """Log it once until something has ended: it comes again in every round."""
+        level = logging.DEBUG if text in self._logged else logging.WARNING
+        self._logged.add(text)
+        logger.log(level, text, exc_info=error)

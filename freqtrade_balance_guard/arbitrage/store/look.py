@@ -1,0 +1,80 @@
+"""Reads what bots have stored of arbitrages, for the console, which leaves no trace."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.store.file import unavailable
+from freqtrade_balance_guard.arbitrage.store.records import (
+    ARBITRAGE,
+    EXPOSURE,
+    OLD_NAMES,
+    POSITION,
+    ArbitrageRecord,
+    arbitrage_of_row,
+    exposure_of_row,
+    position_of_row,
+)
+from freqtrade_balance_guard.arbitrage.store.tables import are_of_0_1, are_there
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.local_file import read_only
+from freqtrade_balance_guard.money import ZERO
+
+
+R = TypeVar("R")
+
+
+def read_positions(path: Path) -> list[Position]:
+    """Return the open positions of all bots.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    sql = f"{POSITION} WHERE closed_at IS NULL ORDER BY arbitrage_id"
+    return _read(path, sql, position_of_row)
+
+
+def read_profit(path: Path, bot: str) -> Decimal:
+    """Return what a bot's closed arbitrages have earned or lost, in stake currency.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    positions = _read(path, f"{POSITION} WHERE profit IS NOT NULL", position_of_row)
+    return sum((one.profit for one in positions if one.bot == bot and one.profit), ZERO)
+
+
+def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:
+    """Return the exposures of all bots, the oldest first.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    where = "" if also_closed else " WHERE closed_at IS NULL"
+    return _read(path, f"{EXPOSURE}{where} ORDER BY id", exposure_of_row)
+
+
+def read_arbitrages(
+    path: Path, *, at_most: int = 50, number: int | None = None
+) -> list[ArbitrageRecord]:
+    """Return the last arbitrages of two legs of all bots, the newest first.
+
+    :param number: only this one
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    only = "" if number is None else f" AND id = {int(number)}"
+    sql = f"{ARBITRAGE} WHERE kind = 'two_legs'{only} ORDER BY id DESC LIMIT {int(at_most)}"
+    return _read(path, sql, arbitrage_of_row)
+
+
+def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R]:
+    with unavailable(path):
+        if not path.exists():
+            return []
+        with read_only(path) as db:
+            if are_there(db):
+                return [made(row) for row in db.execute(sql)]
+            if not are_of_0_1(db) or " FROM arbitrages " in sql:
+                return []
+            for name, old in OLD_NAMES.items():
+                sql = sql.replace(name, old)
+            return [made(row) for row in db.execute(sql)]

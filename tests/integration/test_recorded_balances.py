@@ -1,0 +1,167 @@
+"""Balances that exchanges answered with, read by ccxt's and freqtrade's own classes."""
+
+import copy
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
+from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from tests.support.exchange import Wire, exchange_behind
+
+
+DATA = Path(__file__).parents[1] / "data" / "recorded_balances.json"
+RECORDED = json.loads(DATA.read_text())
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    return Wire(monkeypatch)
+
+
+def read(wire, name, body=None, *, needed=None, options=None):
+    """The balance of an exchange that answers with a recorded body, or with another one."""
+    case = RECORDED[name]
+    exchange = exchange_behind(wire, case["exchange"], case["mode"])
+    exchange._api.options.update(case.get("options", {}) | (options or {}))
+    for part, more in case.get("besides", {}).items():
+        wire.answers[part] = json.dumps(more)
+    wire.answers[case["path"]] = json.dumps(case["body"] if body is None else body)
+    wanted = {case["stake"]} if needed is None else needed
+    return BalanceReader(GuardClient(exchange, CLOCK), CLOCK, lambda: wanted).read()
+
+
+@pytest.mark.parametrize("name", sorted(name for name in RECORDED if not name.startswith("_")))
+def test_every_recorded_answer_is_read(wire, name):
+    answer = read(wire, name)
+    assert isinstance(answer, Snapshot), answer
+    for currency, (free, total) in RECORDED[name]["expected"].items():
+        holding = answer.holdings[currency]
+        assert (holding.free, holding.total) == (Decimal(free), Decimal(total)), currency
+
+
+# One odd coin in an account that trades another one
+
+
+def with_bybit_coin(**fields):
+    body = copy.deepcopy(RECORDED["bybit unified 2025"]["body"])
+    coins = {coin["coin"]: coin for coin in body["result"]["list"][0]["coin"]}
+    coins["ETH"].update(fields)
+    return body
+
+
+def with_okx_coin(**fields):
+    body = copy.deepcopy(RECORDED["okx multi currency"]["body"])
+    coins = {coin["ccy"]: coin for coin in body["data"][0]["details"]}
+    coins["LTC"].update(fields)
+    return body
+
+
+def with_gate_coin(**fields):
+    body = copy.deepcopy(RECORDED["gate unified"]["body"])
+    body["balances"]["ETH"].update(fields)
+    return body
+
+
+def with_kraken_coin(amount):
+    body = copy.deepcopy(RECORDED["kraken with holds"]["body"])
+    body["result"]["ZEUR"] = {"balance": amount, "hold_trade": "0"}
+    return body
+
+
+def with_bitget_coin(**fields):
+    body = copy.deepcopy(RECORDED["bitget unified"]["body"])
+    body["data"]["assets"][1].update(fields)
+    return body
+
+
+ODD = {
+    "bybit, a debt": ("bybit unified 2025", with_bybit_coin(walletBalance="-0.06142"), "ETH"),
+    "okx, a negative equity": (
+        "okx multi currency",
+        with_okx_coin(eq="-0.05", cashBal="-0.05", availBal="0", availEq="0"),
+        "LTC",
+    ),
+    "gate, a negative liability": (
+        "gate unified",
+        with_gate_coin(available="-12.5", freeze="0"),
+        "ETH",
+    ),
+    "kraken, a negative dust": ("kraken with holds", with_kraken_coin("-0.0012"), "EUR"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_one_odd_coin_is_left_out_where_nothing_depends_on_it(wire, case):
+    name, body, coin = ODD[case]
+    answer = read(wire, name, body)
+    assert isinstance(answer, Snapshot), answer
+    assert coin in answer.left_out
+    assert coin not in answer.holdings
+    stake = RECORDED[name]["stake"]
+    assert answer.holdings[stake].total == Decimal(RECORDED[name]["expected"][stake][1])
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_it_makes_the_answer_unreadable_where_the_bot_trades_that_coin(wire, case):
+    name, body, coin = ODD[case]
+    answer = read(wire, name, body, needed={RECORDED[name]["stake"], coin})
+    assert isinstance(answer, Unreadable)
+    assert coin in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "total"),
+    [
+        ({"equity": "2.5", "available": "1.0", "locked": "0.15582129"}, "1.15582129"),
+        ({"equity": "1.0", "available": "1.15582129", "locked": "0"}, "1"),
+    ],
+    ids=["a bonus or an open position", "a loss"],
+)
+def test_where_total_is_equity_the_smaller_amount_is_believed(wire, fields, total):
+    answer = read(wire, "bitget unified", with_bitget_coin(**fields), needed={"BGB", "USDT"})
+    assert isinstance(answer, Snapshot), answer
+    assert answer.holdings["BGB"].total <= Decimal(total)
+    assert answer.holdings["BGB"].free <= Decimal(fields["available"])
+
+
+def test_on_binance_futures_the_margin_balance_is_read_although_it_is_not_the_sum(wire):
+    body = copy.deepcopy(RECORDED["binance futures v3"]["body"])
+    usdt = next(asset for asset in body["assets"] if asset["asset"] == "USDT")
+    usdt |= {"marginBalance": "998.96", "initialMargin": "580.0", "availableBalance": "419.13"}
+    body["assets"] = [usdt]
+    answer = read(wire, "binance futures v3", body)
+    assert isinstance(answer, Snapshot), answer
+    assert answer.holdings["USDT"].total == Decimal("998.96")
+    assert answer.holdings["USDT"].free == Decimal("418.96")
+
+
+@pytest.mark.parametrize("name", ["okx", "bybit unified", "gate spot", "bitget spot", "kucoin"])
+def test_a_web_page_with_status_200_is_no_balance(wire, name):
+    exchange = exchange_behind(wire, RECORDED[name]["exchange"])
+    exchange._api.options.update(RECORDED[name].get("options", {}))
+    wire.answers[RECORDED[name]["path"]] = "<html>maintenance</html>"
+    client = GuardClient(exchange, CLOCK)
+    answer = BalanceReader(client, CLOCK, lambda: {"USDT"}).read()
+    assert isinstance(answer, Unreadable) or not answer.holdings
+
+
+EMPTY = {
+    "okx": {"code": "0", "data": [{"details": [], "uTime": "1705474164160"}], "msg": ""},
+    "gate spot": [],
+    "bitget spot": {"code": "00000", "msg": "success", "data": []},
+    "kucoin": {"code": "200000", "data": []},
+    "kraken with holds": {"error": [], "result": {}},
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_new_account_that_lists_nothing_is_an_answer(wire, name):
+    answer = read(wire, name, EMPTY[name])
+    assert isinstance(answer, Snapshot), answer
+    assert answer.holdings == {}
