@@ -106,25 +106,25 @@ def stored_trades(count, *, is_open, amount=0.0, first=0):
 
 
 class Sent:
-    """When orders left, and how long freqtrade's own requests took."""
+    """When orders left, and how long freqtrade's own requests took, its limiter included."""
 
-    def __init__(self, bot, request):
+    def __init__(self, bot):
         self.left, self.took = [], 0.0
-        send, wait = bot.exchange._api.create_order, getattr(bot.exchange._api, request)
+        api = bot.exchange._api
+        send, request = api.create_order, api.fetch2
 
         def create_order(*args, **kwargs):
             self.left.append(time.monotonic())
-            return (send if request != "create_order" else counted)(*args, **kwargs)
+            return send(*args, **kwargs)
 
-        def counted(*args, **kwargs):
+        def fetch2(*args, **kwargs):
             began = time.monotonic()
             try:
-                return wait(*args, **kwargs)
+                return request(*args, **kwargs)
             finally:
                 self.took += time.monotonic() - began
 
-        setattr(bot.exchange._api, request, counted)
-        bot.exchange._api.create_order = create_order
+        api.create_order, api.fetch2 = create_order, fetch2
 
 
 def leave(bot, trade, prices):
@@ -142,7 +142,7 @@ def plain_seconds_per_exit(sandbox, folder, prices):
     try:
         stored_trades(OLD_TRADES, is_open=False)
         due = stored_trades(UNRESOLVED + PER_LOOP, is_open=True, amount=20.0, first=OLD_TRADES)
-        sent, began = Sent(bot, "fetch2"), time.monotonic()
+        sent, began = Sent(bot), time.monotonic()
         assert all(leave(bot, trade, prices) for trade in due)
         return (time.monotonic() - began - sent.took) / len(due)
     finally:
@@ -183,7 +183,7 @@ def test_with_everything_piled_up_no_exit_waits_longer_than_three_seconds(
         lost = pile_up(sandbox, bot, prices)
         due = stored_trades(EXITS, is_open=True, amount=20.0, first=OLD_TRADES + UNRESOLVED)
         unresolved = len(list(bot.exchange._gateway.registry.unresolved()))
-        sent, delays = Sent(bot, "create_order"), []
+        sent, delays = Sent(bot), []
         for loop in range(EXITS // PER_LOOP):
             began, before = time.monotonic(), sent.took
             with bot.guard.loop.one_pass():
