@@ -3,7 +3,7 @@
     python scripts/generate_denial_codes.py           rewrite the page
     python scripts/generate_denial_codes.py --check   exit code 1 if the page is out of date
 
-Codes come from the enum, sentences and numbers from the functions that refuse: each example is a
+Codes come from the enum, sentences and numbers from the functions that deny: each example is a
 real answer. Only what a code means, and what to do about it, is written here by hand.
 """
 
@@ -68,7 +68,7 @@ such line. Opportunities of two legs have
 Numbers are in the stake currency, before leverage; those whose name ends with `_base` are in the
 coin that is traded. There is one line per pair and ten minutes, whatever the reason; what is not
 written is counted all the same. All codes but `partial_exit_too_small` are about entries:
-[an exit is never refused](../how-it-decides.md#exits).
+[an exit is never denied](../how-it-decides.md#exits).
 
 """
 
@@ -183,14 +183,14 @@ EXPLANATIONS = {
     ),
     DenialCode.LEDGER_UNAVAILABLE: Explanation(
         "The ledger can be neither read nor written: its file is read-only, locked, damaged or on "
-        "a full disk, or PostgreSQL is away. Without it nobody knows what other bots promised. "
+        "a full disk, or PostgreSQL is away. Without it other bots' reservations are unknown. "
         "Exits go on and are booked when it is back.",
         "See the reason in the line. No restart is needed.",
     ),
     DenialCode.SELF_CHECK_FAILED: Explanation(
         "freqtrade differs from the releases that the guard was checked with: a function that it "
         "relies on is missing or has other parameters. The bot runs, exits work, entries are "
-        "refused. The log's start names every difference.",
+        "denied. The log's start names every difference.",
         "A release of the guard that knows your freqtrade, or the freqtrade that it knows. "
         '`"enabled": false` lets the bot trade unguarded.',
     ),
@@ -203,7 +203,7 @@ EXPLANATIONS = {
 
 
 def examples() -> dict[DenialCode, Denied]:
-    """A real refusal for each code that the pure functions give out."""
+    """A real denial for each code that the pure functions give out."""
     limits = EntryLimits(D("2.5"), D("2.5"), D(80))
     rules = MarketRules(D(5), D("2.5"), AmountPrecision(value=D("0.01")), D("0.004"))
 
@@ -252,7 +252,7 @@ def examples() -> dict[DenialCode, Denied]:
         sold_pair(PAIR, D("3480.5")),
         Denied(
             DenialCode.ORDER_UNRESOLVED,
-            "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and nobody knows yet "
+            "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and it is not known yet "
             "whether the exchange has it",
         ),
         Guard(load_settings({}), "USDT", lambda: D(1), EventHub()).deny_for_error(

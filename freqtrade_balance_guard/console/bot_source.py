@@ -119,9 +119,19 @@ class LedgerView:
         """The ledger's name of the config's bot; None where several may be meant, or none is.
 
         :param name: what the user said
+        :raises NotPossible: there is no bot with this name
         """
-        if name or self.source.bot:
-            return name or self.source.bot
+        if name:
+            known = {bot.bot for bot in self.bots if bot.account == self.source.account}
+            known |= {row.bot for row in self.unfinished()} | {self.source.bot or ""} - {""}
+            if name not in known:
+                shown = ", ".join(sorted(known)) or "none"
+                raise NotPossible(
+                    f"There is no bot {name} on {self.source.account}; those there are: {shown}."
+                )
+            return name
+        if self.source.bot:
+            return self.source.bot
         here = [bot for bot in self.bots if bot.account == self.source.account]
         named = [bot for bot in here if bot.about.get("bot_name") == self.source.bot_name]
         for candidates in (here, named, [bot for bot in named if bot.alive]):

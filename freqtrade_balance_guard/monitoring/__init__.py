@@ -1,1 +1,1 @@
-"""Listens to events and counts, logs or shows them. Told, never asked."""
+"""Listens to events and counts, logs or shows them. It is notified and decides nothing."""

@@ -4,7 +4,7 @@
     put("release", {...})  ----->    take(bot)
     answer_of(id)          <-----    answer(id, text)
 
-A command is for now: one that nobody has taken within a minute is not carried out any more.
+A command expires: one that was not taken within a minute is not carried out any more.
 """
 
 import json
@@ -43,7 +43,7 @@ WAITING = (
 
 
 class Command(NamedTuple):
-    """Something that the console wants from a bot; ``bot`` None: from whoever takes it first."""
+    """Holds a command of the console; ``bot`` None: for the bot that takes it first."""
 
     id: int
     bot: str | None
@@ -53,7 +53,7 @@ class Command(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the bot said; ``done`` tells whether it did what it was asked for."""
+    """Holds the bot's answer; ``done``: it did what it was asked for."""
 
     done: bool
     text: str
@@ -70,7 +70,7 @@ class ControlAnswer:
 
 
 class CommandBox:
-    """The table of commands in the guard's own SQLite file. No command is ever deleted."""
+    """Stores commands and their answers in the guard's own SQLite file; none is ever deleted."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._file = LocalFile(path, TABLE, create=False)
@@ -121,7 +121,7 @@ class CommandBox:
             return []
 
     def answer(self, number: int, text: str, *, done: bool = True) -> None:
-        """Say what became of a command; a lost answer is no reason to stop."""
+        """Store the outcome of a command; a lost answer is logged."""
         sql = "UPDATE commands SET done = ?, answer = ? WHERE id = ?"
         try:
             self._file.write(lambda db: db.execute(sql, (int(done), text, number)))
@@ -136,10 +136,10 @@ class CommandBox:
         for number, owner, kind, payload, asked_at in db.execute(WAITING, (bot,)).fetchall():
             asked = datetime.fromisoformat(asked_at)
             late = self._clock.wall() - asked > timedelta(seconds=VALID_SECONDS)
-            told = (0, "too late: not taken within a minute") if late else (None, None)
+            outcome = (0, "too late: not taken within a minute") if late else (None, None)
             db.execute(
                 "UPDATE commands SET taken_at = ?, done = ?, answer = ? WHERE id = ?",
-                (self._now(), *told, number),
+                (self._now(), *outcome, number),
             )
             if not late:
                 taken.append(Command(number, owner, kind, json.loads(payload), asked))

@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS decisions (
 
 
 class Outcome(StrEnum):
-    """What became of the wish to buy or to sell a part. The names are stored."""
+    """The outcome of an attempt to buy or to sell a part. The names are stored."""
 
     DENIED = "denied"
     APPROVED = "approved"

@@ -1,4 +1,4 @@
-"""The two listeners that every guard has: one counts, one says it in plain words, once."""
+"""The two listeners that every guard has: one counts, one logs sentences, once."""
 
 import logging
 from collections import Counter
@@ -16,12 +16,12 @@ from freqtrade_balance_guard.money import format_amount
 
 logger = logging.getLogger("freqtrade_balance_guard")
 
-# A signal repeats in every loop; its refusal is news once per pair and this many seconds.
+# A signal repeats in every loop; its denial is news once per pair and this many seconds.
 SILENCE_SECONDS = 600.0
 
 
 class EventCounts:
-    """Counts facts by kind; refusals also by code."""
+    """Counts facts by kind; denials also by code."""
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
@@ -34,17 +34,17 @@ class EventCounts:
 
 
 class PlainWords:
-    """Logs refusals and reductions: one line of each per pair and ten minutes, whatever the reason.
+    """Logs denials and reductions: one line of each per pair and ten minutes, whatever the reason.
 
-    A reduction does not silence a refusal: that nothing was bought is news to a trader who read
+    A reduction does not silence a denial: that nothing was bought is news to a trader who read
     that less was. When the reason changes meanwhile, the next line will tell the newest; every
-    single refusal is counted all the same.
+    single denial is counted all the same.
     """
 
     def __init__(self, clock: Clock, silence_seconds: float = SILENCE_SECONDS) -> None:
         self._clock = clock
         self._silence_seconds = silence_seconds
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, OrderDenied):
@@ -82,10 +82,10 @@ class PlainWords:
 
     def _is_news(self, kind: str, pair: str) -> bool:
         now = self._clock.monotonic()
-        told_at = self._told_at.get((kind, pair))
-        if told_at is not None and now - told_at < self._silence_seconds:
+        logged_at = self._logged_at.get((kind, pair))
+        if logged_at is not None and now - logged_at < self._silence_seconds:
             return False
-        self._told_at[(kind, pair)] = now
+        self._logged_at[(kind, pair)] = now
         return True
 
 

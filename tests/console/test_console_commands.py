@@ -345,3 +345,11 @@ def test_every_json_object_has_the_version_of_its_schema(run, registry, words):
     answer = json.loads(run(*words, "--json")[1])
     objects = answer if isinstance(answer, list) else [answer]
     assert objects and all(one["schema_version"] == 1 for one in objects)
+
+
+def test_a_bot_that_there_is_not_is_an_error_and_not_an_empty_answer(run, registry):
+    registry.bot("one-aaaa")
+    for words in (["status"], ["explain", "BTC"], ["rebalance", "--now"], ["pause"]):
+        code, out, err = run(*words, "--bot", "lost")
+        assert (code, out) == (1, "") and "lost" in err and "one-aaaa" in err
+    assert run("status", "--bot", "one-aaaa")[0] == 0

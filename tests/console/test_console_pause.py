@@ -100,7 +100,7 @@ def test_status_shows_it_first_and_explain_names_it(registry, capsys):
 
 
 def test_a_bot_that_is_not_known_cannot_be_paused(registry):
-    with pytest.raises(NotPossible, match="No bot lost has run on main"):
+    with pytest.raises(NotPossible, match="There is no bot lost on main"):
         registry.bot()
         set_pause(registry.ledger_view(), "lost", "", registry.clock, asleep(registry))
     registry.bot("other-bbbb")
