@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from freqtrade_balance_guard.arbitrage.positions import Position
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import ago
 from freqtrade_balance_guard.console.bot_source import BotView
@@ -179,6 +180,35 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
             style="" if one.is_open else "dim",
         )
     console.print(table)
+
+
+def show_arbitrages(
+    console: Console, arbitrages: Sequence[ArbitrageRecord], *, with_legs: bool = False
+) -> None:
+    """One line for each; ``with_legs``: and for each of its orders."""
+    if not arbitrages:
+        _say(console, "No arbitrage is stored.")
+        return
+    table = _table("number", "bot", "state", "made at", "legs")
+    for heading in ("quoted", "profit", "fees"):
+        table.add_column(heading, justify="right")
+    table.add_column("note", overflow="fold")
+    for one in arbitrages:
+        legs = "; ".join(f"{leg.side} {leg.pair} on {leg.venue}" for leg in one.orders)
+        earned = [_rounded(one.result.get(name)) for name in ("quoted_profit", "profit", "fees")]
+        made_at = one.made_at.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(str(one.id), one.bot, str(one.state), made_at, legs, *earned, one.note)
+    console.print(table)
+    for record in arbitrages if with_legs else ():
+        for leg in record.orders:
+            reported = record.reported.get(leg.client_order_id)
+            filled = "no answer" if reported is None else f"{format_amount(reported.filled)} filled"
+            amount = f"{leg.side} {format_amount(leg.amount)} {leg.pair} on {leg.venue}"
+            _say(console, f"{amount} at {format_amount(leg.price)}: {filled}")
+
+
+def _rounded(amount: object) -> str:
+    return "-" if amount is None else format_amount(Decimal(str(amount)))
 
 
 def show_sentences(console: Console, sentences: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ IN_EFFECT = frozenset({
     "enabled", "min_order_size_usdt", "min_order_size", "position_size_percent",
     "position_size_basis", "min_balance_threshold", "reserve_balance", "tiers",
     "balance_cache_duration", "post_trade_refresh_window", "ledger", "debug_validation",
-    "rebalance", "emergency_rebalance_cooldown", "venues", "arbitrage",
+    "rebalance", "emergency_rebalance_cooldown", "venues", "arbitrage", "alerts", "metrics",
 })  # fmt: skip
 IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}
 # Likewise within the section "arbitrage".

@@ -57,7 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "page": BASE
     | {"settings", "balances", "ledger", "arbitrage", "rebalance", "monitoring", "console"},
     # Reports on what bots have stored.
-    "console": BASE | {"settings", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
+    "console": BASE
+    | {"settings", "limits", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE
     | FEATURES
     | {"settings", "guard", "monitoring", "orders", "console", "page"},

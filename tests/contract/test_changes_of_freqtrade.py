@@ -16,7 +16,6 @@ import pytest
 
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
-from freqtrade_balance_guard.integration.host.relied_on import NAMES, START
 from freqtrade_balance_guard.integration.startup import self_check
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.changes import KINDS, Change
@@ -33,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def every_change() -> list[Change]:
-    names = {row.name for row in (*START, *NAMES, *self_check.rows(live=True))}
+    names = {row.name for row in self_check.rows(live=True)}
     changes = [Change(*name.split("."), kind) for name in sorted(names) for kind in KINDS]
     return [change for change in changes if change.is_possible()]
 
@@ -140,7 +139,7 @@ def faults(change: Change, found: dict[tuple[Change, str], Outcome]) -> list[str
     plain = found[change, "plain"]
     wrong = []
     if not plain.changed:
-        wrong.append(f"{change}: nothing was changed")
+        wrong.append(f"{change}: nothing was changed ({plain.error})")
     for way in ("mixin", "launcher"):
         guarded = found[change, way]
         if guarded.bought:

@@ -104,7 +104,7 @@ def test_in_futures_a_rebalance_that_is_wanted_does_nothing_and_says_so(
     for mode in ("futures", "spot"):
         caplog.clear()
         bot = bot_with(tmp_path / mode, guard, mixin=True, trading_mode=mode)
-        rebalancer = bot.wallets.rebalancer
+        rebalancer = bot.guard.rebalancer
         limits = rebalancer.limits()
         picture = rebalancer.picture(limits, Sight(), lambda _trade: 0.03)
         codes = [one.code for one in reasons_against(picture)]

@@ -138,7 +138,7 @@ def test_a_pause_denies_entries_with_neutral_settings_too(tmp_path, mocked_excha
     }
     bot = bot_with(tmp_path, neutral, mixin=True)
     assert bot.wallets.get_trade_stake_amount(PAIR, 2) == pytest.approx(0.1)
-    bot.wallets.entry_pause.pause("holiday")
+    bot.guard.pause.pause("holiday")
     assert denial(bot).code is DenialCode.PAUSED
     assert bot.wallets.validate_stake_amount(PAIR, 0.1, 0.01, 10.0, None) == 0
 

@@ -52,12 +52,16 @@ def read_exposures(path: Path, *, also_closed: bool = False) -> list[Exposure]:
     return _read(path, f"{EXPOSURE}{where} ORDER BY id", exposure_of_row)
 
 
-def read_arbitrages(path: Path, *, at_most: int = 50) -> list[ArbitrageRecord]:
+def read_arbitrages(
+    path: Path, *, at_most: int = 50, number: int | None = None
+) -> list[ArbitrageRecord]:
     """Return the last arbitrages of two legs of all bots, the newest first.
 
+    :param number: only this one
     :raises ArbitragesUnavailable: the file cannot be read
     """
-    sql = f"{ARBITRAGE} WHERE kind = 'two_legs' ORDER BY id DESC LIMIT {int(at_most)}"
+    only = "" if number is None else f" AND id = {int(number)}"
+    sql = f"{ARBITRAGE} WHERE kind = 'two_legs'{only} ORDER BY id DESC LIMIT {int(at_most)}"
     return _read(path, sql, arbitrage_of_row)
 
 

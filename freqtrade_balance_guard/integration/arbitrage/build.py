@@ -23,6 +23,7 @@ from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBo
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
+from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -46,6 +47,7 @@ def build_arbitrage(
     settings: GuardSettings,
     registry: OrderRegistry,
     funding: EntryFunds,
+    rebalancer: Rebalancer,
     hub: EventHub,
     clock: Clock,
 ) -> ArbitrageLoop:
@@ -76,6 +78,7 @@ def build_arbitrage(
         config=config,
         clock=clock,
         leg_order_ids=lambda: inventory.order_ids() | set(bot_venue._known_ids),
+        rebalancer=rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
     executor = TwoLegExecutor(

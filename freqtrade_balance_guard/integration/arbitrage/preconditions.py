@@ -23,6 +23,7 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
+from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
@@ -60,7 +61,9 @@ class Preconditions:
         config: dict[str, Any],
         clock: Clock,
         leg_order_ids: Callable[[], set[str]],
+        rebalancer: Rebalancer,
     ) -> None:
+        self._rebalancer = rebalancer
         self.rates = rates
         # Purchases that freqtrade has not taken yet: pair -> amount in base currency.
         self.unbooked: dict[str, Decimal] = {}
@@ -156,8 +159,7 @@ class Preconditions:
                 f"the outcome of an earlier order of {pair} is unknown",
                 BOT_VENUE,
             )
-        rebalancer = self._wallets.rebalancer
-        sold = rebalancer.refusal(pair) if rebalancer is not None else None
+        sold = self._rebalancer.refusal(pair)
         return (
             None
             if sold is None

@@ -84,7 +84,7 @@ class CandleRebalancer(Rebalancer):
         # Hyperopt tries other durations in each run.
         wallets = self._wallets
         self._locks = (
-            EntryLocks(wallets, wallets.protections(), self._config)
+            EntryLocks(wallets, wallets.protections(), self._config, self)
             if self._with_protections
             else None
         )

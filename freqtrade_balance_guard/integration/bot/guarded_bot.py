@@ -24,8 +24,10 @@ from freqtrade_balance_guard.integration.orders.exit_backoff import ExitBackoff
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
+from freqtrade_balance_guard.orders.registry import OrderRegistry
 
 
 logger = logging.getLogger(__name__)
@@ -44,9 +46,11 @@ class BotParts:
 
     wallets: GuardedWallets
     loop: BotLoop
+    registry: OrderRegistry
     housekeeping: Housekeeping
     rebalancer: LiveRebalancer
     arbitrage: ArbitrageLoop | None
+    pause: EntryPause
     hub: EventHub
     clock: Clock
 

@@ -18,11 +18,13 @@ from freqtrade_balance_guard.integration.monitoring.start import metrics_address
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
+from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 from freqtrade_balance_guard.version import __version__
@@ -56,6 +58,8 @@ class Housekeeping:
         commands: CommandBox,
         rebalancer: LiveRebalancer,
         locks: EntryLocks,
+        funds: EntryFunds,
+        pause: EntryPause,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
@@ -66,6 +70,8 @@ class Housekeeping:
         self._commands = commands
         self._rebalancer = rebalancer
         self._locks = locks
+        self._funds = funds
+        self._pause = pause
         self._clock = clock
         self._config = config
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
@@ -130,8 +136,8 @@ class Housekeeping:
         if not self._is_started:
             self._last_moments_of_the_dead(bot)
             self._is_started = True
-        if self._wallets.live is not None and self._wallets.funding is not None:
-            self._wallets.funding.look_at_other_bots()
+        if self._wallets.live is not None:
+            self._funds.look_at_other_bots()
 
     def _look_up(self, bot: Any) -> None:
         unclaimed, self._registry.unclaimed = self._registry.unclaimed, []
@@ -225,8 +231,7 @@ class Housekeeping:
             wallets.update()
 
     def _read_pause(self, bot: Any) -> None:
-        if self._wallets.entry_pause is not None:
-            self._wallets.entry_pause.refresh()
+        self._pause.refresh()
 
     # Commands
 
@@ -256,9 +261,7 @@ class Housekeeping:
 
     def _confirm_pause(self, command: Command) -> tuple[bool, str]:
         """The console has stored it: say what this bot reads."""
-        pause = self._wallets.entry_pause
-        if pause is None:
-            return False, "This bot reads no pause."
+        pause = self._pause
         if pause.current is not None:
             return command.kind == "pause", f"{pause.current.sentence}; exits go on"
         return command.kind == "resume", "entries are not paused"

@@ -92,28 +92,33 @@ def build_live_bot(
             live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
         )
     watch = OrderTracker(wallets, registry)
-    wallets.funding = funding
+    wallets.marks = funding
     if live is not None:
-        live.funding = funding
+        live.marks = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
-    wallets.entry_pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
-    wallets.entry_pause.refresh()
+    pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
+    pause.refresh()
     housekeeping = Housekeeping(
         wallets,
         registry,
         OrphanOrders(registry, client, settings.ledger.orphan_orders, clock),
         CommandBox(local_file(config)),
         rebalancer,
-        EntryLocks(wallets, wallets.protections(), config),
+        EntryLocks(wallets, wallets.protections(), config, rebalancer),
+        funding,
+        pause,
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
     )
     strategy = wallets._guarded_strategy
-    wallets.pairs = None
+    arbitrage = None
     if wants_arbitrage(strategy):
-        wallets.pairs = build_arbitrage(wallets, strategy, settings, registry, funding, hub, clock)
+        arbitrage = build_arbitrage(
+            wallets, strategy, settings, registry, funding, rebalancer, hub, clock
+        )
+    wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
     try:
         # Before freqtrade looks at its open orders: what it learns of them is booked.
         registry.catch_up()
@@ -126,17 +131,21 @@ def build_live_bot(
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client)
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
-    _register_controls(wallets, gateway, exchange)
-    if wallets.pairs is not None:
-        wallets.pairs.begin()  # it may send orders by itself: only under a guard that stands
     loop = BotLoop(clock, waits)
-    return BotParts(wallets, loop, housekeeping, rebalancer, wallets.pairs, hub, clock)
+    parts = BotParts(
+        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
+    )
+    _register_controls(parts, funding, gateway, exchange)
+    return parts
 
 
-def _register_controls(wallets: GuardedWallets, gateway: OrderGateway, exchange: Exchange) -> None:
+def _register_controls(
+    parts: BotParts, funding: EntryFunds, gateway: OrderGateway, exchange: Exchange
+) -> None:
     """Every reason for which no entry is made now; ``ControlName`` has their order."""
+    wallets = parts.wallets
     account, controls, live = wallets.account, wallets.controls, wallets.live
     rejections = wallets.rejections
     before = None
@@ -147,14 +156,14 @@ def _register_controls(wallets: GuardedWallets, gateway: OrderGateway, exchange:
             account.above_floor,
             partial(reload_markets_soon, exchange),
         )
-    controls.register(ControlName.PAUSED, wallets.entry_pause)
-    controls.register(ControlName.LEDGER, wallets.funding)
-    controls.register(ControlName.SOLD_LATELY, wallets.rebalancer)
+    controls.register(ControlName.PAUSED, parts.pause)
+    controls.register(ControlName.LEDGER, funding)
+    controls.register(ControlName.SOLD_LATELY, parts.rebalancer)
     controls.register(ControlName.BALANCE_READABLE, live)
     controls.register(ControlName.BALANCE_CONFIRMED, None if live is None else account)
     controls.register(ControlName.REJECTED_BEFORE, before)
     controls.register(ControlName.ORDER_UNRESOLVED, gateway)
-    controls.register(ControlName.ARBITRAGE, wallets.pairs)
+    controls.register(ControlName.ARBITRAGE, parts.arbitrage)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

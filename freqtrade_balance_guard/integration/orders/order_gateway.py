@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from freqtrade.exchange import Exchange
 
@@ -52,6 +52,16 @@ logger = logging.getLogger(__name__)
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 
 
+class OwnLegs(Protocol):
+    """Knows which orders on the bot's exchange are legs, and so none that freqtrade sent."""
+
+    def legs_among(self, order_ids: set[str]) -> set[str]:
+        """Those of ``order_ids`` that are legs."""
+
+    def client_order_ids(self) -> set[str]:
+        """Our ids of legs in flight."""
+
+
 class OrderGateway:
     """The way of each order of one live or dry-run bot."""
 
@@ -63,8 +73,10 @@ class OrderGateway:
         funding: EntryFunds,
         ids: ClientIds,
         client: GuardClient,
+        own_legs: OwnLegs | None = None,
     ) -> None:
         self.registry = registry
+        self._own_legs = own_legs
         self.ids = ids
         self._exchange = exchange
         self._wallets = wallets
@@ -238,7 +250,7 @@ class OrderGateway:
         own = tag_of(self.registry.ledger.bot)
         tags = {str(order.get("id")): belongs_to(order.get("clientOrderId")) for order in orders}
         of_others = {one for one, tag in tags.items() if tag not in (None, own)}
-        pairs = self._wallets.pairs
+        pairs = self._own_legs
         if pairs is not None:
             of_others |= pairs.legs_among(set(tags))
             # Of a leg that is under way, perhaps only our id is known.

@@ -20,6 +20,7 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 
 if TYPE_CHECKING:
+    from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
@@ -45,8 +46,10 @@ class EntryLocks:
         wallets: "GuardedWallets",
         protections: Sequence[Mapping[str, Any]],
         config: Mapping[str, Any],
+        rebalancer: "Rebalancer | None" = None,
     ) -> None:
         self._wallets = wallets
+        self._rebalancer = rebalancer
         named = {str(one.get("method")): one for one in protections}
         self._minutes = _minutes(named.get("MinimumBalance", {}), config)
         self._locks_all = bool(named.get("RebalanceCooldown", {}).get("lock_all", False))
@@ -114,7 +117,7 @@ class EntryLocks:
     # What a rebalance has sold
 
     def _keep_sold(self, now: datetime) -> None:
-        rebalancer = self._wallets.rebalancer
+        rebalancer = self._rebalancer
         if rebalancer is None:
             return
         try:

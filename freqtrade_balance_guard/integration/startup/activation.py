@@ -6,12 +6,11 @@ are closed.
 """
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freqtrade.enums import OPTIMIZE_MODES, TRADE_MODES, RunMode
 
-from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.host.config_section import (
     SECTION,
     expect_guard,
@@ -19,7 +18,6 @@ from freqtrade_balance_guard.integration.host.config_section import (
     is_news,
     settings_of,
 )
-from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
 from freqtrade_balance_guard.integration.host.relied_on import (
     START,
     differences_in,
@@ -27,9 +25,7 @@ from freqtrade_balance_guard.integration.host.relied_on import (
     unwrap_all,
     wrap,
 )
-from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.monitoring.listeners import PlainWords
-from freqtrade_balance_guard.version import __version__
+from freqtrade_balance_guard.integration.startup.self_check import deny_entries, differences
 
 
 if TYPE_CHECKING:
@@ -79,17 +75,6 @@ def activate_in_worker(wallets: "GuardedWallets") -> None:
     remember_wallets(wallets)
 
 
-def deny_entries(found: list[str]) -> None:
-    """freqtrade is not the one that this version knows: nothing of it stays wrapped but gates."""
-    denied = Denied(
-        DenialCode.SELF_CHECK_FAILED,
-        f"freqtrade differs from what balance guard {__version__} relies on: {'; '.join(found)}",
-    )
-    unwrap_all()
-    close_entry_gates(denied, EventHub(PlainWords(SystemClock())))
-    logger.error("Entries are denied, exits go on: %s.", denied.sentence)
-
-
 def _checked_config(original: Any) -> Any:
     def load_config(self: Any, *args: Any, **kwargs: Any) -> Any:
         config: dict[str, Any] = original(self, *args, **kwargs)
@@ -119,18 +104,17 @@ def _prepare(config: dict[str, Any]) -> None:
 
 def _install_hooks(*, live: bool) -> None:
     # Imported late: the strategy interface brings pandas, which `list-exchanges` does not need.
-    from freqtrade_balance_guard.integration.startup.self_check import differences
-
     found = differences(live)
     if found:
         deny_entries(found)
         return
     from freqtrade_balance_guard.integration.backtest.hooks import install_backtest_hooks
+    from freqtrade_balance_guard.integration.startup.attach import attach
     from freqtrade_balance_guard.integration.startup.strategy_hooks import install_strategy_hooks
     from freqtrade_balance_guard.integration.wallets.first_balance import install_first_wallets
 
     unwrap_all()  # gates of a bot before
-    install_strategy_hooks()
+    install_strategy_hooks(partial(attach, activate=activate_in_worker))
     install_first_wallets()
     install_backtest_hooks()
 

@@ -5,6 +5,7 @@ each /reload_config.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from freqtrade.enums import TRADE_MODES
@@ -28,9 +29,8 @@ from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gat
 from freqtrade_balance_guard.integration.host.plugin_paths import remember_wallets
 from freqtrade_balance_guard.integration.host.relied_on import unwrap_all
 from freqtrade_balance_guard.integration.rebalance.inputs import is_spot
-from freqtrade_balance_guard.integration.startup.activation import deny_entries
 from freqtrade_balance_guard.integration.startup.first_line import first_line
-from freqtrade_balance_guard.integration.startup.self_check import differences
+from freqtrade_balance_guard.integration.startup.self_check import deny_entries, differences
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
@@ -47,9 +47,10 @@ NO_LEGS = (
 )
 
 
-def attach(strategy: IStrategy) -> None:
+def attach(strategy: IStrategy, *, activate: Callable[[GuardedWallets], None]) -> None:
     """Guard the bot that ``strategy`` belongs to, if the user wants it guarded.
 
+    :param activate: called in a process that receives a copy of a backtest's wallets
     :raises OperationalException: the settings are wrong, or need a rate that is not to be had
     """
     config = strategy.config
@@ -68,7 +69,7 @@ def attach(strategy: IStrategy) -> None:
         deny_entries(found)
         return
     try:
-        _put_guard(strategy, wallets, settings, live=live)
+        _put_guard(strategy, wallets, settings, activate if not live else None)
     except OperationalException:
         raise
     except Exception as error:
@@ -80,9 +81,12 @@ def attach(strategy: IStrategy) -> None:
 
 
 def _put_guard(
-    strategy: IStrategy, wallets: Wallets, settings: GuardSettings, *, live: bool
+    strategy: IStrategy,
+    wallets: Wallets,
+    settings: GuardSettings,
+    activate: Callable[[GuardedWallets], None] | None,
 ) -> None:
-    config = strategy.config
+    config, live = strategy.config, activate is None
     clock = SystemClock()
     counts = EventCounts()
     hub = EventHub(counts)
@@ -105,6 +109,7 @@ def _put_guard(
     )
     wallets.__class__ = GuardedWallets
     assert isinstance(wallets, GuardedWallets)  # noqa: S101 - tells mypy what the line above did
+    wallets.activate = activate
     wallets.put_guard(guard, strategy, MarketReader(exchange, config))
     if live:
         _guard_bot(strategy, wallets, settings, hub, clock)
@@ -149,6 +154,10 @@ def _guard_bot(
     hub.subscribe(denials)
     parts = build_live_bot(wallets, wallets._exchange, settings, hub, clock)
     promote(bot, parts, denials)
+    if parts.arbitrage is not None:
+        strategy._guard_arbitrage = parts.arbitrage
+        # It may send orders by itself: only under a guard that stands.
+        parts.arbitrage.begin()
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:

@@ -82,10 +82,10 @@ class ReservedArbitrage(BalanceGuard):
         :raises TimeoutError: one is not there yet; ask again in the next loop
         :raises LookupError: no venue has that name
         """
-        arbitrages = getattr(self.wallets, "pairs", None)
-        if arbitrages is None:
+        arbitrage = getattr(self, "_guard_arbitrage", None)
+        if arbitrage is None:
             raise LookupError("There are no venues: the guard is not on.")
-        books: list[Book] = arbitrages.order_books(markets)
+        books: list[Book] = arbitrage.order_books(markets)
         return books
 
     def custom_venues(self) -> "Mapping[str, Venue]":

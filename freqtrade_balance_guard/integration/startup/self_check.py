@@ -6,18 +6,30 @@ the newest supported release.
 """
 
 import importlib
+import logging
 
 from packaging.version import InvalidVersion, Version
 
+from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.events import EventHub
+from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
 from freqtrade_balance_guard.integration.host.relied_on import (
     CALLED,
     CALLED_BACKTEST,
     CALLED_LIVE,
+    NAMES,
+    START,
     Relied,
     collected,
     differences_in,
+    unwrap_all,
 )
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.monitoring.listeners import PlainWords
+from freqtrade_balance_guard.version import __version__
 
+
+logger = logging.getLogger(__name__)
 
 OLDEST_SUPPORTED = Version("2026.3")
 
@@ -39,7 +51,7 @@ def rows(live: bool, *, backtest: bool = False) -> list[Relied]:
     :param backtest: also what only a backtest needs
     :raises CannotLoad: see there
     """
-    found = [*CALLED, *_collected(COMMON)]
+    found = [*START, *NAMES, *CALLED, *_collected(COMMON)]
     if live:
         found += [*CALLED_LIVE, *_collected(LIVE)]
     if backtest:
@@ -54,6 +66,17 @@ def differences(live: bool, *, backtest: bool = False) -> list[str]:
         return found + differences_in(rows(live, backtest=backtest))
     except CannotLoad as error:
         return [*found, str(error)]
+
+
+def deny_entries(found: list[str]) -> None:
+    """freqtrade is not the one that this version knows: nothing of it stays wrapped but gates."""
+    denied = Denied(
+        DenialCode.SELF_CHECK_FAILED,
+        f"freqtrade differs from what balance guard {__version__} relies on: {'; '.join(found)}",
+    )
+    unwrap_all()
+    close_entry_gates(denied, EventHub(PlainWords(SystemClock())))
+    logger.error("Entries are denied, exits go on: %s.", denied.sentence)
 
 
 def freqtrade_differences() -> list[str]:
@@ -76,13 +99,13 @@ def _collected(modules: tuple[str, ...]) -> list[Relied]:
 
 
 def _version_difference() -> str | None:
-    from freqtrade import __version__
+    import freqtrade
 
     try:
-        version = Version(__version__)
+        version = Version(freqtrade.__version__)
     except InvalidVersion:
         # A development checkout ("2026.10-dev-abc"): only the signatures can tell.
         return None
     if version < OLDEST_SUPPORTED:
-        return f"freqtrade {__version__} is older than {OLDEST_SUPPORTED}"
+        return f"freqtrade {freqtrade.__version__} is older than {OLDEST_SUPPORTED}"
     return None

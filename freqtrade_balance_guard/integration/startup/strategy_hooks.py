@@ -4,6 +4,7 @@ The user's class itself is never promoted: hyperopt pickles it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from freqtrade.strategy.interface import IStrategy
@@ -13,8 +14,9 @@ from freqtrade_balance_guard.integration.orders.partial_exit import shape_adjust
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 
-def install_strategy_hooks() -> None:
-    wrap(IStrategy, "ft_bot_start", _guarded_bot_start)
+def install_strategy_hooks(attach: Callable[[IStrategy], None]) -> None:
+    """:param attach: guards the bot of a strategy that starts"""
+    wrap(IStrategy, "ft_bot_start", partial(_guarded_bot_start, attach=attach))
     wrap(IStrategy, "_adjust_trade_position_internal", _shaped_adjustment)
 
 
@@ -22,13 +24,13 @@ def install_strategy_hooks() -> None:
     "IStrategy.ft_bot_start(self, **kwargs)",
     "the guard is put on once wallets and data provider are there",
 )
-def _guarded_bot_start(original: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded_bot_start(
+    original: Callable[..., Any], *, attach: Callable[[IStrategy], None]
+) -> Callable[..., Any]:
     # ft_bot_start is no callback: no strategy overrides it, and it runs in every mode once
     # strategy.wallets and strategy.dp are set. API threads run already, and FreqAI may take long
     # inside: the bot is promoted first.
     def ft_bot_start(self: Any, **kwargs: Any) -> Any:
-        from freqtrade_balance_guard.integration.startup.attach import attach
-
         attach(self)
         return original(self, **kwargs)
 

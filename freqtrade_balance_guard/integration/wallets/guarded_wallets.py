@@ -6,9 +6,9 @@ Without a guard, each method is freqtrade's own.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from freqtrade.exceptions import DependencyException, ExchangeError
 from freqtrade.persistence import Trade
@@ -38,15 +38,21 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 if TYPE_CHECKING:
     # A backtest follows no orders and learns from no exchange.
-    from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
-    from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer, SoldLately
-    from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
-    from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+    from freqtrade_balance_guard.integration.wallets.live_balances import (
+        LiveBalances,
+        SnapshotMarks,
+    )
     from freqtrade_balance_guard.limits.rejections import Rejections
-    from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 
 logger = logging.getLogger(__name__)
+
+
+class Rebalances(Protocol):
+    """Frees stuck stake, and remembers for a while what it has sold."""
+
+    def sold_lately(self) -> Any:
+        """What must not be bought back, as ``SoldLately``; None: nothing."""
 
 
 class GuardedWallets(Wallets):
@@ -60,13 +66,13 @@ class GuardedWallets(Wallets):
     live: "LiveBalances | None" = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
-    funding: "EntryFunds | None" = None
-    # Entries paused by the user, live and in dry-run.
-    entry_pause: "EntryPause | None" = None
+    marks: "SnapshotMarks | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
-    rebalancer: "Rebalancer | None" = None
-    # Of a strategy with two legs.
-    pairs: "ArbitrageLoop | None" = None
+    rebalancer: "Rebalances | None" = None
+    # What legs out of the inventory did to simulated balances, by currency.
+    dry_run_changes: Callable[[], Mapping[str, Any]] | None = None
+    # Called in a process that received a copy: one of hyperopt's workers.
+    activate: Callable[["GuardedWallets"], None] | None = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
     _told_error = False
@@ -94,9 +100,8 @@ class GuardedWallets(Wallets):
         # A copy of us woke up in another process: one of hyperopt's workers, where nobody
         # activated anything.
         self.__dict__.update(state)
-        from freqtrade_balance_guard.integration.startup.activation import activate_in_worker
-
-        activate_in_worker(self)
+        if self.activate is not None:
+            self.activate(self)
 
     def _local_log(self, msg: str, level: Literal["info", "warning", "debug"] = "info") -> None:
         # freqtrade writes this line for every pair that signals, in every loop. It is news when
@@ -139,23 +144,23 @@ class GuardedWallets(Wallets):
         self.show_believed()
 
     def _update_as_freqtrade_does(self, require_update: bool) -> None:
-        funding = self.funding
-        if funding is None:
+        marks = self.marks
+        if marks is None:
             super().update(require_update)
             return
-        before, mark = self._last_wallet_refresh, funding.mark()
+        before, mark = self._last_wallet_refresh, marks.mark()
         super().update(require_update)
         if self._last_wallet_refresh != before:
-            funding.seen(mark)
+            marks.seen(mark)
 
     @relies_on("Wallets._update_dry(self)", "legs out of the inventory show in simulated balances")
     def _update_dry(self) -> None:
         """freqtrade's simulated balances know its trades; what legs did besides is added here."""
         super()._update_dry()
-        if self.pairs is None:
+        if self.dry_run_changes is None:
             return
         try:
-            changes = self.pairs.dry_run_changes()
+            changes = self.dry_run_changes()
         except Exception as error:
             # An exit may be waiting for this.
             self._tell_error("What legs did to simulated balances cannot be read.", error)
@@ -369,7 +374,7 @@ class GuardedWallets(Wallets):
             stoploss = self._guarded_strategy.stoploss if self._guarded_strategy else 0.0
         return self._exchange.get_min_pair_stake_amount(pair, price, stoploss, leverage)
 
-    def sold_lately(self) -> "SoldLately | None":
+    def sold_lately(self) -> Any:
         """What a rebalance has sold, while its cooldown lasts and that is known."""
         try:
             return self.rebalancer.sold_lately() if self.rebalancer is not None else None

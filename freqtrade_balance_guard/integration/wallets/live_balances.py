@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from freqtrade.wallets import Wallet
 
@@ -42,10 +42,6 @@ from freqtrade_balance_guard.money import to_decimal, to_float
 from freqtrade_balance_guard.orders.bot_loop import current_loop
 
 
-if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
-
-
 logger = logging.getLogger(__name__)
 
 # freqtrade's own patience with refreshes that it may skip.
@@ -56,6 +52,16 @@ LEFT_FOR_EXITS_SECONDS = 0.5
 SHORTEST_READ_SECONDS = 1.0
 # A lock is lifted when a read says so; no cache is too short for that.
 LOCKED_SECONDS = 5.0
+
+
+class SnapshotMarks(Protocol):
+    """Says in the ledger which of its rows an answer of the exchange contains."""
+
+    def mark(self) -> int | None:
+        """Take this before a balance is asked for; None while the ledger cannot be used."""
+
+    def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
+        """The balance that was asked for after ``mark`` is believed."""
 
 
 class LiveBalances:
@@ -77,7 +83,7 @@ class LiveBalances:
     ) -> None:
         self.book = book
         # Of a bot whose orders are under the ledger.
-        self.funding: EntryFunds | None = None
+        self.marks: SnapshotMarks | None = None
         self.hub = EventHub()
         # While a trade is open its exit may be waiting behind a read.
         self.may_exit: Callable[[], bool] = has_open_trades
@@ -181,7 +187,7 @@ class LiveBalances:
         loop = current_loop.get()
         if loop is not None and loop.has_failed:
             return
-        sent, mark = self._sent, None if self.funding is None else self.funding.mark()
+        sent, mark = self._sent, None if self.marks is None else self.marks.mark()
         began = self._clock.monotonic()
         if is_urgent:
             with self.waits.wait(self.waits.seconds_left, keep=keep) as deadline:
@@ -201,8 +207,8 @@ class LiveBalances:
         for change in self.book.accept(answer):
             self._announce(change)
         self._wall, self._is_kept = answer.wall, False
-        if self.funding is not None:
-            self.funding.seen(mark, self.book.confirmed())
+        if self.marks is not None:
+            self.marks.seen(mark, self.book.confirmed())
         if self._was_unreadable and self.book.verdict(self._stake_currency) != Verdict.UNREADABLE:
             self._was_unreadable = False
             self.hub.publish(BalanceRecovered())
@@ -227,7 +233,7 @@ class LiveBalances:
         if self._store is None or self._wall is None or self._is_kept:
             return
         self._is_kept = True
-        mark = None if self.funding is None else self.funding.mark()
+        mark = None if self.marks is None else self.marks.mark()
         self._follow_book()
         failed = self.book.failure is not None
         if failed or self._kept_all_at is None or self._wall - self._kept_all_at >= REFRESH_AFTER:
