@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 
 logger = logging.getLogger(__name__)
@@ -141,6 +142,7 @@ class LoopEnded(Event):
     seconds: float
 
 
+T = TypeVar("T")
 Listener = Callable[[Event], None]
 
 
@@ -152,6 +154,10 @@ class EventHub:
 
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
+
+    def listener(self, kind: type[T]) -> T | None:
+        """The first listener of a type; None where there is none."""
+        return next((one for one in self._listeners if isinstance(one, kind)), None)
 
     def publish(self, event: Event) -> None:
         for listener in self._listeners:

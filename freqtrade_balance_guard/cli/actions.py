@@ -1,9 +1,13 @@
-"""Commands that change something: pause, resume, uninstall, reservations, unhedged, rebalance."""
+"""Commands that change something: pause, reservations, unhedged, rebalance and others."""
 
 import argparse
 import time
 
-from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, read_exposures
+from freqtrade_balance_guard.arbitrage.store import (
+    ArbitrageStore,
+    read_arbitrages,
+    read_exposures,
+)
 from freqtrade_balance_guard.cli.context import (
     FINE,
     FOUND,
@@ -214,6 +218,43 @@ def _count(text: str) -> int:
     if number < 0:
         raise ValueError(text)
     return number
+
+
+# arbitrages
+
+
+def add_arbitrages(parser: argparse.ArgumentParser) -> None:
+    """``arbitrages list|show``."""
+    commands = parser.add_subparsers(dest="what", metavar="list|show", required=True)
+    list_ = commands.add_parser("list", help="the last arbitrages, the newest first")
+    list_.add_argument("--last", metavar="COUNT", type=int, default=SHOWN_IN_A_TABLE)
+    add_command(list_, _list_arbitrages)
+    show = commands.add_parser("show", help="both legs of one, and what it earned")
+    show.add_argument("number", metavar="ID", type=int, help="as the list shows it")
+    add_command(show, _show_arbitrage)
+
+
+def _list_arbitrages(context: CommandContext) -> int:
+    found = read_arbitrages(context.ledger.source.local, at_most=max(context.args.last, 1))
+    if context.args.json:
+        print_json([one.as_json() for one in found])
+    else:
+        printing.show_arbitrages(printing.console(), found)
+    return FINE
+
+
+def _show_arbitrage(context: CommandContext) -> int:
+    """0: shown; 1: there is none with this number."""
+    number = context.args.number
+    found = read_arbitrages(context.ledger.source.local, number=number)
+    if not found:
+        say(f"There is no arbitrage with the number {number}.")
+        return FOUND
+    if context.args.json:
+        print_json(found[0].as_json())
+    else:
+        printing.show_arbitrages(printing.console(), found, with_legs=True)
+    return FINE
 
 
 # unhedged

@@ -64,6 +64,10 @@ COMMANDS = {
         "cli.ledger:add_ledger",
         "Check the ledger, copy it, or move what ended long ago to its archive.",
     ),
+    "arbitrages": Command(
+        "cli.actions:add_arbitrages",
+        "List the last arbitrages with what they earned, or show both legs of one.",
+    ),
     "unhedged": Command(
         "cli.actions:add_unhedged",
         "List what one leg of an arbitrage did and the other did not, or close it by hand.",
@@ -79,6 +83,10 @@ COMMANDS = {
     "history": Command(
         "cli.monitoring:add_history",
         "Show every change of the balances with its cause, as a table, CSV or JSON.",
+    ),
+    "report": Command(
+        "cli.monitoring:add_report",
+        "Write one HTML file that shows what the guard did, to be sent around.",
     ),
     "show-schema": Command(
         "cli.reports:add_show_schema",

@@ -1,21 +1,40 @@
-"""Commands that show what the guard did over time: history."""
+"""Commands that show what the guard did over time: history, report."""
 
 import argparse
 import csv
+import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable
 from freqtrade_balance_guard.cli.context import (
     FINE,
+    FOUND,
     CommandContext,
     add_bot_argument,
     add_command,
+    add_config_arguments,
     print_json,
+    run_command,
     say,
 )
+from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console import printing
+from freqtrade_balance_guard.console.bot_source import NotPossible
+from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.history import HistoryPoint, read_history
+from freqtrade_balance_guard.page.report import (
+    ReportSource,
+    TooLarge,
+    accounts_in,
+    bots_in,
+    render,
+    report_of,
+)
+from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 
 PERIOD = re.compile(r"(\d+)([mhdw])")
@@ -80,3 +99,83 @@ def write_csv(points: list[HistoryPoint]) -> None:
     writer.writeheader()
     for point in points:
         writer.writerow(point.as_json())
+
+
+# report
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """One HTML file that shows what the guard did, to be sent around."""
+    parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="where to write it; it needs no network and no other file",
+    )
+    parser.add_argument("--since", type=when, metavar="WHEN", help="as in balance-guard history")
+    parser.add_argument(
+        "--from-demo",
+        type=Path,
+        nargs="?",
+        const=Path("demo-output"),
+        metavar="DIR",
+        help="of a demo that was played (default: demo-output); needs no configuration",
+    )
+    add_bot_argument(parser)
+    add_config_arguments(parser)
+    parser.set_defaults(run=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    """0: written; 1: there is nothing to report, or it cannot be written."""
+    if args.from_demo is None:
+        return run_command(_report_of_bot, args)
+    try:
+        return _report_of_demo(args)
+    except (LocalFileError, ArbitragesUnavailable, AttemptsUnavailable, TooLarge, OSError) as error:
+        say(str(error))
+        return FOUND
+
+
+def _report_of_bot(context: CommandContext) -> int:
+    args, source, now = context.args, context.ledger.source, context.clock.wall()
+    since = now - args.since if isinstance(args.since, timedelta) else args.since
+    known = bots_in(source.local, source.account)
+    name = args.bot or source.bot
+    wanted = [bot for bot in known if name in (None, bot)]
+    if not wanted:
+        raise NotPossible("No bot has stored anything for a report yet: start it first.")
+    reports = [
+        report_of(
+            ReportSource(source.local, source.account, bot, bot, source.stake_currency), since, now
+        )
+        for bot in wanted
+    ]
+    return _write_report(args, render(reports, now), reports)
+
+
+def _report_of_demo(args: argparse.Namespace) -> int:
+    folder, now = args.from_demo, SystemClock().wall()
+    results = folder / "results.json"
+    if not results.exists():
+        say(f"{results} is not there: play the demo first (balance-guard demo).")
+        return FOUND
+    demo = json.loads(results.read_text(encoding="utf-8"))
+    reports = []
+    for scene in demo["scenes"]:
+        path = folder / f"{scene['name']}-guarded.sqlite"
+        for account, bot in accounts_in(path):
+            source = ReportSource(path.absolute(), account, bot, scene["title"], "USDT")
+            reports.append(report_of(source, None, now))
+    return _write_report(args, render(reports, now, demo), reports)
+
+
+def _write_report(args: argparse.Namespace, html: str, reports: list[dict[str, Any]]) -> int:
+    args.html.parent.mkdir(parents=True, exist_ok=True)
+    args.html.write_text(html, encoding="utf-8")
+    if args.json:
+        print_json({"file": str(args.html), "bytes": len(html.encode()), "bots": reports})
+    else:
+        say(f"{args.html} ({len(html.encode()) // 1000} kB)")
+    return FINE

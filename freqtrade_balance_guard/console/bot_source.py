@@ -156,7 +156,7 @@ class LedgerView:
         """A reservation by its number or its client order id."""
         found = self.store.find(name)
         if found is None and name.isdecimal():
-            found = next((row for row in self.store.select() if row.id == int(name)), None)
+            found = self.store.find_number(int(name))
         return found
 
     def _of_this_mode(self, rows: Iterable[Reservation]) -> list[Reservation]:

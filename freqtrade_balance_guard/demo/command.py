@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo import picture, table
 from freqtrade_balance_guard.demo.bot import BotError
+from freqtrade_balance_guard.demo.database import copy_of
 from freqtrade_balance_guard.demo.scene import Scene
 from freqtrade_balance_guard.demo.scenes import SCENES, chosen
 from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, play_scene
@@ -121,7 +122,15 @@ def _play_all(scenes: Sequence[Scene], args: argparse.Namespace, talk: Console) 
                     report=report,
                 )
             )
+            _keep_books(folder / scene.name, scene, args)
     return played
+
+
+def _keep_books(folder: Path, scene: Scene, args: argparse.Namespace) -> None:
+    """Keep what the guarded bot has stored: ``balance-guard report --from-demo`` shows it."""
+    args.output.mkdir(parents=True, exist_ok=True)
+    name = "balance_guard.dryrun.sqlite" if args.dry_run else "balance_guard.sqlite"
+    copy_of(folder / "guarded" / name, args.output / f"{scene.name}-guarded.sqlite")
 
 
 def _write(played: Sequence[Played], results: object, args: argparse.Namespace) -> list[str]:

@@ -6,6 +6,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 
+def copy_of(path: Path, to: Path) -> bool:
+    """Copy a whole SQLite file, with what its log still holds; False where there is none."""
+    if not path.exists():
+        return False
+    to.unlink(missing_ok=True)
+    uri = f"{path.as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(to)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    return True
+
+
 def rows(path: Path, table: Literal["trades", "orders", "KeyValueStore"]) -> list[dict[str, Any]]:
     """A table's rows by id; none while there is no database or no table yet."""
     if not path.exists():

@@ -129,7 +129,7 @@ class ReservationLedger:
     def too_little(self, requests: Sequence[Request]) -> Refused | None:
         """What ``reserve`` would say where the ``funds`` alone are too little already.
 
-        Nobody is asked and nothing is written: for who tries again and again with new ids.
+        The store is not asked and nothing is written: for callers that retry with new ids.
         """
         return judge(requests, self.bot, lambda *_: (ZERO, ZERO))
 
@@ -161,7 +161,7 @@ class ReservationLedger:
             self._made.pop(client_order_id, None)
         return [result.reservation for result in results if isinstance(result, Moved)]
 
-    # What became of it
+    # After it has left
 
     def bind(self, client_order_id: str, order_id: str, why: str = "") -> MoveResult:
         """The exchange has accepted it as ``order_id``."""
@@ -312,7 +312,7 @@ class ReservationLedger:
         where = account or self.account
         return self._ask(lambda: self.store.outlook(where, currency, after))
 
-    # Who is alive
+    # Heartbeats and claims
 
     def heartbeat(self, about: str = "{}", *, account: str | None = None) -> None:
         """Say that this run is alive.

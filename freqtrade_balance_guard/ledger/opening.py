@@ -24,7 +24,7 @@ def open_ledger(
 ) -> ReservationLedger:
     """A ledger for one run of one bot. Nothing is opened before it is used.
 
-    So a start succeeds while the database is away: entries are refused, exits go out, and the
+    So a start succeeds while the database is away: entries are denied, exits go out, and the
     first call that reaches it finds it.
 
     :param db_url: ``sqlite:///<file>`` or ``postgresql://...``

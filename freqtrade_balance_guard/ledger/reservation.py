@@ -59,11 +59,11 @@ ENDED = (State.COMMITTED, State.RELEASED, State.EXPIRED)
 TRANSITIONS: dict[tuple[State, Move], tuple[State, str]] = {
     (State.RESERVED, Move.SEND): (
         State.IN_FLIGHT,
-        "the gate: written before the order leaves; whoever is refused here must not send",
+        "the gate: written before the order leaves; without this answer the order must not leave",
     ),
     (State.RESERVED, Move.EXPIRE): (
         State.EXPIRED,
-        "only by the process that made it: nobody else can know that it was never sent",
+        "only by the process that made it: no other can know that it was never sent",
     ),
     (State.RESERVED, Move.RELEASE): (State.RELEASED, "an error before sending, or a second leg"),
     (State.RESERVED, Move.BIND): (
@@ -73,7 +73,7 @@ TRANSITIONS: dict[tuple[State, Move], tuple[State, str]] = {
     (State.RESERVED, Move.USE): (State.OPEN, "likewise, and partly filled"),
     (State.RESERVED, Move.COMMIT): (State.COMMITTED, "likewise, and at its end"),
     (State.IN_FLIGHT, Move.BIND): (State.OPEN, "the exchange has accepted it"),
-    (State.IN_FLIGHT, Move.USE): (State.OPEN, "the fill was told before the acceptance"),
+    (State.IN_FLIGHT, Move.USE): (State.OPEN, "the fill was reported before the acceptance"),
     (State.IN_FLIGHT, Move.COMMIT): (State.COMMITTED, "filled at once"),
     (State.IN_FLIGHT, Move.RELEASE): (
         State.RELEASED,
@@ -81,7 +81,7 @@ TRANSITIONS: dict[tuple[State, Move], tuple[State, str]] = {
     ),
     (State.OPEN, Move.BIND): (
         State.OPEN,
-        "the acceptance was told after a fill; a second order id is refused",
+        "the acceptance was reported after a fill; a second order id is not taken",
     ),
     (State.OPEN, Move.USE): (State.OPEN, "one more fill; what is left stays held"),
     (State.OPEN, Move.COMMIT): (State.COMMITTED, "filled, or cancelled with fills"),
@@ -142,8 +142,8 @@ class Reservation(NamedTuple):
         visible_from: int,
     ) -> "Reservation":
         """Itself with all that may ever change. (``_replace`` takes four times as long.)"""
-        told = (held, committed, state, self[13], order_id, known_at, visible_from)
-        return tuple.__new__(Reservation, self[:10] + told)
+        rest = (held, committed, state, self[13], order_id, known_at, visible_from)
+        return tuple.__new__(Reservation, self[:10] + rest)
 
     def known_since(self, event: int) -> "Reservation":
         """Itself with the event that made it known to the exchange."""

@@ -1,4 +1,4 @@
-"""What comes back from the ledger: values, to be told apart by their type."""
+"""What comes back from the ledger: values, distinguished by their type."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

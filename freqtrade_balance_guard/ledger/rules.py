@@ -73,7 +73,7 @@ def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
 
 def _refusal(request: Request, holds: Holds, available: Decimal) -> Refused:
     funds = request.funds
-    assert funds is not None  # noqa: S101  only what was checked can be refused
+    assert funds is not None  # noqa: S101  only what was checked can be denied
     without_others = EXACT.add(available, holds.others)
     enough = request.amount <= without_others
     code = RefusalCode.RESERVED_BY_OTHERS if enough else RefusalCode.INSUFFICIENT_AVAILABLE
@@ -225,7 +225,7 @@ def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation 
         return MoreThanHeld(row, committed)
     if not committed:
         return NotAllowed(row, step.move, "nothing was used; release it instead")
-    if not ends and committed == row.committed and state is row.state:
+    if not ends and committed == row.committed:
         return Unchanged(row)
     held = ZERO if ends else EXACT.subtract(row.requested, committed)
     order_id = row.order_id or step.order_id

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     held: Decimal
     committed: Decimal
     order_id: str | None
-    received: Decimal | None  # what the order brought so far, where that was told
+    received: Decimal | None  # what the order brought so far, where that was reported
     received_currency: str | None
     why: str
 

@@ -153,10 +153,10 @@ class GuardSettings(Section):
         default_factory=FuturesSettings, description="Limits of a futures account."
     )
     alerts: AlertSettings = Field(
-        default_factory=AlertSettings, description="What is worth a message."
+        default_factory=AlertSettings, description="Which changes send a message."
     )
     metrics: MetricsSettings = Field(
-        default_factory=MetricsSettings, description="The endpoint for Prometheus."
+        default_factory=MetricsSettings, description="Where metrics are served."
     )
     debug_validation: Annotated[bool, Switch()] = Field(
         default=False, description="Check every rule of the ledger after every step. Slow."

@@ -210,8 +210,8 @@ def test_with_exactly_all_of_both_balances_reserved_both_orders_go_out(tmp_path,
         legs_bot(tmp_path, both, guard={"min_balance_threshold": 0}, extra=extra) as bot,
     ):
         bot.offer(amount=2)
-        bot.wait_pairs(1)
-        (pair,) = bot.pairs()
+        bot.wait_arbitrages(1)
+        (pair,) = bot.arbitrages()
         if checks == "twice":
             # The planted fault is seen by this test.
             assert str(pair.state) == "failed"

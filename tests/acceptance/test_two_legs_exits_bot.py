@@ -231,11 +231,14 @@ def test_loops_go_on_while_the_venue_hangs_in_the_middle_of_a_pair(world, opened
     scene.check("unhedged", AMOUNT, 0)
 
 
-def test_a_trade_that_is_deleted_is_said_to_have_another_leg(opened, rest):
+def test_a_trade_that_is_deleted_leaves_an_exposure_that_only_the_user_ends(opened, rest):
     scene = opened()
     rest.delete(f"trades/{trade_id(scene)}")
-    scene.bot.bot.wait_for(rf"strategy_msg.*{scene.pair}.* was deleted.*yours to buy back", 20)
-    assert scene.exposures() == []
+    scene.bot.bot.wait_for(rf"strategy_msg.*{scene.pair}.* is not in freqtrade's database", 20)
+    (exposure,) = scene.exposures()
+    assert (exposure.net, exposure.is_for_user, exposure.venue) == (-AMOUNT, True, "there")
+    store = scene.bot.store()
+    assert not store.resolve(exposure.id, exposure.opened_at, "sold by hand").is_open
 
 
 def test_the_api_shows_what_the_other_leg_is(opened, rest):
@@ -266,7 +269,7 @@ def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answ
     with exchanges() as both, legs_bot(tmp_path, both) as bot:
         _, there = both
         bot.offer()
-        bot.wait_pairs(1)
+        bot.wait_arbitrages(1)
         bot.bot.wait_until(lambda: len(bot.bot.open_trades()) == 1, 10, "a trade")
         # What has to be asked before the exit takes longer than one loop waits.
         there.control.fault("latency", ms=2500)
@@ -275,6 +278,6 @@ def test_both_legs_close_although_the_other_exchange_takes_seconds_for_each_answ
         there.control.clear_faults()
         bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 40)
         # With the money for it reserved before: one order bought it back.
-        assert [pair.kind for pair in bot.pairs()] == ["pair", "close"]
+        assert [pair.kind for pair in bot.arbitrages()] == ["two_legs", "close"]
         assert [bot.coins(sandbox) for sandbox in both] == [4, 4]
         bot.check()

@@ -35,7 +35,7 @@ def world(tmp_path):
 
 def test_they_open_and_close_together(world):
     world.offer(BUY, SELL)
-    world.wait_pairs(1)
+    world.wait_arbitrages(1)
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
     assert str(world.arbitrages()[0].state) == "hedged"
     assert world.coins(world.here) == D("0.5")
@@ -59,25 +59,39 @@ def test_they_open_and_close_together(world):
 
 
 @pytest.mark.parametrize("first", [BUY, SELL], ids=["buy first", "sell first"])
-@pytest.mark.parametrize("refused", [PAIR, OTHER])
-def test_when_one_is_refused_the_other_is_an_exposure(world, first, refused):
-    world.here.control.fault("refuse", symbol=refused, message="EOrder:Insufficient funds", times=1)
-    world.offer(first, SELL if first is BUY else BUY)
-    world.wait_pairs(1)
+def test_when_the_second_is_rejected_the_first_is_an_exposure(world, first):
+    second = SELL if first is BUY else BUY
+    message = "EOrder:Insufficient funds"
+    world.here.control.fault("refuse", symbol=second["pair"], message=message, times=1)
+    world.offer(first, second)
+    world.wait_arbitrages(1)
     world.bot.wait_for(r"rpc.*Unhedged", 10)
     (exposure,) = world.exposures()
-    assert exposure.net == (D("-0.5") if refused == PAIR else D("0.5"))
-    assert exposure.pair == (OTHER if refused == PAIR else PAIR)
+    assert exposure.net == (D("0.5") if first is BUY else D("-0.5"))
+    assert exposure.pair == first["pair"]
     world.bot.wait_until(
-        lambda: len(world.bot.open_trades()) == (refused == OTHER), 10, "what freqtrade knows"
+        lambda: len(world.bot.open_trades()) == (first is BUY), 10, "what freqtrade knows"
     )
+    world.check()
+
+
+@pytest.mark.parametrize("first", [BUY, SELL], ids=["buy first", "sell first"])
+def test_when_the_first_is_rejected_the_second_does_not_leave(world, first):
+    second = SELL if first is BUY else BUY
+    message = "EOrder:Insufficient funds"
+    world.here.control.fault("refuse", symbol=first["pair"], message=message, times=1)
+    world.offer(first, second)
+    world.wait_arbitrages(1)
+    assert str(world.arbitrages()[0].state) == "failed"
+    assert world.exposures() == [] and world.coins(world.here) == D("0.5")
+    assert world.here.control.counters()["endpoints"]["AddOrder"] == 1
     world.check()
 
 
 def test_lost_replies_of_both_are_asked_for(world):
     world.here.control.fault("lost_reply", how="drop", times=2)
     world.offer(BUY, SELL)
-    world.wait_pairs(1)
+    world.wait_arbitrages(1)
     assert str(world.arbitrages()[0].state) == "hedged"
     world.bot.wait_until(lambda: world.bot.open_trades() != [], 10, "a trade")
     world.check()

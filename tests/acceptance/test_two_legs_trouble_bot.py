@@ -155,7 +155,7 @@ def test_two_bots_on_one_account_take_their_own_legs_and_leave_each_others_coins
             legs_bot(tmp_path / "b", (here, cheap), guard=guard, key_index=1)
         )
         first.offer(amount="1")
-        first.wait_pairs(1)
+        first.wait_arbitrages(1)
         first.bot.wait_until(lambda: first.bot.open_trades() != [], 10, "a trade")
         first.bot.wait_loops(8)  # its next sign of life tells what it owns
         second.offer(

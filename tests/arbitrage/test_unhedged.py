@@ -247,3 +247,22 @@ def test_without_anything_stored_nothing_is_unhedged_and_no_file_is_made(registr
     assert console(registry, "unhedged", "list") == 0
     assert "Nothing is unhedged" in capsys.readouterr().out
     assert not registry.file.exists()
+
+
+def test_the_console_lists_arbitrages_with_what_they_earned(registry, make, capsys):
+    world = make()
+    object.__setattr__(world.executor._context, "store", ArbitrageStore(registry.file, "kraken"))
+    assert world.go().state == "hedged"
+    earned = D(110) - D(100) - D("0.11") - D("0.1")
+    assert console(registry, "arbitrages", "list", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["id"], one["state"]) == (1, "hedged")
+    assert D(one["result"]["profit"]) == D(one["result"]["quoted_profit"]) == earned
+    assert D(one["result"]["fees"]) == D("0.21")
+    assert [D(one["result"][f"slippage_{n}"]) for n in (1, 2)] == [0, 0]
+    assert [leg["reported"]["filled"] for leg in one["legs"]] == ["1.00", "1.00"]
+    assert console(registry, "arbitrages", "show", "1") == 0
+    shown = capsys.readouterr().out
+    assert "9.79" in shown and "sell 1 COIN/USDT on there at 110: 1 filled" in shown
+    assert console(registry, "arbitrages", "show", "2") == 1
+    assert "no arbitrage with the number 2" in capsys.readouterr().err

@@ -209,3 +209,16 @@ def test_the_pairlist_filter_is_found_by_name_and_drops_what_is_too_dear(workspa
     )
     done = workspace.run("test-pairlist", "--print-json", launcher=True)
     assert len(json.loads(done.stdout.strip().splitlines()[-1])) == 5
+
+
+def test_denials_by_code_stand_in_the_printed_result_and_in_the_export(workspace):
+    workspace.write_config({"reserve_balance": {"USDT": 700}, "min_balance_threshold": 150})
+    workspace.write_strategy(adjust=True)
+    result = workspace.backtest(launcher=True)
+    section = result["balance_guard"]
+    assert section["denials"]["below_threshold"] > 0
+    assert section["approved"] >= len(result["trades"])
+    assert "BALANCE GUARD" in result["log"] and "below_threshold" in result["log"]
+    workspace.write_config()
+    plain = workspace.backtest(launcher=True)
+    assert "balance_guard" not in plain and "BALANCE GUARD" not in plain["log"]

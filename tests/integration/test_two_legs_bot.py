@@ -9,7 +9,7 @@ from tests.support.legs_bot import PAIR, exchanges, legs_bot
 def test_both_legs_open_in_one_loop_and_close_together(tmp_path, dry_run):
     with exchanges() as both, legs_bot(tmp_path, both, dry_run=dry_run) as bot:
         bot.offer()
-        bot.wait_pairs(1)
+        bot.wait_arbitrages(1)
         bot.bot.wait_until(lambda: len(bot.bot.open_trades()) == 1, 10, "a trade")
         (trade,) = bot.bot.open_trades()
         assert (trade["pair"], trade["amount"], trade["enter_tag"]) == (PAIR, 0.1, "two legs")
@@ -17,7 +17,7 @@ def test_both_legs_open_in_one_loop_and_close_together(tmp_path, dry_run):
         bot.bot.wait_for(r"Arbitrage 1 \(ETH/USDT\) is closed", 20)
         (trade,) = bot.bot.trades()
         assert (trade["is_open"], trade["exit_reason"]) == (0, "both legs")
-        assert [(pair.kind, pair.state) for pair in bot.pairs()] == [
+        assert [(pair.kind, pair.state) for pair in bot.arbitrages()] == [
             ("two_legs", "hedged"),
             ("close", "filled"),
         ]
@@ -37,11 +37,11 @@ def test_money_that_is_under_way_is_called_that(tmp_path):
         here.control.price(PAIR, 2600)
         sale = {"venue": "bot", "pair": PAIR, "side": "sell", "amount": "0.1"}
         bot.offer({**sale, "venue": "there", "side": "buy"}, sale)
-        bot.wait_pairs(1)
+        bot.wait_arbitrages(1)
         here.control.price(PAIR, 2500)
         bot.offer()
         bot.bot.wait_for(r"No order for ETH/USDT: .*balance_lagging", 20)
-        assert [pair.state for pair in bot.pairs()] == ["hedged", "denied"]
+        assert [pair.state for pair in bot.arbitrages()] == ["hedged", "denied"]
         here.control.clear_faults()
         bot.offer()
         bot.bot.wait_until(lambda: len(bot.bot.open_trades()) == 1, 20, "a trade")

@@ -1,19 +1,26 @@
 """What ended long ago moves to an archive, and everything that is asked about it stays answered."""
 
+import sqlite3
+import threading
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
 from freqtrade_balance_guard.ledger import (
     AlreadyEnded,
+    BackupImpossible,
     Funds,
     Moved,
     Refused,
     Reserved,
     State,
 )
-from freqtrade_balance_guard.ledger.upkeep.archive import PRUNED_AT_ONCE, Pruned, mark_at, prune
+from freqtrade_balance_guard.ledger.sqlite.store import SqliteStore
+from freqtrade_balance_guard.ledger.upkeep import archive
+from freqtrade_balance_guard.ledger.upkeep.archive import Pruned, mark_at, prune
+from freqtrade_balance_guard.ledger.upkeep.audit import check_store
 from tests.support.ledger import made, order
 
 
@@ -208,10 +215,11 @@ def test_several_bots_archive_at_the_same_time(place):
     assert ledger.audit() == []
 
 
-def test_prune_archives_all_and_deletes_only_what_it_was_told(place):
+def test_prune_archives_all_and_deletes_only_what_it_was_told(place, monkeypatch):
+    monkeypatch.setattr(archive, "PRUNED_AT_ONCE", 2)
     ledger = place.open()
     account = {"account": ledger.account}
-    for _ in range(PRUNED_AT_ONCE // 100 + 3):
+    for _ in range(5):
         ended(ledger, "release")
     place.clock.advance(10 * DAY)
     middle = place.clock.wall() - timedelta(days=1)
@@ -219,12 +227,12 @@ def test_prune_archives_all_and_deletes_only_what_it_was_told(place):
     place.clock.advance(10 * DAY)
     last = ended(ledger)
     now = place.clock.wall() - timedelta(days=1)
-    assert prune(ledger.store, middle, delete=False).deleted == 0
+    assert prune(ledger.store, middle, delete=False) == Pruned(5, 0)
     assert kept(ledger) == {*later, last}
     done = prune(ledger.store, now, delete=False)
     assert done == Pruned(3, 0)
-    assert len(ledger.reservations(**account, archived=True)) == PRUNED_AT_ONCE // 100 + 7
-    assert prune(ledger.store, middle, delete=True).deleted >= PRUNED_AT_ONCE // 100 + 3
+    assert len(ledger.reservations(**account, archived=True)) == 9
+    assert prune(ledger.store, middle, delete=True) == Pruned(0, 5)
     rows = ledger.reservations(**account, archived=True)
     assert {row.client_order_id for row in rows} == {*later, last}
     assert all(ledger.history(one) for one in later)
@@ -242,3 +250,52 @@ def test_the_last_event_before_a_moment_is_found(place):
     for moment, mark in marks:
         assert ledger.mark_at(moment + timedelta(seconds=1)) == mark
     assert mark_at(ledger.store, start - timedelta(days=10**3)) == 0
+    for (_, before), (moment, _) in pairwise(marks):
+        assert ledger.mark_at(moment) == before
+
+
+@pytest.mark.parametrize("own_place", ["sqlite"], indirect=True)
+def test_sqlite_itself_keeps_the_newest_line(place, tmp_path):
+    ledger = place.open()
+    ended(ledger, "release")
+    db = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+    db.execute("INSERT INTO archived_history SELECT * FROM history")
+    with pytest.raises(sqlite3.IntegrityError, match="only added to"):
+        db.execute("DELETE FROM history WHERE event = (SELECT max(event) FROM history)")
+    db.close()
+
+
+@pytest.mark.parametrize("own_place", ["sqlite"], indirect=True)
+def test_a_copy_is_whole_while_others_write(place, tmp_path):
+    ledger = place.open()
+    one = ended(ledger)
+    stop = threading.Event()
+
+    def write():
+        other = place.open("other")
+        while not stop.is_set():
+            ended(other, "release")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        ledger.store.backup(tmp_path / "copy.sqlite")
+    finally:
+        stop.set()
+        writer.join()
+    with pytest.raises(BackupImpossible, match="exists already"):
+        ledger.store.backup(tmp_path / "copy.sqlite")
+    with pytest.raises(BackupImpossible, match="cannot be written"):
+        ledger.store.backup(tmp_path / "none" / "copy.sqlite")
+    copy = SqliteStore(tmp_path / "copy.sqlite")
+    assert copy.find(one) == ledger.find(one)
+    assert list(check_store(copy)) == []
+    copy.close()
+    left = {path.name for path in tmp_path.glob("copy*")}
+    assert left <= {"copy.sqlite", *(f"copy.sqlite{end}" for end in (".lock", ".next"))}
+
+
+@pytest.mark.parametrize("own_place", ["postgres"], indirect=True)
+def test_for_a_copy_of_postgresql_its_own_program_is_named(place, tmp_path):
+    with pytest.raises(BackupImpossible, match=r"pg_dump --schema=balance_guard --file=\S+x\.sql"):
+        place.open().store.backup(tmp_path / "x.sql")

@@ -24,6 +24,8 @@ from freqtrade_balance_guard.ledger import (
     open_ledger,
 )
 from freqtrade_balance_guard.ledger.sqlite import file, steps, store, unseen
+from freqtrade_balance_guard.ledger.sqlite.schema import SQLITE
+from freqtrade_balance_guard.ledger.sqlite.statements import SQL
 from tests.support.ledger import order
 
 
@@ -41,6 +43,12 @@ LABELS = {
     steps.UPDATE: "row",
     steps.UPDATE_AND_MOVE: "row",
     store.SEEN: "row",
+    SQL["archivable"]: "look for what is old",
+    SQL["archive_reservation"]: "copy the row",
+    SQL["archive_history"]: "copy the lines",
+    SQL["drop_history"]: "drop the lines",
+    SQL["drop_reservation"]: "drop the row",
+    SQL["put_claim"]: "row",
     "COMMIT": "commit",
 }
 
@@ -70,6 +78,13 @@ PASSED = {
     "expire": MOVE,
     "settle a pair": ["begin", "history", "row", "history", "row", "commit"],
     "seen": ["begin", "row", "commit"],
+    "claim": [
+        *("read the row", "begin", "read the row", "history", "row", "commit", "flush"),
+    ],
+    "archive": [
+        *("begin", "look for what is old", "copy the row", "copy the lines"),
+        *("drop the lines", "drop the row", "commit"),
+    ],
 }
 
 
@@ -162,6 +177,14 @@ class Scene:
             self.ledger.send("o1")
         if self.name == "seen":
             self.ledger.bind("o0", "EX-1")
+        if self.name == "archive":
+            self.ledger.release("o0", "rejected")
+            self.clock.advance(100 * 86400)
+            self.ledger.reserve(second)
+        if self.name == "claim":
+            self.ledger.close()
+            self.ledger = self.open()
+            self.ledger.mark()
         if self.name == "expire":
             self.clock.advance(100)
         if self.name == "send after a restart":
@@ -192,6 +215,8 @@ class Scene:
                 Step(Move.COMMIT, "o0", Decimal(30)), Step(Move.RELEASE, "o1")
             ),
             "seen": lambda: ledger.seen(ledger.mark()),
+            "claim": lambda: ledger.claim("o0"),
+            "archive": lambda: ledger.archive_step(),
         }
         return steps[self.name]()
 
@@ -239,6 +264,8 @@ BEFORE = {
     "expire": {"o0": State.RESERVED},
     "settle a pair": {"o0": State.IN_FLIGHT, "o1": State.IN_FLIGHT},
     "seen": {"o0": State.OPEN},
+    "claim": {"o0": State.RESERVED},
+    "archive": {"o0": State.RELEASED, "o1": State.RESERVED},
 }
 AFTER = {
     "reserve": {"o0": State.RESERVED},
@@ -255,6 +282,8 @@ AFTER = {
     "expire": {"o0": State.EXPIRED},
     "settle a pair": {"o0": State.COMMITTED, "o1": State.RELEASED},
     "seen": {"o0": State.OPEN},
+    "claim": {"o0": State.RESERVED},
+    "archive": {"o1": State.RESERVED},
 }
 
 
@@ -281,6 +310,12 @@ def test_a_kill(tmp_path, name, point):
         assert answer.replayed is done
     if name == BOUND:
         assert ledger.find("o0").committed == (10 if done else 0)
+    if name == "claim":
+        assert [line.what for line in ledger.history("o0")] == ["reserve", "claim"][: 1 + done]
+        assert list(ledger.store.claims()) == ["o0"] * done
+    if name == "archive":
+        assert ledger.find("o0").state is State.RELEASED
+        assert len(ledger.history("o0")) == 2
     if name == "seen":
         assert ledger.held("USDT").own == (0 if done else 30)
     finish_everything_once(ledger)
@@ -307,7 +342,11 @@ def _goes_on(line):
     return line.state in ("reserved", "in_flight", "open")
 
 
-@pytest.mark.parametrize("statement", range(0, 16))
+# To look which version there is, to begin, to make each table and index, and to write the version.
+STATEMENTS = 8 + sum(len(step) for step in SQLITE.steps)
+
+
+@pytest.mark.parametrize("statement", range(0, STATEMENTS))
 def test_a_kill_while_the_tables_are_made(tmp_path, statement):
     path = tmp_path / "ledger.sqlite"
     child = os.fork()

@@ -232,3 +232,37 @@ def test_a_file_that_was_replaced_is_summed_anew(place, tmp_path):
         ledger.reserve(asked(ledger, 41, mark))
     assert isinstance(ledger.reserve(asked(ledger, 41, mark)), Refused)
     made(ledger.reserve(asked(ledger, 40, mark)))
+
+
+def test_a_step_of_what_a_balance_shows_does_not_change_its_sum(place):
+    ledger = place.open()
+    shown = sent(ledger, 10)
+    ledger.bind(shown, "EX-1")
+    mark = ledger.mark()
+    assert ledger.seen(mark) == 1
+    assert isinstance(ledger.reserve(asked(ledger, 40, mark)), Reserved)
+    assert isinstance(ledger.settle(commit(shown, 7))[0], Moved)
+    refused = ledger.reserve(asked(ledger, 61, mark))
+    assert isinstance(refused, Refused)
+    assert refused.numbers["available"] == 60
+    assert isinstance(ledger.reserve(asked(ledger, 60, mark)), Reserved)
+
+
+def test_a_step_of_another_bots_order_changes_the_sum_of_others(place):
+    ledger, other = place.open("one"), place.open("two")
+    theirs = sent(other, 40)
+    mark = ledger.mark()
+    assert isinstance(ledger.reserve(asked(ledger, 30, mark)), Reserved)
+    assert isinstance(ledger.release(theirs, "the exchange does not know it"), Moved)
+    refused = ledger.reserve(asked(ledger, 80, mark))
+    assert isinstance(refused, Refused)
+    assert (refused.numbers["reserved_own"], refused.numbers["reserved_others"]) == (30, 0)
+
+
+def test_what_is_reserved_on_another_account_does_not_change_the_sum(place):
+    ledger = place.open()
+    mark = ledger.mark()
+    assert isinstance(ledger.reserve(asked(ledger, 30, mark)), Reserved)
+    elsewhere = asked(ledger, 50, mark)._replace(account=f"{place.account}-second")
+    assert isinstance(ledger.reserve(elsewhere), Reserved)
+    assert isinstance(ledger.reserve(asked(ledger, 70, mark)), Reserved)

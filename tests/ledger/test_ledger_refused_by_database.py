@@ -124,3 +124,63 @@ def test_it_refuses_a_line_of_history_after_the_end(place, execute):
         "WHERE client_order_id = %s AND state = 'released'"
     )
     refuses(execute, sql, one, says="(?i)ended|unique")
+
+
+def archived(place):
+    ledger = place.open()
+    one = made(ledger.reserve(order(ledger))).client_order_id
+    ledger.send(one)
+    ledger.release(one, "rejected")
+    made(ledger.reserve(order(ledger)))
+    # (Other tests have written to this server too, each by a clock of its own.)
+    ledger.store.archive(0, ledger.mark(), 10**6)
+    assert one not in [row.client_order_id for row in ledger.reservations(account=place.account)]
+    return one
+
+
+ROW = (
+    "client_order_id, id, account, bot, process, pair, side, currency, requested, held, committed, "
+    "state, created_at, visible_from, settled"
+)
+LINE = "client_order_id, at, bot, process, what, state, held, committed, why"
+
+
+def test_it_refuses_to_change_what_is_archived(place, execute):
+    one = archived(place)
+    sql = "UPDATE archived_reservations SET state = 'expired' WHERE client_order_id = %s"
+    refuses(execute, sql, one, says="ended")
+    sql = "UPDATE archived_history SET why = 'another story' WHERE client_order_id = %s"
+    refuses(execute, sql, one, says="only added to")
+
+
+def test_it_refuses_to_reserve_again_what_is_archived(place, execute):
+    one = archived(place)
+    sql = (
+        f"INSERT INTO reservations ({ROW}) SELECT client_order_id, id + 1000000, account, bot, "
+        "process, pair, side, currency, requested, requested, committed, 'reserved', created_at, "
+        "visible_from, 0 FROM archived_reservations WHERE client_order_id = %s"
+    )
+    refuses(execute, sql, one, says="ended")
+
+
+def test_it_refuses_a_second_ending_of_what_is_archived(place, execute):
+    one = archived(place)
+    sql = (
+        f"INSERT INTO history (event, {LINE}) SELECT event + 1000000, {LINE} "
+        "FROM archived_history WHERE client_order_id = %s AND state = 'released'"
+    )
+    refuses(execute, sql, one, says="ended")
+
+
+def test_it_refuses_to_archive_what_has_not_ended(place, execute):
+    ledger = place.open()
+    one = made(ledger.reserve(order(ledger))).client_order_id
+    sql = "INSERT INTO archived_reservations SELECT * FROM reservations WHERE client_order_id = %s"
+    refuses(execute, sql, one, says="(?i)check constraint")
+
+
+def test_it_refuses_to_drop_what_is_archived_only_in_part(place, execute):
+    one = end(place, "released")
+    copy = "INSERT INTO archived_reservations SELECT * FROM reservations WHERE client_order_id = %s"
+    execute(copy, one)
+    refuses(execute, "DELETE FROM history WHERE client_order_id = %s", one, says="only added to")

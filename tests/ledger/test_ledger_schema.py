@@ -133,6 +133,14 @@ def check_all_is_there(ledger):
     assert half.order_id == "EX-1"
     assert ledger.held("USDT").others == Decimal("30.5")
     assert ledger.history("v1-committed")[-1].received == Decimal("0.1")
+    for client_order_id in states:
+        lines = ledger.history(client_order_id)
+        assert lines[0].what == "reserve"
+        assert lines[-1].state == states[client_order_id]
+    assert [line.what for line in ledger.history("v1-committed")][-1] == "commit"
+    assert ledger.owners_of("kraken", [(half.pair, "EX-1"), ("OTHER/USDT", "EX-1")]) == {
+        (half.pair, "EX-1"): {"old"}
+    }
     assert [beat.bot for beat in ledger.heartbeats()] == ["old"]
     assert ledger.audit() == []
 
@@ -208,3 +216,20 @@ def test_the_tables_of_another_program_in_the_same_database_stay_as_they_are(tmp
     db = sqlite3.connect(tmp_path / "shared.sqlite")
     assert db.execute("SELECT pair FROM trades").fetchall() == [("COIN/USDT",)]
     db.close()
+
+
+def test_what_version_1_has_ended_is_archived_by_this_one(old, opened):
+    old.plant()
+    ledger = opened(old.schema)
+    lines = {one: ledger.history(one) for one in ("v1-committed", "v1-released")}
+    ledger.seen(ledger.mark(), account="kraken")
+    ledger._clock.advance(10**9)
+    ledger.reserve(order(ledger, 1, account="kraken"))
+    number = 0
+    while moved := ledger.archive_step():
+        number += moved
+    assert number >= 2
+    for one, before in lines.items():
+        assert ledger.history(one) == before
+        assert isinstance(ledger.release(one, "again"), AlreadyEnded)
+    assert ledger.audit("kraken") == []

@@ -95,10 +95,10 @@ class Page:
         """What a reader sees."""
         return str(self.run("document.body.innerText"))
 
-    def picture(self, path: Path) -> None:
+    def picture(self, path: Path, scale: float = 1) -> None:
         """All of the page as a PNG."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": scale}
         told = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(told["data"]))
 

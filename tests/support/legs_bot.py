@@ -205,24 +205,24 @@ class LegsBot:
 
     def bot_name(self) -> str:
         """The bot's name in the ledger."""
-        (name,) = {pair.bot for pair in self.pairs()}
+        (name,) = {pair.bot for pair in self.arbitrages()}
         return name
 
-    def pairs(self) -> list[Any]:
+    def arbitrages(self) -> list[Any]:
         found, store = [], self.store()
         while (pair := store.record(len(found) + 1)) is not None:
             found.append(pair)
         return found
 
     def exposures(self) -> list[Exposure]:
-        return self.store().open_exposures(self.bot_name()) if self.pairs() else []
+        return self.store().open_exposures(self.bot_name()) if self.arbitrages() else []
 
-    def wait_pairs(self, count: int, timeout: float = 40) -> None:
+    def wait_arbitrages(self, count: int, timeout: float = 40) -> None:
         """Until so many pairs and orders of exposures have ended, and nothing is going."""
         self.bot.wait_until(
             lambda: (
-                len(self.pairs()) >= count
-                and all(pair.state not in ("planned", "sent") for pair in self.pairs())
+                len(self.arbitrages()) >= count
+                and all(pair.state not in ("planned", "sent") for pair in self.arbitrages())
             ),
             timeout,
             f"{count} ended pairs",

@@ -118,7 +118,7 @@ class Scene:
 
     def stored(self) -> list[Any]:
         """The pair, and the orders for its exposure."""
-        return [one for one in self.bot.pairs() if one.orders[0].pair == self.pair]
+        return [one for one in self.bot.arbitrages() if one.orders[0].pair == self.pair]
 
     def exposures(self) -> list[Any]:
         return [one for one in self.bot.exposures() if one.base == self.coin]

@@ -18,6 +18,7 @@ from freqtrade_balance_guard.integration.arbitrage import venues as opening
 from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop, _Taking
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
+from freqtrade_balance_guard.integration.rebalance.inputs import without_hedged
 from tests.unit.test_arbitrage_positions import position
 
 
@@ -213,10 +214,13 @@ def test_min_order_size_holds_for_sales_and_on_every_venue():
 
 
 def test_one_key_is_one_queue_whatever_the_config_says():
-    here = SimpleNamespace(_api=SimpleNamespace(apiKey="k1"))
-    there = SimpleNamespace(_api=SimpleNamespace(apiKey="k1"))
-    other = SimpleNamespace(_api=SimpleNamespace(apiKey="k2"))
-    assert opening.queue_of(here) == opening.queue_of(there) != opening.queue_of(other)
+    def with_key(key, exchange="kraken", address="https://api.kraken.com"):
+        api = SimpleNamespace(apiKey=key, id=exchange, urls={"api": {"private": address}})
+        return opening.queue_of(SimpleNamespace(_api=api))
+
+    assert with_key("k1") == with_key("k1")
+    others = {with_key("k2"), with_key("k1", "binance"), with_key("k1", address="http://127.0.0.1")}
+    assert len(others) == 3 and with_key("k1") not in others
     assert opening.queue_of(SimpleNamespace(_api=SimpleNamespace())) == ""
 
 
@@ -238,3 +242,16 @@ def test_the_old_names_of_the_strategys_methods_work_and_say_so(caplog):
     assert old.should_close_arbitrage(None, None) == "prices met"
     assert old.custom_venues() == {"mine": "a venue"}
     assert "should_close_arbitrage" in caplog.text and "custom_venues" in caplog.text
+
+
+def test_a_rebalance_leaves_hedged_trades_alone_and_says_so_once(caplog):
+    caplog.set_level("INFO")
+    loop = object.__new__(ArbitrageLoop)
+    open_ones = [replace(position(), trade_id=7), replace(position(), trade_id=8, hedged=D(0))]
+    loop._positions = SimpleNamespace(open=open_ones)
+    wallets = SimpleNamespace(pairs=loop)
+    trades = [SimpleNamespace(id=number, pair="BTC/USDT") for number in (7, 8, 9)]
+    for _ in range(2):
+        assert [trade.id for trade in without_hedged(wallets, trades)] == [8, 9]
+    assert caplog.text.count("Trade 7 (BTC/USDT) is left out of the rebalance") == 1
+    assert without_hedged(SimpleNamespace(pairs=None), trades) == trades

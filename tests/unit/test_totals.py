@@ -76,7 +76,7 @@ ROWS = [
     (RebalanceEnded(*REBALANCE, ("A/B",), ()), {("rebalance_attempts", ("sold",)): 1}),
     (RebalanceEnded(*REBALANCE, (), ("A/B",)), {("rebalance_attempts", ("failed",)): 1}),
     (
-        ArbitrageFinished(1, ArbitrageKind.PAIR, ArbitrageState.HEDGED, D(1), D(1)),
+        ArbitrageFinished(1, ArbitrageKind.TWO_LEGS, ArbitrageState.HEDGED, D(1), D(1)),
         {("arbitrages", ("hedged",)): 1},
     ),
     (ArbitrageFinished(2, ArbitrageKind.UNWIND, ArbitrageState.FILLED, D(1), D(0)), {}),

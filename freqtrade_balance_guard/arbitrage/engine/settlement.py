@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 from decimal import Decimal
 
+from freqtrade_balance_guard.arbitrage.booked.result import result_of
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.ending import (
     Ending,
@@ -222,6 +223,7 @@ class Settlement:
         now = context.clock.wall()
         if record.kind is ArbitrageKind.TWO_LEGS:
             ending = ending_of_two_legs(running, context.bot, context.rate, now)
+            record.result |= result_of(running, context.rate, now)
         else:
             numbers = record.shares or {record.exposure or 0: ZERO}
             found = context.store.open_exposures(context.bot)

@@ -70,6 +70,31 @@ class ArbitrageRecord:
     shares: dict[int, Decimal] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it for scripts: amounts as text with all digits."""
+        return {
+            "id": self.id,
+            "bot": self.bot,
+            "state": str(self.state),
+            "tag": self.tag,
+            "made_at": self.made_at.isoformat(),
+            "note": self.note,
+            "legs": [
+                {
+                    "venue": order.venue,
+                    "pair": order.pair,
+                    "side": order.side,
+                    "amount": f"{order.amount:f}",
+                    "limit_price": f"{order.price:f}",
+                    "client_order_id": order.client_order_id,
+                    "reported": None if one is None else one.as_json(),
+                }
+                for order in self.orders
+                for one in [self.reported.get(order.client_order_id)]
+            ],
+            "result": self.result,
+        }
+
 
 def cells_of_exposure(exposure: Exposure) -> list[object]:
     """Return the cells of ``UPDATE_EXPOSURE``; its number follows, or the owner of a new one."""

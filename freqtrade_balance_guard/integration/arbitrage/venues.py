@@ -115,11 +115,14 @@ class Venues(dict[str, Venue]):
 def queue_of(exchange: Exchange) -> str:
     """Return a name of the exchange's API key: legs of one key leave one after the other.
 
-    freqtrade takes the key out of its config; the ccxt object has it. Empty without a key.
+    freqtrade takes the key out of its config; the ccxt object has it. The same text at another
+    address is another key. Empty without a key.
     """
     api: Any = exchange._api
     key = getattr(api, "apiKey", None) or getattr(api, "walletAddress", None)
-    return hashlib.sha256(str(key).encode()).hexdigest()[:12] if key else ""
+    address = (getattr(api, "urls", None) or {}).get("api")
+    named = f"{getattr(api, 'id', '')} {address} {key}"
+    return hashlib.sha256(named.encode()).hexdigest()[:12] if key else ""
 
 
 def make_venue(

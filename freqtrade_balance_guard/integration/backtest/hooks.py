@@ -7,6 +7,7 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
+from freqtrade_balance_guard.integration.backtest.denials import install_denial_report
 from freqtrade_balance_guard.integration.host.relied_on import relies_on, wrap
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import EntryKind
@@ -21,6 +22,7 @@ def install_backtest_hooks() -> None:
     wrap(module.Backtesting, "time_pair_generator", _followed_candles)
     wrap(module.Backtesting, "_check_trade_exit", _rebalanced_candle)
     wrap(module.Backtesting, "_enter_trade", _noted_entry)
+    install_denial_report(module)
     # A live bot's exchange is promoted; a backtest's is pickled into hyperopt's workers.
     wrap(Exchange, "get_min_pair_stake_amount", _noted_minimum_query)
 

@@ -9,9 +9,14 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.console.config import source_of
+from freqtrade_balance_guard.integration.monitoring.chart import (
+    install_chart_marks,
+    remove_chart_marks,
+)
 from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.monitoring.decisions import read_decisions
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.totals import Totals
@@ -64,11 +69,14 @@ class Monitoring:
         )
         hub.subscribe(self.notifier)
         self._install_page(wallets)
+        path, account = source.local, source.account
+        install_chart_marks(lambda pair: read_decisions(path, account, pair))
         self._worker = Worker([self.totals.write, self.history.write, self.notifier.work])
         self._worker.start()
 
     def close(self) -> None:
         """Write what is left and give ports, threads and files back. May be called twice."""
+        remove_chart_marks()
         if self._metrics is not None:
             self._metrics.close()
         self._worker.close()

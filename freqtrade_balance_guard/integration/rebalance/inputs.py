@@ -79,9 +79,33 @@ def _held(trades: list[Any]) -> Decimal:
 
 
 def positions_of(wallets: "GuardedWallets", rate_of: Rate) -> tuple[Position, ...]:
-    """Every open trade of this bot that holds something."""
+    """Return every open trade of this bot that holds something, hedged ones left out.
+
+    The coin of a trade with another leg is sold together with that one, or not at all.
+    """
     trades = [trade for trade in Trade.get_open_trades() if trade.amount > 0]
-    return tuple(_position(wallets, trade, rate_of(trade)) for trade in trades)
+    return tuple(
+        _position(wallets, trade, rate_of(trade)) for trade in without_hedged(wallets, trades)
+    )
+
+
+def without_hedged(wallets: "GuardedWallets", trades: list[Any]) -> list[Any]:
+    """Return the trades that are no leg of an arbitrage; log once which were left out."""
+    arbitrages = getattr(wallets, "pairs", None)
+    hedged = arbitrages.hedged_trades() if arbitrages is not None else set()
+    for trade in trades:
+        if trade.id in hedged and trade.id not in _left_out:
+            _left_out.add(trade.id)
+            logger.info(
+                "Trade %s (%s) is left out of the rebalance: it is a leg of an arbitrage.",
+                trade.id,
+                trade.pair,
+            )
+    return [trade for trade in trades if trade.id not in hedged]
+
+
+# Trades of which it was logged.
+_left_out: set[int] = set()
 
 
 def open_order_count() -> int:

@@ -48,23 +48,53 @@ CREATE TABLE balance_guard.archived_history (
 CREATE INDEX archived_history_of_reservation ON balance_guard.archived_history (reservation)
 WHERE reservation IS NOT NULL
 
+-- name: function check_row
+-- As in version 1, and what is archived does not come back.
+CREATE OR REPLACE FUNCTION balance_guard.check_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND EXISTS (
+        SELECT 1 FROM balance_guard.archived_reservations
+        WHERE client_order_id = NEW.client_order_id
+    ) THEN
+        -- Raised like a second row, so that a repeated question gets the answer of the first one.
+        RAISE EXCEPTION 'this reservation has ended'
+            USING ERRCODE = 'unique_violation', CONSTRAINT = 'reservations_pkey';
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.state NOT IN ('reserved', 'in_flight', 'open') AND (
+        NEW.state <> OLD.state OR NEW.held <> OLD.held OR NEW.committed <> OLD.committed
+    ) THEN
+        RAISE EXCEPTION 'this reservation has ended' USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.requested > 0 AND NEW.held >= 0 AND NEW.committed >= 0
+        AND NEW.side IN ('buy', 'sell') AND coalesce(NEW.settled IN (0, 1), true)
+        AND (CASE NEW.state
+            WHEN 'reserved' THEN NEW.committed = 0 AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'in_flight' THEN NEW.committed = 0 AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'open' THEN NEW.known_at IS NOT NULL AND NEW.settled IS NOT DISTINCT FROM 0
+            WHEN 'committed' THEN NEW.held = 0 AND NEW.committed > 0
+            WHEN 'released' THEN NEW.held = 0 AND NEW.committed = 0
+            WHEN 'expired' THEN NEW.held = 0 AND NEW.committed = 0
+            WHEN 'refused' THEN
+                NEW.held = 0 AND NEW.committed = 0 AND NEW.refusal IS NOT NULL
+            ELSE false END)
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'this contradicts the check constraint of reservations'
+        USING ERRCODE = 'check_violation';
+END $$
+
 -- name: function refuse_archived
--- Raised like a second row, so that a repeated question gets the answer of the first one.
 CREATE FUNCTION balance_guard.refuse_archived() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
         SELECT 1 FROM balance_guard.archived_reservations
         WHERE client_order_id = NEW.client_order_id
     ) THEN
-        RAISE EXCEPTION 'this reservation has ended'
-            USING ERRCODE = 'unique_violation', CONSTRAINT = 'reservations_pkey';
+        RAISE EXCEPTION 'this reservation has ended' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$
-
--- name: trigger what_is_archived_has_ended
-CREATE TRIGGER what_is_archived_has_ended BEFORE INSERT ON balance_guard.reservations
-FOR EACH ROW EXECUTE FUNCTION balance_guard.refuse_archived()
 
 -- name: trigger archived_history_ends_once
 CREATE TRIGGER archived_history_ends_once BEFORE INSERT ON balance_guard.history

@@ -435,13 +435,18 @@ SELECT client_order_id FROM balance_guard.history WHERE event = %(event)s
 UNION ALL SELECT client_order_id FROM balance_guard.archived_history WHERE event = %(event)s
 
 -- name: order_owners
-SELECT coalesce(c.bot, r.bot) FROM balance_guard.reservations r
-LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
-WHERE r.account = %(account)s AND r.pair = %(pair)s AND r.order_id = %(order_id)s
-UNION ALL
-SELECT coalesce(c.bot, r.bot) FROM balance_guard.archived_reservations r
-LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
-WHERE r.account = %(account)s AND r.pair = %(pair)s AND r.order_id = %(order_id)s
+-- LATERAL: each order by the index, also where there are many.
+SELECT asked.pair, asked.order_id, found.bot
+FROM unnest(%(pairs)s::text[], %(order_ids)s::text[]) AS asked (pair, order_id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(c.bot, r.bot) AS bot FROM balance_guard.reservations r
+    LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
+    WHERE r.account = %(account)s AND r.pair = asked.pair AND r.order_id = asked.order_id
+    UNION ALL
+    SELECT coalesce(c.bot, r.bot) FROM balance_guard.archived_reservations r
+    LEFT JOIN balance_guard.claims c ON c.client_order_id = r.client_order_id
+    WHERE r.account = %(account)s AND r.pair = asked.pair AND r.order_id = asked.order_id
+) found
 
 -- name: accounts
 -- One step of the index "live" per account, instead of all its entries.

@@ -78,8 +78,8 @@ def _refuse(link: Link, batch: Sequence[Request], refusal: Refused, stamp: Stamp
     for one in batch:
         event = _next_event(link)
         row = reserved(event, one, None, stamp)
-        told = (REFUSED, stamp.at, ALWAYS, None, write_refusal(refusal))
-        link.do(SQL["insert"], (*row[:10], ZERO, *told))
+        rest = (REFUSED, stamp.at, ALWAYS, None, write_refusal(refusal))
+        link.do(SQL["insert"], (*row[:10], ZERO, *rest))
         who = (event, one.client_order_id, stamp.at, stamp.bot, stamp.process)
         what = ("refuse", REFUSED, ZERO, ZERO, None, None, None, str(refusal), None)
         link.do(SQL["add_history"], (*who, *what))
@@ -126,8 +126,8 @@ def _add_line(
 ) -> None:
     received = (step.received, step.received_currency) if step else (None, None)
     who = (event, row.client_order_id, stamp.at, stamp.bot, stamp.process)
-    told = (what, row.state.value, row.held, row.committed, row.order_id, *received, why)
-    link.do(SQL["add_history"], (*who, *told, None if event == row.id else row.id))
+    step_line = (what, row.state.value, row.held, row.committed, row.order_id, *received, why)
+    link.do(SQL["add_history"], (*who, *step_line, None if event == row.id else row.id))
 
 
 def _add_to_book(link: Link, row: Reservation, amount: Decimal) -> None:

@@ -11,7 +11,7 @@ A reservation is flushed before the call returns; everything after it is not wai
 let go.
 
 Locks are taken in one order: reservations (by client order id where there are several), then books
-by account and currency. Where two of ``seen`` still meet, one is told so by the server and repeats.
+by account and currency. Where two of ``seen`` still meet, the server ends one, which repeats.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -216,11 +216,14 @@ class PostgresStore:
     def order_owners(
         self, account: str, orders: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], set[str]]:
-        found = {}
-        for pair, order_id in orders:
-            values = {"account": account, "pair": pair, "order_id": order_id}
-            if bots := {row[0] for row in self._ask(SQL["order_owners"], values)}:
-                found[(pair, order_id)] = bots
+        values = {
+            "account": account,
+            "pairs": [pair for pair, _ in orders],
+            "order_ids": [order_id for _, order_id in orders],
+        }
+        found: dict[tuple[str, str], set[str]] = {}
+        for pair, order_id, bot in self._ask(SQL["order_owners"], values):
+            found.setdefault((pair, order_id), set()).add(bot)
         return found
 
     def claims(self) -> dict[str, Run]:

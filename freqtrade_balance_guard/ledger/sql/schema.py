@@ -9,7 +9,7 @@ amount, money held by what has ended, a change of what has ended, a changed or m
 history. SQLite has no decimal type, so its amounts are text of digits and a point, summed as
 Decimal by the store; PostgreSQL's ``numeric`` is exact.
 
-A row with the state ``refused`` is no reservation: it keeps a client order id that was told "no",
+A row with the state ``refused`` is no reservation: it keeps the id of a denied request,
 so that a repeated question can never become a "yes".
 """
 

@@ -8,7 +8,7 @@ from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, UNFINISHED
 from freqtrade_balance_guard.ledger.results import RefusalCode, Refused
 
 
-# The state of a row that is no reservation: it keeps an id that was told "no".
+# The state of a row that is no reservation: it keeps the id of a denied request.
 REFUSED = "refused"
 STATES = {state.value: state for state in State}
 
@@ -23,7 +23,7 @@ STATE, REFUSAL = 12, 17
 def settled(row: Reservation) -> int | None:
     """Where a row stands in the index ``live``.
 
-    0: a check or a recovery needs it; 1: only a check with an old snapshot does; None: nobody.
+    0: a check or a recovery needs it; 1: only a check with an old snapshot does; None: none does.
     """
     if row.visible_from == ALWAYS:
         return None
@@ -38,5 +38,5 @@ def read_refusal(text: str) -> Refused:
     """A stored refusal, as the answer to the same question asked again."""
     stored = json.loads(text)
     numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
-    told = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
-    return replace(told, replayed=True)
+    refused = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
+    return replace(refused, replayed=True)

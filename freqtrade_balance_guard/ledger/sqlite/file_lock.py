@@ -3,9 +3,9 @@
 SQLite's own waiting (``busy_timeout``) is a lottery: of four busy processes one gets nearly
 everything and the others wait for seconds. A plain ``flock`` is little better, because whoever
 lets go is running already and takes it again before a sleeper has woken up. Hence two locks, as
-in front of a counter: only the holder of ``next`` may wait for ``main``, so that nobody is
-overtaken by who was just served. A process may come back without queueing for a few milliseconds
-(a *turn*): waking another one costs more than a transaction.
+in front of a counter: only the holder of ``next`` may wait for ``main``, so that no process is
+overtaken by one that was just served. A process may come back without queueing for a few
+milliseconds (a *turn*): waking another one costs more than a transaction.
 
 ``flock`` knows no time-out, so the waiting is done by a thread; the caller waits for that thread.
 The lock is about fairness only. What the database must not mix up, its own locks keep apart: if
@@ -104,7 +104,7 @@ class _Waiter:
 
     @property
     def queueing(self) -> bool:
-        """True while the thread stands in the queue: with the same files, so nobody else may."""
+        """True while the thread stands in the queue: with the same files, so no other may."""
         return self._queueing
 
     def wait(self, seconds: float) -> bool:

@@ -1,6 +1,6 @@
 """The ledger's file was deleted or replaced while we had it open: keep what it held.
 
-A deleted file lives on as long as somebody has it open. Its whole content, also what other bots
+A deleted file lives on as long as a process has it open. Its whole content, also what other bots
 wrote, is put back under its name. Where another file has that name by now (another bot was faster,
 or the user copied one there), what it lacks of the unfinished reservations is added to it, with a
 line of history that says so.
@@ -60,7 +60,7 @@ def put_back(old: Connection, path: Path, connect: Callable[[Path], Connection])
     """
     copy = path.with_name(f"{path.name}.{os.getpid()}.rescued")
     copy.unlink(missing_ok=True)
-    # Wait for whoever was writing. Nobody begins after that: each looks first which file it has.
+    # Wait for a writer that is at work. None begins after that: each looks first which file it has.
     old.execute("BEGIN IMMEDIATE")
     old.execute("ROLLBACK")
     try:

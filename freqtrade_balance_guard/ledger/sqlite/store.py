@@ -75,7 +75,7 @@ class SqliteStore:
         write, unseen = self._file.write, self._unseen
         try:
             result = write(lambda db: reserve(db, batch, stamp, why, unseen, new=True), flush=True)
-        except InvariantBroken:  # an id that somebody has: what was said then?
+        except InvariantBroken:  # an id that is taken: what was the answer then?
             return write(lambda db: reserve(db, batch, stamp, why, unseen, new=False), flush=True)
         if isinstance(result, Reserved) and not result.replayed:
             if len(self._known) > REMEMBERED:
@@ -96,7 +96,7 @@ class SqliteStore:
         except (OutdatedError, InvariantBroken):
             if not known:
                 raise
-            # Somebody else was here: how is it now?
+            # Another process has changed it: read it and decide again.
             results = write(lambda db: take_steps(db, steps, stamp, unseen, {}), flush=False)
         for one in results:
             if isinstance(one, Moved) and one.reservation.state in UNFINISHED:

@@ -1,7 +1,7 @@
-"""What a balance does not show yet: summed by SQLite once, and followed while nobody else writes.
+"""What a balance does not show yet: summed by SQLite once, then followed while no other writes.
 
 Several orders on one snapshot ask again and again for the same sum. Between two of them the own
-steps are all that changes it, as long as the database says that nobody else has written
+steps are all that changes it, as long as the database says that no other has written
 (``data_version``) and nothing of ours was missed here or undone (``total_changes``, ``undone``).
 All three are looked at inside the transaction that needs the sum; after the slightest doubt it is
 summed anew.

@@ -1,4 +1,4 @@
-"""Who is alive: judged by change over our own time, never by somebody else's clock.
+"""Who is alive: judged by change over our own time, never by another host's clock.
 
 A beat carries a number that grows. A run of a bot is dead when its number has stood still for the
 time-out on *our* monotonic clock: neither a clock that jumps nor two hosts that disagree about the

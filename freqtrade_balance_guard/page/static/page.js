@@ -105,6 +105,9 @@
     for (const [account, coins] of Object.entries(data.status.balances)) {
       for (const [name, one] of Object.entries(coins)) rows.push({ account, name, ...one, ...(data.balances[account]?.[name] || {}) });
     }
+    /* A coin that was sold is history. */
+    const isShown = (r) => r.name === data.stake || Number(r.total) || Number(r.reserved_own) || Number(r.floor) || r.verdict !== "confirmed";
+    rows.splice(0, rows.length, ...rows.filter(isShown));
     rows.sort((a, b) => (b.name === data.stake) - (a.name === data.stake) || a.name.localeCompare(b.name));
     return card("Balances", table([
       { title: "currency", kind: "nowrap", of: (r) => (r.account === data.status.account ? r.name : `${r.name} · ${r.account}`) },

@@ -132,8 +132,8 @@ const show = (() => {
 
   /* What denials kept from happening, by what the exchange would have done. */
   const SAVED = [
-    { name: "orders that the exchange would have rejected", codes: ["insufficient_available", "amount_below_exchange_minimum", "cost_below_exchange_minimum", "cap_below_minimum", "stake_below_minimum", "minimum_rejected", "funds_rejected"] },
-    { name: "positions too small to be sold again", codes: ["no_room_for_exit"] },
+    { name: "orders that the exchange would have rejected", codes: ["insufficient_available", "amount_below_exchange_minimum", "cost_below_exchange_minimum", "minimum_rejected", "funds_rejected"] },
+    { name: "positions too small to be taken, or to be sold again", codes: ["no_room_for_exit", "cap_below_minimum", "stake_below_minimum"] },
     { name: "the same money given to two orders", codes: ["reserved_by_others"] },
     { name: "entries on a balance in doubt", codes: ["balance_lagging", "balance_unreadable"] },
     { name: "entries while an outcome was unknown", codes: ["order_unresolved", "ledger_unavailable", "self_check_failed", "guard_error"] },
