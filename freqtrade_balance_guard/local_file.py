@@ -158,6 +158,20 @@ class LocalFile:
                 db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 
+@contextmanager
+def read_only(path: Path) -> Iterator[Connection]:
+    """Open a file that is there for reports: nothing is changed, and no writer waits for it.
+
+    :raises LocalFileError: it cannot be read
+    """
+    try:
+        address = read_only_address(path)
+        with closing(sqlite3.connect(address, uri=True, timeout=READ_SECONDS)) as db:
+            yield db
+    except (sqlite3.Error, OSError) as error:
+        raise LocalFileError(f"{path} cannot be read: {error}.") from error
+
+
 def read_rows(path: Path, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
     """Read a file once without changing it; no rows where file or table are not there yet.
 
@@ -166,13 +180,12 @@ def read_rows(path: Path, sql: str, values: tuple[object, ...] = ()) -> list[tup
     if not path.exists():
         return []
     try:
-        address = read_only_address(path)
-        with closing(sqlite3.connect(address, uri=True, timeout=READ_SECONDS)) as db:
+        with read_only(path) as db:
             return db.execute(sql, values).fetchall()
-    except (sqlite3.Error, OSError) as error:
+    except LocalFileError as error:
         if "no such table" in str(error):
             return []
-        raise LocalFileError(f"{path} cannot be read: {error}.") from error
+        raise
 
 
 def _identity(path: Path) -> tuple[int, int]:

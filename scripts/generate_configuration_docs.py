@@ -67,8 +67,8 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ),
     ("arbitrage.breaker.", "`arbitrage.breaker`", BreakerSettings, frozenset()),
     ("futures.", "`futures`", FuturesSettings, frozenset()),
-    ("alerts.", "`alerts`", AlertSettings, frozenset()),
-    ("metrics.", "`metrics`", MetricsSettings, frozenset()),
+    ("alerts.", "`alerts`", AlertSettings, frozenset(AlertSettings.model_fields)),
+    ("metrics.", "`metrics`", MetricsSettings, frozenset(MetricsSettings.model_fields)),
 )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.ledger import LedgerUnavailable
-from freqtrade_balance_guard.limits.controls import ControlAnswer
 from freqtrade_balance_guard.local_file import LocalFileError
-from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox
+from freqtrade_balance_guard.monitoring.commands import Answer, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 

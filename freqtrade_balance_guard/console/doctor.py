@@ -19,10 +19,12 @@ from freqtrade_balance_guard.version import __version__
 SKEW_SECONDS = 5.0
 MOST_PAIRS_SHOWN = 5
 MOUNTS = Path("/proc/self/mounts")
-NETWORK_FILE_SYSTEMS = (
-    "nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2",
-    "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.glusterfs", "virtiofs",
-)  # fmt: skip
+NETWORK_FILE_SYSTEMS = tuple(
+    """
+    nfs cifs smb 9p afs ceph glusterfs lustre gfs2 ocfs2 fuse.sshfs fuse.s3fs fuse.rclone
+    fuse.gcsfuse fuse.glusterfs virtiofs
+    """.split()
+)
 
 
 @dataclass(frozen=True)

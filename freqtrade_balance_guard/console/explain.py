@@ -12,8 +12,8 @@ from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, desc
 from freqtrade_balance_guard.console.reservations import as_json as reservation_json
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reservation
-from freqtrade_balance_guard.limits.controls import ControlAnswer
 from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.monitoring.commands import ControlAnswer
 from freqtrade_balance_guard.monitoring.decisions import Decision, Outcome, read_decisions
 from freqtrade_balance_guard.settings import GuardSettings
 

@@ -48,9 +48,18 @@ def show_reservations(console: Console, rows: Sequence[Reservation], more: int =
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(
-                *(str(row.id), f"{row.created_at:%Y-%m-%d %H:%M:%S}", row.account, row.bot),
-                *(row.pair, row.side, format_amount(row.held), format_amount(row.committed)),
-                *(row.currency, row.state.value, row.order_id or "-", row.client_order_id),
+                str(row.id),
+                f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+                row.account,
+                row.bot,
+                row.pair,
+                row.side,
+                format_amount(row.held),
+                format_amount(row.committed),
+                row.currency,
+                row.state.value,
+                row.order_id or "-",
+                row.client_order_id,
                 style="" if row.unfinished else "dim",
             )
         console.print(table)
@@ -75,9 +84,14 @@ def show_reservation(
         table.add_column(heading, overflow="fold")
     for line in history:
         table.add_row(
-            *(f"{line.at:%Y-%m-%d %H:%M:%S}", line.bot, line.what, line.state),
-            *(format_amount(line.held), format_amount(line.committed)),
-            *(line.order_id or "-", line.why),
+            f"{line.at:%Y-%m-%d %H:%M:%S}",
+            line.bot,
+            line.what,
+            line.state,
+            format_amount(line.held),
+            format_amount(line.committed),
+            line.order_id or "-",
+            line.why,
         )
     console.print(table)
 
@@ -118,13 +132,15 @@ def _show_balances(console: Console, status: Status) -> None:
         for one in sorted(shown, key=lambda one: (one.account, one.currency)):
             believed, holds = one.believed, one.holds
             table.add_row(
-                *(one.account, one.currency),
-                *(_amount(believed.total if believed else None),),
-                *(_amount(believed.free if believed else None),),
-                *(_amount(believed.used if believed else None),),
-                *(_amount(holds.own if holds else None),),
-                *(_amount(holds.others if holds else None),),
-                *(format_amount(one.floor), _amount(one.available)),
+                one.account,
+                one.currency,
+                _amount(believed.total if believed else None),
+                _amount(believed.free if believed else None),
+                _amount(believed.used if believed else None),
+                _amount(holds.own if holds else None),
+                _amount(holds.others if holds else None),
+                format_amount(one.floor),
+                _amount(one.available),
                 believed.verdict if believed else "-",
                 ago((status.at - believed.as_of).total_seconds()) if believed else "-",
             )
@@ -137,8 +153,11 @@ def _bots_table(bots: Sequence[BotView]) -> Table:
     table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
     for bot in bots:
         table.add_row(
-            *(bot.bot, str(bot.about.get("bot_name", "-"))),
-            *("yes" if bot.alive else "no", ago(bot.age), str(len(bot.pairs))),
+            bot.bot,
+            str(bot.about.get("bot_name", "-")),
+            "yes" if bot.alive else "no",
+            ago(bot.age),
+            str(len(bot.pairs)),
             str(bot.about.get("version", "-")),
             f"{bot.about.get('host', '-')}, {bot.about.get('pid', '-')}",
             style="" if bot.alive else "dim",
@@ -154,10 +173,13 @@ def _arbitrages_table(arbitrages: Sequence[Position], now: datetime) -> Table:
     for one in arbitrages:
         base = one.pair.partition("/")[0]
         table.add_row(
-            *(str(one.arbitrage_id), one.bot, str(one.trade_id)),
+            str(one.arbitrage_id),
+            one.bot,
+            str(one.trade_id),
             f"{format_amount(one.accounted)} {one.pair}",
             one.other_venue + ("" if one.other_pair == one.pair else f" ({one.other_pair})"),
-            *(f"{format_amount(one.hedged)} {base}", format_amount(one.other_price)),
+            f"{format_amount(one.hedged)} {base}",
+            format_amount(one.other_price),
             ago((now - one.opened_at).total_seconds()),
         )
     return table
@@ -174,8 +196,14 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
     table.add_column("what is being done", overflow="fold")
     for one in exposures:
         table.add_row(
-            *(str(one.id), one.bot, f"{format_amount(one.net)} {one.base}", one.venue, one.pair),
-            *(format_amount(one.price), format_amount(one.value), ago(one.age_seconds(now))),
+            str(one.id),
+            one.bot,
+            f"{format_amount(one.net)} {one.base}",
+            one.venue,
+            one.pair,
+            format_amount(one.price),
+            format_amount(one.value),
+            ago(one.age_seconds(now)),
             one.doing if one.is_open else f"closed: {one.closed_how}",
             style="" if one.is_open else "dim",
         )

@@ -159,15 +159,14 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         )
         for account, currency in sorted(places)
     )
-    arbitrages: tuple[Position, ...] = ()
-    unhedged: tuple[Exposure, ...] = ()
-    try:
-        arbitrages = tuple(read_positions(source.local))
-        unhedged = tuple(read_exposures(source.local))
-    except ArbitragesUnavailable as error:
-        notes.append(f"Which arbitrages are open, and what is unhedged, is not known: {error}.")
+    arbitrages, unhedged = _legs(ledger, notes)
     return Status(
-        *(source.account, own, ledger.clock.wall(), balances, bots, tuple(notes)),
+        account=source.account,
+        bot=own,
+        at=ledger.clock.wall(),
+        balances=balances,
+        bots=bots,
+        notes=tuple(notes),
         ledger_error=ledger_error,
         arbitrages=arbitrages,
         unhedged=unhedged,
@@ -175,6 +174,18 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
     )
+
+
+def _legs(
+    ledger: LedgerView, notes: list[str]
+) -> tuple[tuple[Position, ...], tuple[Exposure, ...]]:
+    """Open arbitrages and exposures; a note where they cannot be read."""
+    file = ledger.source.local
+    try:
+        return tuple(read_positions(file)), tuple(read_exposures(file))
+    except ArbitragesUnavailable as error:
+        notes.append(f"Open arbitrages and exposures are unknown: {error}.")
+        return (), ()
 
 
 def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:

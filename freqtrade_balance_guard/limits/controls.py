@@ -4,8 +4,8 @@ Each part that has such a reason registers its control; neither wallets nor orde
 are. They are asked in the order of ``ControlName``, and the first denial counts.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -81,20 +81,3 @@ class EntryControls:
             except Exception as error:
                 sentence = f"the control failed ({type(error).__name__}: {error})"
                 yield name, Denied(DenialCode.GUARD_ERROR, sentence)
-
-
-@dataclass(frozen=True, slots=True)
-class ControlAnswer:
-    """One control's answer as texts, for the console; ``code`` is "" where it denies nothing."""
-
-    control: str
-    code: str = ""
-    sentence: str = ""
-    numbers: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, name: ControlName, denied: Denied | None) -> "ControlAnswer":
-        if denied is None:
-            return cls(str(name))
-        numbers = {key: str(number) for key, number in denied.numbers.items()}
-        return cls(str(name), str(denied.code), denied.sentence, numbers)

@@ -9,6 +9,8 @@ A command expires: one that was not taken within a minute is not carried out any
 
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +57,16 @@ class Answer(NamedTuple):
 
     done: bool
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAnswer:
+    """What one entry control says of a pair; ``code`` is "" where it denies nothing."""
+
+    control: str
+    code: str = ""
+    sentence: str = ""
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 class CommandBox:

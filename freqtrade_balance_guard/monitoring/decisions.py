@@ -186,9 +186,16 @@ class LastDecisions:
     def _row(self, decision: Decision) -> tuple[object, ...]:
         numbers = {name: f"{number:f}" for name, number in decision.numbers.items()}
         return (
-            *(self._account, self._bot, decision.pair, decision.outcome.value, decision.code),
-            *(decision.sentence, json.dumps(numbers)),
-            *(decision.at.isoformat(), decision.since.isoformat(), decision.count),
+            self._account,
+            self._bot,
+            decision.pair,
+            decision.outcome.value,
+            decision.code,
+            decision.sentence,
+            json.dumps(numbers),
+            decision.at.isoformat(),
+            decision.since.isoformat(),
+            decision.count,
         )
 
 

@@ -15,20 +15,23 @@ REDACTED = "REDACTED"
 _SECRET_NAMES = frozenset(
     {"key", "keys", "uid", "auth", "login", "otp", "pass", "pin", "pwd", "totp", "twofa"}
 )
-_SECRET_PARTS = (
-    "accesskey", "accountid", "apikey", "authorization", "cookie", "credential", "mnemonic",
-    "passphrase", "passwd", "password", "privatekey", "secret", "seedphrase", "signature", "token",
-    "walletaddress",
-)  # fmt: skip
+_SECRET_PARTS = tuple(
+    """
+    accesskey accountid apikey authorization cookie credential mnemonic passphrase passwd
+    password privatekey secret seedphrase signature token walletaddress
+    """.split()
+)
 # The part of ccxt's configuration where every value may be a login.
 _HIDE_ALL_NAMES = frozenset({"headers", "cookies"})
 # Amounts by currency: KEY, PASS and TOKEN are names of coins as well.
 _BY_CURRENCY = frozenset({"reservebalance", "dryrunwallet"})
-_HARMLESS_IN_A_VENUE = frozenset({
-    "account", "ccxtasyncconfig", "ccxtconfig", "ccxtsyncconfig", "dryrunwallet", "enablews",
-    "logresponses", "marketsrefreshinterval", "name", "outdatedoffset", "pairblacklist",
-    "pairwhitelist", "skippairvalidation", "unknownfeerate",
-})  # fmt: skip
+_HARMLESS_IN_A_VENUE = frozenset(
+    """
+    account ccxtasyncconfig ccxtconfig ccxtsyncconfig dryrunwallet enablews logresponses
+    marketsrefreshinterval name outdatedoffset pairblacklist pairwhitelist
+    skippairvalidation unknownfeerate
+    """.split()
+)
 
 _SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;?]*(?:pass|pwd|secret|token|key)[^=&;?]*=).*", re.S | re.I

@@ -17,12 +17,15 @@ from freqtrade_balance_guard.settings.venue import VenueSettings
 FREQTRADE_SCHEMA = "https://schema.freqtrade.io/schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # The keys that do something in this release. Every other key is read and checked, and no more.
-IN_EFFECT = frozenset({
-    "enabled", "min_order_size_usdt", "min_order_size", "position_size_percent",
-    "position_size_basis", "min_balance_threshold", "reserve_balance", "tiers",
-    "balance_cache_duration", "post_trade_refresh_window", "ledger", "debug_validation",
-    "rebalance", "emergency_rebalance_cooldown", "venues", "arbitrage", "alerts", "metrics",
-})  # fmt: skip
+IN_EFFECT = frozenset(
+    """
+    enabled min_order_size_usdt min_order_size position_size_percent position_size_basis
+    min_balance_threshold reserve_balance tiers balance_cache_duration
+    post_trade_refresh_window ledger debug_validation rebalance
+    emergency_rebalance_cooldown venues arbitrage
+    alerts metrics
+    """.split()
+)
 IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}
 # Likewise within the section "arbitrage".
 LATER_IN_ARBITRAGE = frozenset(

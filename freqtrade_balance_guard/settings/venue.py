@@ -29,26 +29,30 @@ from freqtrade_balance_guard.settings.values import (
 )
 
 
-CREDENTIALS = (
-    "key", "secret", "password", "uid", "account_id", "wallet_address", "private_key", "token",
-)  # fmt: skip
+CREDENTIALS = tuple(
+    """
+    key secret password uid account_id wallet_address private_key token
+    """.split()
+)
 CCXT_SECTIONS = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
 
 # Names that ccxt spells with capitals. freqtrade's environment parser lower-cases keys of our
 # section (it keeps them only below its own "exchange").
 _CCXT_NAMES = {
     fold(name): name
-    for name in (
-        "apiKey", "enableRateLimit", "rateLimit", "walletAddress", "privateKey", "accountId",
-        "httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "userAgent",
-    )
-}  # fmt: skip
+    for name in """
+    apiKey enableRateLimit rateLimit walletAddress privateKey accountId httpProxy
+    httpsProxy socksProxy wsProxy wssProxy userAgent
+    """.split()
+}
 
 _Credential = Annotated[SecretStr | None, SecretText()]
 _Pair = Annotated[str, Text("a pair such as BTC/USDT", 60)]
-_PASSED_ON = (
-    "log_responses", "enable_ws", "unknown_fee_rate", "outdated_offset", "markets_refresh_interval",
-)  # fmt: skip
+_PASSED_ON = tuple(
+    """
+    log_responses enable_ws unknown_fee_rate outdated_offset markets_refresh_interval
+    """.split()
+)
 _CcxtSection = Secret[dict[str, Any]]
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.console.explain import Lock, ago, explain, full_pair
 from freqtrade_balance_guard.events import EntryApproved, OrderDenied
-from freqtrade_balance_guard.limits.controls import ControlAnswer
+from freqtrade_balance_guard.monitoring.commands import ControlAnswer
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from tests.support.ledger import made, order
 

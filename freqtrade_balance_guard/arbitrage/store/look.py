@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.positions import Position
-from freqtrade_balance_guard.arbitrage.store.file import looking, unavailable
+from freqtrade_balance_guard.arbitrage.store.file import unavailable
 from freqtrade_balance_guard.arbitrage.store.records import (
     ARBITRAGE,
     EXPOSURE,
@@ -19,6 +19,7 @@ from freqtrade_balance_guard.arbitrage.store.records import (
 )
 from freqtrade_balance_guard.arbitrage.store.tables import are_of_0_1, are_there
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.local_file import read_only
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -69,7 +70,7 @@ def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R
     with unavailable(path):
         if not path.exists():
             return []
-        with looking(path) as db:
+        with read_only(path) as db:
             if are_there(db):
                 return [made(row) for row in db.execute(sql)]
             if not are_of_0_1(db) or " FROM arbitrages " in sql:

@@ -5,7 +5,6 @@ transaction that is flushed to the disk. The database refuses a second end by it
 """
 
 import json
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +16,8 @@ from typing import Any
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState, after
 from freqtrade_balance_guard.arbitrage.store.file import (
-    Connection,
-    reading,
+    WAIT_SECONDS,
     unavailable,
-    writing,
 )
 from freqtrade_balance_guard.arbitrage.store.records import (
     ARBITRAGE,
@@ -44,6 +41,7 @@ from freqtrade_balance_guard.arbitrage.store.tables import (
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.local_file import Connection, LocalFile
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -70,8 +68,8 @@ class ArbitrageStore:
     def __init__(self, path: Path, owner: str = "") -> None:
         self._path = path
         self._owner = owner
-        self._lock = threading.Lock()
-        self._was_there = False
+        self._file = LocalFile(path, "", create=True, wait_seconds=WAIT_SECONDS)
+        self._has_tables = False
 
     # Arbitrages
 
@@ -351,21 +349,19 @@ class ArbitrageStore:
     @contextmanager
     def _transaction(self, *, flush: bool = False) -> Iterator[Connection]:
         """Open one transaction; with ``flush`` it survives a power cut, else a kill."""
-        with self._lock, unavailable(self._path):
-            with writing(self._path, may_make=not self._was_there, flush=flush) as db:
-                if not are_there(db):
-                    make_tables(db)
-                yield db
-            self._was_there = True
+        with unavailable(self._path), self._file.transaction(flush=flush) as db:
+            if not are_there(db):
+                make_tables(db)
+            yield db
+        self._has_tables = True
 
     def _rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
         """Return what is there; no writer waits for it."""
-        if not self._was_there:
+        if not self._has_tables:
             with self._transaction():
                 pass  # makes the tables
-        with self._lock, unavailable(self._path):
-            with reading(self._path) as db:
-                return list(db.execute(sql, values))
+        with unavailable(self._path), self._file.connection() as db:
+            return list(db.execute(sql, values))
 
 
 _TO_BOOK = (

@@ -4,7 +4,8 @@ A column that holds amounts is text with all digits; moments are ISO 8601 in UTC
 """
 
 from freqtrade_balance_guard.arbitrage.states import ENDED, UNFINISHED
-from freqtrade_balance_guard.arbitrage.store.file import Connection, run_script
+from freqtrade_balance_guard.arbitrage.store.file import run_script
+from freqtrade_balance_guard.local_file import Connection
 
 
 UNFINISHED_STATES = ", ".join(f"'{state}'" for state in UNFINISHED)

@@ -21,8 +21,9 @@ from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveReb
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
-from freqtrade_balance_guard.limits.controls import ControlAnswer, PlannedEntry
-from freqtrade_balance_guard.monitoring.commands import Command, CommandBox
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import Denied
+from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -256,7 +257,7 @@ class Housekeeping:
     def _answers_of_controls(self, pair: str) -> str:
         """What each entry control says of ``pair``, in the order in which they are asked; JSON."""
         answers = self._wallets.controls.answers(PlannedEntry(pair))
-        return json.dumps([asdict(ControlAnswer.of(name, denied)) for name, denied in answers])
+        return json.dumps([asdict(_control_answer(str(name), denied)) for name, denied in answers])
 
     def _confirm_pause(self, command: Command) -> tuple[bool, str]:
         """The console has stored it: say what this bot reads."""
@@ -287,3 +288,10 @@ class Housekeeping:
         if tracked.absence.since is None:
             return True, "It is released by force; the exchange did not say what happened to it."
         return True, "The exchange does not know it; it is released."
+
+
+def _control_answer(name: str, denied: Denied | None) -> ControlAnswer:
+    if denied is None:
+        return ControlAnswer(name)
+    numbers = {key: str(number) for key, number in denied.numbers.items()}
+    return ControlAnswer(name, str(denied.code), denied.sentence, numbers)

@@ -5,11 +5,12 @@ together here; two keys on one account are one purse, because the ledger counts 
 """
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from freqtrade.persistence import Trade
 from freqtrade.wallets import Wallets
 
+from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets.float_rounding import (
     available_without_rounding_noise,
@@ -26,14 +27,22 @@ from freqtrade_balance_guard.limits.true_cause import (
 from freqtrade_balance_guard.money import exact, to_decimal
 
 
-if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+class BelievedBalance(Protocol):
+    """The balance book of a live bot, as far as it is asked here."""
+
+    book: BalanceBook
+
+    def now(self) -> float:
+        """Monotonic seconds, as the book counts them."""
+
+    def spendable(self) -> Decimal:
+        """Stake currency that the exchange's last answer and own events agree on."""
 
 
 class StakeAccount:
     """Answers for one bot; all amounts are in its stake currency."""
 
-    def __init__(self, wallets: Wallets, guard: Guard, live: "LiveBalances | None" = None) -> None:
+    def __init__(self, wallets: Wallets, guard: Guard, live: BelievedBalance | None = None) -> None:
         self._wallets = wallets
         self._guard = guard
         # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
