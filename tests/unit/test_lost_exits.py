@@ -61,7 +61,7 @@ class Bench:
             raise LedgerUnavailable("away")
         return self.others
 
-    def read(self, *, is_urgent, reason):
+    def read(self, reason, *, is_urgent):
         self.reads.append(reason)
 
     def shows(self, free):
