@@ -88,7 +88,7 @@ def test_complete_sends_what_is_missing_once_more(completing, way, leg, share):
     scene.offer()
     scene.wait(orders=2)
     at_rest(scene)
-    assert [str(one.kind) for one in scene.stored()] == ["pair", "complete"]
+    assert [str(one.kind) for one in scene.stored()] == ["two_legs", "complete"]
     if way.bot == "sell":
         assert scene.trades() == []
         return

@@ -39,12 +39,10 @@ LEFT_CROWDED: set[str] = {
     "settings",
 }
 LEFT_PURE: set[str] = {
-    "integration/backtest/candle_rebalance.py",
     "integration/exchange/bounded_session.py",
     "integration/exchange/request_rate.py",
     "integration/monitoring/look.py",
     "integration/orders/blocked_pairs.py",
-    "integration/orders/partial_exit.py",
     "integration/rebalance/preview.py",
     "integration/rebalance/rebalancer.py",
     "integration/wallets/entry_funds.py",

@@ -61,7 +61,7 @@ class Bench:
             raise LedgerUnavailable("away")
         return self.others
 
-    def read(self, *, hurry, reason):
+    def read(self, *, is_urgent, reason):
         self.reads.append(reason)
 
     def shows(self, free):

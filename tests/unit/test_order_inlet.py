@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.book import BalanceBook, Need
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import Deadline
@@ -141,6 +141,17 @@ def test_an_accepted_order_is_held_once(bench):
     bench.registry.report(tracked, order())
     assert bench.free() == 900
     assert bench.row(tracked).order_id == "EX-1"
+
+
+def test_after_an_order_was_accepted_the_next_entry_needs_a_new_balance(bench):
+    tracked = bench.buy()
+    assert bench.book.need(bench.clock.monotonic(), 60) is Need.NOTHING
+    bench.registry.report(tracked, order())
+    assert bench.book.need(bench.clock.monotonic(), 60) is Need.OWN_EVENT
+    bench.see("1000")
+    bench.clock.advance(31)
+    bench.registry.report(tracked, order())
+    assert bench.book.need(bench.clock.monotonic(), 60) is Need.NOTHING
 
 
 # Each way in
@@ -385,6 +396,28 @@ def test_an_order_of_an_earlier_run_that_is_found_is_booked_once(bench):
     assert bench.book.expected("ETH").total == pytest.approx(D(6), abs=D("0.05"))
 
 
+def test_an_order_that_was_listed_late_is_no_orphan_for_as_long_as_its_request_may_take(bench):
+    tracked = bench.buy()
+    assert not bench.registry.is_late(tracked), "it was never missing"
+    bench.registry.lost(tracked)
+    bench.answers = [NotFound()]
+    bench.ask_for(tracked)
+    bench.clock.advance(LATE_SECONDS)
+    assert bench.registry.is_late(tracked)
+    bench.clock.advance(0.1)
+    assert not bench.registry.is_late(tracked)
+
+
+def test_what_an_earlier_run_has_left_is_an_orphan_at_once(bench):
+    bench.buy()
+    bench.start("one-2")
+    bench.registry.catch_up()
+    (resumed,) = bench.registry.unresolved()
+    bench.answers = [NotFound()]
+    bench.ask_for(resumed)
+    assert not bench.registry.is_late(resumed)
+
+
 # Orders of before the start
 
 
@@ -410,6 +443,14 @@ def test_a_known_order_with_a_reservation_is_held_once_and_ends_in_both(bench):
     assert bench.free() == 900
     bench.registry.answered(ETH, "EX-1", order("canceled"))
     assert (bench.free(), bench.row(tracked).state) == (1000, State.RELEASED)
+
+
+def test_a_fill_that_freqtrade_knows_and_the_ledger_lacks_is_written_at_the_start(bench):
+    tracked = accepted(bench)
+    bench.start("one-2")
+    bench.registry.catch_up()
+    known(bench, 0.25)
+    assert bench.row(tracked).committed == 25
 
 
 # Housekeeping's questions

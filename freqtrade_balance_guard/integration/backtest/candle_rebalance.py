@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from freqtrade.optimize.backtesting import DATE_IDX, OPEN_IDX
+
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.inputs import Sight
 from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
@@ -23,9 +25,6 @@ from freqtrade_balance_guard.rebalance.waiting import Since
 if TYPE_CHECKING:
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
-
-# Columns of a row of freqtrade's backtest.
-DATE, OPEN = 0, 1
 
 Rows = Mapping[str, Sequence[tuple[Any, ...]]]
 
@@ -103,8 +102,8 @@ class CandleRebalancer(Rebalancer):
 
     def _rate(self, trade: Any) -> float | None:
         rows = self._rows.get(trade.pair, ())
-        index = bisect_right(rows, self._candle_clock.now, key=lambda row: row[DATE])
-        return float(rows[index - 1][OPEN]) if index else None
+        index = bisect_right(rows, self._candle_clock.now, key=lambda row: row[DATE_IDX])
+        return float(rows[index - 1][OPEN_IDX]) if index else None
 
     # A sale
 

@@ -4,6 +4,8 @@ import logging
 from decimal import Decimal
 from typing import Any
 
+from freqtrade.persistence import LocalTrade
+
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.decision import Denied
@@ -39,7 +41,7 @@ def shape_adjustment(
 
 @exact
 def _shape(
-    wallets: GuardedWallets, guard: Guard, trade: Any, stake: float, tag: str, rate: float
+    wallets: GuardedWallets, guard: Guard, trade: LocalTrade, stake: float, tag: str, rate: float
 ) -> tuple[float | None, str]:
     position = to_decimal(trade.amount)
     position_stake = to_decimal(trade.stake_amount)
@@ -63,7 +65,7 @@ def _shape(
     return -to_float(rules.precision.nudged(shaped) * position_stake / position), tag
 
 
-def way_to_the_stop(wallets: GuardedWallets, trade: Any, price: Decimal) -> Decimal:
+def way_to_the_stop(wallets: GuardedWallets, trade: LocalTrade, price: Decimal) -> Decimal:
     """How far the price may fall from here, as a negative ratio.
 
     After a rise the trade's own stop is further away than the strategy's stop-loss says.
@@ -75,7 +77,7 @@ def way_to_the_stop(wallets: GuardedWallets, trade: Any, price: Decimal) -> Deci
     return min(stoploss, stop / price - ONE)
 
 
-def _freqtrade_rest_min(wallets: GuardedWallets, trade: Any, rate: float) -> Any:
+def _freqtrade_rest_min(wallets: GuardedWallets, trade: LocalTrade, rate: float) -> Any:
     """What freqtrade itself wants the rest to be worth (it compares amount times rate with it)."""
     minimum = wallets.exchange_minimum_stake(trade.pair, rate, trade.leverage)
     return to_decimal(minimum) if minimum else ZERO
