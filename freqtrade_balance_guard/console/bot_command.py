@@ -13,6 +13,8 @@ from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 
 
 ANSWER_SECONDS = 15.0
+# A question beside stored facts: a loop of freqtrade takes 5 s by default.
+QUESTION_SECONDS = 7.0
 POLL_SECONDS = 0.2
 
 
@@ -25,6 +27,7 @@ def ask_bot(
     sleep: Callable[[float], None],
     *,
     look_again: str,
+    wait_seconds: float = ANSWER_SECONDS,
 ) -> Answer:
     """What ``bot`` says; not done, and why, where it says nothing.
 
@@ -34,7 +37,7 @@ def ask_bot(
     box = CommandBox(ledger.source.local, clock)
     try:
         number = box.put(kind, payload, bot=bot)
-        ends = clock.monotonic() + ANSWER_SECONDS
+        ends = clock.monotonic() + wait_seconds
         while clock.monotonic() < ends:
             answer = box.answer_of(number)
             if answer is not None:
@@ -43,12 +46,12 @@ def ask_bot(
         if box.withdraw(number):
             return Answer(
                 False,
-                f"{bot} did not take the command within {ANSWER_SECONDS:.0f} s, and it was "
+                f"{bot} did not take the command within {wait_seconds:.0f} s, and it was "
                 "withdrawn: is that bot's user data directory another one?",
             )
         return Answer(
             False,
-            f"{bot} took the command and has not answered within {ANSWER_SECONDS:.0f} s: look "
+            f"{bot} took the command and has not answered within {wait_seconds:.0f} s: look "
             f"again with {look_again}.",
         )
     finally:
@@ -112,7 +115,14 @@ def asked_controls(
         if name is None or name not in {view.bot for view in ledger.alive}:
             return None
         answer = ask_bot(
-            ledger, name, "explain", {"pair": pair}, clock, sleep, look_again="the same command"
+            ledger,
+            name,
+            "explain",
+            {"pair": pair},
+            clock,
+            sleep,
+            look_again="the same command",
+            wait_seconds=QUESTION_SECONDS,
         )
         if not answer.done:
             return None
