@@ -108,7 +108,8 @@ class BookFeed:
             wanted = self._wanted.get(name, {})
             for pair in [one for one, at in wanted.items() if now - at > WANTED_SECONDS]:
                 del wanted[pair]
-            return sorted(wanted, key=lambda pair: self._read_at.get((name, pair), 0.0))
+            never = float("-inf")
+            return sorted(wanted, key=lambda pair: self._read_at.get((name, pair), never))
 
     def _read_one(self, name: str, pair: str) -> None:
         market = (name, pair)
