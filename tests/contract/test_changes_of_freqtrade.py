@@ -32,7 +32,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def every_change() -> list[Change]:
-    names = {row.name for row in self_check.rows(live=True)}
+    rows = self_check.rows(live=True)
+    names = {row.name for row in rows if row.module.startswith("freqtrade.")}
     changes = [Change(*name.split("."), kind) for name in sorted(names) for kind in KINDS]
     return [change for change in changes if change.is_possible()]
 
