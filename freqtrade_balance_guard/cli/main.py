@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from freqtrade_balance_guard.cli.context import WRONG_USE, say
 from freqtrade_balance_guard.version import __version__
 
 
@@ -138,6 +137,9 @@ def _end_if_unknown(name: str) -> None:
         return
     near = difflib.get_close_matches(name, [*COMMANDS, *known], n=1)
     hint = f'did you mean "{near[0]}"?' if near else "see balance-guard --help and freqtrade --help"
+    # Loads the ledger, which a backtest through this launcher does not need.
+    from freqtrade_balance_guard.cli.context import WRONG_USE, say
+
     say(f'"{name}" is neither a command of balance-guard nor of freqtrade; {hint}')
     sys.exit(WRONG_USE)
 

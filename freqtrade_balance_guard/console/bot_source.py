@@ -16,9 +16,7 @@ from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.store import Beat, Store
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.settings import GuardSettings
-
-
-DRY_RUN_ACCOUNT = "-dry"
+from freqtrade_balance_guard.settings.state_paths import DRY_RUN_ACCOUNT
 
 
 class NotPossible(BalanceGuardError):

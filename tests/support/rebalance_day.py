@@ -228,7 +228,7 @@ def guarded_day(books: Account) -> Day:
 
 SCENES: dict[str, Callable[[], Account]] = {
     "stuck at 2.86, three positions": lambda: account("12", "10", "9"),
-    "stuck at 2.86, the exchange refuses every sale": lambda: account(
+    "stuck at 2.86, the exchange rejects every sale": lambda: account(
         "12", "10", "9", refuses_all=True
     ),
     "stuck at 1.20, the only position is below the minimum": lambda: account("1.9", free="1.20"),
