@@ -130,7 +130,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 def _end_if_unknown(name: str) -> None:
     """End with a suggestion where neither we nor freqtrade have the command ``name``."""
-    from freqtrade_balance_guard.integration.console.config import freqtrade_commands
+    from freqtrade_balance_guard.integration.startup.launcher import freqtrade_commands
 
     known = freqtrade_commands()
     if not known or name in known:

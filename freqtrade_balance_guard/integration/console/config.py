@@ -108,20 +108,6 @@ def known_exchanges() -> frozenset[str]:
     return frozenset(ccxt.exchanges)
 
 
-def freqtrade_commands() -> list[str]:
-    """The names of freqtrade's own subcommands; empty where its parser is not as expected."""
-    from freqtrade.commands.arguments import Arguments
-
-    try:
-        arguments = Arguments(None)
-        arguments._build_subcommands()
-        groups = [group for group in arguments.parser._actions if group.choices]
-        return sorted(name for group in groups for name in group.choices or ())
-    except Exception as error:
-        logger.debug("freqtrade's commands cannot be listed: %s", error)
-        return []
-
-
 def currencies_of(config: dict[str, Any]) -> frozenset[str]:
     """The currencies that the config's exchange trades, from its public markets.
 
