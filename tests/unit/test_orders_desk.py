@@ -1,6 +1,7 @@
 """The registry: money reserved, intent stored, outcome known; scripted exchange, real ledger."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -45,7 +46,7 @@ class Bench:
 
     def new_run(self, bot="one"):
         ledger = ReservationLedger(
-            self.store, bot=bot, account="kraken", process=f"{bot}-{id(object())}",
+            self.store, bot=bot, account="kraken", process=f"{bot}-{uuid4().hex}",
             clock=self.clock, debug_validation=True,
         )  # fmt: skip
         return OrderRegistry(
