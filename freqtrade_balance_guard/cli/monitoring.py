@@ -39,8 +39,19 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 PERIOD = re.compile(r"(\d+)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-COLUMNS = ("at", "account", "bot", "currency", "total", "change", "expected", "available", "used",
-           "cause", "detail")  # fmt: skip
+COLUMNS = (
+    "at",
+    "account",
+    "bot",
+    "currency",
+    "total",
+    "change",
+    "expected",
+    "available",
+    "used",
+    "cause",
+    "detail",
+)
 
 
 # history

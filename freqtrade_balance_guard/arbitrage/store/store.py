@@ -79,9 +79,15 @@ class ArbitrageStore:
         :raises NotOpen: the exposure that it is for was closed meanwhile
         """
         values = (
-            *(record.bot, self._owner, str(record.kind), str(record.state), record.tag),
+            record.bot,
+            self._owner,
+            str(record.kind),
+            str(record.state),
+            record.tag,
             json.dumps([order.as_json() for order in record.orders]),
-            *(record.exposure, _shares(record), record.made_at.isoformat()),
+            record.exposure,
+            _shares(record),
+            record.made_at.isoformat(),
             json.dumps(record.result),
         )
         with self._transaction(flush=True) as db:
@@ -277,7 +283,9 @@ class ArbitrageStore:
         """Write what is being done and what it is worth; False if it was closed meanwhile."""
         with self._transaction() as db:
             values = (
-                *(exposure.doing, str(exposure.value), exposure.marked_at.isoformat()),
+                exposure.doing,
+                str(exposure.value),
+                exposure.marked_at.isoformat(),
                 exposure.is_dust,
             )
             sql = (

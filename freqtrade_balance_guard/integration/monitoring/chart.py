@@ -71,10 +71,15 @@ def marks(decisions: Iterable[Decision], dataframe: Any) -> list[dict[str, Any]]
             }
         )
         if one.at > since:
-            found.append({
-                "type": "area", "start": since, "end": one.at, "color": AREA_COLOR,
-                "label": one.code,
-            })  # fmt: skip
+            found.append(
+                {
+                    "type": "area",
+                    "start": since,
+                    "end": one.at,
+                    "color": AREA_COLOR,
+                    "label": one.code,
+                }
+            )
     return found
 
 
