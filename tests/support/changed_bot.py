@@ -1,8 +1,9 @@
 """Runs bots on a changed freqtrade, many in one process: ``python -m tests.support.changed_bot``.
 
-Standard input is a list of cases, each with the ways of its bots. The process loads what freqtrade
-needs of others once and forks: for each case a process that imports freqtrade with the change, and
-from it one for each bot. A bot does two loops and writes ``result.json`` into its folder.
+Each line of standard input is a list of cases, each with the ways of its bots, and is answered by a
+line once they have ended. The process loads all that does not depend on freqtrade once and forks:
+for each case a process that imports freqtrade with the change, and from it one for each bot. The
+bots of a case run side by side. A bot does two loops and writes ``result.json`` into its folder.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,46 +23,60 @@ from tests.support.changes import CHANGED, Change, install
 
 LOOPS = 2
 SECONDS = 300  # a machine may be busy
+OURS = "freqtrade_balance_guard"
+LOADED_BY_A_BOT = (
+    "freqtrade.worker",
+    "freqtrade.commands",
+    "freqtrade.resolvers",
+    f"{OURS}.integration.startup.attach",
+    f"{OURS}.integration.bot.parts",
+)
 
 
 def main() -> None:
-    _load_what_freqtrade_loads()
-    for case in json.load(sys.stdin):
-        _in_a_process(_run_case, case)
+    _load_what_stays_the_same()
+    for line in sys.stdin:
+        for case in json.loads(line):
+            _in_processes(_run_case, [case])
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
 
 
 def _run_case(case: dict[str, Any]) -> None:
     install(Change(*case["change"]))
-    for bot in case["bots"]:
-        _in_a_process(_run_bot, bot)
+    _in_processes(_run_bot, case["bots"])
 
 
-def _in_a_process(task: Any, argument: Any) -> None:
-    pid = os.fork()
-    if pid:
+def _in_processes(task: Callable[[Any], None], arguments: list[Any]) -> None:
+    """Run ``task`` with each argument in a process of its own, side by side."""
+    pids = []
+    for argument in arguments:
+        if not (pid := os.fork()):
+            try:
+                task(argument)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        pids.append(pid)
+    for pid in pids:
         os.waitpid(pid, 0)
-        return
-    try:
-        task(argument)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(0)
 
 
-def _load_what_freqtrade_loads() -> None:
-    """All of others' modules, none of freqtrade's or ours."""
+def _load_what_stays_the_same() -> None:
+    """All modules of others, and ours that do not import freqtrade."""
     receiving, sending = os.pipe()
     if not os.fork():
-        for name in ("freqtrade.worker", "freqtrade.commands", "freqtrade.resolvers"):
+        for name in LOADED_BY_A_BOT:
             importlib.import_module(name)
         os.write(sending, "\n".join(sys.modules).encode())
         os._exit(0)
     os.close(sending)
     with os.fdopen(receiving) as pipe:
         names = pipe.read().split("\n")
+    changed = ("freqtrade.", f"{OURS}.integration", "tests", "__m")
     for name in names:
-        if not name.startswith(("freqtrade", "tests", "__m")) and name not in sys.modules:
+        if name != "freqtrade" and not name.startswith(changed) and name not in sys.modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
     if "freqtrade" in sys.modules:
