@@ -7,7 +7,7 @@ from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC
 from freqtrade_balance_guard.arbitrage.venue import Venue
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
 
 
 Market = tuple[str, str]
@@ -75,7 +75,7 @@ class BookFeed:
             book = self._books.get(market)
             if book is None or now - self._read_at[market] > OLDEST_SECONDS:
                 error = self._errors.get(market)
-                why = f": {type(error).__name__}: {str(error)[:200]}" if error else ""
+                why = f": {kind_and_words_of(error)}" if error else ""
                 raise BooksNotReady(
                     f"the order book of {market[1]} on {market[0]} is not there yet{why}"
                 )
