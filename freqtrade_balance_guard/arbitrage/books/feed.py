@@ -15,7 +15,7 @@ from freqtrade_balance_guard.arbitrage.books.venue_books import VenueBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread, LoopEnded
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
 
 
 # A book that is older says nothing about now; it is read once more before an order leaves.
@@ -68,7 +68,7 @@ class BookFeed:
             book = self._book(market, OLDEST_SECONDS)
             if isinstance(book, str):
                 error = self._venues[market[0]].errors.get(market[1])
-                why = f": {type(error).__name__}: {str(error)[:200]}" if error else f": {book}"
+                why = f": {kind_and_words_of(error)}" if error else f": {book}"
                 raise BooksNotReady(
                     f"the order book of {market[1]} on {market[0]} is not there yet{why}"
                 )

@@ -19,6 +19,7 @@ from freqtrade_balance_guard.arbitrage.books.stream import BookStream, ReceivedB
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC
 from freqtrade_balance_guard.arbitrage.venue import Venue
+from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,9 @@ class VenueBooks:
             try:
                 await stream.keep_alive(max_age)
             except Exception as error:
-                logger.debug("A connection of %s is not kept alive: %s", self._name, error)
+                logger.debug(
+                    "A connection of %s is not kept alive: %s", self._name, words_of(error)
+                )
 
     async def _follow(self, stream: BookStream, pair: str) -> None:
         market, pause = (self._name, pair), FIRST_PAUSE_SECONDS
@@ -111,7 +114,7 @@ class VenueBooks:
                 book = await stream.next_book(pair)
             except Exception as error:
                 self.errors[pair] = error
-                self._lose(market, f"{type(error).__name__}: {str(error)[:200]}")
+                self._lose(market, kind_and_words_of(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue

@@ -46,6 +46,7 @@ from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger
 from freqtrade_balance_guard.money import ZERO, exact, format_amount
@@ -151,9 +152,7 @@ class TwoLegExecutor:
             intent = ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, f"{what}{error}")
         except Exception as error:
             logger.exception("An opportunity could not be planned.")
-            intent = ArbitrageDenied(
-                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
-            )
+            intent = ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         if isinstance(intent, ArbitrageDenied):
             return self.denied(intent, opportunity)
         crash_point("arbitrage planned")
@@ -317,9 +316,7 @@ class TwoLegExecutor:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         except Exception as error:
             logger.exception("An exit could not be prepared.")
-            return ArbitrageDenied(
-                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
-            )
+            return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
 
     def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
         """Return how far down its order book a sale has to go now."""
