@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.rebalance.inputs import (
     Rate,
     Sight,
@@ -120,7 +121,7 @@ class Rebalancer:
                 return None
             left = to_decimal(round(sold.seconds_left, 1))
         except AttemptsUnavailable as error:
-            return sold_unknown(pair, str(error))
+            return sold_unknown(pair, words_of(error))
         return sold_pair(pair, left)
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
