@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.limits.controls import PlannedEntry
@@ -46,14 +46,11 @@ class EntryFunds:
     def for_entry(self, terms: Terms, kind: EntryKind) -> Funds | None:
         """What the money for an entry is taken from; None: it was promised to this order before.
 
-        :raises LedgerUnavailable: it cannot be said
-        :raises MoneyError: it is not the stake currency that is spent
+        :raises LedgerUnavailable, BalanceUnreadable: it cannot be said
         """
         wallets = self._wallets
         if terms.holds.currency != self._stake_currency:
-            raise MoneyError(
-                f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
-            )
+            return self._of_another_currency(terms.holds.currency)
         if wallets.live is not None:
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
@@ -63,6 +60,15 @@ class EntryFunds:
             return None
         mark = self._registry.ledger.mark() if self._mark is None else self._mark
         return Funds(wallets.account.free(), wallets.account.floor(), mark)
+
+    def _of_another_currency(self, currency: str) -> Funds | None:
+        """What a pair is paid from whose quote is not the stake; None: a dry run has none of it.
+
+        freqtrade refuses such a pair when it reads its pairlist, not in every way to an entry.
+        """
+        if self._wallets._config["dry_run"]:
+            return None
+        return self.for_leg(currency, owned_by_trades().get(currency, ZERO), ZERO)
 
     def for_leg(self, currency: str, owned: Decimal, floor: Decimal) -> Funds:
         """What an arbitrage leg on the bot's own exchange may be taken from.
