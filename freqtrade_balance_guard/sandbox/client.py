@@ -11,13 +11,13 @@ _TIMEOUT_S = 10.0
 
 
 class SandboxError(Exception):
-    """The sandbox refused a control request; the message is its reason."""
+    """The sandbox rejected a control request; the message is its reason."""
 
 
 class SandboxClient:
     """One method per route of the control API. Amounts may be Decimal, str or int; never floats.
 
-    All methods raise SandboxError when the sandbox refuses, httpx.HTTPError when it is not there.
+    All methods raise SandboxError for what it rejects, httpx.HTTPError when it is not there.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +61,7 @@ class SandboxClient:
         return self._list("GET", "incomes")
 
     def rejections(self) -> list[dict[str, Any]]:
-        """Every refused private request; `fault` names the fault that refused it, if one did."""
+        """Every rejected private request; `fault` names the fault that rejected it, if one did."""
         return self._list("GET", "rejections")
 
     def journal(self, after: int = 0) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from freqtrade_balance_guard.sandbox.engine.wire import ProtocolError
 from freqtrade_balance_guard.sandbox.prediction.orders import BetRejected, Reason
 from freqtrade_balance_guard.sandbox.prediction_exchange.translator import error_answer
-from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.script.faults import FINAL_KINDS, Fault
 
 
 _CODES: dict[Reason, tuple[int, str]] = {
@@ -31,8 +31,8 @@ def in_words(error: BetRejected) -> ProtocolError:
 
 
 def scripted(fault: Fault) -> ProtocolError:
-    if fault.kind == "refuse":
-        return _answer(400, fault.message or "insufficient_balance", "refused")
+    if fault.kind in FINAL_KINDS:
+        return _answer(400, fault.message or "insufficient_balance", "rejected")
     return _answer(500, fault.message or "internal_server_error", "internal server error")
 
 

@@ -3,7 +3,7 @@
 from freqtrade_balance_guard.sandbox.engine.wire import ProtocolError
 from freqtrade_balance_guard.sandbox.prediction.orders import BetRejected, Reason
 from freqtrade_balance_guard.sandbox.prediction_exchange.translator import error_answer
-from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.script.faults import FINAL_KINDS, Fault
 
 
 _NO_FUNDS = "not enough balance / allowance"
@@ -40,8 +40,8 @@ def in_words(error: BetRejected) -> ProtocolError:
 
 
 def scripted(fault: Fault) -> ProtocolError:
-    """A refused order is a bad request; every other scripted error is the server's."""
-    if fault.kind == "refuse":
+    """A rejected order is a bad request; every other scripted error is the server's."""
+    if fault.kind in FINAL_KINDS:
         message = fault.message or _NO_FUNDS
         return error_answer({"error": message}, 400, message)
     message = fault.message or "Internal server error"

@@ -23,6 +23,7 @@ from freqtrade_balance_guard.sandbox.prediction.orders import (
     Match,
     Part,
     Reason,
+    complement,
 )
 from freqtrade_balance_guard.sandbox.prediction.purses import (
     Purses,
@@ -301,9 +302,10 @@ class Matching:
             return left + highest_fee(self._dialect, rules, ZERO, bet.limit, left)
         shares = bet.shares - order.filled
         fee = highest_fee(self._dialect, rules, shares, bet.limit)
-        if self._dialect == "kalshi":
-            shares -= min(shares, self._closing(order))
-        return cost_of(bet.limit, shares) + fee
+        closed = min(shares, self._closing(order)) if self._dialect == "kalshi" else ZERO
+        # What is closed brings money, the fee comes out of it.
+        brought = cost_of(complement(bet.limit), closed)
+        return max(cost_of(bet.limit, shares - closed) + fee - brought, ZERO)
 
     def _closing(self, order: BetOrder) -> Decimal:
         """Kalshi: shares of the other outcome that a purchase pays itself with."""

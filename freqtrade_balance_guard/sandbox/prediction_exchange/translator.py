@@ -88,7 +88,7 @@ class PredictionTranslator:
         raise NotImplementedError
 
     def key_of(self, request: Request) -> tuple[str, str | None]:
-        """The key that a request names, and whose it is (None: nobody's)."""
+        """The key that a request names, and whose it is (None: unknown)."""
         raise NotImplementedError
 
     def market_of(self, query: Query) -> tuple[str | None, str | None]:

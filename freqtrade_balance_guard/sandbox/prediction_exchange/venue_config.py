@@ -9,6 +9,7 @@ def venue_section(
     scenario: PredictionScenario, url: str, account: str = "main", key_index: int = 0
 ) -> dict[str, Any]:
     """The section of one account's key. Raises LookupError for an unknown account or key."""
+    scenario = scenario.with_keys()
     owner = scenario.account(account)
     if not 0 <= key_index < len(owner.keys):
         raise LookupError(f"account {account!r} has no key {key_index}")

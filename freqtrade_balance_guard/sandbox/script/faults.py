@@ -65,6 +65,7 @@ STREAM_KINDS = frozenset({"stream_gap", "stream_disconnect"})
 LATE_KINDS = frozenset({"late_arrival"})
 LIST_KINDS = frozenset({"orders_lag"})
 FILL_KINDS = frozenset({"partial_fill", "no_fill"})
+FINAL_KINDS = frozenset({"refuse"})  # the request certainly has no effect
 SETTLEMENT_KINDS = frozenset({"settlement_failed", "settlement_delayed"})
 _ORDER_KINDS = frozenset({"refuse", "lost_reply"}) | LATE_KINDS | FILL_KINDS
 _NEEDED = {

@@ -3,7 +3,7 @@
 from freqtrade_balance_guard.sandbox.engine.wire import ProtocolError
 from freqtrade_balance_guard.sandbox.prediction.orders import BetRejected, Reason
 from freqtrade_balance_guard.sandbox.prediction_exchange.translator import error_answer
-from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.script.faults import FINAL_KINDS, Fault
 
 
 CODES: dict[Reason, str] = {
@@ -40,6 +40,6 @@ def in_words(error: BetRejected) -> ProtocolError:
 
 
 def scripted(fault: Fault) -> ProtocolError:
-    if fault.kind == "refuse":
+    if fault.kind in FINAL_KINDS:
         return bad_request(fault.message or "INSUFFICIENT_BALANCE")
     return bad_request(fault.message or "Internal server error", 500)
