@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.money import to_decimal
@@ -138,7 +139,7 @@ class Rebalancer:
                 return None
             left = to_decimal(round(sold.seconds_left, 1))
         except AttemptsUnavailable as error:
-            return sold_unknown(pair, str(error))
+            return sold_unknown(pair, words_of(error))
         return sold_pair(pair, left)
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:

@@ -20,6 +20,7 @@ FLOORS = (
     "monitoring",
     "backtest",
     "arbitrage",
+    "streams",
     "rebalance",
     "orders",
     "wallets",

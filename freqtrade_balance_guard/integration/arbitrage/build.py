@@ -90,6 +90,7 @@ def build_arbitrage(
         clock=clock,
         wait=worker.pause,
         rates=rates,
+        known_rates=rates.known,
         funds={ledger.account: preconditions.funds},
         floors=settings.reserve_balance,
         settle_seconds=float(settings.post_trade_refresh_window),

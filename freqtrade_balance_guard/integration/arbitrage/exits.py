@@ -21,6 +21,7 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, Arbit
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.arbitrage.booking import trade_of_position
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
@@ -177,7 +178,7 @@ class ArbitrageExits:
                 skip_custom_exit_price=order_type is not None,
             )
         except (DependencyException, ExchangeError) as error:
-            logger.warning("Unable to exit trade %s: %s", trade.pair, error)
+            logger.warning("Unable to exit trade %s: %s", trade.pair, words_of(error))
             return False
         return has_left
 

@@ -40,6 +40,7 @@ from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import Event
 from freqtrade_balance_guard.integration.arbitrage.booking import (
     ArbitrageBooking,
@@ -412,7 +413,7 @@ class ArbitrageLoop:
 
     def _strategy_failed(self, name: str, error: Exception) -> None:
         kind = type(error).__name__
-        self._log_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
+        self._log_once(f"{name} {kind}", f"{name}: {kind_and_words_of(error)}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
         with self._counted():

@@ -12,8 +12,8 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.orders.lost_exits import is_open
@@ -67,7 +67,7 @@ class OrphanOrders:
                 "(%s); it is tried again in every loop.",
                 order["id"],
                 tracked.pair,
-                redacted(str(error))[:200],
+                words_of(error),
             )
 
     def _act_on(self, bot: Any, tracked: TrackedOrder, order: Order) -> None:

@@ -10,6 +10,7 @@ from freqtrade.exceptions import FreqtradeException, TemporaryError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.rebalance.inputs import FreqtradeInputs
 from freqtrade_balance_guard.integration.rebalance.selling import REASON, exit_of
 from freqtrade_balance_guard.monitoring.rebalance_view import Watch
@@ -166,7 +167,7 @@ class LiveRebalancer(Rebalancer):
             try:
                 wallets.update()
             except FreqtradeException as error:
-                logger.warning("The balance could not be read for a rebalance: %s", error)
+                logger.warning("The balance could not be read for a rebalance: %s", words_of(error))
                 verdict = UNREADABLE
         seen = self._sight(bot)
         return Sight(seen.bot_state, verdict, is_fresh, seen.in_flight, seen.is_unsettled)
@@ -233,7 +234,7 @@ class LiveRebalancer(Rebalancer):
         if isinstance(error, TemporaryError) and self._registry.unresolved(pair):
             return Outcome.UNKNOWN, "its reply was lost"
         if error is not None:
-            return Outcome.FAILED, str(error)[:200]
+            return Outcome.FAILED, words_of(error)
         return Outcome.FAILED, "freqtrade sent no order, its log says why"
 
     # What became of it
@@ -303,7 +304,7 @@ def _rate_of(bot: Any) -> Callable[[Any], float | None]:
                 trade.pair, refresh=False, side="exit", is_short=trade.is_short
             )
         except FreqtradeException as error:
-            logger.debug("No rate for %s: %s", trade.pair, error)
+            logger.debug("No rate for %s: %s", trade.pair, words_of(error))
             return None
         return float(found) if found else None
 
