@@ -131,8 +131,8 @@ class Rebalancer:
 
     # What was sold is not bought back
 
-    def refusal(self, pair: str) -> Denied | None:
-        """Why ``pair`` must not be bought now; None if it may."""
+    def sold_pair_denied(self, pair: str) -> Denied | None:
+        """Why ``pair`` must not be bought back now; None if it may."""
         try:
             sold = self.sold_lately()
             if sold is None or pair not in sold.pairs:
@@ -143,8 +143,8 @@ class Rebalancer:
         return sold_pair(pair, left)
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
-        """The control of entries: see ``refusal``."""
-        return self.refusal(entry.pair)
+        """The control of entries: see ``sold_pair_denied``."""
+        return self.sold_pair_denied(entry.pair)
 
     def sold_lately(self) -> SoldLately | None:
         """What must not be bought back yet; None while there is nothing of the kind.

@@ -159,7 +159,7 @@ class Preconditions:
                 f"the outcome of an earlier order of {pair} is unknown",
                 BOT_VENUE,
             )
-        sold = self._rebalancer.refusal(pair)
+        sold = self._rebalancer.sold_pair_denied(pair)
         return (
             None
             if sold is None

@@ -20,8 +20,8 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable,
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.rebalance.messages import (
     ended_event,
-    told_outcome,
-    told_plan,
+    outcome_sentence,
+    plan_sentence,
 )
 from freqtrade_balance_guard.rebalance.plan import Plan, Sale
 from freqtrade_balance_guard.rebalance.policy import (
@@ -180,13 +180,13 @@ class LiveRebalancer(Rebalancer):
         except (AttemptsUnavailable, AttemptUnderWay) as error:
             logger.warning("No emergency rebalance: its attempt cannot be kept (%s).", error)
             return False, f"Nothing was sold: {error}"
-        logger.warning("Emergency rebalance: %s.", told_plan(plan, self.currency))
+        logger.warning("Emergency rebalance: %s.", plan_sentence(plan, self.currency))
         for sale in plan.sales:
             self._sell(bot, sale)
         self.end()
         attempt = self.log.last()
         assert attempt is not None  # noqa: S101  it was begun
-        text = f"{told_outcome(attempt)}."
+        text = f"{outcome_sentence(attempt)}."
         logger.warning(text)
         self._registry.hub.publish(ended_event(attempt))
         bot.dataprovider.send_msg(f"Balance guard: {text}", always_send=True)
@@ -265,7 +265,7 @@ class LiveRebalancer(Rebalancer):
             logger.warning("An interrupted rebalance cannot be ended: %s", error)
             return
         if attempt is not None:
-            logger.warning("%s; the bot was interrupted in it.", told_outcome(attempt))
+            logger.warning("%s; the bot was interrupted in it.", outcome_sentence(attempt))
 
 
 def find_sale(attempt: Attempt, sale: SaleRecord) -> tuple[Outcome, str] | None:
