@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 # A kill costs at most that much of what was counted.
 KEEP_SECONDS = 10.0
 
-# The outcome of a sale of an attempt that a kill interrupted, and the order's id; None if nothing of
-# it is found.
+# The outcome of a sale of an attempt that a kill interrupted, and the order's id; None if there
+# is none.
 Find = Callable[[Attempt, SaleRecord], tuple[Outcome, str] | None]
 
 

@@ -86,7 +86,10 @@ class EarlyWarning:
         self._clear_since: float | None = None
 
     def observe(self, sample: Sample, threshold: Decimal) -> Outlook | None:
-        """Take up a sample, once per loop; return the outlook if it is to be reported, once per episode."""
+        """Take up a sample, once per loop.
+
+        :return: the outlook if it is to be reported, once per episode
+        """
         self._take_up(sample)
         outlook = self.outlook(threshold)
         if outlook.left < threshold:
