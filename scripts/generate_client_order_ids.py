@@ -10,7 +10,7 @@ from pathlib import Path
 
 from generated import between, write_or_check
 
-from freqtrade_balance_guard.exchange_support import evidence
+from freqtrade_balance_guard.exchanges.support import evidence
 from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
 
 

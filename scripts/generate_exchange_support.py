@@ -2,7 +2,7 @@
 
 A test that proves something about an exchange carries ``@pytest.mark.shows(exchange, trading_mode,
 evidence)``. This script collects the marks, without running the tests, and writes
-exchange_support.json of the package, docs/reference/exchanges.md and the table of the README.
+support.json of the package, docs/reference/exchanges.md and the table of the README.
 
 python scripts/generate_exchange_support.py           rewrite all three
 python scripts/generate_exchange_support.py --check   exit code 1 if one is out of date
@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 from generated import between
 
-from freqtrade_balance_guard.exchange_support import IN_WORDS, Evidence
+from freqtrade_balance_guard.exchanges.support import IN_WORDS, Evidence
 from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE
 
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE_FILE = ROOT / "freqtrade_balance_guard" / "exchange_support.json"
+TABLE_FILE = ROOT / "freqtrade_balance_guard" / "exchanges" / "support.json"
 PAGE = ROOT / "docs" / "reference" / "exchanges.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- support: begin -->\n", "<!-- support: end -->\n"

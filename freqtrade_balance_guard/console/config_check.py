@@ -7,10 +7,10 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from freqtrade_balance_guard import exchange_support
+from freqtrade_balance_guard.exchanges import support
 from freqtrade_balance_guard.balances.store import read_believed
 from freqtrade_balance_guard.errors import MoneyError
-from freqtrade_balance_guard.exchange_support import Evidence
+from freqtrade_balance_guard.exchanges.support import Evidence
 from freqtrade_balance_guard.money import ZERO, format_amount, to_decimal
 from freqtrade_balance_guard.settings import (
     SECTION,
@@ -212,8 +212,8 @@ def exchange_findings(
             f'did you mean "{near}"?' if near else "write the exchange's name as ccxt spells it",
         )
         return
-    shown = exchange_support.in_words(exchange, trading_mode)
-    if Evidence.TRADED in exchange_support.evidence(exchange, trading_mode):
+    shown = support.in_words(exchange, trading_mode)
+    if Evidence.TRADED in support.evidence(exchange, trading_mode):
         sentence = f"The guard was tested on {exchange} ({trading_mode}): {shown}."
         yield Finding(Level.NOTE, "tested_exchange", sentence, "nothing to do")
         return

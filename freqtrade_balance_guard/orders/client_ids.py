@@ -4,7 +4,7 @@ An id carries our mark and the tag of the bot that sent it, so that it says whos
 any database. One table says for each exchange what an id may look like, how ccxt is given it and
 how an order is asked for by it. The rows are read from ccxt 4.5.90's source (create_order,
 fetch_order and the lists of each exchange) and from the exchanges' documentation; what was shown
-for each is in `exchange_support.py`.
+for each is in `exchanges/support.py`.
 """
 
 import hashlib

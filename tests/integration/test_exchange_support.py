@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.exchange_support import Evidence, evidence, in_words, is_untested
+from freqtrade_balance_guard.exchanges.support import Evidence, evidence, in_words, is_untested
 
 
 def test_the_table_the_page_and_the_readme_are_the_ones_that_the_tests_write():

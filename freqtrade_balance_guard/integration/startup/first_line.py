@@ -4,7 +4,7 @@ from typing import Any
 
 from freqtrade.enums import RunMode
 
-from freqtrade_balance_guard.exchange_support import is_untested
+from freqtrade_balance_guard.exchanges.support import is_untested
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import SizeBasis

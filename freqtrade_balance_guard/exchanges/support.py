@@ -1,6 +1,6 @@
 """What was shown to work on which exchange, as the project's own tests say.
 
-`exchange_support.json` is written by scripts/generate_exchange_support.py from the marks of the
+`support.json` is written by scripts/generate_exchange_support.py from the marks of the
 tests (``@pytest.mark.shows``); nothing is claimed here that no test checks.
 """
 
@@ -46,5 +46,5 @@ def in_words(exchange: str, trading_mode: str) -> str:
 
 @cache
 def _table() -> dict[str, tuple[Evidence, ...]]:
-    text = files(__package__).joinpath("exchange_support.json").read_text(encoding="utf-8")
+    text = files(__package__).joinpath("support.json").read_text(encoding="utf-8")
     return {row: tuple(map(Evidence, shown)) for row, shown in json.loads(text).items()}
