@@ -29,7 +29,7 @@ from cosmic_ray.mutating import use_mutation
 from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
-from mutation_judge import Verdict, judge, tests_for, watch
+from mutation_judge import Verdict, judge, load, tests_for, watch
 
 
 ROOT = Path(__file__).parents[1]
@@ -80,8 +80,11 @@ def main() -> int:
         os.chdir(tree)
         os.environ["PYTHONPATH"] = str(tree)
         sys.path.insert(0, str(tree))
+        rooms = {name: room_of(name, written) for name, written in config["rooms"].items()}
+        changed = [path for room in rooms.values() for path in room.modules]
         for name in names:
-            room = room_of(name, config["rooms"][name])
+            room = rooms[name]
+            load([*config["loaded"], *config["rooms"][name].get("loaded", [])], changed)
             mutants = sample(room, options.sample, options.seed, Path(folder))
             mutants = mutants[options.part[0] - 1 :: options.part[1]]
             scores[name] = try_all(room, mutants, equivalent, Path(folder))
@@ -140,39 +143,65 @@ def sample(room: Room, size: int, seed: int, folder: Path) -> list[MutationSpec]
     with use_db(str(folder / f"{room.name}.sqlite"), WorkDB.Mode.create) as database:
         init(room.modules, database, {})
         mutants = [mutation for item in database.work_items for mutation in item.mutations]
-    hints = {path: annotations(path) for path in room.modules}
-    mutants = [one for one in mutants if says_something(one, hints[one.module_path])]
+    looks = {path: Look.at(path) for path in room.modules}
+    mutants = [one for one in mutants if says_something(one, looks[one.module_path])]
     mutants.sort(key=lambda one: (str(one.module_path), one.operator_name, one.occurrence))
     return random.Random(seed).sample(mutants, min(size, len(mutants)))
 
 
-def says_something(mutant: MutationSpec, hints: list[tuple[Any, Any]]) -> bool:
+def says_something(mutant: MutationSpec, look: "Look") -> bool:
     if mutant.operator_name in LEFT_OUT:
         return False
     # ``int + None`` in an annotation ends the import: that proves nothing.
-    return not any(start <= mutant.start_pos <= end for start, end in hints)
+    if look.is_hint(mutant.start_pos):
+        return False
+    # Nor does the star of ``*names``: it is no operator.
+    return "BinaryOperator" not in mutant.operator_name or look.is_operator(mutant.start_pos)
 
 
-def annotations(path: Path) -> list[tuple[Any, Any]]:
-    """Where annotations and decorators of classes begin and end, as (line, column)."""
+Span = tuple[tuple[int, int], tuple[int, int]]
 
-    def nodes() -> Iterator[ast.expr | None]:
+
+@dataclass
+class Look:
+    """Where in a file annotations and decorators of classes are, and binary operators.
+
+    Lines from 1, columns from 0.
+    """
+
+    hints: list[Span] = field(default_factory=list)
+    operators: list[Span] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, path: Path) -> "Look":
+        look = cls()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.arg | ast.AnnAssign):
-                yield node.annotation
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield node.returns
-            elif isinstance(node, ast.ClassDef):
-                # ``frozen`` and ``slots`` are for the reader and for mypy.
-                yield from node.decorator_list
-            elif isinstance(node, ast.Subscript | ast.BinOp) and is_type(node):
-                yield node
+            look.hints += [span(each) for each in hints_of(node) if each is not None]
+            if isinstance(node, ast.BinOp):
+                look.operators.append((span(node.left)[1], span(node.right)[0]))
+        return look
 
-    return [
-        ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
-        for node in nodes()
-        if node is not None
-    ]
+    def is_hint(self, place: tuple[int, int]) -> bool:
+        return any(start <= place <= end for start, end in self.hints)
+
+    def is_operator(self, place: tuple[int, int]) -> bool:
+        return any(start <= place < end for start, end in self.operators)
+
+
+def span(node: ast.expr) -> Span:
+    return (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
+
+
+def hints_of(node: ast.AST) -> Iterator[ast.expr | None]:
+    if isinstance(node, ast.arg | ast.AnnAssign):
+        yield node.annotation
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node.returns
+    elif isinstance(node, ast.ClassDef):
+        # ``frozen`` and ``slots`` are for the reader and for mypy.
+        yield from node.decorator_list
+    elif isinstance(node, ast.Subscript | ast.BinOp) and is_type(node):
+        yield node
 
 
 def is_type(node: ast.Subscript | ast.BinOp) -> bool:

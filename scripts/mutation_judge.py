@@ -17,17 +17,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import hypothesis
-import pydantic
 import pytest
 
 
 # Loaded here for the copies, which then find them in memory.
-LOADED = (hypothesis, pydantic)
+PLUGINS = [plugin.load() for plugin in entry_points(group="pytest11")]
 OPTIONS = [
     *("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
     # The same examples each time, and none kept.
@@ -59,6 +59,18 @@ class Verdict:
 
     passed: bool
     by: str
+
+
+def load(names: list[str], modules: list[Path]) -> None:
+    """Import here what the tests need and what is never changed.
+
+    :param modules: what is changed in any room, and must be imported anew in each copy
+    """
+    for name in names:
+        import_module(name)
+    changed = {".".join(path.with_suffix("").parts) for path in modules}
+    if wrong := changed & sys.modules.keys():
+        raise SystemExit(f"scripts/mutation.toml loads what is to be changed: {wrong}")
 
 
 def watch(tests: list[str], modules: list[Path], folder: Path) -> Clean:
