@@ -14,12 +14,12 @@ from freqtrade.exchange import Exchange, Kraken
 from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable
 from freqtrade_balance_guard.clock import ManualClock, SystemClock
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
-from freqtrade_balance_guard.integration.exchange import request_rate
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.request_rate import RateLimited, RequestRate
 from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK
 from freqtrade_balance_guard.integration.orders.guarded_exchange import guarded_class
+from freqtrade_balance_guard.network import request_rate
+from freqtrade_balance_guard.network.request_rate import RateLimited, RequestRate
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.exchange import Wire, exchange_behind, exchange_on
 

@@ -14,6 +14,7 @@ from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
 from freqtrade_balance_guard.limits.decision import Denied
+from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
 from freqtrade_balance_guard.orders.lookup_result import (
     EXIT_LATE_SECONDS,
     LATE_SECONDS,
@@ -22,7 +23,6 @@ from freqtrade_balance_guard.orders.lookup_result import (
     NotFound,
     Uncertain,
 )
-from freqtrade_balance_guard.orders.other_bots import OtherBots
 from freqtrade_balance_guard.orders.registry import (
     ENDED_KEPT_SECONDS,
     UNWATCHED_SECONDS,

@@ -39,6 +39,7 @@ from freqtrade_balance_guard.arbitrage.results import (
 )
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
 from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
@@ -65,6 +66,7 @@ class TwoLegExecutor:
 
     :param venues: by the names that legs use
     :param rates: stake currency per unit of a currency, None where it is unknown
+    :param known_rates: the same from memory, without a request
     :param funds: by account, who says what may be spent there, where that is not simply the balance
         of a venue (the bot's own exchange)
     :param wait: sleeps so many seconds
@@ -87,6 +89,7 @@ class TwoLegExecutor:
         clock: Clock,
         wait: Callable[[float], None],
         rates: Rates,
+        known_rates: Rates | None = None,
         funds: Mapping[str, ReadFunds] | None = None,
         settle_seconds: float = 30.0,
         floors: Mapping[str, Decimal] | None = None,
@@ -113,6 +116,7 @@ class TwoLegExecutor:
             clock=clock,
             wait=wait,
             rates=rates,
+            known_rates=known_rates or rates,
             queues=KeyQueues(clock),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
@@ -120,7 +124,8 @@ class TwoLegExecutor:
             explain=explain,
         )
         self._proposals = Proposals(self._context)
-        self._books = BookFeed(self._context)
+        self._loop = EventLoopThread()
+        self._books = BookFeed(self._context, self._loop)
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
@@ -211,7 +216,7 @@ class TwoLegExecutor:
 
     def close(self) -> None:
         """Wait for requests that are in progress. What is not resolved stays stored."""
-        self._books.close()
+        self._loop.close()
         self._tasks.close()
         self._context.queues.close()
 

@@ -17,6 +17,7 @@ from typing import Any
 import ccxt
 from freqtrade.exchange import Exchange
 
+from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
@@ -40,6 +41,7 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
+from freqtrade_balance_guard.integration.streams.book_stream import CcxtBookStream, streams_books
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
@@ -89,6 +91,7 @@ class CcxtVenue:
     # When its markets are loaded again (monotonic); None: freqtrade does.
     _reload_at: float | None = None
     _measure_at: float = 0.0
+    _stream: BookStream | None = None
 
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
@@ -147,6 +150,15 @@ class CcxtVenue:
 
     def round_amount(self, pair: str, amount: Decimal) -> Decimal:
         return round_amount_down(self._api, pair, amount)
+
+    # Public data by websocket: in the engine's thread alone
+
+    @property
+    def book_stream(self) -> BookStream | None:
+        """Follow its order books, where ccxt.pro can; made at first use, in the engine's loop."""
+        if self._stream is None and streams_books(self.exchange):
+            self._stream = CcxtBookStream(self.exchange, self.clock)
+        return self._stream
 
     # Public requests: in the thread of the public lane alone
 

@@ -17,12 +17,12 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
-from freqtrade_balance_guard.integration.exchange.bounded_session import BoundedSession
-from freqtrade_balance_guard.integration.exchange.request_rate import (
+from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
+from freqtrade_balance_guard.network.bounded_session import BoundedSession
+from freqtrade_balance_guard.network.request_rate import (
     RequestRate,
     seconds_per_request,
 )
-from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
 
 
 # Exchanges that tell requests of one key apart by a time with a tolerance, so that they may

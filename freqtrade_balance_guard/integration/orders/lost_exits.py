@@ -15,9 +15,9 @@ from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 from freqtrade_balance_guard.orders.events import ExitUnresolved
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
 from freqtrade_balance_guard.orders.registry import OrderRegistry

@@ -21,7 +21,6 @@ from freqtrade_balance_guard.integration.exchange.order_error import (
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
@@ -36,6 +35,7 @@ from freqtrade_balance_guard.orders.events import (
     OrderReplyLost,
     OrderUnresolved,
 )
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
