@@ -19,7 +19,7 @@ from freqtrade_balance_guard.limits.market import FLOAT_HAIR, MarketRules
 from freqtrade_balance_guard.money import ONE, ZERO, exact
 
 
-# So much of the target is reached: for the last percent nobody starts another sale.
+# So much of the target is reached: no sale is added for the last percent.
 NEAR_ENOUGH = Decimal("0.99")
 # freqtrade sells what the wallet has while that is more than 98 % of the trade, else it raises.
 WALLET_MAY_MISS = Decimal("0.98")
