@@ -122,6 +122,7 @@ def build_arbitrage(
         inventory,
         settings.arbitrage,
         clock,
+        registry.waits,
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages

@@ -8,7 +8,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
@@ -68,11 +68,11 @@ def build_live_bot(
     move_earlier_account(ledger, wallets._config, settings)
     live, account = wallets.live, ledger.account
     client = GuardClient(exchange, clock) if live is None else live.reader.client
-    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
+    waits = WaitBudget(clock) if live is None else live.waits
+    client.order_requests(waits)
     registry = OrderRegistry(
         ledger,
         hub=hub,

@@ -16,7 +16,7 @@ from freqtrade.wallets import Wallets
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.host.config_section import expects_guard, settings_of
@@ -68,7 +68,7 @@ def live_balances(
         stake,
         settings.balance_cache_duration,
         clock,
-        WaitBudget(clock, EXIT_WAIT_SECONDS),
+        WaitBudget(clock),
     )
 
 
