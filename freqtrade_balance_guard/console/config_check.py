@@ -7,9 +7,9 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from freqtrade_balance_guard.exchanges import support
 from freqtrade_balance_guard.balances.store import read_believed
 from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.exchanges import support
 from freqtrade_balance_guard.exchanges.support import Evidence
 from freqtrade_balance_guard.money import ZERO, format_amount, to_decimal
 from freqtrade_balance_guard.settings import (
