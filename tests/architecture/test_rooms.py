@@ -24,6 +24,7 @@ FLOORS = (
     "orders",
     "wallets",
     "console",
+    "futures",
     "exchange",
     "host",
 )

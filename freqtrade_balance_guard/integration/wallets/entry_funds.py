@@ -55,6 +55,9 @@ class EntryFunds:
                 f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
             )
         if wallets.live is not None:
+            if kind is EntryKind.REPLACEMENT and wallets.live.has_positions:
+                # What the replaced order held is free only in the exchange's next answer.
+                return None
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
             return Funds(spendable, wallets.account.floor(), since=since)
