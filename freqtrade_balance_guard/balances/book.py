@@ -162,6 +162,12 @@ class BalanceBook:
         if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
 
+    def others_acted(self, at: float) -> None:
+        """Another bot of the account did something ``at``, before its orders were followed.
+
+        On a spot market its orders say themselves what an answer may lack.
+        """
+
     def _wake(self, currency: str) -> None:
         """An account to which nothing happens is not touched; now it is needed as of today."""
         if self._calm.pop(currency, None) is not None and self._as_of is not None:

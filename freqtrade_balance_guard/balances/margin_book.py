@@ -101,6 +101,11 @@ class MarginBook(BalanceBook):
             self._add(event)
             self.touch(now)
 
+    @alone
+    def others_acted(self, at: float) -> None:
+        """Another bot did something ``at``, before its orders were followed."""
+        self._unseen.distrust(at + self._lag)
+
     def _add(self, event: MarginEvent) -> None:
         self._unseen.add(event)
         self._changed.add(self.coin)
@@ -195,7 +200,7 @@ class MarginBook(BalanceBook):
     @alone
     @exact
     def spendable(self, currency: str) -> Decimal:
-        """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""
+        """What an entry may spend now: seen and expected, both; nothing without an answer."""
         if currency != self.coin:
             return super().spendable(currency)
         if self._last is None or self._failure is not None:

@@ -33,6 +33,17 @@ class MarginEvent:
     doubt: Decimal = ZERO
     unknown: Decimal = ZERO
 
+    def followed_by(self, later: "MarginEvent") -> "MarginEvent":
+        """Both as one."""
+        return MarginEvent(
+            self.key,
+            later.at,
+            self.tied + later.tied,
+            self.wallet + later.wallet,
+            self.doubt + later.doubt,
+            self.unknown + later.unknown,
+        )
+
     @property
     def spent(self) -> Decimal:
         """What it takes from what is free, at worst; never below zero."""
@@ -57,19 +68,30 @@ class UnseenEvents:
         # The account just before the first of them; None before the first answer.
         self._wallet: Decimal | None = None
         self._tied = ZERO
+        self._unknown_until = float("-inf")
         # How many of them the last answer has: at least, and with the most that is free then.
         self._surely = self._at_best = 0
         self._of_last = 0  # how many there were when it came
 
     def add(self, event: MarginEvent) -> None:
-        """Something happened now."""
-        self._events.append(event)
+        """Something happened now; with no answer in between it is one with what came before."""
+        since = self._events[self._of_last :]
+        for index, known in enumerate(since, self._of_last):
+            if known.key == event.key:
+                self._events[index] = known.followed_by(event)
+                return
+        if event.spent or event.freed:
+            self._events.append(event)
 
     def redate(self, key: str, at: float) -> None:
         """What is known of ``key`` happened only ``at``; an answer of before lacks it."""
         moved = [event for event in self._events if event.key == key]
         self.drop(key)
         self._events += [replace(event, at=at) for event in moved]
+
+    def distrust(self, until: float) -> None:
+        """Answers of before ``until`` may lack what is not among the events."""
+        self._unknown_until = max(until, self._unknown_until)
 
     def drop(self, key: str) -> None:
         """Nothing of it happened."""
@@ -86,6 +108,8 @@ class UnseenEvents:
         :param tied: what of it is not free
         """
         self._age(as_of - self._lag)
+        if as_of < self._unknown_until:
+            self._wallet = None
         possible = self._possible(wallet, tied, noise)
         count = len(self._events)
         if possible == [count]:

@@ -82,7 +82,7 @@ class OrderRegistry:
         self.other_bots: CountsOthers | None = None
         self._new_id = new_id
         self._clock = clock
-        self._is_margin = is_margin
+        self.is_margin = is_margin
         self._proxy_coin = proxy_coin
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
@@ -411,6 +411,6 @@ class OrderRegistry:
             row,
             why,
             self._clock.monotonic(),
-            is_margin=self._is_margin,
+            is_margin=self.is_margin,
             proxy_coin=self._proxy_coin,
         )

@@ -45,7 +45,12 @@ def futures_scenario(free: str = "1000", coin: str = "USDT", **more: Any) -> Sce
 
 
 def futures_settings(
-    sandbox: Sandbox, plan: StrategyPlan, *, key: int = 0, margin_mode: str = "isolated", **more: Any
+    sandbox: Sandbox,
+    plan: StrategyPlan,
+    *,
+    key: int = 0,
+    margin_mode: str = "isolated",
+    **more: Any,
 ) -> BotSettings:
     """A bot on ``sandbox`` that does what ``plan`` says, in isolated margin by default.
 

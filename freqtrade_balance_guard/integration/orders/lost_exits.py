@@ -128,7 +128,7 @@ class LostExits:
         amount, pair = float(order["amount"]), order["pair"]
         lost = [one for one in self._registry.unresolved(pair) if one.is_given_up]
         live = self._wallets.live
-        if not lost or live is None or live.has_positions:
+        if not lost or live is None or self._registry.is_margin:
             return amount
         base = currencies(pair)[0]
         since = max(one.absence.lost_at or one.sent_at for one in lost)

@@ -60,7 +60,7 @@ class EntryFunds:
                 return None
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
-            return Funds(spendable, wallets.account.floor(), since=since)
+            return Funds(max(spendable, ZERO), wallets.account.floor(), since=since)
         if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None
