@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Claimed,
@@ -75,7 +75,7 @@ class OrderRegistry:
         self.ledger = ledger
         self.hub = hub
         self.writer = LedgerWriter(ledger)
-        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
+        self.waits = waits or WaitBudget(clock)
         self.lookups = Lookups(ask, self.rejected, self.waits, clock, wait)
         # Where a balance book follows the orders, and who must not count them besides.
         self.book: BookOrders | None = None
@@ -88,6 +88,8 @@ class OrderRegistry:
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
+        # Lists of orders that were just read for freqtrade, by pair.
+        self.lists: dict[str, list[Order]] = {}
         self._blocked: dict[str, TrackedOrder] = {}
         self._blocked_pairs = blocked_pairs
         # Orders of dead bots that this run has claimed.

@@ -51,8 +51,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What can be sold is a question of the market's minimums.
     "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
+    "network": BASE,
     # Listens to the facts of every part; no part but the composition root knows it.
-    "monitoring": BASE | {"settings", "balances", "limits", "ledger", "orders", "arbitrage"},
+    "monitoring": BASE | FEATURES | {"settings", "orders"},
     # A shell, and what a browser needs to show JSON that comes from elsewhere.
     "page": BASE
     | {"settings", "balances", "ledger", "arbitrage", "rebalance", "monitoring", "console"},
@@ -61,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"settings", "limits", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
     "integration": BASE
     | FEATURES
-    | {"settings", "guard", "monitoring", "orders", "console", "page"},
+    | {"settings", "guard", "monitoring", "network", "orders", "console", "page"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},

@@ -21,7 +21,7 @@ import freqtrade_balance_guard
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
 from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.cli.main import COMMANDS, parser_of
-from freqtrade_balance_guard.demo.scenes import SCENES
+from freqtrade_balance_guard.demo.scenes.catalogue import SCENES
 from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.sandbox import Scenario

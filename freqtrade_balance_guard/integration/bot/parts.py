@@ -9,7 +9,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
@@ -21,7 +21,6 @@ from freqtrade_balance_guard.integration.exchange.market_rules import reload_mar
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
 from freqtrade_balance_guard.integration.host.bot_identity import bot_identity
 from freqtrade_balance_guard.integration.monitoring.start import start_monitoring
-from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     GuardedExchange,
     guarded_class,
@@ -32,8 +31,6 @@ from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracke
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
-from freqtrade_balance_guard.integration.rebalance.preview import Watch
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
@@ -44,9 +41,11 @@ from freqtrade_balance_guard.limits.rejections import RejectedBefore
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
-from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
+from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
+from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import BookOrders, MarginBookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
@@ -74,11 +73,11 @@ def build_live_bot(
     move_earlier_account(ledger, wallets._config, settings)
     live, account = wallets.live, ledger.account
     client = GuardClient(exchange, clock) if live is None else live.reader.client
-    client.order_requests()
     hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    waits = WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits
+    waits = WaitBudget(clock) if live is None else live.waits
+    client.order_requests(waits)
     registry = OrderRegistry(
         ledger,
         hub=hub,
@@ -188,7 +187,7 @@ def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) 
     path, account, bot = local_file(config), ledger.account, ledger.bot
     log = AttemptLog(AttemptStore(path, account), account, bot, clock)
     views = RebalanceViews(path, account, bot, clock)
-    watch = Watch(wallets, views, clock, config["stake_currency"])
+    watch = Watch(views, clock, config["stake_currency"])
     return LiveRebalancer(wallets, log, registry, watch, clock, config)
 
 

@@ -11,6 +11,7 @@ from freqtrade.exchange import Exchange
 from freqtrade_balance_guard.balances.snapshot import Answer, AnswerReader, Snapshot, Unreadable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 
 
@@ -59,7 +60,7 @@ class BalanceReader:
             if _is_rate_limit(error):
                 self._paused_until = self._clock.monotonic() + RATE_LIMIT_PAUSE_SECONDS
             logger.debug("Balances unreadable.", exc_info=error)
-            return Unreadable(f"{type(error).__name__}: {str(error)[:200]}")
+            return Unreadable(kind_and_words_of(error))
         return self._snapshot(answer, as_of, wall)
 
     def _ask(self, exchange: Exchange) -> Any:

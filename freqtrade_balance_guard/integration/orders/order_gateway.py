@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_error import (
     Outcome,
     classify,
     is_insufficient_funds,
     reason_of,
-    redacted,
 )
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
 from freqtrade_balance_guard.integration.orders.order_terms import terms_of
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
@@ -35,6 +34,7 @@ from freqtrade_balance_guard.orders.events import (
     OrderReplyLost,
     OrderUnresolved,
 )
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, Terms
@@ -181,7 +181,7 @@ class OrderGateway:
         self, tracked: TrackedOrder, order: Mapping[str, Any], error: Exception
     ) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
-        purpose, why = str(tracked.terms.purpose), redacted(str(error))[:200]
+        purpose, why = str(tracked.terms.purpose), words_of(error)
         if classify(error) is Outcome.REJECTED:
             self.registry.rejected(tracked, why)
             self.registry.hub.publish(OrderRejected(tracked.pair, purpose, reason_of(error), why))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.exceptions import InsufficientFundsError
 from freqtrade.persistence import Order
 
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.orders.order_terms import known_terms
 from freqtrade_balance_guard.money import to_decimal
@@ -81,7 +82,7 @@ class OrderTracker:
             self._registry.answered(pair, order_id, order)
         except Exception as error:
             # What cannot be read cannot be booked: the exchange's balance decides.
-            logger.warning("An answer about order %s cannot be read: %s", order_id, error)
+            logger.warning("An answer about order %s cannot be read: %s", order_id, words_of(error))
             if self._wallets.live is not None:
                 self._wallets.live.touched()
 
@@ -105,7 +106,7 @@ class OrderTracker:
         try:
             self._registry.traded(pair, order_id, trades)
         except Exception as error:
-            logger.warning("The trades of order %s cannot be read: %s", order_id, error)
+            logger.warning("The trades of order %s cannot be read: %s", order_id, words_of(error))
 
     def listed(self, orders: Sequence[Mapping[str, Any]]) -> None:
         """A list of orders: freqtrade's recovery."""

@@ -16,7 +16,7 @@ from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.margin_book import MarginBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.futures.margin_reader import MarginReader
@@ -70,7 +70,7 @@ def live_balances(
         stake,
         settings.balance_cache_duration,
         clock,
-        WaitBudget(clock, EXIT_WAIT_SECONDS),
+        WaitBudget(clock),
     )
     if config.get("trading_mode", "spot") != "spot":
         reader = MarginReader(client, clock, stake, lambda: {one.pair for one in open_trades()})
