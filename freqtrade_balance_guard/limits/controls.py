@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 
@@ -79,5 +80,5 @@ class EntryControls:
             try:
                 yield name, control.check_entry(entry)
             except Exception as error:
-                sentence = f"the control failed ({type(error).__name__}: {error})"
+                sentence = f"the control failed ({kind_and_words_of(error)})"
                 yield name, Denied(DenialCode.GUARD_ERROR, sentence)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.engine import legs
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
@@ -17,6 +16,7 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
 from freqtrade_balance_guard.ledger.store import Beat, Store
+from freqtrade_balance_guard.orders.lookup_result import TWICE_WITHIN_SECONDS
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from tests.support.venue import Fate, ScriptedVenue
 
@@ -196,4 +196,4 @@ class World:
         return filled * order.price * (1 + order.fee_rate)
 
 
-TWICE = legs.TWICE_WITHIN_SECONDS
+TWICE = TWICE_WITHIN_SECONDS

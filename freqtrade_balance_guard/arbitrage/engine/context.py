@@ -30,6 +30,7 @@ class ArbitrageContext:
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
     ``is_stopping``: the bot ends; what is not resolved is left to the next run.
     ``is_wanted``: other work waits; what is in progress can be followed later.
+    ``known_rates``: the same as ``rates`` from memory, without a request.
     ``explain``: puts a denial for funds as the part that knows the account better would.
     """
 
@@ -42,6 +43,7 @@ class ArbitrageContext:
     clock: Clock
     wait: Callable[[float], None]
     rates: Rates
+    known_rates: Rates
     queues: KeyQueues
     is_with_trade: Callable[[Exposure], bool]
     is_stopping: Callable[[], bool]
@@ -56,6 +58,11 @@ class ArbitrageContext:
     def rate(self, currency: str) -> Decimal:
         """Return stake currency per unit; 1 where it is unknown: no exposure is worth 0."""
         known = self.rates(currency)
+        return ONE if known is None else known
+
+    def known_rate(self, currency: str) -> Decimal:
+        """Return the same as it is known, without a request."""
+        known = self.known_rates(currency)
         return ONE if known is None else known
 
 

@@ -39,12 +39,14 @@ from freqtrade_balance_guard.arbitrage.results import (
 )
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
 from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger
 from freqtrade_balance_guard.money import ZERO, exact, format_amount
@@ -64,6 +66,7 @@ class TwoLegExecutor:
 
     :param venues: by the names that legs use
     :param rates: stake currency per unit of a currency, None where it is unknown
+    :param known_rates: the same from memory, without a request
     :param funds: by account, who says what may be spent there, where that is not simply the balance
         of a venue (the bot's own exchange)
     :param wait: sleeps so many seconds
@@ -86,6 +89,7 @@ class TwoLegExecutor:
         clock: Clock,
         wait: Callable[[float], None],
         rates: Rates,
+        known_rates: Rates | None = None,
         funds: Mapping[str, ReadFunds] | None = None,
         settle_seconds: float = 30.0,
         floors: Mapping[str, Decimal] | None = None,
@@ -112,6 +116,7 @@ class TwoLegExecutor:
             clock=clock,
             wait=wait,
             rates=rates,
+            known_rates=known_rates or rates,
             queues=KeyQueues(clock),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
@@ -119,7 +124,8 @@ class TwoLegExecutor:
             explain=explain,
         )
         self._proposals = Proposals(self._context)
-        self._books = BookFeed(self._context)
+        self._loop = EventLoopThread()
+        self._books = BookFeed(self._context, self._loop)
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
@@ -146,9 +152,7 @@ class TwoLegExecutor:
             intent = ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, f"{what}{error}")
         except Exception as error:
             logger.exception("An opportunity could not be planned.")
-            intent = ArbitrageDenied(
-                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
-            )
+            intent = ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         if isinstance(intent, ArbitrageDenied):
             return self.denied(intent, opportunity)
         crash_point("arbitrage planned")
@@ -212,7 +216,7 @@ class TwoLegExecutor:
 
     def close(self) -> None:
         """Wait for requests that are in progress. What is not resolved stays stored."""
-        self._books.close()
+        self._loop.close()
         self._tasks.close()
         self._context.queues.close()
 
@@ -312,9 +316,7 @@ class TwoLegExecutor:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         except Exception as error:
             logger.exception("An exit could not be prepared.")
-            return ArbitrageDenied(
-                ArbitrageDenialCode.GUARD_ERROR, f"{type(error).__name__}: {error}"
-            )
+            return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
 
     def limit_of_sale(self, sale: Leg) -> Decimal | ArbitrageDenied:
         """Return how far down its order book a sale has to go now."""

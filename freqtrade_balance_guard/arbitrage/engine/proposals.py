@@ -22,6 +22,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     rounded_amount,
     rounded_price,
 )
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
 
 
@@ -128,4 +129,4 @@ def _learn(venue: Venue, pair: str, side: Side, amount: Decimal) -> Market:
 
 def brief(error: Exception) -> str:
     """Return an error in one line: ccxt's may hold a whole page."""
-    return f"{type(error).__name__}: {str(error)[:200]}"
+    return kind_and_words_of(error)

@@ -23,7 +23,7 @@ from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOp
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
 
 
@@ -205,7 +205,7 @@ class ArbitrageRunner:
                 future.result()
 
     def _failed(self, running: RunningArbitrage, error: Exception) -> None:
-        running.record.note = f"{type(error).__name__}: {error}"
+        running.record.note = kind_and_words_of(error)
         logger.error("Arbitrage %s: an error before its end.", running.record.id, exc_info=error)
 
     # Following

@@ -24,6 +24,7 @@ from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMov
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue, expiry_of
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
@@ -92,7 +93,7 @@ class Settlement:
                 leg.order.pair,
                 venue.name,
                 type(error).__name__,
-                str(error)[:200],
+                words_of(error),
             )
             hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
         else:
@@ -171,7 +172,7 @@ class Settlement:
                     leg.order.pair,
                 )
         elif isinstance(answer, Uncertain):
-            leg.not_found_since = None
+            leg.absence.begin_anew()
             logger.debug("No certain answer of %s: %s", venue.name, answer.reason)
         else:
             leg.learn(answer)
@@ -185,11 +186,11 @@ class Settlement:
                 venue.cancel(leg.order, order_id)
             except Exception as error:
                 # It may have filled, or be cancelled already: the look-up tells.
-                logger.debug("Cancelling on %s: %s", venue.name, error)
+                logger.debug("Cancelling on %s: %s", venue.name, words_of(error))
         try:
             answer = venue.look_up(leg.order, order_id)
         except Exception as error:
-            answer = Uncertain(f"{type(error).__name__}: {error}")
+            answer = Uncertain(kind_and_words_of(error))
         crash_point("arbitrage asked")
         return answer
 

@@ -23,10 +23,10 @@ from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBo
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
-from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 from freqtrade_balance_guard.settings.state_paths import is_dry_run, local_file
@@ -90,6 +90,7 @@ def build_arbitrage(
         clock=clock,
         wait=worker.pause,
         rates=rates,
+        known_rates=rates.known,
         funds={ledger.account: preconditions.funds},
         floors=settings.reserve_balance,
         settle_seconds=float(settings.post_trade_refresh_window),
@@ -121,6 +122,7 @@ def build_arbitrage(
         inventory,
         settings.arbitrage,
         clock,
+        registry.waits,
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages

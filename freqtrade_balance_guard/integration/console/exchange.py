@@ -18,7 +18,7 @@ from freqtrade_balance_guard.console.reconcile import (
     may_ask,
 )
 from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.errors import MoneyError, kind_and_words_of
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
@@ -149,7 +149,7 @@ class ExchangeQuestions:
 
 
 def _no_answer(what: str, error: Exception) -> NotPossible:
-    return NotPossible(f"{what} ({type(error).__name__}: {str(error)[:200]}).")
+    return NotPossible(f"{what} ({kind_and_words_of(error)}).")
 
 
 def _order(order: Mapping[str, Any]) -> ExchangeOrder:

@@ -29,13 +29,13 @@ from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.rebalance import ask_for_one, attempt_as_json, preview_of
 from freqtrade_balance_guard.integration.console.config import locks_on
-from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.decisions import read_decisions
 from freqtrade_balance_guard.monitoring.history import read_history
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
+from freqtrade_balance_guard.page.look import Look
 from freqtrade_balance_guard.page.shell import page_shell, static_file
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from freqtrade.enums import ExitType
 
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
@@ -85,7 +86,7 @@ class ExitBackoff:
                 self.pair,
                 format_amount(self.value),
                 self._what_the_market_says(),
-                str(error)[:200],
+                words_of(error),
             )
         return True
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from freqtrade_balance_guard.demo.scene import (
+from freqtrade_balance_guard.demo.scenes.scene import (
     ALL_CLAIMS,
     MarketChanges,
     PriceMoves,

@@ -5,19 +5,16 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from freqtrade_balance_guard.arbitrage.store import read_profit
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.console.bot_source import LedgerView, Source
 from freqtrade_balance_guard.console.status import CurrencyStatus, Status, status_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable
-from freqtrade_balance_guard.money import ZERO, exact, to_decimal
+from freqtrade_balance_guard.money import ZERO, exact
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 
-
-if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 
 R = TypeVar("R")
 
@@ -33,48 +30,25 @@ class Believed:
     verdict: str | None = None
 
 
-def believed_now(wallets: "GuardedWallets") -> dict[str, Believed]:
-    """Every currency of the bot's own account; from any thread."""
-    live = wallets.live
-    if live is None:
-        return {
-            currency: Believed(
-                total=to_decimal(one.total),
-                used=to_decimal(one.used),
-                expected=to_decimal(one.total),
-            )
-            for currency, one in dict(wallets._wallets).items()
-        }
-    book = live.book
-    found = {}
-    for currency in book.currencies():
-        expected = book.expected(currency)
-        found[currency] = Believed(
-            total=expected.total,
-            used=expected.used,
-            expected=expected.total,
-            seen=book.seen(currency),
-            verdict=str(book.verdict(currency)),
-        )
-    return found
-
-
-def belief_age_seconds(wallets: "GuardedWallets") -> float | None:
-    """Since the believed answer was asked for; None before the first, and in dry-run."""
-    age = float("inf") if wallets.live is None else wallets.live.age()
-    return age if age != float("inf") else None
-
-
 class Look:
     """Answers what the page, the metrics and the alerts ask. Any thread may ask.
 
     :param source: where the bot stores, with its name in the ledger
+    :param believed: every currency of the bot's own account
+    :param belief_age: seconds since the believed answer was asked for; None before the first
     """
 
-    def __init__(self, wallets: "GuardedWallets", source: Source, clock: Clock) -> None:
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        believed: Callable[[], Mapping[str, Believed]],
+        belief_age: Callable[[], float | None],
+    ) -> None:
         self.source = source
         self.clock = clock
-        self._wallets = wallets
+        self._believed = believed
+        self._belief_age = belief_age
 
     def with_books(self, read: Callable[[LedgerView], R]) -> R:
         """What ``read`` makes of the books, opened for this look only."""
@@ -116,8 +90,8 @@ class Look:
         return numbers
 
     def _balances(self, status: Status) -> tuple[BalanceFigures, ...]:
-        believed = believed_now(self._wallets)
-        age = belief_age_seconds(self._wallets)
+        believed = self._believed()
+        age = self._belief_age()
         stored = {(one.account, one.currency): _of_status(one, status) for one in status.balances}
         for currency, now in believed.items():
             place = (self.source.account, currency)

@@ -2,39 +2,67 @@
 
 import json
 import threading
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable
+from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.errors import MoneyError, UnreadableBalance
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ZERO, to_decimal
-from freqtrade_balance_guard.orders.other_bots import OtherBots
+from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.subscribers import ledger_denial
 from freqtrade_balance_guard.orders.terms import Terms
 
 
-if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+class LiveStake(Protocol):
+    """The believed balance of a live bot."""
+
+    @property
+    def book(self) -> BalanceBook: ...
+
+    def now(self) -> float: ...
+
+    def wall(self) -> datetime: ...
+
+    def spendable(self) -> Decimal: ...
+
+
+class Account(Protocol):
+    """The stake currency, as freqtrade and the user's settings have it."""
+
+    def free(self) -> Decimal: ...
+
+    def floor(self) -> Decimal: ...
+
+
+class StakeSource(Protocol):
+    """The wallets of a bot; ``live`` is None where freqtrade's own table is the truth."""
+
+    @property
+    def live(self) -> LiveStake | None: ...
+
+    @property
+    def account(self) -> Account: ...
+
+    def get_free(self, currency: str) -> float: ...
 
 
 class EntryFunds:
     """One bot's view of the stake currency, in the ledger's terms.
 
-    Live on a spot market the balance book follows every order of the account, so what it has left
+    Live the balance book follows every order of the account, so what it has left
     is complete up to a reservation. Elsewhere freqtrade's own table is the truth: a snapshot with a
     mark.
     """
 
-    def __init__(
-        self, wallets: "GuardedWallets", registry: OrderRegistry, stake_currency: str
-    ) -> None:
+    def __init__(self, wallets: StakeSource, registry: OrderRegistry, stake_currency: str) -> None:
         self._wallets = wallets
         self._registry = registry
         self.other_bots = OtherBots(registry.ledger, stake_currency)
@@ -55,9 +83,12 @@ class EntryFunds:
                 f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
             )
         if wallets.live is not None:
+            if kind is EntryKind.REPLACEMENT and self._registry.is_margin:
+                # What the replaced order held is free only in the exchange's next answer.
+                return None
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
-            return Funds(spendable, wallets.account.floor(), since=since)
+            return Funds(max(spendable, ZERO), wallets.account.floor(), since=since)
         if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None
@@ -69,7 +100,7 @@ class EntryFunds:
 
         :param owned: of ``currency``, by open trades: never a leg's
         :param floor: of ``currency``
-        :raises LedgerUnavailable, BalanceUnreadable: it cannot be said
+        :raises LedgerUnavailable, UnreadableBalance: it cannot be said
         """
         live = self._wallets.live
         if live is None:
@@ -77,7 +108,7 @@ class EntryFunds:
             free = to_decimal(self._wallets.get_free(currency)) - owned
             return Funds(max(free, ZERO), floor, mark)
         if live.book.verdict(currency) is Verdict.UNREADABLE:
-            raise BalanceUnreadable("the balance is unreadable")
+            raise UnreadableBalance("the balance is unreadable")
         since = self.look_at_other_bots(currency)
         spendable = live.book.spendable(currency) - owned
         if currency == self._stake_currency:
@@ -104,7 +135,7 @@ class EntryFunds:
         return owned
 
     def look_at_other_bots(self, currency: str | None = None) -> int:
-        """Tell the book what the account's other bots did, and our own legs.
+        """Book what the account's other bots did, and our own legs.
 
         :param currency: what is to be spent; None: the stake currency
         :return: ``Funds.since`` for it

@@ -1,6 +1,6 @@
 """A scene about stake that is used up while the bot owns coins."""
 
-from freqtrade_balance_guard.demo.scene import RightSize, Scene, Step, StrategySays
+from freqtrade_balance_guard.demo.scenes.scene import RightSize, Scene, Step, StrategySays
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from freqtrade_balance_guard.demo.balance_scenes import BALANCE_SCENES
-from freqtrade_balance_guard.demo.legs_scenes import TWO_LEGS
-from freqtrade_balance_guard.demo.rebalance_scenes import STUCK
-from freqtrade_balance_guard.demo.scene import PriceMoves, RightSize, Scene, Step
+from freqtrade_balance_guard.demo.scenes.balance_scenes import BALANCE_SCENES
+from freqtrade_balance_guard.demo.scenes.legs_scenes import TWO_LEGS
+from freqtrade_balance_guard.demo.scenes.rebalance_scenes import STUCK
+from freqtrade_balance_guard.demo.scenes.scene import PriceMoves, RightSize, Scene, Step
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from freqtrade_balance_guard.demo.legs_strategy import Offer
-from freqtrade_balance_guard.demo.scene import Scene, SecondExchange
+from freqtrade_balance_guard.demo.scenes.scene import Scene, SecondExchange
 from freqtrade_balance_guard.demo.strategy import StrategyPlan
 
 

@@ -1,19 +1,13 @@
 """Rebalancing in any mode: the decision, the attempt and its outcome; selling is the mode's own."""
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.rebalance.inputs import (
-    Rate,
-    Sight,
-    capital_of,
-    is_spot,
-    last_fill,
-    limits_of,
-    open_order_count,
-    positions_of,
-)
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.money import to_decimal
@@ -21,18 +15,46 @@ from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.rebalance.messages import sold_pair, sold_unknown
-from freqtrade_balance_guard.rebalance.plan import NEAR_ENOUGH
-from freqtrade_balance_guard.rebalance.policy import Picture, RebalanceLimits
+from freqtrade_balance_guard.rebalance.plan import NEAR_ENOUGH, Capital, Position
+from freqtrade_balance_guard.rebalance.policy import CONFIRMED, Picture, RebalanceLimits
 from freqtrade_balance_guard.rebalance.waiting import Since
 
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
-
-
 logger = logging.getLogger(__name__)
+
+# The present rate (quote per base) to sell an open trade at; None where there is none.
+Rate = Callable[[Any], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How one mode sees what differs between modes (see ``rebalance.policy.Picture``)."""
+
+    bot_state: str = "running"
+    verdict: str = CONFIRMED
+    is_fresh: bool = True
+    in_flight: int = 0
+    is_unsettled: bool = False
+
+
+class RebalanceInputs(Protocol):
+    """Reads from freqtrade what a rebalance is decided on."""
+
+    @property
+    def currency(self) -> str: ...
+
+    @property
+    def is_spot(self) -> bool: ...
+
+    def limits(self) -> RebalanceLimits: ...
+
+    def capital(self, *, is_fresh: bool) -> Capital: ...
+
+    def positions(self, rate_of: Rate) -> tuple[Position, ...]: ...
+
+    def last_fill(self) -> datetime | None: ...
+
+    def open_order_count(self) -> int: ...
 
 
 class SoldLately(NamedTuple):
@@ -43,15 +65,12 @@ class SoldLately(NamedTuple):
 
 
 class Rebalancer:
-    """Of one bot or one backtest."""
+    """Decides for one bot or one backtest, and records the attempt and its outcome."""
 
-    def __init__(
-        self, wallets: "GuardedWallets", log: AttemptLog, clock: Clock, config: dict[str, Any]
-    ) -> None:
+    def __init__(self, inputs: RebalanceInputs, log: AttemptLog, clock: Clock) -> None:
         self.log = log
-        self._wallets = wallets
+        self._inputs = inputs
         self._clock = clock
-        self._config = config
         self._since = Since(clock)
         self._first_start: datetime | None = None
 
@@ -59,23 +78,23 @@ class Rebalancer:
 
     @property
     def currency(self) -> str:
-        return str(self._config["stake_currency"])
+        return self._inputs.currency
 
     @property
     def is_spot(self) -> bool:
         """Elsewhere nothing is sold."""
-        return is_spot(self._config)
+        return self._inputs.is_spot
 
     def limits(self) -> RebalanceLimits:
         """The user's settings, in stake currency."""
-        return limits_of(self._wallets)
+        return self._inputs.limits()
 
     def is_quiet(self, limits: RebalanceLimits) -> bool:
         """Whether nothing will come of a closer look: by far the most loops."""
         if not (limits.is_enabled and self.is_spot):
             return True
         enough = min(limits.enough_stake, limits.target_stake * NEAR_ENOUGH)
-        return capital_of(self._wallets, self._config, is_fresh=False).available >= enough
+        return self._inputs.capital(is_fresh=False).available >= enough
 
     def picture(
         self, limits: RebalanceLimits, sight: Sight, rate_of: Rate, *, is_asked: bool = False
@@ -83,49 +102,49 @@ class Rebalancer:
         """All that the decision depends on, as it is now."""
         since_trade, since_attempt, problem = 0.0, None, ""
         try:
-            since_trade = self._since.seconds(last_fill() or self._started())
+            since_trade = self._since.seconds(self._inputs.last_fill() or self._started())
             since_attempt = self.log.seconds_since_last()
         except AttemptsUnavailable as error:
             problem = str(error)
         return Picture(
             currency=self.currency,
             limits=limits,
-            capital=capital_of(self._wallets, self._config, is_fresh=sight.is_fresh),
-            positions=positions_of(self._wallets, rate_of),
+            capital=self._inputs.capital(is_fresh=sight.is_fresh),
+            positions=self._inputs.positions(rate_of),
             since_trade=since_trade,
             since_attempt=since_attempt,
             bot_state=sight.bot_state,
             verdict=sight.verdict,
             is_fresh=sight.is_fresh,
             in_flight=sight.in_flight,
-            open_orders=open_order_count(),
+            open_orders=self._inputs.open_order_count(),
             is_unsettled=sight.is_unsettled,
             attempts_problem=problem,
             is_asked=is_asked,
             is_spot=self.is_spot,
         )
 
-    def _started(self) -> "datetime":
+    def _started(self) -> datetime:
         if self._first_start is None:
             self._first_start = self.log.first_start()
         return self._first_start
 
     # What was sold is not bought back
 
-    def refusal(self, pair: str) -> Denied | None:
-        """Why ``pair`` must not be bought now; None if it may."""
+    def sold_pair_denied(self, pair: str) -> Denied | None:
+        """Why ``pair`` must not be bought back now; None if it may."""
         try:
             sold = self.sold_lately()
             if sold is None or pair not in sold.pairs:
                 return None
             left = to_decimal(round(sold.seconds_left, 1))
         except AttemptsUnavailable as error:
-            return sold_unknown(pair, str(error))
+            return sold_unknown(pair, words_of(error))
         return sold_pair(pair, left)
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
-        """The control of entries: see ``refusal``."""
-        return self.refusal(entry.pair)
+        """The control of entries: see ``sold_pair_denied``."""
+        return self.sold_pair_denied(entry.pair)
 
     def sold_lately(self) -> SoldLately | None:
         """What must not be bought back yet; None while there is nothing of the kind.
@@ -144,7 +163,7 @@ class Rebalancer:
     # An attempt
 
     def record(self, trade_id: int, outcome: Outcome, **more: str) -> None:
-        """What became of a sale; this process knows it also if it cannot be written."""
+        """Record a sale's outcome; this process knows it also if it cannot be written."""
         try:
             self.log.record(trade_id, outcome, **more)
         except AttemptsUnavailable as error:
