@@ -96,6 +96,7 @@ def build_arbitrage(
         inventory,
         settings.arbitrage,
         clock,
+        registry.waits,
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages

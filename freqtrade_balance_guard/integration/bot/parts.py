@@ -1,6 +1,7 @@
 """Puts every order of a live or dry-run bot under the ledger: builds the parts, connects them."""
 
 import time
+from decimal import Decimal
 from functools import partial
 
 from freqtrade.exceptions import OperationalException
@@ -8,7 +9,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
@@ -25,11 +26,15 @@ from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     guarded_class,
 )
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway
+from freqtrade_balance_guard.integration.orders.order_terms import proxy_coin
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.rejections import RejectedBefore
@@ -42,7 +47,7 @@ from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from freqtrade_balance_guard.orders.subscribers import BookOrders
+from freqtrade_balance_guard.orders.subscribers import BookOrders, MarginBookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
@@ -63,11 +68,12 @@ def build_live_bot(
     config, live = wallets._config, wallets.live
     ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
-    client.order_requests()
+    waits = WaitBudget(clock) if live is None else live.waits
+    client.order_requests(waits)
     hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    registry = _registry(wallets, exchange, ledger, client, ids, hub, clock)
+    registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
     funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
     rebalancer = _rebalancer(wallets, registry, clock)
@@ -101,7 +107,7 @@ def build_live_bot(
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  for mypy: the line above did it
     gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
-    loop = BotLoop(clock, registry.waits)
+    loop = BotLoop(clock, waits)
     parts = BotParts(
         wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
     )
@@ -115,10 +121,11 @@ def _registry(
     ledger: ReservationLedger,
     client: GuardClient,
     ids: ClientIds,
+    waits: WaitBudget,
     hub: EventHub,
     clock: Clock,
 ) -> OrderRegistry:
-    config, live = wallets._config, wallets.live
+    config = wallets._config
     return OrderRegistry(
         ledger,
         hub=hub,
@@ -127,7 +134,8 @@ def _registry(
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
-        waits=WaitBudget(clock, EXIT_WAIT_SECONDS) if live is None else live.waits,
+        proxy_coin=proxy_coin(exchange),
+        waits=waits,
         blocked_pairs=BlockedPairs(local_file(config), ledger.account, ledger.bot),
     )
 
@@ -135,14 +143,12 @@ def _registry(
 def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> EntryFunds:
     """What entries are paid from, connected to the book, the registry and the wallets."""
     live = wallets.live
-    funding = EntryFunds(wallets, registry, wallets._config["stake_currency"])
+    funding = EntryFunds(wallets, registry, wallets.account.currency)
     wallets.marks = funding
     if live is not None:
         live.marks = funding
         registry.other_bots = funding.other_bots
-        registry.book = BookOrders(
-            live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
-        )
+        registry.book = _book_orders(wallets, live, clock)
     return funding
 
 
@@ -154,7 +160,20 @@ def _follow_open_orders(registry: OrderRegistry, watch: OrderTracker) -> None:
         registry.unavailable(error)
     for trade in Trade.get_open_trades():
         for order in trade.open_orders:
-            watch.follow_known(order)
+            watch.follow_known(order, trade.leverage, is_short=trade.is_short)
+
+
+def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> BookOrders:
+    def fee_of(pair: str) -> Decimal:
+        return wallets.market_rules(pair).fee
+
+    if not isinstance(live, FuturesBalances):
+        return BookOrders(live.book, fee_of, clock, live.has_learnt)
+
+    def position_of(pair: str) -> OpenTrade | None:
+        return next(iter(open_trades(pair)), None)
+
+    return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
 
 
 def _register_controls(
