@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.errors import UnreadableBalance
 from freqtrade_balance_guard.ledger import Funds, Reservation, ReservationLedger, State
 from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.money import ZERO, exact, to_decimal
@@ -19,10 +19,6 @@ from freqtrade_balance_guard.money import ZERO, exact, to_decimal
 BELIEVED_SECONDS = 60.0
 # Ended orders whose last state is kept: a ledger may report it twice.
 REMEMBERED = 2000
-
-
-class BalanceUnreadable(BalanceGuardError):
-    """The answer is no balance: a number is none, or negative."""
 
 
 class _Entry(NamedTuple):
@@ -96,7 +92,7 @@ class VenueFunds:
     def read(self, currencies: Collection[str]) -> Mapping[str, Funds]:
         """Return what may be spent of ``currencies``; nothing of one that the venue does not name.
 
-        :raises BalanceUnreadable: a number in it is none
+        :raises UnreadableBalance: a number in it is none
         :raises LedgerUnavailable: the ledger cannot be asked
         """
         # Before the balance is asked for: what happens meanwhile may be in it twice, never missing.
@@ -125,7 +121,7 @@ class VenueFunds:
         is_settled = self._is_settled() and self._after == before
         for free_currency, free in balances.items():
             if not isinstance(free, Decimal) or not free.is_finite() or free < ZERO:
-                raise BalanceUnreadable(f"{self._venue.name} says {free!r} {free_currency} is free")
+                raise UnreadableBalance(f"{self._venue.name} says {free!r} {free_currency} is free")
         if is_settled:
             named = {*balances, *(self._expected or ())}
             self._expected = {one: self._believed(balances, one) for one in named}
