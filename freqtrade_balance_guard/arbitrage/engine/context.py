@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable, VenueFunds
+from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
 from freqtrade_balance_guard.arbitrage.planning.plan import Rates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
@@ -12,6 +12,7 @@ from freqtrade_balance_guard.arbitrage.threads.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import UnreadableBalance
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger
 from freqtrade_balance_guard.money import ONE
@@ -114,11 +115,11 @@ class AccountFunds(dict[str, ReadFunds]):
     def believed(self, account: str, currencies: Collection[str]) -> Mapping[str, Funds]:
         """Return what may be spent as of the last balance; no request.
 
-        :raises BalanceUnreadable, LedgerUnavailable: it cannot be said
+        :raises UnreadableBalance, LedgerUnavailable: it cannot be said
         """
         if account not in self._believed and account not in self:
             self.__missing__(account)
         known = self._believed.get(account)
         if known is None:
-            raise BalanceUnreadable(f"what is believed of {account} is not known")
+            raise UnreadableBalance(f"what is believed of {account} is not known")
         return known(currencies)

@@ -8,7 +8,6 @@ from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity, Side
 from freqtrade_balance_guard.arbitrage.planning.depth import price_of
-from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable
 from freqtrade_balance_guard.arbitrage.planning.plan import (
     Market,
     Plan,
@@ -27,7 +26,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     rounded_amount,
     rounded_price,
 )
-from freqtrade_balance_guard.errors import kind_and_words_of, words_of
+from freqtrade_balance_guard.errors import UnreadableBalance, kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
 
 
@@ -142,7 +141,7 @@ class Proposals:
             wanted = {one.terms.holds.currency for one in orders if one.account == account}
             try:
                 read[account] = self._context.believed(account, wanted)
-            except BalanceUnreadable as error:
+            except UnreadableBalance as error:
                 return ArbitrageDenied(ArbitrageDenialCode.BALANCE_UNREADABLE, words_of(error))
         return [read[order.account][order.terms.holds.currency] for order in orders]
 

@@ -74,15 +74,15 @@ class VenueFunds:
 
         What orders have taken since is subtracted; what they have brought counts when it is seen.
 
-        :raises BalanceUnreadable: none was read lately, or it is not confirmed yet
+        :raises UnreadableBalance: none was read lately, or it is not confirmed yet
         :raises LedgerUnavailable: the ledger cannot be asked
         """
         if self._clock.monotonic() - self._read_at > BELIEVED_SECONDS:
-            raise BalanceUnreadable(f"the balance of {self._venue.name} was not read lately")
+            raise UnreadableBalance(f"the balance of {self._venue.name} was not read lately")
         with self._lock:
             since = {currency: self._follow(currency) for currency in currencies}
             if self._expected is None:
-                raise BalanceUnreadable(f"the balance of {self._venue.name} is not confirmed yet")
+                raise UnreadableBalance(f"the balance of {self._venue.name} is not confirmed yet")
             found = {one: self._believed_now.get(one, ZERO) for one in currencies}
         return {
             one: Funds(max(free - self._owned(one), ZERO), self._floor(one), since=since[one])
