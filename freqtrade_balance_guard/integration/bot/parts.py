@@ -1,6 +1,7 @@
 """Puts every order of a live or dry-run bot under the ledger: builds the parts, connects them."""
 
 import time
+from decimal import Decimal
 from functools import partial
 
 from freqtrade.exceptions import OperationalException
@@ -25,11 +26,15 @@ from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     guarded_class,
 )
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway
+from freqtrade_balance_guard.integration.orders.order_terms import proxy_coin
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.rejections import RejectedBefore
@@ -42,7 +47,7 @@ from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from freqtrade_balance_guard.orders.subscribers import BookOrders
+from freqtrade_balance_guard.orders.subscribers import BookOrders, MarginBookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
@@ -81,15 +86,14 @@ def build_live_bot(
         clock=clock,
         wait=time.sleep,
         is_margin=config.get("trading_mode", "spot") != "spot",
+        proxy_coin=proxy_coin(exchange),
         waits=waits,
         blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
     )
-    funding = EntryFunds(wallets, registry, config["stake_currency"])
+    funding = EntryFunds(wallets, registry, wallets.account.currency)
     if live is not None:
         registry.other_bots = funding.other_bots
-        registry.book = BookOrders(
-            live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
-        )
+        registry.book = _book_orders(wallets, live, clock)
     watch = OrderTracker(wallets, registry)
     wallets.marks = funding
     if live is not None:
@@ -125,7 +129,7 @@ def build_live_bot(
         registry.unavailable(error)
     for trade in Trade.get_open_trades():
         for order in trade.open_orders:
-            watch.follow_known(order)
+            watch.follow_known(order, trade.leverage, is_short=trade.is_short)
     wallets.show_believed()
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
@@ -138,6 +142,19 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> BookOrders:
+    def fee_of(pair: str) -> Decimal:
+        return wallets.market_rules(pair).fee
+
+    if not isinstance(live, FuturesBalances):
+        return BookOrders(live.book, fee_of, clock, live.has_learnt)
+
+    def position_of(pair: str) -> OpenTrade | None:
+        return next(iter(open_trades(pair)), None)
+
+    return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
 
 
 def _register_controls(
