@@ -3,6 +3,7 @@
     BalanceGuardError
     ├── SettingsError          the user must change the configuration; the start stops
     ├── MoneyError             a number that is no amount of money (NaN, infinity, two currencies)
+    ├── UnreadableBalance      an account's free amount is not known now; nothing is spent from it
     └── ContractError          freqtrade differs from what we rely on; entries stop, exits go on
 
 A denial is not in this tree: it is an answer, not an accident, and is returned as a value
@@ -33,6 +34,10 @@ class SettingsError(BalanceGuardError):
 
 class MoneyError(BalanceGuardError, ValueError):
     """A number that is no amount of money: NaN, infinity, a float inside, or two currencies."""
+
+
+class UnreadableBalance(BalanceGuardError):
+    """It is not known what an account has free. Before anything is sent."""
 
 
 class ContractError(BalanceGuardError):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Claimed,
@@ -68,24 +68,28 @@ class OrderRegistry:
         clock: Clock,
         wait: Callable[[float], None],
         is_margin: bool = False,
+        proxy_coin: str = "",
         waits: WaitBudget | None = None,
         blocked_pairs: StoresBlockedPairs | None = None,
     ) -> None:
         self.ledger = ledger
         self.hub = hub
         self.writer = LedgerWriter(ledger)
-        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
+        self.waits = waits or WaitBudget(clock)
         self.lookups = Lookups(ask, self.rejected, self.waits, clock, wait)
         # Where a balance book follows the orders, and who must not count them besides.
         self.book: BookOrders | None = None
         self.other_bots: CountsOthers | None = None
         self._new_id = new_id
         self._clock = clock
-        self._is_margin = is_margin
+        self.is_margin = is_margin
+        self._proxy_coin = proxy_coin
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
+        # Lists of orders that were just read for freqtrade, by pair.
+        self.lists: dict[str, list[Order]] = {}
         self._blocked: dict[str, TrackedOrder] = {}
         self._blocked_pairs = blocked_pairs
         # Orders of dead bots that this run has claimed.
@@ -405,4 +409,10 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(row, why, self._clock.monotonic(), is_margin=self._is_margin)
+        return tracked_order_of(
+            row,
+            why,
+            self._clock.monotonic(),
+            is_margin=self.is_margin,
+            proxy_coin=self._proxy_coin,
+        )

@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ class _Server:
 
 
 _server: _Server | None = None
+_one_at_a_time = threading.Lock()
 _start = subprocess.Popen._execute_child
 
 
@@ -120,7 +122,6 @@ def _execute_child(self: Any, *arguments: Any) -> None:
         and all(asked[name] in neutral for name, neutral in NOT_HERE.items())
         and _is_as_here(environment)
     ):
-        _server = _server or _Server()
         request = {
             "words": [str(word) for word in words[2:]],
             "folder": str(asked["cwd"] or Path.cwd()),
@@ -128,7 +129,9 @@ def _execute_child(self: Any, *arguments: Any) -> None:
             "new_session": bool(asked["start_new_session"]),
         }
         files = [asked[name] for name in ("p2cread", "c2pwrite", "errwrite")]
-        pid = _server.start(request, [own if fd == -1 else fd for own, fd in enumerate(files)])
+        with _one_at_a_time:
+            _server = _server or _Server()
+            pid = _server.start(request, [own if fd == -1 else fd for own, fd in enumerate(files)])
         if pid is not None:
             self.pid = pid
             self._child_created = True

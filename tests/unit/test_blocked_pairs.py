@@ -8,8 +8,8 @@ import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.integration.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger
+from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose, spot_terms
 from tests.support.ledger import MemoryStore

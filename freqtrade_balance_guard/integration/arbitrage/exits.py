@@ -34,10 +34,8 @@ logger = logging.getLogger(__name__)
 
 UNHEDGED = "unhedged"
 EXIT = "should_close_arbitrage"
-# Where something of ours is broken, an exit goes out without us after this.
-BROKEN_SECONDS = 2.5
-# An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
-SLOW_SECONDS = 15.0
+# Where something of ours is broken, or the arbitrage thread is busy, an exit goes out after this.
+LONGEST_SECONDS = 2.5
 OURS = (ArbitrageDenialCode.LEDGER_UNAVAILABLE, ArbitrageDenialCode.GUARD_ERROR)
 
 
@@ -121,10 +119,11 @@ class ArbitrageExits:
         limit = self._prepared(position, trade)
         if isinstance(limit, ArbitrageDenied):
             self._messages.denied(trade.pair, limit)
-            if limit.code in OURS and self._is_kept_for(trade, BROKEN_SECONDS):
+            if limit.code in OURS and self._is_kept_for(trade, LONGEST_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif limit is None:
-            if self._is_kept_for(trade, SLOW_SECONDS):
+            # What was asked for has been waited for as long as an exit may wait.
+            if trade.id in self._preparing or self._is_kept_for(trade, LONGEST_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif not self._sell(bot, trade, limit, reason, "limit"):
             # The strategy's veto: reserving in each loop what is not used is no use.

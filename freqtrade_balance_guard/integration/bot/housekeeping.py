@@ -18,13 +18,13 @@ from freqtrade_balance_guard.integration.monitoring.start import metrics_address
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 from freqtrade_balance_guard.version import __version__
