@@ -6,11 +6,11 @@ for each case a process that imports freqtrade with the change, and from it one 
 bots of a case run side by side. A bot does two loops and writes ``result.json`` into its folder.
 """
 
-import contextlib
 import importlib
 import json
 import logging
 import os
+import pkgutil
 import signal
 import sys
 import traceback
@@ -18,18 +18,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import freqtrade_balance_guard
 from tests.support.changes import CHANGED, Change, install
+from tests.support.preloaded import load_libraries
 
 
 LOOPS = 2
 SECONDS = 300  # a machine may be busy
 OURS = "freqtrade_balance_guard"
-LOADED_BY_A_BOT = (
-    "freqtrade.worker",
-    "freqtrade.commands",
-    "freqtrade.resolvers",
-    f"{OURS}.integration.startup.attach",
-    f"{OURS}.integration.bot.parts",
+KEPT_READY = tuple(
+    f"{OURS}.{room}"
+    for room in ("balances", "ledger", "limits", "monitoring", "orders", "settings")
 )
 
 
@@ -64,23 +63,13 @@ def _in_processes(task: Callable[[Any], None], arguments: list[Any]) -> None:
 
 
 def _load_what_stays_the_same() -> None:
-    """All modules of others, and ours that do not import freqtrade."""
-    receiving, sending = os.pipe()
-    if not os.fork():
-        for name in LOADED_BY_A_BOT:
-            importlib.import_module(name)
-        os.write(sending, "\n".join(sys.modules).encode())
-        os._exit(0)
-    os.close(sending)
-    with os.fdopen(receiving) as pipe:
-        names = pipe.read().split("\n")
-    changed = ("freqtrade.", f"{OURS}.integration", "tests", "__m")
-    for name in names:
-        if name != "freqtrade" and not name.startswith(changed) and name not in sys.modules:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
+    """Libraries, and our modules that do not import freqtrade."""
+    load_libraries()
+    for module in pkgutil.walk_packages(freqtrade_balance_guard.__path__, f"{OURS}."):
+        if module.name.startswith(KEPT_READY):
+            importlib.import_module(module.name)
     if "freqtrade" in sys.modules:
-        raise RuntimeError("a library has imported freqtrade")
+        raise RuntimeError("freqtrade is imported already")
 
 
 def _run_bot(bot: dict[str, Any]) -> None:

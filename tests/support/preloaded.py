@@ -141,8 +141,9 @@ def _execute_child(self: Any, *arguments: Any) -> None:
     _start(self, *arguments)
 
 
-if sys.platform == "linux" and __name__ != "__main__":
-    subprocess.Popen._execute_child = _execute_child
+def pytest_configure() -> None:
+    if sys.platform == "linux":
+        subprocess.Popen._execute_child = _execute_child
 
 
 # In the process that forks

@@ -147,7 +147,8 @@ def _registry(
 def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> EntryFunds:
     """What entries are paid from, connected to the book, the registry and the wallets."""
     live = wallets.live
-    funding = EntryFunds(wallets, registry, wallets.account.currency, owned_by_trades)
+    stake, is_dry_run = wallets.account.currency, bool(wallets._config["dry_run"])
+    funding = EntryFunds(wallets, registry, stake, owned_by_trades, is_dry_run=is_dry_run)
     wallets.marks = funding
     if live is not None:
         live.marks = funding

@@ -69,10 +69,13 @@ class EntryFunds:
         registry: OrderRegistry,
         stake_currency: str,
         owned_by_trades: Callable[[], Mapping[str, Decimal]],
+        *,
+        is_dry_run: bool,
     ) -> None:
         """:param owned_by_trades: what freqtrade's open trades own, by currency"""
         self._wallets = wallets
         self._owned_by_trades = owned_by_trades
+        self._is_dry_run = is_dry_run
         self._registry = registry
         self.other_bots = OtherBots(registry.ledger, stake_currency)
         self._stake_currency = stake_currency
@@ -106,7 +109,7 @@ class EntryFunds:
 
         freqtrade refuses such a pair when it reads its pairlist, not in every way to an entry.
         """
-        if self._wallets.live is None:
+        if self._is_dry_run:
             return None
         return self.for_leg(currency, self._owned_by_trades().get(currency, ZERO), ZERO)
 
