@@ -20,6 +20,7 @@ from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
+from freqtrade_balance_guard.integration.arbitrage.streaming import Streaming
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
@@ -48,11 +49,13 @@ def build_arbitrage(
     registry: OrderRegistry,
     funding: EntryFunds,
     rebalancer: Rebalancer,
+    paused: Callable[[], str | None],
     hub: EventHub,
     clock: Clock,
 ) -> ArbitrageLoop:
     """Return the parts, connected; ``begin`` starts their thread.
 
+    :param paused: why the guard's own pause lets nothing begin, if so
     :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
     """
     config, exchange, ledger = wallets._config, wallets._exchange, registry.ledger
@@ -93,6 +96,16 @@ def build_arbitrage(
         positions,
         preconditions,
         messages,
+        Streaming(
+            strategy,
+            executor,
+            preconditions,
+            settings.arbitrage,
+            config,
+            clock,
+            paused,
+            is_checked=settings.debug_validation,
+        ),
         inventory,
         settings.arbitrage,
         clock,
@@ -133,6 +146,7 @@ def _executor(
         rates=rates,
         known_rates=rates.known,
         funds={ledger.account: preconditions.funds},
+        believed={ledger.account: preconditions.believed},
         floors=settings.reserve_balance,
         settle_seconds=float(settings.post_trade_refresh_window),
         is_with_trade=preconditions.is_with_trade,

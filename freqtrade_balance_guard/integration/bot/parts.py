@@ -97,7 +97,15 @@ def build_live_bot(
     arbitrage = None
     if wants_arbitrage(strategy):
         arbitrage = build_arbitrage(
-            wallets, strategy, settings, registry, funding, rebalancer, hub, clock
+            wallets,
+            strategy,
+            settings,
+            registry,
+            funding,
+            rebalancer,
+            lambda: pause.denial,
+            hub,
+            clock,
         )
     wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
     _follow_open_orders(registry, watch)
