@@ -40,6 +40,7 @@ from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -135,7 +136,16 @@ def build_live_bot(
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
     parts = BotParts(
-        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
+        wallets,
+        loop,
+        registry,
+        housekeeping,
+        rebalancer,
+        arbitrage,
+        pause,
+        StopWatch(hub, clock),
+        hub,
+        clock,
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
