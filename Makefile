@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 OLDEST := 2026.3
 NEWEST := 2026.9
 
-.PHONY: help install demo test lint acceptance soak bench mutation baseline compat prometheus docs clean
+.PHONY: help install demo test lint acceptance soak bench mutation baseline compat prometheus chromium docs clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ compat: .venv-compat-$(OLDEST)/.installed .venv-compat-$(NEWEST)/.installed ## T
 
 prometheus: ## Fetch Debian's Prometheus into .cache/, for the tests of the dashboard and the alerts.
 	@scripts/fetch_prometheus.sh
+
+chromium: ## Fetch Debian's Chromium into .cache/, for the tests of the page and the report.
+	@scripts/fetch_chromium.sh
 
 docs: install ## Build the documentation into site/.
 	@$(PIP) install --constraint constraints.txt --editable ".[docs]"

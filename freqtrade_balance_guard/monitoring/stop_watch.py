@@ -1,11 +1,14 @@
 """Notices a position whose stop on the exchange is missing, where the strategy wants one."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub, StopMissing, StopRestored
 
+
+logger = logging.getLogger(__name__)
 
 # freqtrade places a stop in the loop after the fill, and moves one by cancelling it first.
 PATIENCE_SECONDS = 30.0
@@ -38,6 +41,12 @@ class StopWatch:
         seconds = now - position.since
         if not position.is_reported and seconds >= PATIENCE_SECONDS:
             position.is_reported = True
+            logger.warning(
+                "%s (trade %s) has had no stop on the exchange for %.0f s. [stop_missing]",
+                pair,
+                trade_id,
+                seconds,
+            )
             self._hub.publish(StopMissing(trade_id, pair, seconds))
 
     def keep_only(self, trade_ids: Collection[int]) -> None:
@@ -48,4 +57,5 @@ class StopWatch:
     def _end(self, trade_id: int, how: str) -> None:
         position = self._bare.pop(trade_id, None)
         if position is not None and position.is_reported:
+            logger.info("%s (trade %s): %s. [stop_missing]", position.pair, trade_id, how)
             self._hub.publish(StopRestored(trade_id, position.pair, how))

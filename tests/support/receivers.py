@@ -156,8 +156,9 @@ def webhook(url: str) -> dict[str, Any]:
 
 
 def discord(url: str) -> dict[str, Any]:
-    """freqtrade's ``discord`` section with warnings."""
-    return {"enabled": True, "webhook_url": url, "warning": [{"Warning": "{status}"}]}
+    """freqtrade's ``discord`` section with warnings only: the others are sent in the bot's loop."""
+    others = dict.fromkeys(("entry", "entry_fill", "exit", "exit_fill", "status"), [])
+    return {"enabled": True, "webhook_url": url, **others, "warning": [{"Warning": "{status}"}]}
 
 
 def about(got: list[str], words: str) -> list[str]:
