@@ -33,11 +33,10 @@ LEDGER_WORD = "planted-word-of-the-ledger"
 JWT_WORD = "planted-word-for-tokens-0123456789abcdef"
 URL_WORD = "planted-word-in-an-address"
 EVERY_GET = ("status", "balances", "history", "reservations", "decisions", "counters",
-             "arbitrages", "unhedged", "explain/BTC/USDT")  # fmt: skip
+             "arbitrages", "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
 COMMANDS = (
     ["status"], ["status", "--json"], ["explain", "BTC/USDT"], ["doctor"], ["doctor", "--json"],
-    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["report", "--json"],
-    ["audit"],
+    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"],
 )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def browser(folder: Path) -> Iterator[Page]:
     )  # fmt: skip
     try:
         address = _debugger(profile, process)
-        with connect(address, max_size=None) as link:
+        with connect(address, max_size=None, ping_interval=None) as link:
             yield Page(link)
     finally:
         process.terminate()

@@ -157,7 +157,7 @@ def webhook(url: str) -> dict[str, Any]:
 
 def discord(url: str) -> dict[str, Any]:
     """freqtrade's ``discord`` section with warnings only: the others are sent in the bot's loop."""
-    others = dict.fromkeys(("entry", "entry_fill", "exit", "exit_fill", "status"), [])
+    others = {name: [] for name in ("entry", "entry_fill", "exit", "exit_fill", "status")}
     return {"enabled": True, "webhook_url": url, **others, "warning": [{"Warning": "{status}"}]}
 
 

@@ -7,6 +7,7 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
@@ -33,6 +34,7 @@ from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveReb
 from freqtrade_balance_guard.integration.rebalance.preview import Watch
 from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.rejections import RejectedBefore
@@ -96,6 +98,9 @@ def build_live_bot(
     wallets.marks = funding
     if live is not None:
         live.marks = funding
+    elif config.get("dry_run"):
+        believed = BelievedBalances(local_file(config), account)
+        wallets.simulated = SimulatedBalances(believed, funding.mark, clock)
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)

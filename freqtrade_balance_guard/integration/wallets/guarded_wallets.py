@@ -55,6 +55,16 @@ class Rebalances(Protocol):
         """What must not be bought back, as ``SoldLately``; None: nothing."""
 
 
+class Simulated(Protocol):
+    """Stores simulated balances."""
+
+    def is_due(self) -> bool:
+        """Whether they may have changed."""
+
+    def keep(self, wallets: Mapping[str, Wallet]) -> None:
+        """Write them."""
+
+
 class GuardedWallets(Wallets):
     """Wallets that let no entry out which the user's limits or the exchange would refuse."""
 
@@ -64,6 +74,8 @@ class GuardedWallets(Wallets):
     market_rules: Callable[[str], MarketRules]
     # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
+    # In dry-run: where the simulated balances are stored for `status`.
+    simulated: Simulated | None = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
     marks: "SnapshotMarks | None" = None
@@ -181,6 +193,9 @@ class GuardedWallets(Wallets):
         try:
             if self.live is not None:
                 self.live.keep()
+            elif self.simulated is not None and self.simulated.is_due():
+                self._update_dry()
+                self.simulated.keep(self._wallets)
         except Exception as error:
             self._tell_error("The guard could not keep what is believed.", error)
 
