@@ -30,7 +30,7 @@ from freqtrade_balance_guard.orders.subscribers import (
     LedgerWriter,
     StoresBlockedPairs,
 )
-from freqtrade_balance_guard.orders.terms import Terms
+from freqtrade_balance_guard.orders.terms import Purpose, Terms
 from freqtrade_balance_guard.orders.tracked_order import (
     OrderKey,
     TrackedOrder,
@@ -305,6 +305,16 @@ class OrderRegistry:
             tracked
             for tracked in list(self._orders.values())
             if not tracked.is_resolved and pair in (None, tracked.pair)
+        ]
+
+    def resting(self, purpose: Purpose) -> list[TrackedOrder]:
+        """Orders of this bot that are on the exchange, as far as is known."""
+        return [
+            tracked
+            for tracked in list(self._orders.values())
+            if tracked.terms.purpose is purpose
+            and tracked.order_id is not None
+            and not tracked.is_over
         ]
 
     def unwatched(self) -> list[TrackedOrder]:
