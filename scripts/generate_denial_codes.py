@@ -31,7 +31,6 @@ from freqtrade_balance_guard.limits.order_check import (
     look_at_entry,
     shape_partial_exit,
 )
-from freqtrade_balance_guard.limits.position_watch import PositionWatch, WatchedTrade
 from freqtrade_balance_guard.limits.rejections import Rejections
 from freqtrade_balance_guard.limits.sizing import (
     EntryKind,
@@ -42,6 +41,7 @@ from freqtrade_balance_guard.limits.sizing import (
 from freqtrade_balance_guard.limits.true_cause import waits_for_rise
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.orders.positions.watch import PositionWatch, WatchedTrade
 from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings

@@ -143,7 +143,7 @@ class MarginBook(BalanceBook):
     ) -> list[ExternalChange]:
         """Funding that the answer has; it is expected from now on.
 
-        While an answer may lack own events nothing can be told apart.
+        While an answer may lack own events what is what cannot be known.
         """
         is_older = self._as_of is not None and snapshot.as_of < self._as_of
         seen = snapshot.holdings.get(self.coin)

@@ -7,6 +7,7 @@ account's other bots, which must not count what the book follows.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
@@ -83,7 +84,7 @@ class OrderRegistry:
         self._new_id = new_id
         self._clock = clock
         self.is_margin = is_margin
-        self._proxy_coin = proxy_coin
+        self._restored = partial(tracked_order_of, is_margin=is_margin, proxy_coin=proxy_coin)
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
@@ -309,13 +310,8 @@ class OrderRegistry:
 
     def resting(self, purpose: Purpose) -> list[TrackedOrder]:
         """Orders of this bot that are on the exchange, as far as is known."""
-        return [
-            tracked
-            for tracked in list(self._orders.values())
-            if tracked.terms.purpose is purpose
-            and tracked.order_id is not None
-            and not tracked.is_over
-        ]
+        orders = list(self._orders.values())
+        return [one for one in orders if one.terms.purpose is purpose and one.is_resting]
 
     def unwatched(self) -> list[TrackedOrder]:
         """Orders that went on when they were last seen, and were not seen for a while."""
@@ -419,10 +415,4 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(
-            row,
-            why,
-            self._clock.monotonic(),
-            is_margin=self.is_margin,
-            proxy_coin=self._proxy_coin,
-        )
+        return self._restored(row, why, self._clock.monotonic())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from freqtrade_balance_guard.console.account_mode import (
+from freqtrade_balance_guard.console.accounts.account_mode import (
     QUESTIONS,
     AccountMode,
     findings,

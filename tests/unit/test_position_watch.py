@@ -7,8 +7,8 @@ import pytest
 from freqtrade_balance_guard.balances.margin import Position
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode
-from freqtrade_balance_guard.limits.position_watch import Mismatch, PositionWatch, WatchedTrade
 from freqtrade_balance_guard.limits.rejections import is_nothing_to_reduce
+from freqtrade_balance_guard.orders.positions.watch import Mismatch, PositionWatch, WatchedTrade
 
 
 D = Decimal

@@ -7,7 +7,12 @@ from typing import Any
 
 import ccxt
 
-from freqtrade_balance_guard.console.account_mode import findings, is_known, questions, read_mode
+from freqtrade_balance_guard.console.accounts.account_mode import (
+    findings,
+    is_known,
+    questions,
+    read_mode,
+)
 from freqtrade_balance_guard.console.config_check import Finding, Level
 from freqtrade_balance_guard.errors import kind_and_words_of
 

@@ -11,8 +11,8 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
-from freqtrade_balance_guard.limits.position_watch import PositionWatch, WatchedTrade
 from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.orders.positions.watch import PositionWatch, WatchedTrade
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.terms import Purpose
 

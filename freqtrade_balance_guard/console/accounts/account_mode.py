@@ -215,7 +215,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], AccountMode]] = {
     "krakenfutures": _krakenfutures,
 }
 
-# Those that refuse to start in the wrong position mode, or set it themselves.
+# Where freqtrade does not start in the wrong position mode, or sets the right one itself.
 _STARTS_ONLY_ONE_WAY = frozenset({"binance"})
 _SETS_ONE_WAY = frozenset({"bybit", "bitget"})
 
