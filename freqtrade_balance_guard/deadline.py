@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from freqtrade_balance_guard.clock import Clock
 
 
-# The guard's own waits in front of exits, in sum.
+# What the guard may add in front of exits, in sum.
 EXIT_WAIT_SECONDS = 3.0
+# Kept back of it: a thread wakes up late on a busy machine, and a request that is cut off takes a
+# moment to end.
+RESERVE_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,25 @@ class Deadline:
         return Deadline(self.clock, min(self.ends_at, self.clock.monotonic() + seconds))
 
 
+class _Accounted(threading.local):
+    """Per thread: seconds that are charged already, or are not the guard's."""
+
+    seconds = 0.0
+
+
 class WaitBudget:
-    """Limits the sum of the guard's own waits between two moments at which nothing waited.
+    """Limits the sum of the guard's own waits and work between two moments at which nothing waited.
 
     Threads share it: an exit by command waits behind what the bot's loop waits for.
 
-    :param seconds: the sum, until ``renew``
+    :param seconds: the sum, until ``renew``; the default leaves the reserve
     """
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock, seconds: float = EXIT_WAIT_SECONDS - RESERVE_SECONDS) -> None:
         self._clock = clock
         self._seconds = seconds
         self._spent = 0.0
+        self._accounted = _Accounted()
         self._lock = threading.Lock()
 
     @property
@@ -75,10 +85,32 @@ class WaitBudget:
         :param at_most: seconds for this wait
         :param keep: seconds of the budget that are left for others, such as the exits themselves
         """
-        began = self._clock.monotonic()
         allowed = min(at_most, max(self.seconds_left - keep, 0.0))
+        with self.work():
+            yield Deadline.after(self._clock, allowed)
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """Charge what the block takes, except for what a block inside has charged or left out."""
+        with self._timed(is_ours=True):
+            yield
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Leave out what the block takes: freqtrade would take it without the guard, too."""
+        with self._timed(is_ours=False):
+            yield
+
+    @contextmanager
+    def _timed(self, *, is_ours: bool) -> Iterator[None]:
+        accounted = self._accounted
+        began, before = self._clock.monotonic(), accounted.seconds
         try:
-            yield Deadline(self._clock, began + allowed)
+            yield
         finally:
-            with self._lock:
-                self._spent += self._clock.monotonic() - began
+            took = self._clock.monotonic() - began
+            inside = accounted.seconds - before
+            accounted.seconds = before + took
+            if is_ours:
+                with self._lock:
+                    self._spent += max(took - inside, 0.0)

@@ -8,6 +8,7 @@ keeps nothing but the present tier, so that it can be copied into hyperopt's wor
 from collections.abc import Callable
 from decimal import Decimal
 
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import (
     EntryApproved,
     EventHub,
@@ -168,7 +169,7 @@ class Guard:
             pair,
             Denied(
                 DenialCode.GUARD_ERROR,
-                f"the guard failed ({type(error).__name__}: {error}) and lets no entry out on an "
+                f"the guard failed ({kind_and_words_of(error)}) and lets no entry out on an "
                 "unknown state",
             ),
         )

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.demo.scenes import SCENES
+from freqtrade_balance_guard.demo.scenes.catalogue import SCENES
 
 
 ROOT = Path(__file__).resolve().parent.parent

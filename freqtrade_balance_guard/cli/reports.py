@@ -142,6 +142,7 @@ def _exchange_differences(context: CommandContext) -> list[Difference]:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """What is wrong around the bots, and what to do about it."""
+    add_exchange_argument(parser)
     add_command(parser, _doctor)
 
 
@@ -153,11 +154,21 @@ def _doctor(context: CommandContext) -> int:
     diagnosis = examine(
         context.ledger, freqtrade=freqtrade_differences(), exchanges=known_exchanges()
     )
+    if context.args.exchange:
+        diagnosis = diagnosis.with_more("account", _account_findings(context))
     if context.args.json:
         print_json(diagnosis.as_json())
     else:
         printing.show_diagnosis(printing.console(), diagnosis)
     return FINE if diagnosis.is_healthy else FOUND
+
+
+def _account_findings(context: CommandContext) -> list[Finding]:
+    from freqtrade_balance_guard.integration.console.account_mode import account_findings
+    from freqtrade_balance_guard.integration.console.exchange import check_may_ask
+
+    check_may_ask(context.ledger, "doctor --exchange")
+    return account_findings(context.config)
 
 
 # check-config
@@ -198,7 +209,6 @@ def _check_config(args: argparse.Namespace) -> int:
 def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
     from freqtrade_balance_guard.integration.console.config import (
         currencies_of,
-        is_tested_on,
         known_exchanges,
         source_of,
     )
@@ -222,9 +232,7 @@ def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
             except NotPossible as error:
                 remedy = "nothing to do: floors were not compared with the exchange's currencies"
                 findings.append(Finding(Level.NOTE, "no_markets", str(error), remedy))
-        findings += config_findings(
-            source, config, known_exchanges(), currencies, is_tested=is_tested_on(source)
-        )
+        findings += config_findings(source, config, known_exchanges(), currencies)
         checked += ["limits", "exchange", "venues"]
     findings += [*channel_findings(config), *examine_strategy(config)]
     order = list(Level)

@@ -15,8 +15,8 @@ from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.demo import picture, table
 from freqtrade_balance_guard.demo.bot import BotError
 from freqtrade_balance_guard.demo.database import copy_of
-from freqtrade_balance_guard.demo.scene import Scene
-from freqtrade_balance_guard.demo.scenes import SCENES, chosen
+from freqtrade_balance_guard.demo.scenes.catalogue import SCENES, chosen
+from freqtrade_balance_guard.demo.scenes.scene import Scene
 from freqtrade_balance_guard.demo.stage import SIDES, Played, Side, play_scene
 from freqtrade_balance_guard.sandbox import SandboxDidNotStart
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from freqtrade_balance_guard.demo.scene import RightSize
+from freqtrade_balance_guard.demo.scenes.scene import RightSize
 
 
 Row = Mapping[str, Any]

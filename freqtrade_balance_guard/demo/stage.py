@@ -15,7 +15,7 @@ from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.bot import Bot, BotError, BotSettings, Way
 from freqtrade_balance_guard.demo.legs_strategy import LEGS_FILE, legs_plan, legs_source
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.scene import Claim, Scene
+from freqtrade_balance_guard.demo.scenes.scene import Claim, Scene
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
 
 

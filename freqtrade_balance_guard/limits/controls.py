@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 
@@ -23,6 +24,7 @@ class ControlName(StrEnum):
     BALANCE_CONFIRMED = "balance_confirmed"
     REJECTED_BEFORE = "rejected_before"
     MARGIN_USAGE = "margin_usage"
+    POSITION = "position"
     ORDER_UNRESOLVED = "order_unresolved"
     ARBITRAGE = "arbitrage"
 
@@ -79,5 +81,5 @@ class EntryControls:
             try:
                 yield name, control.check_entry(entry)
             except Exception as error:
-                sentence = f"the control failed ({type(error).__name__}: {error})"
+                sentence = f"the control failed ({kind_and_words_of(error)})"
                 yield name, Denied(DenialCode.GUARD_ERROR, sentence)

@@ -4,11 +4,22 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.local_file import LocalFile, LocalFileError, read_rows
+from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.rebalance.early_warning import EarlyWarning, Outlook, Sample
+from freqtrade_balance_guard.rebalance.plan import Plan
+from freqtrade_balance_guard.rebalance.policy import (
+    NotNow,
+    NotNowCode,
+    Picture,
+    plan_of,
+    reasons_against,
+)
 
 
 logger = logging.getLogger(__name__)
@@ -23,6 +34,9 @@ CREATE TABLE IF NOT EXISTS rebalance_views (
 )
 """
 READ = "SELECT bot, at, view FROM rebalance_views WHERE account = ? ORDER BY at DESC"
+
+WRITE_SECONDS = 10.0
+OF_A_READ = (NotNowCode.BALANCE_NOT_FRESH, NotNowCode.BALANCE_UNCONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +79,74 @@ def read_views(path: Path, account: str) -> list[RebalanceView]:
         RebalanceView(str(bot), datetime.fromisoformat(str(at)), json.loads(str(view)))
         for bot, at, view in read_rows(path, READ, (account,))
     ]
+
+
+class Watch:
+    """Follows the available stake of one live or dry-run bot, and stores the view of it."""
+
+    def __init__(self, views: RebalanceViews, clock: Clock, currency: str) -> None:
+        self._views = views
+        self._clock = clock
+        self._currency = currency
+        self._warning = EarlyWarning()
+        self._outlook: Outlook | None = None
+        self._written_at = float("-inf")
+
+    def is_due(self) -> bool:
+        """Whether the view that is kept has grown old."""
+        return self._clock.monotonic() - self._written_at >= WRITE_SECONDS
+
+    def sample(self, available: Decimal, threshold: Decimal) -> str | None:
+        """Note what is available in this loop; return a message when it will soon be too little.
+
+        :param threshold: below this no entry is made
+        """
+        warning = self._warning.observe(Sample(self._clock.monotonic(), available), threshold)
+        self._outlook = self._warning.outlook(threshold)
+        if warning is None or threshold <= 0:
+            return None
+        return f"Early warning: {warning.sentence(self._currency)}"
+
+    def write(self, picture: Picture, after_read: NotNow | None) -> None:
+        """Keep what would happen now, and why or why not.
+
+        :param after_read: what the last read for a rebalance came to nothing for
+        """
+        self._written_at = self._clock.monotonic()
+        # A balance is read when a rebalance needs it; what an older answer says is no reason.
+        reasons = [one for one in reasons_against(picture) if one.code not in OF_A_READ]
+        if after_read is not None and after_read.code in OF_A_READ:
+            reasons.append(after_read)
+        self._views.write(
+            {
+                "currency": self._currency,
+                "available": format_amount(picture.capital.available),
+                "held": format_amount(picture.capital.held),
+                "deployed": format_amount(picture.deployed),
+                "deployed_worth": format_amount(round(picture.in_exchange_for, 8)),
+                "reasons": [{"code": one.code, "sentence": one.sentence} for one in reasons],
+                "plan": _plan(plan_of(picture)),
+                "early_warning": self._outlook and self._outlook.sentence(self._currency),
+                "seconds_to_threshold": self._outlook and self._outlook.seconds,
+            }
+        )
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "target": format_amount(plan.target),
+        "expected": format_amount(round(plan.expected, 8)),
+        "reaches_target": plan.reaches_target,
+        "order": plan.order,
+        "sales": [
+            {
+                "pair": sale.pair,
+                "trade_id": sale.trade_id,
+                "amount": format_amount(sale.amount),
+                "is_whole": sale.is_whole,
+                "freed": format_amount(round(sale.freed, 8)),
+            }
+            for sale in plan.sales
+        ],
+        "left_out": {pair: str(why) for pair, why in plan.left_out.items()},
+    }

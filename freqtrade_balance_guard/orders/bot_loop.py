@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.limits.sizing import EntryKind
 
 
@@ -40,7 +40,7 @@ class BotLoop:
 
     def __init__(self, clock: Clock, waits: WaitBudget | None = None) -> None:
         """:param waits: the budget that the balance reads of the start draw on already"""
-        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
+        self.waits = waits or WaitBudget(clock)
 
     @contextmanager
     def one_pass(self) -> Iterator["Loop"]:

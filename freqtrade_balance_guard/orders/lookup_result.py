@@ -57,7 +57,11 @@ class Absence:
             self.since = now
         if self.lost_at is None or now - self.lost_at < late_seconds:
             return False
-        return now - self.since >= TWICE_WITHIN_SECONDS
+        return self.has_lasted(now, TWICE_WITHIN_SECONDS)
+
+    def has_lasted(self, now: float, seconds: float) -> bool:
+        """Whether nothing but "not found" was said for so long."""
+        return self.since is not None and now - self.since >= seconds
 
     def begin_anew(self) -> None:
         """There was no answer: what was not found before has to be said again."""

@@ -7,11 +7,12 @@ account's other bots, which must not count what the book follows.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, WaitBudget
+from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Claimed,
@@ -30,7 +31,7 @@ from freqtrade_balance_guard.orders.subscribers import (
     LedgerWriter,
     StoresBlockedPairs,
 )
-from freqtrade_balance_guard.orders.terms import Terms
+from freqtrade_balance_guard.orders.terms import Purpose, Terms
 from freqtrade_balance_guard.orders.tracked_order import (
     OrderKey,
     TrackedOrder,
@@ -68,24 +69,28 @@ class OrderRegistry:
         clock: Clock,
         wait: Callable[[float], None],
         is_margin: bool = False,
+        proxy_coin: str = "",
         waits: WaitBudget | None = None,
         blocked_pairs: StoresBlockedPairs | None = None,
     ) -> None:
         self.ledger = ledger
         self.hub = hub
         self.writer = LedgerWriter(ledger)
-        self.waits = waits or WaitBudget(clock, EXIT_WAIT_SECONDS)
+        self.waits = waits or WaitBudget(clock)
         self.lookups = Lookups(ask, self.rejected, self.waits, clock, wait)
         # Where a balance book follows the orders, and who must not count them besides.
         self.book: BookOrders | None = None
         self.other_bots: CountsOthers | None = None
         self._new_id = new_id
         self._clock = clock
-        self._is_margin = is_margin
+        self.is_margin = is_margin
+        self._restored = partial(tracked_order_of, is_margin=is_margin, proxy_coin=proxy_coin)
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
         self.unclaimed: list[tuple[TrackedOrder, Order]] = []
+        # Lists of orders that were just read for freqtrade, by pair.
+        self.lists: dict[str, list[Order]] = {}
         self._blocked: dict[str, TrackedOrder] = {}
         self._blocked_pairs = blocked_pairs
         # Orders of dead bots that this run has claimed.
@@ -303,6 +308,11 @@ class OrderRegistry:
             if not tracked.is_resolved and pair in (None, tracked.pair)
         ]
 
+    def resting(self, purpose: Purpose) -> list[TrackedOrder]:
+        """Orders of this bot that are on the exchange, as far as is known."""
+        orders = list(self._orders.values())
+        return [one for one in orders if one.terms.purpose is purpose and one.is_resting]
+
     def unwatched(self) -> list[TrackedOrder]:
         """Orders that went on when they were last seen, and were not seen for a while."""
         oldest = self._clock.monotonic() - UNWATCHED_SECONDS
@@ -405,4 +415,4 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(row, why, self._clock.monotonic(), is_margin=self._is_margin)
+        return self._restored(row, why, self._clock.monotonic())

@@ -1,8 +1,8 @@
-"""What one attempt to rebalance is, and what may become of its sales.
+"""What one attempt to rebalance is, and which outcomes its sales have.
 
 planned ──► sending ──► ordered ──► filled       the outcome of one sale
    │           ├──────► vetoed                   confirm_trade_exit of the strategy said no
-   │           ├──────► failed                   the exchange refused it, or an error
+   │           ├──────► failed                   the exchange rejected it, or an error
    │           └──────► unknown                  killed meanwhile, and nothing is to be found
    └──────────────────► not_sent                 skipped, or killed before its turn
 """
@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one sale."""
+    """The outcome of one sale."""
 
     PLANNED = "planned"
     SENDING = "sending"

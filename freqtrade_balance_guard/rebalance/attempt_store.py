@@ -107,7 +107,7 @@ class AttemptStore:
             return int(cursor.lastrowid or 0)
 
     def update(self, attempt: Attempt) -> None:
-        """Write what became of an attempt."""
+        """Store the outcomes of an attempt's sales."""
         ended_at = attempt.ended_at.isoformat() if attempt.ended_at is not None else None
         with self._transaction() as connection:
             connection.execute(

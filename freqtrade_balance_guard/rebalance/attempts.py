@@ -2,9 +2,9 @@
 
     begin       one row with its plan, flushed to the disk *before* the first sale: whatever
                 happens then, it counts for the cooldown
-    record      what became of one sale
+    record      the outcome of one sale
     end         all sales were tried
-    a restart   finds an attempt that was not ended, asks what became of its sales, and ends it
+    a restart   finds an attempt that was not ended, looks up the outcomes of its sales, and ends it
 
 A plan that was not started is no attempt. If the row cannot be written, nothing may be sold.
 """
@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 # A kill costs at most that much of what was counted.
 KEEP_SECONDS = 10.0
 
-# What became of a sale of an attempt that a kill interrupted, and the order's id; None if nothing
-# of it is to be found.
+# The outcome of a sale of an attempt that a kill interrupted, and the order's id; None if there
+# is none.
 Find = Callable[[Attempt, SaleRecord], tuple[Outcome, str] | None]
 
 
@@ -158,7 +158,7 @@ class AttemptLog:
     def record(
         self, trade_id: int, outcome: Outcome, *, order_id: str = "", detail: str = ""
     ) -> Attempt:
-        """What became of a sale of the last attempt; ``SENDING`` before it is sent.
+        """Record the outcome of a sale of the last attempt; ``SENDING`` before it is sent.
 
         If it cannot be written, this process knows it nevertheless.
 

@@ -2,7 +2,7 @@
 
     rate     what was used of available stake within the window, per second: what came in counts
              against it, a deposit too
-    left     available now, less what open entries will take and nobody holds yet
+    left     available now, less what open entries will take and no reservation holds yet
     time     (left - threshold) / rate
 
 It blocks nothing and starts nothing. One message per episode: an episode begins when ``time`` is
@@ -82,31 +82,34 @@ class EarlyWarning:
         self._window = window
         self._horizon = horizon
         self._samples: deque[Sample] = deque()
-        self._is_told = False
+        self._is_reported = False
         self._clear_since: float | None = None
 
     def observe(self, sample: Sample, threshold: Decimal) -> Outlook | None:
-        """Take up a sample, once per loop; the outlook if it is time to tell, once per episode."""
+        """Take up a sample, once per loop.
+
+        :return: the outlook if it is to be reported, once per episode
+        """
         self._take_up(sample)
         outlook = self.outlook(threshold)
         if outlook.left < threshold:
-            # Below it refusals speak. It is the same episode until there is room again.
-            self._is_told, self._clear_since = True, None
+            # Below it the denials say so. It is the same episode until there is room again.
+            self._is_reported, self._clear_since = True, None
             return None
         if outlook.seconds is None or outlook.seconds > self._horizon * ENDS_BEYOND:
             self._clear(sample.at)
             return None
         self._clear_since = None
-        if self._is_told or outlook.seconds > self._horizon:
+        if self._is_reported or outlook.seconds > self._horizon:
             return None
-        self._is_told = True
+        self._is_reported = True
         return outlook
 
     def _clear(self, now: float) -> None:
         if self._clear_since is None:
             self._clear_since = now
         if now - self._clear_since >= self._horizon * ENDS_AFTER:
-            self._is_told = False
+            self._is_reported = False
 
     def _take_up(self, sample: Sample) -> None:
         samples = self._samples

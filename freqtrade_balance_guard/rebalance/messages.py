@@ -1,4 +1,4 @@
-"""What is said of a rebalance: its plan, its outcome, and the refusal to buy back."""
+"""Sentences on a rebalance: its plan, its outcome, and why a pair is not bought back."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from freqtrade_balance_guard.rebalance.attempt import MAY_BE_SOLD, Attempt
 from freqtrade_balance_guard.rebalance.plan import Plan
 
 
-def told_plan(plan: Plan, currency: str) -> str:
+def plan_sentence(plan: Plan, currency: str) -> str:
     """A plan in one sentence."""
     sales = ", ".join(
         f"{'all ' if sale.is_whole else ''}{format_amount(sale.amount)} of {sale.pair}"
@@ -22,8 +22,8 @@ def told_plan(plan: Plan, currency: str) -> str:
     )
 
 
-def told_outcome(attempt: Attempt) -> str:
-    """What became of an attempt's sales, in one sentence."""
+def outcome_sentence(attempt: Attempt) -> str:
+    """The outcome of an attempt's sales, in one sentence."""
     sales = ", ".join(
         f"{format_amount(sale.amount)} of {sale.pair} {str(sale.outcome).replace('_', ' ')}"
         + (f" ({sale.detail})" if sale.detail and sale.outcome not in MAY_BE_SOLD else "")
@@ -47,7 +47,7 @@ def ended_event(attempt: Attempt) -> RebalanceEnded:
 
 
 def sold_pair(pair: str, seconds_left: Decimal) -> Denied:
-    """The refusal of an entry on a pair that a rebalance has sold."""
+    """Why an entry is denied on a pair that a rebalance has sold."""
     return Denied(
         DenialCode.REBALANCE_COOLDOWN,
         f"{pair} was sold by the emergency rebalance; it is not bought back for "
@@ -57,7 +57,7 @@ def sold_pair(pair: str, seconds_left: Decimal) -> Denied:
 
 
 def sold_unknown(pair: str, why: str) -> Denied:
-    """The refusal where it is not known what was sold."""
+    """Why an entry is denied where it is not known what was sold."""
     return Denied(
         DenialCode.REBALANCE_COOLDOWN,
         f"whether a rebalance has sold {pair} is not known: {why}",

@@ -10,7 +10,7 @@ All amounts are in the stake currency unless their name ends with ``_base`` or t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -19,7 +19,7 @@ from freqtrade_balance_guard.limits.market import FLOAT_HAIR, MarketRules
 from freqtrade_balance_guard.money import ONE, ZERO, exact
 
 
-# So much of the target is reached: for the last percent nobody starts another sale.
+# So much of the target is reached: no sale is added for the last percent.
 NEAR_ENOUGH = Decimal("0.99")
 # freqtrade sells what the wallet has while that is more than 98 % of the trade, else it raises.
 WALLET_MAY_MISS = Decimal("0.98")
@@ -165,8 +165,8 @@ class Plan:
     expected: Decimal
     target: Decimal
     order: SaleOrder
-    is_asked: bool = False
-    left_out: dict[str, LeftOutBecause] = field(default_factory=dict)
+    is_asked: bool
+    left_out: dict[str, LeftOutBecause]
 
     @property
     def expected_freed(self) -> Decimal:

@@ -3,12 +3,12 @@
     code                 | when
     ---------------------|-----------------------------------------------------------------
     DISABLED             | the user has not switched it on
-    FUTURES              | it is no spot market: no balance can be vouched for there
+    FUTURES              | it is no spot market: no balance is confirmed there
     NOT_RUNNING          | the bot is paused or stopped
     ATTEMPTS_UNKNOWN     | what was attempted before cannot be read
     COOLDOWN             | the last attempt was less than the cooldown ago        (waiting)
     TRADED_RECENTLY      | something was bought or sold not long enough ago       (waiting)
-    ORDER_IN_FLIGHT      | an order was sent and nobody knows what became of it
+    ORDER_IN_FLIGHT      | an order was sent and its outcome is unknown
     ORDER_OPEN           | an entry or an exit of this bot is still open
     UNSETTLED            | an order has filled, and the balance does not show it yet
     ENOUGH_STAKE         | there is enough

@@ -13,8 +13,8 @@ What follows from it, for a cooldown:
 
     the clock is set back       | it lasts longer by at most the time that the bot was down
     it is set forward, bot runs | nothing
-    it is set forward while the | this cannot be told from time that has passed: the cooldown may be
-    bot is down                 | over too early, by as much as the clock was set
+    it is set forward while the | it looks like time that has passed: the cooldown may be over too
+    bot is down                 | early, by as much as the clock was set
     the machine sleeps          | the sleep may not count (on Linux it does not)
 """
 
@@ -65,7 +65,7 @@ class Wait:
 
 
 class Since:
-    """How long ago the newest moment of a kind was, for moments that somebody else stores.
+    """How long ago the newest moment of a kind was, for moments that are stored elsewhere.
 
     (The last fill: freqtrade's database has it.)
     """

@@ -1,13 +1,13 @@
 """The ``balance_guard`` section of config.json as one frozen, validated model."""
 
+from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 
 from freqtrade_balance_guard.money import format_amount
-from freqtrade_balance_guard.settings.currencies import CurrencyAmounts
-from freqtrade_balance_guard.settings.limits import TierLimits, base_limits, tier_limits
+from freqtrade_balance_guard.settings.limits import TierLimits, merged_rebalance, written_keys
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
@@ -24,6 +24,7 @@ from freqtrade_balance_guard.settings.values import (
     SECONDS,
     SHARE,
     Choice,
+    CurrencyAmounts,
     Name,
     Switch,
     contradiction,
@@ -35,6 +36,13 @@ from freqtrade_balance_guard.settings.venue import VenueSettings
 
 # The bot's own exchange in a leg: no venue may take its name.
 BOT_VENUE = "bot"
+
+_OVERRIDABLE = (
+    "position_size_percent",
+    "position_size_basis",
+    "min_balance_threshold",
+    "emergency_rebalance_cooldown",
+)
 
 
 def _ascending(tiers: tuple[TierSettings, ...]) -> tuple[TierSettings, ...]:
@@ -171,7 +179,7 @@ class GuardSettings(Section):
         """
         self._check_target("", self.rebalance, self.rebalance)
         for index, tier in enumerate(self.tiers):
-            merged = tier_limits(self, index).rebalance
+            merged = merged_rebalance(self.rebalance, tier.rebalance)
             self._check_target(f".tiers[{index}]", merged, tier.rebalance)
         return self
 
@@ -209,7 +217,45 @@ class GuardSettings(Section):
 
     def limits_for_tier(self, index: int | None) -> TierLimits:
         """The limits of ``tiers[index]`` over the section's own; None: the section's own."""
-        return base_limits(self) if index is None else tier_limits(self, index)
+        return self._base_limits() if index is None else self._tier_limits(index)
+
+    def _base_limits(self) -> TierLimits:
+        """The section's own limits, as if there were no tiers."""
+        return TierLimits(
+            tier=None,
+            min_order_size=self.min_order_size,
+            min_order_size_usdt=self.min_order_size_usdt,
+            position_size_percent=self.position_size_percent,
+            position_size_basis=self.position_size_basis,
+            min_balance_threshold=self.min_balance_threshold,
+            reserve_balance=dict(self.reserve_balance),
+            emergency_rebalance_cooldown=self.emergency_rebalance_cooldown,
+            rebalance=self.rebalance,
+            written=written_keys(self, self.rebalance),
+        )
+
+    def _tier_limits(self, index: int) -> TierLimits:
+        base, tier = self._base_limits(), self.tiers[index]
+        merged: dict[str, Any] = {
+            key: getattr(tier, key) for key in _OVERRIDABLE if key in tier.model_fields_set
+        }
+        tier_keys = written_keys(tier, tier.rebalance)
+        written = base.written | tier_keys
+        if tier.model_fields_set & {"min_order_size", "min_order_size_usdt"}:
+            # Two spellings of one limit: a tier that writes either replaces the section's both,
+            # otherwise a section's min_order_size would silently win over the tier's dollars.
+            written = (written - {"min_order_size"}) | (tier_keys & {"min_order_size"})
+            merged["min_order_size"] = tier.min_order_size
+            if tier.min_order_size_usdt is not None:
+                merged["min_order_size_usdt"] = tier.min_order_size_usdt
+        return replace(
+            base,
+            tier=index,
+            reserve_balance={**base.reserve_balance, **tier.reserve_balance},
+            rebalance=merged_rebalance(base.rebalance, tier.rebalance),
+            written=written,
+            **merged,
+        )
 
     @property
     def is_neutral(self) -> bool:

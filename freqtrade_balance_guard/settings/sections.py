@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from freqtrade_balance_guard.settings.currencies import CurrencyAmounts
 from freqtrade_balance_guard.settings.database import DatabaseAddress
 from freqtrade_balance_guard.settings.redaction import redact_database_address
 from freqtrade_balance_guard.settings.values import (
@@ -20,6 +19,7 @@ from freqtrade_balance_guard.settings.values import (
     SECONDS_ABOVE_ZERO,
     SHARE,
     Choice,
+    CurrencyAmounts,
     IpAddress,
     Name,
     Switch,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.settings import GuardSettings
-from freqtrade_balance_guard.settings.exchanges import default_account
 
 
 LIVE_FILE = "balance_guard.sqlite"
 DRY_RUN_FILE = "balance_guard.dryrun.sqlite"
 DRY_RUN_ACCOUNT = "-dry"
+FUTURES_ACCOUNT = "-futures"
+# Exchanges, by their ccxt name, with one account for spot and futures by default.
+UNIFIED_ACCOUNTS = frozenset({"bybit", "okx", "myokx", "okxus"})
 
 
 def is_dry_run(config: dict[str, Any]) -> bool:
@@ -42,6 +44,17 @@ def ledger_url(config: dict[str, Any], settings: GuardSettings) -> str:
     if written is not None:
         return written.get_secret_value()
     return f"sqlite:///{local_file(config)}"
+
+
+def default_account(exchange: str, trading_mode: str) -> str:
+    """The ledger's name of an account that the user did not name.
+
+    Spot and futures are two purses, except where the exchange has one for both.
+    """
+    name = exchange.lower()
+    if trading_mode != "futures" or name in UNIFIED_ACCOUNTS:
+        return name
+    return f"{name}{FUTURES_ACCOUNT}"
 
 
 def ledger_account(config: dict[str, Any], settings: GuardSettings) -> str:

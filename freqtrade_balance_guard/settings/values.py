@@ -9,9 +9,9 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -284,3 +284,29 @@ COUNT = Number(
 PORT = Number(
     "a whole number from 0 to 65535", at_least=Decimal(0), at_most=Decimal(65535), form=int
 )
+
+
+def _fold_case(amounts: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Upper-case currencies.
+
+    :raises PydanticCustomError: one currency in two spellings with two amounts. A file's "USDT" and
+        the environment's "usdt" arrive together, and nothing tells which one was meant to win.
+    """
+    folded: dict[str, tuple[str, Decimal]] = {}
+    for written, amount in amounts.items():
+        currency = written.upper()
+        first = folded.setdefault(currency, (written, amount))
+        if first[1] != amount:
+            raise contradiction(
+                f".{currency}",
+                f'is given twice, as "{first[0]}" ({format_amount(first[1])}) and "{written}" '
+                f"({format_amount(amount)}); it must be written once, in lower case where the "
+                "environment is to override it",
+            )
+    return {currency: amount for currency, (_, amount) in folded.items()}
+
+
+CurrencyAmounts = Annotated[
+    dict[Annotated[str, Name("a currency such as USDT")], Annotated[Decimal, AMOUNT]],
+    AfterValidator(_fold_case),
+]

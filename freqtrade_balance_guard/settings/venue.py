@@ -16,11 +16,11 @@ from pydantic import (
 )
 
 from freqtrade_balance_guard.money import to_float
-from freqtrade_balance_guard.settings.currencies import CurrencyAmounts
 from freqtrade_balance_guard.settings.redaction import fold, scrub
 from freqtrade_balance_guard.settings.values import (
     AMOUNT,
     MINUTES,
+    CurrencyAmounts,
     SecretText,
     Switch,
     Text,

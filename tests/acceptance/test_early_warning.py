@@ -20,10 +20,10 @@ SCALED = """
 
 from functools import partial
 
-from freqtrade_balance_guard.integration.rebalance import preview
+from freqtrade_balance_guard.monitoring import rebalance_view
 from freqtrade_balance_guard.rebalance.early_warning import EarlyWarning
 
-preview.EarlyWarning = partial(EarlyWarning, window=20.0, horizon=10.0)
+rebalance_view.EarlyWarning = partial(EarlyWarning, window=20.0, horizon=10.0)
 """
 
 

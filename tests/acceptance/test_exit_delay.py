@@ -23,8 +23,6 @@ pytestmark = pytest.mark.acceptance
 GUARD = {"min_order_size": 1, "min_balance_threshold": 1, "ledger": {"account": "main"}}
 UNRESOLVED, LOST_ENTRIES, OLD_TRADES, EXITS, PER_LOOP = 12, 3, 3000, 50, 5
 ALLOWED_SECONDS = 3.0
-# What Python itself takes on a busy machine, between the moments that are measured.
-JITTER_SECONDS = 0.3
 SIGNAL = ExitCheckTuple(exit_type=ExitType.EXIT_SIGNAL)
 
 
@@ -187,7 +185,8 @@ def test_with_everything_piled_up_no_exit_waits_longer_than_three_seconds(
         for loop in range(EXITS // PER_LOOP):
             began, before = time.monotonic(), sent.took
             with bot.guard.loop.one_pass():
-                bot.guard.housekeeping.begin(bot)
+                with bot.guard.loop.waits.work():
+                    bot.guard.housekeeping.begin(bot)
                 now_due = due[loop * PER_LOOP : (loop + 1) * PER_LOOP]
                 for number, trade in enumerate([*lost, *now_due]):
                     left, own = len(sent.left), sent.took - before + number * plain
@@ -207,4 +206,4 @@ def test_with_everything_piled_up_no_exit_waits_longer_than_three_seconds(
         )
     assert unresolved >= UNRESOLVED
     assert len(delays) == EXITS
-    assert delays[-1] <= ALLOWED_SECONDS + JITTER_SECONDS
+    assert delays[-1] <= ALLOWED_SECONDS

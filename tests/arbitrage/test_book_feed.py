@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.books import feed
+from freqtrade_balance_guard.arbitrage.books import feed, venue_books
 from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from tests.support.arbitrages import D
 
@@ -38,7 +38,7 @@ def ready(world, markets=MARKETS):
 @pytest.fixture
 def hanging(make, monkeypatch):
     """ "here" answers when it is let go; how often it was asked."""
-    monkeypatch.setattr(feed, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(venue_books, "PAUSE_SECONDS", 0.01)
     world = make()
     asked, go = [], threading.Event()
 
@@ -129,8 +129,8 @@ def test_a_market_that_is_not_asked_for_any_more_is_not_read_any_more(hanging):
     world, asked, go = hanging
     go.set()
     ready(world)
-    world.clock.advance(feed.WANTED_SECONDS + 1)
-    until(lambda: world.executor._books._wanted["here"] == {})
+    world.clock.advance(venue_books.WANTED_SECONDS + 1)
+    until(lambda: world.executor.books._venues["here"].wanted == {})
     count = len(asked)
     time.sleep(0.1)
     assert len(asked) == count

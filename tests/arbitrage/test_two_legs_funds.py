@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.planning.funds import BalanceUnreadable, VenueFunds
+from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
 from freqtrade_balance_guard.arbitrage.states import ArbitrageState
+from freqtrade_balance_guard.errors import UnreadableBalance
 from freqtrade_balance_guard.ledger import Funds, Request, ReservationLedger, Reserved
 from freqtrade_balance_guard.money import ZERO, Money
 from tests.support.arbitrages import World
@@ -117,7 +118,7 @@ def test_a_restart_knows_what_may_not_be_shown_yet(make):
 def test_a_number_that_is_none_is_no_balance(make, free):
     world = make()
     world.here.balances = lambda: {"USDT": free}
-    with pytest.raises(BalanceUnreadable):
+    with pytest.raises(UnreadableBalance):
         with_purse(world, 30).read(["USDT"])
     denied = world.go()
     assert denied.code == "balance_unreadable" and world.rows() == []

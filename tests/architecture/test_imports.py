@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local_file": {"errors", "sqlite_address"},
     "events": set(),
     "money": {"errors"},
+    "exchanges": set(),
     "settings": {"errors", "money"},
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
@@ -51,17 +52,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What can be sold is a question of the market's minimums.
     "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
+    "network": BASE,
     # Listens to the facts of every part; no part but the composition root knows it.
-    "monitoring": BASE | {"settings", "balances", "limits", "ledger", "orders", "arbitrage"},
+    "monitoring": BASE | FEATURES | {"settings", "orders"},
     # A shell, and what a browser needs to show JSON that comes from elsewhere.
     "page": BASE
     | {"settings", "balances", "ledger", "arbitrage", "rebalance", "monitoring", "console"},
     # Reports on what bots have stored.
     "console": BASE
-    | {"settings", "limits", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
+    | {
+        "exchanges",
+        "settings",
+        "limits",
+        "balances",
+        "ledger",
+        "monitoring",
+        "arbitrage",
+        "rebalance",
+    },
     "integration": BASE
     | FEATURES
-    | {"settings", "guard", "monitoring", "orders", "console", "page"},
+    | {"exchanges", "settings", "guard", "monitoring", "network", "orders", "console", "page"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.scene import RightSize
+from freqtrade_balance_guard.demo.scenes.scene import RightSize
 
 
 def _balance(free, account="main"):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from freqtrade_balance_guard.demo import picture, table
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.scenes import FLOOR, UNSELLABLE
+from freqtrade_balance_guard.demo.scenes.catalogue import FLOOR, UNSELLABLE
 from freqtrade_balance_guard.demo.stage import Performance, Played
 
 

@@ -4,10 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.demo.balance_scenes import CALL_BUDGET, FAULTY, MINIMUM_RAISED
-from freqtrade_balance_guard.demo.legs_scenes import TWO_LEGS
 from freqtrade_balance_guard.demo.measure import Measures
-from freqtrade_balance_guard.demo.scenes import BETWEEN, PARTIAL, SCENES, UNSELLABLE, chosen
+from freqtrade_balance_guard.demo.scenes.balance_scenes import CALL_BUDGET, FAULTY, MINIMUM_RAISED
+from freqtrade_balance_guard.demo.scenes.catalogue import (
+    BETWEEN,
+    PARTIAL,
+    SCENES,
+    UNSELLABLE,
+    chosen,
+)
+from freqtrade_balance_guard.demo.scenes.legs_scenes import TWO_LEGS
 from freqtrade_balance_guard.demo.stage import broken_claims
 from freqtrade_balance_guard.sandbox import Scenario
 

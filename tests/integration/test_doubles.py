@@ -8,13 +8,13 @@ from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.integration.bot.guarded_bot import GuardedBot
 from freqtrade_balance_guard.integration.orders.guarded_exchange import GuardedExchange
-from freqtrade_balance_guard.integration.rebalance.inputs import Sight
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.rebalance.policy import (
     NO_REBALANCE_IN_FUTURES,
     NotNowCode,
     reasons_against,
 )
+from freqtrade_balance_guard.rebalance.rebalancer import Sight
 from tests.integration.test_backtesting import NEUTRAL
 from tests.support.doubled import EXCHANGE, bot_with
 

@@ -13,13 +13,13 @@ from freqtrade.exchange import Exchange, Kraken
 
 from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable
 from freqtrade_balance_guard.clock import ManualClock, SystemClock
-from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.integration.exchange import request_rate
+from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.request_rate import RateLimited, RequestRate
 from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK
 from freqtrade_balance_guard.integration.orders.guarded_exchange import guarded_class
+from freqtrade_balance_guard.network import request_rate
+from freqtrade_balance_guard.network.request_rate import RateLimited, RequestRate
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
 from tests.support.exchange import Wire, exchange_behind, exchange_on
 
@@ -219,7 +219,7 @@ def test_without_time_nothing_is_sent(exchange, sandbox):
 
 def test_on_kraken_requests_take_turns_and_no_wait_is_longer_than_a_second(exchange, sandbox):
     client = GuardClient(exchange, CLOCK)
-    client.order_requests()
+    client.order_requests(WaitBudget(CLOCK))
     sandbox.control.fault("timeout", seconds=5, endpoint="BalanceEx", times=1)
     reader = reader_of(exchange, client)
     reading = threading.Thread(target=reader.read, args=(soon(2.5),))
@@ -232,30 +232,30 @@ def test_on_kraken_requests_take_turns_and_no_wait_is_longer_than_a_second(excha
 
 
 def test_freqtrades_own_requests_are_gated_once(exchange):
-    GuardClient(exchange, CLOCK).order_requests()
+    GuardClient(exchange, CLOCK).order_requests(WaitBudget(CLOCK))
     gated = exchange._api.fetch2
-    GuardClient(exchange, CLOCK).order_requests()
+    GuardClient(exchange, CLOCK).order_requests(WaitBudget(CLOCK))
     assert exchange._api.fetch2 is gated
 
 
 @pytest.mark.parametrize("name", ["binance", "okx", "gate", "bybit", "kucoin"])
 def test_where_requests_may_overtake_one_another_nothing_is_gated(monkeypatch, name):
     exchange = exchange_behind(Wire(monkeypatch), name)
-    GuardClient(exchange, CLOCK).order_requests()
+    GuardClient(exchange, CLOCK).order_requests(WaitBudget(CLOCK))
     assert "fetch2" not in vars(exchange._api)
     assert getattr(exchange._api, MARK, None) is None
 
 
 def test_a_simulated_bot_needs_no_turns(exchange):
     exchange._config["dry_run"] = True
-    GuardClient(exchange, CLOCK).order_requests()
+    GuardClient(exchange, CLOCK).order_requests(WaitBudget(CLOCK))
     assert getattr(exchange._api, MARK, None) is None
     exchange._config["dry_run"] = False
 
 
 def test_a_turn_is_not_waited_for_beyond_the_deadline(exchange):
     client = GuardClient(exchange, CLOCK)
-    client.order_requests()
+    client.order_requests(WaitBudget(CLOCK))
     turns = getattr(exchange._api, MARK)
     taken = threading.Thread(target=turns.take)
     taken.start()

@@ -34,7 +34,7 @@ def test_a_backtest_makes_no_ledger_and_does_not_even_load_it(workspace, mixin):
     for part in (
         "ledger",
         "orders.registry",
-        "orders.other_bots",
+        "orders.funds.other_bots",
         "integration.orders.order_gateway",
     ):
         name = f"freqtrade_balance_guard.{part}"

@@ -33,8 +33,8 @@ def sends(bot, side):
         "integration.wallets.live_balances.LiveBalances.refresh_for_entry",
         "integration.wallets.live_balances.LiveBalances.wallets",
         "limits.rejections.Rejections.entry_refusal",
-        "integration.rebalance.rebalancer.Rebalancer.refusal",
-        "integration.wallets.entry_funds.EntryFunds.check_entry",
+        "rebalance.rebalancer.Rebalancer.refusal",
+        "orders.funds.entry_funds.EntryFunds.check_entry",
     ],
 )
 def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker, place):
@@ -47,10 +47,10 @@ def test_a_failure_before_sizing_refuses_the_entry_and_ends_no_loop(bot, mocker,
 @pytest.mark.parametrize(
     "place",
     [
-        "integration.wallets.entry_funds.EntryFunds.for_entry",
+        "orders.funds.entry_funds.EntryFunds.for_entry",
         "orders.registry.OrderRegistry.open_entry",
         "orders.subscribers.why_of",
-        "orders.other_bots.OtherBots.look",
+        "orders.funds.other_bots.OtherBots.look",
     ],
 )
 def test_an_entry_whose_money_cannot_be_reserved_for_our_fault_does_not_leave(

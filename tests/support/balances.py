@@ -12,7 +12,7 @@ from typing import Any
 
 from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
-from freqtrade_balance_guard.demo.scene import RightSize
+from freqtrade_balance_guard.demo.scenes.scene import RightSize
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 from freqtrade_balance_guard.sandbox import Sandbox, SandboxClient, Scenario
 from tests.support.live import running

@@ -35,13 +35,12 @@ ALLOWED: dict[str, int] = {
     "integration/exchange": 3,
     "integration/host": 4,
     "integration/plugins": 3,
-    "integration/rebalance": 11,
+    "integration/rebalance": 7,
     "integration/startup": 1,
     "integration/wallets": 14,
     "ledger": 22,
     "limits": 15,
     "orders": 1,
-    "rebalance": 19,
     "sandbox": 24,
 }
 

@@ -3,7 +3,7 @@
 import random
 from decimal import Decimal
 
-from freqtrade_balance_guard.integration.wallets.float_rounding import (
+from freqtrade_balance_guard.limits.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
 )

@@ -112,7 +112,9 @@ def test_the_largest_of_all_minimums_counts() -> None:
 
 def test_leverage_makes_the_minimum_stake_smaller_not_the_minimum_order() -> None:
     futures = asked(leverage=D(2), freqtrade_minimum=None)
-    assert entry_minimum(futures, LIMITS, RULES) == ROOM / 2
+    # The stop-loss is a share of the margin: half as far away in the price.
+    room = RULES.exit_room_amount(D(10), D("-0.05")) * 10
+    assert entry_minimum(futures, LIMITS, RULES) == pytest.approx(room / 2)
 
 
 def test_without_a_price_the_room_for_the_exit_is_left_to_the_last_look() -> None:
@@ -288,6 +290,15 @@ def test_an_entry_that_fits_into_what_is_there_so_far_does_not_wait() -> None:
 
 def test_an_entry_that_fits_without_its_fee_only_waits() -> None:
     assert denied(size(asked(spendable=D("100.09")))).code is DenialCode.BALANCE_LAGGING
+
+
+def test_the_fee_of_a_leveraged_entry_is_waited_for_too() -> None:
+    # 100 of stake, and 0.1 % of a position of 300.
+    leveraged = asked(leverage=D(3), spendable=D("100.3"))
+    assert size(leveraged) == Approved(D(100))
+    refusal = denied(size(replace(leveraged, spendable=D("100.29"))))
+    assert refusal.code is DenialCode.BALANCE_LAGGING
+    assert refusal.numbers["payable"] == D("100.3")
 
 
 def test_all_that_is_there_and_seen_does_not_wait() -> None:

@@ -10,10 +10,11 @@ import pytest
 from freqtrade_balance_guard.balances.book import BalanceBook, Need
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS, RESERVE_SECONDS, Deadline
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
 from freqtrade_balance_guard.limits.decision import Denied
+from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
 from freqtrade_balance_guard.orders.lookup_result import (
     EXIT_LATE_SECONDS,
     LATE_SECONDS,
@@ -22,7 +23,7 @@ from freqtrade_balance_guard.orders.lookup_result import (
     NotFound,
     Uncertain,
 )
-from freqtrade_balance_guard.orders.other_bots import OtherBots
+from freqtrade_balance_guard.orders.lookups import KEPT_BY_HOUSEKEEPING_SECONDS
 from freqtrade_balance_guard.orders.registry import (
     ENDED_KEPT_SECONDS,
     UNWATCHED_SECONDS,
@@ -201,6 +202,21 @@ def test_a_fill_is_booked_once_whichever_way_it_arrives(bench):
     bench.registry.answered(ETH, "EX-1", order("closed", 1))
     assert bench.row(tracked).committed == 100
     assert (bench.free(), bench.book.expected("ETH").total) == (900, 6)
+
+
+def test_what_is_no_news_is_not_written_again(bench, monkeypatch):
+    accepted(bench)
+    written = []
+    move = bench.store.move
+    monkeypatch.setattr(
+        bench.store, "move", lambda steps, stamp: written.extend(steps) or move(steps, stamp)
+    )
+    for filled in (0, 0.5, 0.5, 0.25):
+        bench.registry.answered(ETH, "EX-1", order("open", filled))
+    assert [step.total for step in written] == [50]
+    for _ in range(2):
+        bench.registry.answered(ETH, "EX-1", order("closed", 1))
+    assert [step.total for step in written] == [50, 100]
 
 
 def test_an_older_answer_takes_nothing_back(bench):
@@ -482,6 +498,7 @@ def test_questions_stop_when_the_budget_is_used_up_and_exits_have_their_share(be
         return Uncertain("silence")
 
     bench.registry.lookups._ask = slow
+    budget = EXIT_WAIT_SECONDS - RESERVE_SECONDS
     entries = [bench.buy() for _ in range(4)]
     began = bench.clock.monotonic()
     for tracked in entries:
@@ -489,10 +506,10 @@ def test_questions_stop_when_the_budget_is_used_up_and_exits_have_their_share(be
         bench.registry.lookups.resolve(tracked)
     assert bench.clock.monotonic() - began == pytest.approx(1.8)
     bench.registry.lookups.check(entries[0])
-    assert bench.clock.monotonic() - began == pytest.approx(2.4)
+    assert bench.clock.monotonic() - began == pytest.approx(budget - KEPT_BY_HOUSEKEEPING_SECONDS)
     bench.registry.lookups.resolve(bench.sell())
     bench.registry.lookups.resolve(bench.sell())
-    assert bench.clock.monotonic() - began == pytest.approx(3.0)
+    assert bench.clock.monotonic() - began == pytest.approx(budget)
     assert len(asked) == 3
 
 

@@ -14,11 +14,11 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 
+from freqtrade_balance_guard.errors import redacted
 from freqtrade_balance_guard.integration.exchange.order_error import (
     Outcome,
     classify,
     is_insufficient_funds,
-    redacted,
 )
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied

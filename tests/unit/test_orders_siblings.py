@@ -12,7 +12,7 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Request, ReservationLedger
 from freqtrade_balance_guard.money import Money
-from freqtrade_balance_guard.orders.other_bots import OtherBots
+from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
 from tests.support.memory_store import MemoryStore
 
 

@@ -1,23 +1,26 @@
-"""Reads order books in the background: no loop and no order waits for one."""
+"""``BookFeed``: the order books that a strategy asks for, kept in the background.
 
-import threading
-from collections.abc import Sequence
+They are followed in the engine's thread: a venue that allows one book per second delays no other,
+and every one of its markets gets its turn. No loop and no order waits for a book.
+"""
 
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from freqtrade_balance_guard.arbitrage.books.cache import BookCache, Market
+from freqtrade_balance_guard.arbitrage.books.stream import ReceivedBook
+from freqtrade_balance_guard.arbitrage.books.venue_books import VenueBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
-from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC
-from freqtrade_balance_guard.arbitrage.venue import Venue
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread, LoopEnded
+from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
 
 
-Market = tuple[str, str]
-
-# A book that was read longer ago says nothing about now.
+# A book that is older says nothing about now; it is read once more before an order leaves.
 OLDEST_SECONDS = 30.0
-# A market that the strategy has not asked for meanwhile is not read any more.
-WANTED_SECONDS = 60.0
-# Between two rounds over the markets of one venue, whose books come faster than that.
-PAUSE_SECONDS = 0.2
+FOREVER = float("inf")
 
 
 class BooksNotReady(BalanceGuardError, TimeoutError):
@@ -25,42 +28,33 @@ class BooksNotReady(BalanceGuardError, TimeoutError):
 
 
 class BookFeed:
-    """Keeps the order books of the markets that the strategy asks for.
+    """Keeps the order books of the markets that are asked for; from any thread.
 
-    Each venue has a thread of its own that reads its markets in turn: a venue that allows one book
-    per second delays no other, and every one of its markets gets its turn.
+    ``on_change``: called in the engine's thread with the market whose book shows something new.
     """
 
-    def __init__(self, context: ArbitrageContext) -> None:
+    def __init__(self, context: ArbitrageContext, loop: EventLoopThread) -> None:
         self._context = context
-        self._books: dict[Market, Book] = {}
-        self._errors: dict[Market, Exception] = {}
-        self._wanted: dict[str, dict[str, float]] = {}
-        self._read_at: dict[Market, float] = {}
-        self._threads: dict[str, threading.Thread] = {}
-        self._stopping = threading.Event()
-        self._lock = threading.Lock()
+        self._loop = loop
+        self._venues: dict[str, VenueBooks] = {}
+        self._cache = BookCache(context.clock, self._alive_at)
+        self._shown: dict[Market, tuple[ReceivedBook, Book]] = {}
+        self.on_change: Callable[[Market], None] = lambda market: None
 
-    def want(self, markets: Sequence[Market]) -> None:
-        """Read these from now on, for as long as they are asked for.
+    def want(self, markets: Sequence[Market], *, forever: bool = False) -> None:
+        """Follow these from now on, for as long as they are asked for.
 
         :raises LookupError: no venue has that name, or it cannot be reached
         """
-        now = self._context.clock.monotonic()
+        at = FOREVER if forever else self._context.clock.monotonic()
         for name, pair in markets:
             if self._context.venues.get(name) is None:
                 known = name in self._context.venues
                 raise LookupError(
                     f"{name} cannot be reached" if known else f'no venue is called "{name}"'
                 )
-            with self._lock:
-                self._wanted.setdefault(name, {})[pair] = now
-                thread = self._threads.get(name)
-                if thread is None or not thread.is_alive():
-                    self._threads[name] = threading.Thread(
-                        target=self._run, args=(name,), name=f"books-{name}", daemon=True
-                    )
-                    self._threads[name].start()
+            wanted = self._of_venue(name).wanted
+            wanted[pair] = max(at, wanted.get(pair, at))
 
     def read(self, markets: Sequence[Market]) -> list[Book]:
         """Return the last books, without a request.
@@ -69,71 +63,66 @@ class BookFeed:
         :raises BooksNotReady: one has not been read yet, or is too old
         """
         self.want(markets)
-        now = self._context.clock.monotonic()
         found = []
         for market in markets:
-            book = self._books.get(market)
-            if book is None or now - self._read_at[market] > OLDEST_SECONDS:
-                error = self._errors.get(market)
-                why = f": {type(error).__name__}: {str(error)[:200]}" if error else ""
+            book = self._book(market, OLDEST_SECONDS)
+            if isinstance(book, str):
+                error = self._venues[market[0]].errors.get(market[1])
+                why = f": {kind_and_words_of(error)}" if error else f": {book}"
                 raise BooksNotReady(
                     f"the order book of {market[1]} on {market[0]} is not there yet{why}"
                 )
             found.append(book)
         return found
 
+    def usable(self, market: Market) -> Book | str:
+        """Return the book of a market, or in words why it must not be acted on."""
+        return self._book(market, self._context.settings.max_book_age)
+
     def age(self, market: Market) -> float | None:
-        """Return how many seconds ago a book was read; None: never."""
-        read_at = self._read_at.get(market)
-        return None if read_at is None else self._context.clock.monotonic() - read_at
+        """Return how many seconds ago a book was known to be the market; None: never."""
+        return self._cache.age(market)
 
-    def close(self) -> None:
-        """Read no more."""
-        self._stopping.set()
+    # Inside
 
-    # In the thread of a venue
+    def _alive_at(self, name: str) -> float | None:
+        venue = self._venues.get(name)
+        return None if venue is None else venue.alive_at()
 
-    def _run(self, name: str) -> None:
-        while not self._stopping.is_set():
-            for pair in self._due(name):
-                self._read_one(name, pair)
-                if self._stopping.is_set():
-                    return
-            self._stopping.wait(PAUSE_SECONDS)
+    def _of_venue(self, name: str) -> VenueBooks:
+        known = self._venues.get(name)
+        if known is None:
+            known = VenueBooks(name, self._context, self._cache, lambda one: self.on_change(one))
+            self._venues[name] = known
+            with contextlib.suppress(LoopEnded):
+                self._loop.run(known.run())
+        return known
 
-    def _due(self, name: str) -> list[str]:
-        """Return the markets of a venue, those that have waited longest first."""
-        now = self._context.clock.monotonic()
-        with self._lock:
-            wanted = self._wanted.get(name, {})
-            for pair in [one for one, at in wanted.items() if now - at > WANTED_SECONDS]:
-                del wanted[pair]
-            never = float("-inf")
-            return sorted(wanted, key=lambda pair: self._read_at.get((name, pair), never))
+    def _book(self, market: Market, max_age: float) -> Book | str:
+        why = self._cache.why_unusable(market, max_age)
+        received = self._cache.get(market)
+        if why is not None or received is None:
+            return why or "it is not there yet"
+        shown = self._shown.get(market)
+        if shown is None or shown[0] is not received:
+            shown = self._shown[market] = (received, self._made(market, received))
+        if not received.is_streamed:
+            return shown[1]
+        # It is as old as the connection's last sign of life.
+        proved_at = self._cache.proved_at(market) or received.at
+        later = timedelta(seconds=max(proved_at - received.at, 0.0))
+        return replace(shown[1], received_at=received.received_at + later)
 
-    def _read_one(self, name: str, pair: str) -> None:
-        market = (name, pair)
-        venue = self._context.venues.get(name)
-        if venue is None:
-            return
-        try:
-            future = self._context.queues.submit(venue, lambda: self._book(venue, pair), PUBLIC)
-            book = future.result()
-        except Exception as error:
-            self._errors[market] = error
-            return
-        self._errors.pop(market, None)
-        self._books[market] = book
-        self._read_at[market] = self._context.clock.monotonic()
-
-    def _book(self, venue: Venue, pair: str) -> Book:
-        bids, asks = venue.order_book(pair)
+    def _made(self, market: Market, received: ReceivedBook) -> Book:
+        name, pair = market
         return Book(
-            venue.name,
+            name,
             pair,
-            bids,
-            asks,
-            venue.rules(pair).taker_fee,
-            self._context.rate(pair.partition("/")[2]),
-            received_at=self._context.clock.wall(),
+            received.bids,
+            received.asks,
+            self._context.venues[name].rules(pair).taker_fee,
+            self._context.known_rate(pair.partition("/")[2]),
+            received_at=received.received_at,
+            sequence=received.sequence,
+            source="stream" if received.is_streamed else "rest",
         )

@@ -33,6 +33,7 @@ from freqtrade_balance_guard.arbitrage.store import NotOpen
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.money import ZERO, exact, format_amount
 
 
@@ -156,7 +157,7 @@ class Hedging:
         try:
             return self._order(kind, group)
         except Exception as error:
-            return f"waiting: {type(error).__name__}: {str(error)[:200]}"
+            return f"waiting: {kind_and_words_of(error)}"
 
     def _alert_if_left(self, group: ExposureGroup) -> None:
         """Alert where a sold trade's other leg could not be bought back at once."""
@@ -197,7 +198,7 @@ class Hedging:
         try:
             order = self._order(ArbitrageKind.CLOSE, group)
         except Exception as error:
-            sentence = f"{type(error).__name__}: {str(error)[:200]}"
+            sentence = kind_and_words_of(error)
             return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, draft.venue)
         if isinstance(order, str):
             if order.startswith(TOO_SMALL):

@@ -10,11 +10,10 @@ from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, VenueOrder
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact
+from freqtrade_balance_guard.orders.lookup_result import Absence
 from freqtrade_balance_guard.orders.tracked_order import FEE_ASSUMED
 
 
-# "Not found" counts when it is said twice with this pause.
-TWICE_WITHIN_SECONDS = 1.0
 # An order that the exchange has shown and then denies for so long is over, with its fills.
 FORGOTTEN_SECONDS = 60.0
 # An exchange that lets no request expire may process one very late. For so long a leg that was not
@@ -38,8 +37,7 @@ class LegRun:
     placed_at: float | None = None
     reported: VenueOrder | None = None
     rejected: str = ""
-    # Since when the exchange says that it does not know it.
-    not_found_since: float | None = None
+    absence: Absence = field(default_factory=Absence)
     # It was not found after the time in which a request usually arrives, and nothing proves that it
     # cannot arrive any more.
     is_lost: bool = False
@@ -80,7 +78,7 @@ class LegRun:
     def learn(self, reported: VenueOrder) -> None:
         """Take up what the exchange says; what is late or said twice changes nothing."""
         known = self.reported
-        self.not_found_since = None
+        self.absence.begin_anew()
         self.is_lost, self.pause = False, LOST_PAUSE_SECONDS
         if known is not None and (not known.is_open or reported.filled < known.filled):
             return
@@ -94,23 +92,19 @@ class LegRun:
         It is concluded that it does not exist when the exchange says so twice, after it would not
         take the request any more; where it sets no limit, hours later. Until then it is lost.
         """
-        if self.not_found_since is None:
-            self.not_found_since = now
-        is_twice = now - self.not_found_since >= TWICE_WITHIN_SECONDS
+        absence = self.absence
+        absence.lost_at = self.placed_at
+        expired_after = LOST_SECONDS if expiry_seconds is None else expiry_seconds
+        is_proven = absence.is_proven(now, max(late_seconds, expired_after))
         if self.reported is not None:
             # It was there: one such answer is none. An exchange may forget what has ended, and a
             # simulated order lives as long as its process.
-            if now - self.not_found_since >= FORGOTTEN_SECONDS:
+            if absence.has_lasted(now, FORGOTTEN_SECONDS):
                 self.reported = replace(self.reported, is_open=False)
-            return
-        if self.placed_at is None or not is_twice:
-            return
-        waited = now - self.placed_at
-        proven_after = LOST_SECONDS if expiry_seconds is None else expiry_seconds
-        if waited >= max(late_seconds, proven_after):
+        elif is_proven:
             self.is_lost = False
             self.rejected = "the exchange does not know it"
-        elif waited >= late_seconds:
+        elif absence.is_proven(now, late_seconds):
             self.is_lost = True
             self.ask_after = now + self.pause
             self.pause = min(2 * self.pause, LONGEST_LOST_PAUSE_SECONDS)
@@ -173,6 +167,14 @@ class RunningArbitrage:
     is_reported_unresolved: bool = False
     # Its end is written and not published yet: the exposures it left, and why it ended so.
     to_report: tuple[list[Exposure], str] | None = None
+    # Whether its intent and its reservations were written is unknown; nothing has left.
+    is_doubtful: bool = False
+    # When its order book changed, or when it was planned; monotonic.
+    began_at: float | None = None
+    # The requests that carry its orders, while they are waited for.
+    placing: "list[Future[None]]" = field(default_factory=list, repr=False)
+    # Under which the runner has it.
+    key: int = 0
     # Held by the one thread that does a round.
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     ids: tuple[str, ...] = field(init=False)

@@ -24,6 +24,7 @@ from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMov
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue, expiry_of
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
@@ -58,7 +59,7 @@ class Settlement:
             reported = record.reported.get(leg.order.client_order_id)
             if reported is not None:
                 leg.learn(reported)
-        return RunningArbitrage(record, legs, has_left=True)
+        return RunningArbitrage(record, legs, has_left=True, key=record.id)
 
     # Sending
 
@@ -92,7 +93,7 @@ class Settlement:
                 leg.order.pair,
                 venue.name,
                 type(error).__name__,
-                str(error)[:200],
+                words_of(error),
             )
             hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
         else:
@@ -112,6 +113,11 @@ class Settlement:
         if running.record.state in ENDED_STATES:
             return self._report_end(running)  # something failed after its end was written
         if not running.has_left:
+            if running.is_doubtful and context.ledger.find(running.ids[0]) is None:
+                # Its intent was to be written with the reservations: there is neither.
+                note = running.record.note
+                return ArbitrageEnded(0, ArbitrageState.ABANDONED, note=note)
+            running.is_doubtful = False
             return self._dropped(running, "it was not sent")
         if self._was_never_reserved(running):
             return self._end(running, Ending(ArbitrageMove.DROP, "nothing was reserved"))
@@ -171,7 +177,7 @@ class Settlement:
                     leg.order.pair,
                 )
         elif isinstance(answer, Uncertain):
-            leg.not_found_since = None
+            leg.absence.begin_anew()
             logger.debug("No certain answer of %s: %s", venue.name, answer.reason)
         else:
             leg.learn(answer)
@@ -185,11 +191,11 @@ class Settlement:
                 venue.cancel(leg.order, order_id)
             except Exception as error:
                 # It may have filled, or be cancelled already: the look-up tells.
-                logger.debug("Cancelling on %s: %s", venue.name, error)
+                logger.debug("Cancelling on %s: %s", venue.name, words_of(error))
         try:
             answer = venue.look_up(leg.order, order_id)
         except Exception as error:
-            answer = Uncertain(f"{type(error).__name__}: {error}")
+            answer = Uncertain(kind_and_words_of(error))
         crash_point("arbitrage asked")
         return answer
 
@@ -223,7 +229,7 @@ class Settlement:
         now = context.clock.wall()
         if record.kind is ArbitrageKind.TWO_LEGS:
             ending = ending_of_two_legs(running, context.bot, context.rate, now)
-            record.result |= result_of(running, context.rate, now)
+            record.result |= result_of(running, context.known_rate, now)
         else:
             numbers = record.shares or {record.exposure or 0: ZERO}
             found = context.store.open_exposures(context.bot)

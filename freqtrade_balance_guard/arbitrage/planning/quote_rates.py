@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.money import ONE, exact, to_decimal
 
 
@@ -70,7 +71,7 @@ class QuoteRates:
             try:
                 middle = self._middle(pair)
             except Exception as error:
-                logger.debug("No rate from %s: %s", pair, error)
+                logger.debug("No rate from %s: %s", pair, words_of(error))
                 continue
             return middle if pair.startswith(f"{currency}/") else ONE / middle
         return self._guess(currency)

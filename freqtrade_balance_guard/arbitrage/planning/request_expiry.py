@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class RequestExpiry:
             # The answer was made some time between: the earlier the deadline, the safer.
             self._offset = theirs - max(began, self._clock.wall())
         except Exception as error:
-            logger.debug("The clock of %s is unknown: %s", self._id, error)
+            logger.debug("The clock of %s is unknown: %s", self._id, words_of(error))
 
     @property
     def seconds(self) -> float | None:

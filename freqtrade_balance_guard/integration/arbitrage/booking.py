@@ -16,6 +16,7 @@ from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 from freqtrade_balance_guard.orders.bot_loop import adopting
@@ -69,7 +70,7 @@ class ArbitrageBooking:
         return not waiting
 
     def _log(self, record: ArbitrageRecord, error: Exception) -> None:
-        text = str(error)[:200]
+        text = words_of(error)
         level = logging.DEBUG if self._told.get(record.id) == text else logging.ERROR
         self._told[record.id] = text
         logger.log(

@@ -23,10 +23,10 @@ from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBo
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
-from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.settings import GuardSettings
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 from freqtrade_balance_guard.settings.state_paths import is_dry_run, local_file
@@ -56,11 +56,7 @@ def build_arbitrage(
     :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
     """
     config, exchange, ledger = wallets._config, wallets._exchange, registry.ledger
-    if config.get("trading_mode", "spot") != "spot":
-        raise OperationalException(
-            "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
-            "strategy."
-        )
+    _check_is_spot(config)
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
@@ -81,22 +77,11 @@ def build_arbitrage(
         rebalancer=rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
-    executor = TwoLegExecutor(
-        ledger,
-        venues,
-        store,
-        settings.arbitrage,
-        hub=hub,
-        clock=clock,
-        wait=worker.pause,
-        rates=rates,
-        funds={ledger.account: preconditions.funds},
-        floors=settings.reserve_balance,
-        settle_seconds=float(settings.post_trade_refresh_window),
-        is_with_trade=preconditions.is_with_trade,
-        is_stopping=worker.stopping.is_set,
-        is_wanted=lambda: worker.is_wanted,
-        explain=preconditions.explained,
+    executor = _executor(
+        settings, ledger, venues, store, worker, rates, preconditions, hub=hub, clock=clock
+    )
+    positions = _positions(
+        executor, venues, store, rates, messages, config, bot=ledger.bot, hub=hub, clock=clock
     )
     arbitrages = ArbitrageLoop(
         wallets,
@@ -105,25 +90,81 @@ def build_arbitrage(
         worker,
         store,
         ArbitrageBooking(store, ledger.bot, clock),
-        ArbitragePositions(
-            store=store,
-            bot=ledger.bot,
-            venues=venues.get,
-            rates=rates.known,
-            clock=clock,
-            stake_currency=config["stake_currency"],
-            say=messages.say,
-            hub=hub,
-            dead_bots=lambda: executor.dead_bots,
-        ),
+        positions,
         preconditions,
         messages,
         inventory,
         settings.arbitrage,
         clock,
+        registry.waits,
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages
+
+
+def _check_is_spot(config: dict[str, Any]) -> None:
+    if config.get("trading_mode", "spot") != "spot":
+        raise OperationalException(
+            "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
+            "strategy."
+        )
+
+
+def _executor(
+    settings: GuardSettings,
+    ledger: ReservationLedger,
+    venues: Venues,
+    store: ArbitrageStore,
+    worker: ArbitrageWorker,
+    rates: QuoteRates,
+    preconditions: Preconditions,
+    *,
+    hub: EventHub,
+    clock: Clock,
+) -> TwoLegExecutor:
+    return TwoLegExecutor(
+        ledger,
+        venues,
+        store,
+        settings.arbitrage,
+        hub=hub,
+        clock=clock,
+        wait=worker.pause,
+        rates=rates,
+        known_rates=rates.known,
+        funds={ledger.account: preconditions.funds},
+        floors=settings.reserve_balance,
+        settle_seconds=float(settings.post_trade_refresh_window),
+        is_with_trade=preconditions.is_with_trade,
+        is_stopping=worker.stopping.is_set,
+        is_wanted=lambda: worker.is_wanted,
+        explain=preconditions.explained,
+    )
+
+
+def _positions(
+    executor: TwoLegExecutor,
+    venues: Venues,
+    store: ArbitrageStore,
+    rates: QuoteRates,
+    messages: ArbitrageMessages,
+    config: dict[str, Any],
+    *,
+    bot: str,
+    hub: EventHub,
+    clock: Clock,
+) -> ArbitragePositions:
+    return ArbitragePositions(
+        store=store,
+        bot=bot,
+        venues=venues.get,
+        rates=rates.known,
+        clock=clock,
+        stake_currency=config["stake_currency"],
+        say=messages.say,
+        hub=hub,
+        dead_bots=lambda: executor.dead_bots,
+    )
 
 
 def _bot_venue(

@@ -9,7 +9,7 @@ more ccxt object: that one belongs to the thread that reads order books.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,10 +17,13 @@ from typing import Any
 import ccxt
 from freqtrade.exchange import Exchange
 
+from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
+from freqtrade_balance_guard.arbitrage.planning.depth import price_of
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
+    GOOD_TILL_CANCELLED,
     LegOrder,
     LookUp,
     MarketRules,
@@ -30,7 +33,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
 )
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.errors import BalanceGuardError
+from freqtrade_balance_guard.errors import BalanceGuardError, words_of
 from freqtrade_balance_guard.integration.arbitrage.price_grid import (
     round_amount_down,
     round_to_grid,
@@ -40,10 +43,11 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_error import Outcome, classify
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
+from freqtrade_balance_guard.integration.streams.book_stream import CcxtBookStream, streams_books
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
-from freqtrade_balance_guard.orders.reader import OPEN_STATUSES, fees_of
+from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades
 
 
 logger = logging.getLogger(__name__)
@@ -89,6 +93,7 @@ class CcxtVenue:
     # When its markets are loaded again (monotonic); None: freqtrade does.
     _reload_at: float | None = None
     _measure_at: float = 0.0
+    _stream: BookStream | None = None
 
     def __post_init__(self) -> None:
         self._ids = ClientIds.of(str(self.exchange.id), "spot")
@@ -148,6 +153,15 @@ class CcxtVenue:
     def round_amount(self, pair: str, amount: Decimal) -> Decimal:
         return round_amount_down(self._api, pair, amount)
 
+    # Public data by websocket: in the engine's thread alone
+
+    @property
+    def book_stream(self) -> BookStream | None:
+        """Follow its order books, where ccxt.pro can; made at first use, in the engine's loop."""
+        if self._stream is None and streams_books(self.exchange):
+            self._stream = CcxtBookStream(self.exchange, self.clock)
+        return self._stream
+
     # Public requests: in the thread of the public lane alone
 
     def keep_fresh(self) -> None:
@@ -166,7 +180,7 @@ class CcxtVenue:
         try:
             markets = self._books.client.load_markets(True)
         except Exception as error:
-            logger.debug("%s does not show its markets: %s", self.name, error)
+            logger.debug("%s does not show its markets: %s", self.name, words_of(error))
             return
         self._api.set_markets(list(markets.values()), self._books.client.currencies)
         self.exchange._markets = self._api.markets
@@ -177,21 +191,12 @@ class CcxtVenue:
         bids, asks = ([level[:2] for level in book[side]] for side in ("bids", "asks"))
         return bids, asks
 
-    @exact
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
         bids, asks = self.order_book(pair)
-        levels = [
-            (to_decimal(price), to_decimal(there))
-            for price, there in (asks if side == "buy" else bids)
-        ]
-        left, cost = amount, ZERO
-        for price, there in levels:
-            taken = min(left, there)
-            left -= taken
-            cost += taken * price
-            if not left:
-                return Price(levels[0][0], cost / amount, price)
-        raise LookupError(f"the order book of {pair} on {self.name} is not deep enough")
+        try:
+            return price_of(asks if side == "buy" else bids, amount)
+        except LookupError as error:
+            raise LookupError(f"the order book of {pair} on {self.name}: {error}") from error
 
     # Private requests: in the thread of the key
 
@@ -224,6 +229,12 @@ class CcxtVenue:
         if to_decimal(price) != order.price:
             raise OrderRejected(f"{self.name} would make {price} of the price {order.price}")
 
+    def takes(self, time_in_force: str) -> bool:
+        """Return whether its limit orders may end at once; where not, they rest until cancelled."""
+        features = getattr(self._api, "features", None) or {}
+        of_orders = (features.get("spot") or {}).get("createOrder") or {}
+        return bool((of_orders.get("timeInForce") or {}).get(time_in_force))
+
     def place(self, order: LegOrder) -> VenueOrder:
         amount, price = to_float(order.amount), to_float(order.price)
         if self.dry_wallet is not None:
@@ -231,8 +242,13 @@ class CcxtVenue:
                 order.pair, "limit", order.side, amount, self._simulated_price(order), 1.0
             )
             self._dry_ids[order.client_order_id] = made["id"]
+            if order.time_in_force != GOOD_TILL_CANCELLED:
+                self.cancel(order, made["id"])
+                made = self.exchange.fetch_dry_run_order(made["id"])
             return self._read(made)
         params = self._ids.order_params(order.client_order_id) | self._expiry.params()
+        if order.time_in_force != GOOD_TILL_CANCELLED and self.takes(order.time_in_force):
+            params["timeInForce"] = order.time_in_force
         try:
             with self._with_headers(self._expiry.headers()):
                 made = self._api.create_order(
@@ -242,7 +258,7 @@ class CcxtVenue:
             if classify(error) is Outcome.REJECTED:
                 if self._reload_at is not None:
                     self._reload_at = self.clock.monotonic()  # the rules may be others by now
-                raise OrderRejected(str(error)[:200]) from error
+                raise OrderRejected(words_of(error)) from error
             raise
         return self._read(made)
 
@@ -314,17 +330,8 @@ class CcxtVenue:
     def _read(self, answer: Any) -> VenueOrder:
         if not answer.get("id"):
             raise NoAnswer(f"{self.name} returned no order id")
-        filled = _number(answer.get("filled"))
-        price = answer.get("average") or answer.get("price")
-        cost = to_decimal(answer["cost"]) if answer.get("cost") else filled * _number(price)
         self._known_ids.add(str(answer["id"]))
-        return VenueOrder(
-            order_id=str(answer["id"]),
-            is_open=answer.get("status") in OPEN_STATUSES,
-            filled=filled,
-            cost=cost if filled else ZERO,
-            fees=fees_of(answer),
-        )
+        return _venue_order(read_order(answer))
 
     def _with_fees(self, order: LegOrder, reported: VenueOrder) -> VenueOrder:
         """Ask for the fees of its trades, where the exchange shows none of orders."""
@@ -339,18 +346,22 @@ class CcxtVenue:
         try:
             trades = self._api.fetch_my_trades(order.pair, since)
             mine = [trade for trade in trades if str(trade.get("order")) == reported.order_id]
-            if sum((to_decimal(trade["amount"]) for trade in mine), ZERO) != reported.filled:
-                return reported
-            fees: dict[str, Decimal] = {}
-            for trade in mine:
-                for currency, fee in (fees_of(trade) or {}).items():
-                    fees[currency] = fees.get(currency, ZERO) + fee
+            read = read_trades(reported.order_id, "closed", mine)
         except Exception as error:
-            logger.debug("%s shows no trades: %s", self.name, error)
+            logger.debug("%s shows no trades: %s", self.name, words_of(error))
             return reported
-        return VenueOrder(
-            reported.order_id, reported.is_open, reported.filled, reported.cost, fees or None
-        )
+        if read is None or read.filled != reported.filled:
+            return reported
+        return replace(reported, fees=read.fees)
+
+
+@exact
+def _venue_order(answer: OrderAnswer) -> VenueOrder:
+    """What was read of an order, as legs are followed; a cost that is missing is its price's."""
+    cost = answer.cost
+    if cost is None:
+        cost = answer.filled * (answer.price or ZERO)
+    return VenueOrder(answer.order_id, answer.is_open, answer.filled, cost, answer.fees)
 
 
 def _number(value: object) -> Decimal:

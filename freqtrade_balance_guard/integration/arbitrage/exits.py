@@ -21,6 +21,7 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, Arbit
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unwind_limit
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.arbitrage.booking import trade_of_position
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
@@ -33,10 +34,8 @@ logger = logging.getLogger(__name__)
 
 UNHEDGED = "unhedged"
 EXIT = "should_close_arbitrage"
-# Where something of ours is broken, an exit goes out without us after this.
-BROKEN_SECONDS = 2.5
-# An exchange with a slow rate limit takes seconds for what has to be asked; not longer than this.
-SLOW_SECONDS = 15.0
+# Where something of ours is broken, or the arbitrage thread is busy, an exit goes out after this.
+LONGEST_SECONDS = 2.5
 OURS = (ArbitrageDenialCode.LEDGER_UNAVAILABLE, ArbitrageDenialCode.GUARD_ERROR)
 
 
@@ -120,10 +119,11 @@ class ArbitrageExits:
         limit = self._prepared(position, trade)
         if isinstance(limit, ArbitrageDenied):
             self._messages.denied(trade.pair, limit)
-            if limit.code in OURS and self._is_kept_for(trade, BROKEN_SECONDS):
+            if limit.code in OURS and self._is_kept_for(trade, LONGEST_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif limit is None:
-            if self._is_kept_for(trade, SLOW_SECONDS):
+            # What was asked for has been waited for as long as an exit may wait.
+            if trade.id in self._preparing or self._is_kept_for(trade, LONGEST_SECONDS):
                 self._sell_as_freqtrade_does(bot, trade, reason)
         elif not self._sell(bot, trade, limit, reason, "limit"):
             # The strategy's veto: reserving in each loop what is not used is no use.
@@ -177,7 +177,7 @@ class ArbitrageExits:
                 skip_custom_exit_price=order_type is not None,
             )
         except (DependencyException, ExchangeError) as error:
-            logger.warning("Unable to exit trade %s: %s", trade.pair, error)
+            logger.warning("Unable to exit trade %s: %s", trade.pair, words_of(error))
             return False
         return has_left
 

@@ -40,6 +40,8 @@ from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
+from freqtrade_balance_guard.deadline import WaitBudget
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import Event
 from freqtrade_balance_guard.integration.arbitrage.booking import (
     ArbitrageBooking,
@@ -95,7 +97,10 @@ class ArbitrageLoop:
         inventory: Inventory,
         settings: ArbitrageSettings,
         clock: Clock,
+        waits: WaitBudget,
     ) -> None:
+        """:param waits: what may be waited in front of an exit, with everything else that waits"""
+        self._waits = waits
         self._wallets = wallets
         self._strategy = strategy
         self._executor = executor
@@ -412,7 +417,7 @@ class ArbitrageLoop:
 
     def _strategy_failed(self, name: str, error: Exception) -> None:
         kind = type(error).__name__
-        self._log_once(f"{name} {kind}", f"{name}: {kind}: {error}", error)
+        self._log_once(f"{name} {kind}", f"{name}: {kind_and_words_of(error)}", error)
 
     def _take(self, bot: Any, opportunity: Opportunity) -> None:
         with self._counted():
@@ -432,9 +437,10 @@ class ArbitrageLoop:
 
     def _wait(self, future: "Future[R]") -> R | None:
         """Return its result; None if that takes longer than this loop may wait."""
-        with self._counted():
+        left = max(WAIT_SECONDS - self._waited, 0.0)
+        with self._counted(), self._waits.wait(left) as deadline:
             try:
-                return future.result(timeout=max(WAIT_SECONDS - self._waited, 0.0))
+                return future.result(timeout=deadline.seconds_left)
             except StillRunning:
                 self._has_news = True
                 return None
@@ -444,7 +450,8 @@ class ArbitrageLoop:
         """What exits of this loop, or of the next, wait for."""
         began = self._clock.monotonic()
         try:
-            yield
+            with self._waits.work():
+                yield
         finally:
             self._waited += self._clock.monotonic() - began
 

@@ -23,15 +23,15 @@ from freqtrade_balance_guard.integration.exchange.guard_client import GuardClien
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.rebalance.entry_locks import ALL, BELOW_THRESHOLD
-from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.limits.order_check import RoundedOrder, look_at_entry
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.money import ONE, ZERO, exact, format_amount, to_decimal
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Found
 from freqtrade_balance_guard.orders.registry import OrderRegistry
+from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer
 from freqtrade_balance_guard.settings.model import BOT_VENUE
 
 
@@ -159,7 +159,7 @@ class Preconditions:
                 f"the outcome of an earlier order of {pair} is unknown",
                 BOT_VENUE,
             )
-        sold = self._rebalancer.refusal(pair)
+        sold = self._rebalancer.sold_pair_denied(pair)
         return (
             None
             if sold is None
@@ -214,7 +214,7 @@ class Preconditions:
 
         What trades own is read now: freqtrade may have bought since its loop began.
 
-        :raises BalanceUnreadable, LedgerUnavailable: it is not known
+        :raises UnreadableBalance, LedgerUnavailable: it is not known
         """
         owned = self._owned_now()
         return {

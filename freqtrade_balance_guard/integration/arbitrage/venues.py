@@ -14,6 +14,7 @@ from freqtrade.resolvers import ExchangeResolver
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue, NoAnswer
 from freqtrade_balance_guard.ledger import ReservationLedger
 from freqtrade_balance_guard.money import to_decimal
@@ -104,11 +105,11 @@ class Venues(dict[str, Venue]):
             self._not_before.pop(name, None)
         except OperationalException as error:
             self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
-            self._wrong = OperationalException(f"balance_guard.venues.{name}: {error}")
+            self._wrong = OperationalException(f"balance_guard.venues.{name}: {words_of(error)}")
         except Exception as error:
             self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
             logger.warning(
-                "The venue %s cannot be reached (%s); it is tried again.", name, str(error)[:200]
+                "The venue %s cannot be reached (%s); it is tried again.", name, words_of(error)
             )
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.optimize.backtesting import DATE_IDX, OPEN_IDX
 
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
-from freqtrade_balance_guard.integration.rebalance.inputs import Sight
-from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
+from freqtrade_balance_guard.integration.rebalance.inputs import FreqtradeInputs
 from freqtrade_balance_guard.integration.rebalance.selling import exit_of
 from freqtrade_balance_guard.rebalance.attempt import Outcome
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.rebalance.plan import Plan, Sale
 from freqtrade_balance_guard.rebalance.policy import decide
+from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer, Sight
 from freqtrade_balance_guard.rebalance.waiting import Since
 
 
@@ -50,7 +50,9 @@ class CandleRebalancer(Rebalancer):
     ) -> None:
         self._candle_clock = CandleClock()
         log = AttemptLog(None, "backtest", "backtest", self._candle_clock)
-        super().__init__(wallets, log, self._candle_clock, config)
+        super().__init__(FreqtradeInputs(wallets, config), log, self._candle_clock)
+        self._wallets = wallets
+        self._config = config
         self._with_protections = with_protections
         self._locks: EntryLocks | None = None
         self._rows: Rows = {}

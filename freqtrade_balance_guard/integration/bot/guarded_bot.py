@@ -78,7 +78,8 @@ class GuardedBot(FreqtradeBot):
         try:
             with parts.loop.one_pass():
                 began = parts.clock.monotonic()
-                parts.housekeeping.begin(self)
+                with parts.loop.waits.work():
+                    parts.housekeeping.begin(self)
                 took = parts.clock.monotonic() - began
                 super().process(*args, **kwargs)
         finally:

@@ -16,13 +16,13 @@ import ccxt
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import Deadline
-from freqtrade_balance_guard.integration.exchange.bounded_session import BoundedSession
-from freqtrade_balance_guard.integration.exchange.request_rate import (
+from freqtrade_balance_guard.deadline import Deadline, WaitBudget
+from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
+from freqtrade_balance_guard.network.bounded_session import BoundedSession
+from freqtrade_balance_guard.network.request_rate import (
     RequestRate,
     seconds_per_request,
 )
-from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
 
 
 # Exchanges that tell requests of one key apart by a time with a tolerance, so that they may
@@ -45,15 +45,17 @@ class GuardClient:
         self._sessions: list[BoundedSession] = []
         self._lock = threading.Lock()
 
-    def order_requests(self) -> None:
+    def order_requests(self, waits: WaitBudget) -> None:
         """Let freqtrade's requests and ours take turns, where a key's nonces must rise.
 
         The only thing about freqtrade's ccxt object that is changed, once, when a bot is attached.
+
+        :param waits: what freqtrade waits for its turn is charged to this
         """
         theirs: Any = self._exchange._api
         needs_turns = isinstance(theirs, ccxt.Exchange) and theirs.id not in MAY_OVERTAKE
         if needs_turns and not self._exchange._config["dry_run"]:
-            Turns(self._clock).hold(theirs)
+            Turns(self._clock).hold(theirs, waits=waits)
 
     @contextmanager
     def connection(self, deadline: Deadline) -> Iterator[Exchange]:
@@ -114,13 +116,17 @@ def _over(exchange: Exchange, api: Any) -> Any:
 class _Once(Exchange):
     """Stands between an exchange's own class and freqtrade's, so that no request is repeated.
 
-    Hyperliquid's ``get_balances`` calls the one of ``Exchange`` several times, each of which would
-    try four times, with pauses.
+    Hyperliquid's ``get_balances`` and ``fetch_positions`` call those of ``Exchange`` several times,
+    each of which would try four times, with pauses.
     """
 
     def get_balances(self, params: dict[str, Any] | None = None) -> Any:
         once: Any = super().get_balances
         return once(params, count=0) if hasattr(once, "__wrapped__") else once(params)
+
+    def fetch_positions(self, pair: str | None = None, params: dict[str, Any] | None = None) -> Any:
+        once: Any = super().fetch_positions
+        return once(pair, params, count=0) if hasattr(once, "__wrapped__") else once(pair, params)
 
 
 _classes: dict[type, Any] = {}

@@ -59,13 +59,6 @@ _FUNDS_CODES = {"binance": "-2019", "okx": "51008", "bybit": "110007"}
 # Other names of the same exchanges.
 _FAMILIES = ("binance", "okx", "bybit", "bitget", "bingx")
 _SAME_FAMILY = {"myokx": "okx"}
-# What must not be in a sentence: keys and signatures in URLs.
-_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
-_SECRET = re.compile(
-    r"""((?:access_?key_?id|api_?key|key|signature|sign|secret|token|passphrase)["']?\s*[=:]\s*["']?)"""
-    r"""[^\s&"',}]+""",
-    re.IGNORECASE,
-)
 # ccxt's plainest error means that it has no row for the exchange's words. Of Kraken's, the part in
 # front of the colon says it (its cost minimum, for one, is not in ccxt's table).
 _PLAIN_REFUSAL = re.compile(
@@ -120,11 +113,6 @@ def is_insufficient_funds(error: BaseException) -> bool:
     if isinstance(error, InsufficientFundsError) or isinstance(cause, ccxt.InsufficientFunds):
         return True
     return cause is not None and _has_code(cause, _FUNDS_CODES)
-
-
-def redacted(text: str) -> str:
-    """``text`` without what ccxt's messages may have of keys and signatures."""
-    return _SECRET.sub(r"\1***", _QUERY.sub(r"\1?***", text))
 
 
 def _has_code(cause: BaseException, codes: Mapping[str, str]) -> bool:

@@ -18,8 +18,8 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_search import (
     STOP_FLAG,
     OrderSearch,
@@ -94,7 +94,7 @@ def find_order(
     except Exception as error:
         # ccxt's errors, and others: a garbage number in the answer is a ValueError.
         logger.debug("Order not looked up.", exc_info=error)
-        return Uncertain(redacted(f"{type(error).__name__}: {error}")[:200])
+        return Uncertain(kind_and_words_of(error))
 
 
 def fetch_known(
@@ -117,7 +117,7 @@ def fetch_known(
                 order = _placed_by(exchange, order_id, pair, order)
             return Found(order)
     except Exception as error:
-        return Uncertain(redacted(f"{type(error).__name__}: {error}")[:200])
+        return Uncertain(kind_and_words_of(error))
 
 
 def cancel_known(

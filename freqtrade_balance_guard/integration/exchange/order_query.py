@@ -6,8 +6,8 @@ from freqtrade.persistence import Order as FreqtradeOrder
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.orders.lookup_result import Found, LookupResult, NotFound, Uncertain
 from freqtrade_balance_guard.orders.terms import Purpose
@@ -56,7 +56,7 @@ class OrderQuery:
         except InvalidOrderException:
             return _stored(tracked.order_id, tracked.pair)
         except Exception as error:
-            return Uncertain(redacted(f"{type(error).__name__}: {error}")[:200])
+            return Uncertain(kind_and_words_of(error))
 
 
 def _stored(order_id: str, pair: str) -> LookupResult:

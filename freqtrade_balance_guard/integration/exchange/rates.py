@@ -7,6 +7,7 @@ from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.money import ONE, to_decimal
 
 
@@ -54,7 +55,9 @@ class ExchangeDollarRate:
             try:
                 rate = self._exchange.get_conversion_rate(dollar, self._stake_currency)
             except FreqtradeException as error:
-                logger.debug("No rate from %s to %s: %s", dollar, self._stake_currency, error)
+                logger.debug(
+                    "No rate from %s to %s: %s", dollar, self._stake_currency, words_of(error)
+                )
                 continue
             if rate:
                 return to_decimal(rate)

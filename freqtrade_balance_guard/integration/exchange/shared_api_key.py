@@ -12,7 +12,7 @@ from typing import Any
 from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 
 
 # Who waits longer than this for the other's request goes on: an exit must not wait for a leg.
@@ -50,10 +50,13 @@ class Turns:
         self._since = None
         self._turn.release()
 
-    def hold(self, api: Any, deadline: Deadline | None = None) -> None:
+    def hold(
+        self, api: Any, deadline: Deadline | None = None, *, waits: WaitBudget | None = None
+    ) -> None:
         """From now on requests of this ccxt object take turns; freqtrade's RPC threads benefit.
 
         :param deadline: when waiting for a turn ends besides
+        :param waits: what the waiting is charged to, and bounded by
         """
         if getattr(api, MARK, None) is not None:
             return
@@ -61,7 +64,11 @@ class Turns:
 
         @functools.wraps(send)
         def fetch2(*args: Any, **kwargs: Any) -> Any:
-            has_turn = self.take(deadline)
+            if waits is None:
+                has_turn = self.take(deadline)
+            else:
+                with waits.wait(TURN_SECONDS) as patience:
+                    has_turn = self.take(patience)
             try:
                 return send(*args, **kwargs)
             finally:

@@ -29,7 +29,6 @@ from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.rebalance import ask_for_one, attempt_as_json, preview_of
 from freqtrade_balance_guard.integration.console.config import locks_on
-from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.decisions import read_decisions
@@ -37,6 +36,7 @@ from freqtrade_balance_guard.monitoring.history import read_history
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
 from freqtrade_balance_guard.monitoring.outbox import read_messages
+from freqtrade_balance_guard.page.look import Look
 from freqtrade_balance_guard.page.shell import page_shell, static_file
 
 
@@ -190,6 +190,14 @@ def _data(bot: Watched) -> APIRouter:
         )
         return {"reservations": [reservations.as_json(row) for row in rows]}
 
+    _add_decisions(router, bot, clock)
+    _add_actions(router, look, clock)
+    return router
+
+
+def _add_decisions(router: APIRouter, bot: Watched, clock: SystemClock) -> None:
+    look, source = bot.look, bot.look.source
+
     @router.get("/decisions")
     @_answered
     def decisions() -> dict[str, Any]:
@@ -232,9 +240,6 @@ def _data(bot: Watched) -> APIRouter:
         name = full_pair(pair, source.stake_currency)
         locks = locks_on(source.database_url, name, clock.wall())
         return look.with_books(lambda books: explain(books, name, locks, bot=source.bot).as_json())
-
-    _add_actions(router, look, clock)
-    return router
 
 
 def _add_actions(router: APIRouter, look: Look, clock: SystemClock) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freqtrade import __version__ as freqtrade_version
@@ -13,14 +14,15 @@ from freqtrade_balance_guard.integration.monitoring.chart import (
     install_chart_marks,
     remove_chart_marks,
 )
-from freqtrade_balance_guard.integration.monitoring.look import Look
 from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.ledger import ReservationLedger
+from freqtrade_balance_guard.money import to_decimal
 from freqtrade_balance_guard.monitoring.decisions import read_decisions
 from freqtrade_balance_guard.monitoring.history import HistoryRecorder
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.totals import Totals
 from freqtrade_balance_guard.monitoring.worker import Worker
+from freqtrade_balance_guard.page.look import Believed, Look
 from freqtrade_balance_guard.settings import GuardSettings, MetricsSettings
 from freqtrade_balance_guard.settings.state_paths import local_file
 from freqtrade_balance_guard.version import __version__
@@ -48,7 +50,9 @@ class Monitoring:
     ) -> None:
         config = wallets._config
         source = replace(source_of(config, settings), bot=ledger.bot, account=ledger.account)
-        self.look = Look(wallets, source, clock)
+        self.look = Look(
+            source, clock, partial(believed_now, wallets), partial(belief_age_seconds, wallets)
+        )
         self.totals = Totals(local_file(config), ledger.account, ledger.bot, clock)
         hub.subscribe(self.totals)
         self.history = HistoryRecorder(
@@ -191,3 +195,35 @@ def stop_monitoring() -> None:
 def metrics_address() -> str | None:
     """Where this process serves metrics; None where it does not."""
     return None if _running is None else _running.metrics_address
+
+
+def believed_now(wallets: "GuardedWallets") -> dict[str, Believed]:
+    """Every currency of the bot's own account; from any thread."""
+    live = wallets.live
+    if live is None:
+        return {
+            currency: Believed(
+                total=to_decimal(one.total),
+                used=to_decimal(one.used),
+                expected=to_decimal(one.total),
+            )
+            for currency, one in dict(wallets._wallets).items()
+        }
+    book = live.book
+    found = {}
+    for currency in book.currencies():
+        expected = book.expected(currency)
+        found[currency] = Believed(
+            total=expected.total,
+            used=expected.used,
+            expected=expected.total,
+            seen=book.seen(currency),
+            verdict=str(book.verdict(currency)),
+        )
+    return found
+
+
+def belief_age_seconds(wallets: "GuardedWallets") -> float | None:
+    """Since the believed answer was asked for; None before the first, and in dry-run."""
+    age = float("inf") if wallets.live is None else wallets.live.age()
+    return age if age != float("inf") else None

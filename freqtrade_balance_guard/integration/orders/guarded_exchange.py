@@ -69,6 +69,12 @@ class GuardedExchange(Exchange):
         go = functools.partial(super().create_order, **order)
         if wallets is None:
             return go()
+        with self._gateway.registry.waits.work():
+            return self._create_order(wallets, order, go)
+
+    def _create_order(
+        self, wallets: GuardedWallets, order: dict[str, Any], go: Callable[..., Any]
+    ) -> Any:
         is_entry = self._is_entry(order)
         entry = wallets.entry
         kind = EntryKind.NEW
@@ -98,14 +104,21 @@ class GuardedExchange(Exchange):
             return go()
         side = more.get("side", "sell")
         order = {"pair": pair, "amount": amount, "rate": stop_price, "side": side}
-        return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
+        with self._gateway.registry.waits.work():
+            return self._send({**order, "ordertype": "stop"}, Purpose.STOP, EntryKind.NEW, go)
 
     def _send(
-        self, order: dict[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[[], Any]
+        self, order: dict[str, Any], purpose: Purpose, kind: EntryKind, go: Callable[..., Any]
     ) -> Any:
+        waits = self._gateway.registry.waits
+
+        def go_uncharged(**changed: Any) -> Any:
+            with waits.left_out():
+                return go(**changed)
+
         with self._order_tracker.sending():
             try:
-                accepted = self._gateway.send(order, purpose, kind, go)
+                accepted = self._gateway.send(order, purpose, kind, go_uncharged)
             except EntryDenied:
                 raise
             except Exception as error:
@@ -219,11 +232,14 @@ class GuardedExchange(Exchange):
         "Exchange.fetch_orders(self, pair, since, params)",
         "freqtrade's search for unknown orders does not see other bots' ones",
     )
-    def fetch_orders(self, *args: Any, **kwargs: Any) -> Any:
+    def fetch_orders(self, pair: str, *args: Any, **kwargs: Any) -> Any:
         """For freqtrade's search for unknown orders of a trade: without those of other bots."""
-        orders = super().fetch_orders(*args, **kwargs)
         if self._guarded_wallets is None:
-            return orders
+            return super().fetch_orders(pair, *args, **kwargs)
+        known = self._gateway.registry.lists.get(pair)
+        if known is not None:
+            return known
+        orders = super().fetch_orders(pair, *args, **kwargs)
         self._order_tracker.listed(orders)
         return self._gateway.without_other_bots(orders)
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.exceptions import TemporaryError
 
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
-from freqtrade_balance_guard.integration.wallets.entry_funds import EntryFunds
 from freqtrade_balance_guard.money import ZERO, to_decimal, to_float
 from freqtrade_balance_guard.orders.events import ExitUnresolved
+from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
 from freqtrade_balance_guard.orders.registry import OrderRegistry
@@ -115,10 +116,13 @@ class LostExits:
             if final is not None:
                 self._registry.report(tracked, final)
         except Exception as error:
-            logger.warning("Stop %s of %s cannot be cancelled: %s", order_id, tracked.pair, error)
+            why = words_of(error)
+            logger.warning("Stop %s of %s cannot be cancelled: %s", order_id, tracked.pair, why)
 
     def amount_left(self, order: Mapping[str, Any]) -> float:
         """What of an exit's amount may leave while an earlier one of its pair is unknown.
+
+        On futures all of it: it can only reduce the position.
 
         :raises TemporaryError: the exchange shows nothing of it any more: the earlier one holds or
             has sold it; freqtrade tries again in its next loop
@@ -126,7 +130,7 @@ class LostExits:
         amount, pair = float(order["amount"]), order["pair"]
         lost = [one for one in self._registry.unresolved(pair) if one.is_given_up]
         live = self._wallets.live
-        if not lost or live is None:
+        if not lost or live is None or self._registry.is_margin:
             return amount
         base = currencies(pair)[0]
         since = max(one.absence.lost_at or one.sent_at for one in lost)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from freqtrade.exceptions import InsufficientFundsError
 from freqtrade.persistence import Order
 
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
-from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.integration.orders.order_terms import known_terms
+from freqtrade_balance_guard.money import to_decimal
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
-from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, spot_terms
 
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class OrderTracker:
             self._registry.answered(pair, order_id, order)
         except Exception as error:
             # What cannot be read cannot be booked: the exchange's balance decides.
-            logger.warning("An answer about order %s cannot be read: %s", order_id, error)
+            logger.warning("An answer about order %s cannot be read: %s", order_id, words_of(error))
             if self._wallets.live is not None:
                 self._wallets.live.touched()
 
@@ -105,7 +106,7 @@ class OrderTracker:
         try:
             self._registry.traded(pair, order_id, trades)
         except Exception as error:
-            logger.warning("The trades of order %s cannot be read: %s", order_id, error)
+            logger.warning("The trades of order %s cannot be read: %s", order_id, words_of(error))
 
     def listed(self, orders: Sequence[Mapping[str, Any]]) -> None:
         """A list of orders: freqtrade's recovery."""
@@ -113,8 +114,8 @@ class OrderTracker:
             if order.get("id") and order.get("symbol"):
                 self.answered(str(order["symbol"]), str(order["id"]), order)
 
-    def follow_known(self, order: Order) -> None:
-        """Follow an order of before the start, as far as freqtrade has it filled (spot only)."""
+    def follow_known(self, order: Order, leverage: float, *, is_short: bool) -> None:
+        """Follow an order of before the start, as far as freqtrade has it filled."""
         if not order.order_id or self._registry.book is None:
             return
         known = {
@@ -124,25 +125,11 @@ class OrderTracker:
             "cost": order.safe_cost,
         }
         try:
-            self._registry.follow_known(_known_terms(order), known)
+            terms = known_terms(self._wallets._exchange, order, to_decimal(leverage or 1), is_short)
+            self._registry.follow_known(terms, known)
         except Exception:
             # The bot has to start: its balance shows what the order does.
             logger.exception("Order %s could not be followed.", order.order_id)
-
-
-def _known_terms(order: Order) -> Terms:
-    is_stop = order.ft_order_side == "stoploss"
-    side: Side = "buy" if order.ft_order_side == "buy" else "sell"
-    exit_ = Purpose.STOP if is_stop else Purpose.EXIT
-    return spot_terms(
-        order.ft_pair,
-        side,
-        Purpose.ENTRY if side == "buy" else exit_,
-        to_decimal(order.safe_amount),
-        to_decimal(order.safe_price or 0),
-        is_market=False,
-        fee_rate=ZERO,
-    )
 
 
 def _is_complete(order: Mapping[str, Any]) -> bool:

@@ -12,10 +12,11 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
-from freqtrade_balance_guard.integration.exchange.order_error import redacted
 from freqtrade_balance_guard.integration.exchange.order_lookup import cancel_known
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
+from freqtrade_balance_guard.integration.exchange.order_search import CLOCK_MARGIN
 from freqtrade_balance_guard.integration.orders.lost_exits import is_open
 from freqtrade_balance_guard.orders.bot_loop import adopting
 from freqtrade_balance_guard.orders.events import OrphanFound
@@ -67,7 +68,7 @@ class OrphanOrders:
                 "(%s); it is tried again in every loop.",
                 order["id"],
                 tracked.pair,
-                redacted(str(error))[:200],
+                words_of(error),
             )
 
     def _act_on(self, bot: Any, tracked: TrackedOrder, order: Order) -> None:
@@ -205,7 +206,22 @@ class OrphanOrders:
             order_id,
             tracked.pair,
         )
-        bot.handle_onexchange_order(trade)
+        lists = self._registry.lists
+        lists[trade.pair] = self._orders_since(trade)
+        try:
+            bot.handle_onexchange_order(trade)
+        finally:
+            del lists[trade.pair]
+
+    def _orders_since(self, trade: Trade) -> list[Order]:
+        """The list that freqtrade is about to ask for: it would ask for up to a minute.
+
+        :raises Exception: there is none in time
+        """
+        waits, since = self._registry.waits, trade.open_date_utc - CLOCK_MARGIN
+        with waits.wait(ASK_SECONDS, keep=KEPT_BY_HOUSEKEEPING_SECONDS) as deadline:
+            with self._client.connection(deadline) as exchange:
+                return list(exchange.fetch_orders(trade.pair, since))
 
     def _notify(self, bot: Any, text: str) -> None:
         logger.warning(text)

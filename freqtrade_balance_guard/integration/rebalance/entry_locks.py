@@ -20,8 +20,8 @@ from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable
 
 
 if TYPE_CHECKING:
-    from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
     from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+    from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer
 
 
 logger = logging.getLogger("freqtrade_balance_guard")

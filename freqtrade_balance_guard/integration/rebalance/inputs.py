@@ -1,8 +1,7 @@
 """The picture that a rebalance is decided on, taken from freqtrade: the same in every mode."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ from freqtrade_balance_guard.integration.orders.partial_exit import way_to_the_s
 from freqtrade_balance_guard.limits.market import MarketRules
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 from freqtrade_balance_guard.rebalance.plan import Capital, Position
-from freqtrade_balance_guard.rebalance.policy import CONFIRMED, RebalanceLimits
+from freqtrade_balance_guard.rebalance.policy import RebalanceLimits
+from freqtrade_balance_guard.rebalance.rebalancer import Rate
 
 
 if TYPE_CHECKING:
@@ -28,43 +28,66 @@ SLIPPAGE = Decimal("0.01")
 # freqtrade's backtest wants a rest to be worth what an entry with this stop-loss is worth.
 BACKTEST_STOPLOSS = -0.1
 
-# The present rate (quote per base) to sell an open trade at; None where there is none.
-Rate = Callable[[Any], float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """How one mode sees what differs between modes (see ``rebalance.policy.Picture``)."""
-
-    bot_state: str = "running"
-    verdict: str = CONFIRMED
-    is_fresh: bool = True
-    in_flight: int = 0
-    is_unsettled: bool = False
-
 
 def is_spot(config: Mapping[str, Any]) -> bool:
     """Whether coins are bought and sold, and no contracts."""
     return bool(config.get("trading_mode", "spot") == "spot")
 
 
-def limits_of(wallets: "GuardedWallets") -> RebalanceLimits:
-    """The user's settings for the tier that the account is in."""
-    guard = wallets.guard
-    assert guard is not None  # noqa: S101  whoever rebalances is guarded
-    return RebalanceLimits.of(guard.tier_limits(wallets.account.equity), guard.from_dollars)
+class FreqtradeInputs:
+    """Reads the wallets and the trades of one bot or one backtest."""
 
+    def __init__(self, wallets: "GuardedWallets", config: dict[str, Any]) -> None:
+        self._wallets = wallets
+        self._config = config
 
-@exact
-def capital_of(wallets: "GuardedWallets", config: dict[str, Any], *, is_fresh: bool) -> Capital:
-    """What is free, and how much of it freqtrade would put to work.
+    @property
+    def currency(self) -> str:
+        return str(self._config["stake_currency"])
 
-    :param is_fresh: the balance was just read: only what this answer vouches for counts. An older
-        answer may lack what own orders did since, and nothing is sold because of it.
-    """
-    funds = wallets.account.certain() if is_fresh else wallets.account.above_floor()
-    ratio = ONE if "available_capital" in config else to_decimal(config["tradable_balance_ratio"])
-    return Capital(funds, wallets.account.capacity(), ratio, _held(Trade.get_open_trades()))
+    @property
+    def is_spot(self) -> bool:
+        return is_spot(self._config)
+
+    def limits(self) -> RebalanceLimits:
+        """The user's settings for the tier that the account is in."""
+        guard = self._wallets.guard
+        assert guard is not None  # noqa: S101  whoever rebalances is guarded
+        equity = self._wallets.account.equity
+        return RebalanceLimits.of(guard.tier_limits(equity), guard.from_dollars)
+
+    @exact
+    def capital(self, *, is_fresh: bool) -> Capital:
+        """What is free, and how much of it freqtrade would put to work.
+
+        :param is_fresh: the balance was just read: only what this answer confirms counts. An older
+            answer may lack what own orders did since, and nothing is sold because of it.
+        """
+        config, account = self._config, self._wallets.account
+        funds = account.certain() if is_fresh else account.above_floor()
+        ratio = ONE
+        if "available_capital" not in config:
+            ratio = to_decimal(config["tradable_balance_ratio"])
+        return Capital(funds, account.capacity(), ratio, _held(Trade.get_open_trades()))
+
+    def positions(self, rate_of: Rate) -> tuple[Position, ...]:
+        """Return every open trade of this bot that holds something, hedged ones left out.
+
+        The coin of a trade with another leg is sold together with that one, or not at all.
+        """
+        wallets = self._wallets
+        trades = [trade for trade in Trade.get_open_trades() if trade.amount > 0]
+        return tuple(
+            _position(wallets, trade, rate_of(trade)) for trade in without_hedged(wallets, trades)
+        )
+
+    def last_fill(self) -> datetime | None:
+        """When this bot bought or sold anything for the last time; None: never."""
+        return last_fill()
+
+    def open_order_count(self) -> int:
+        """Entries and exits that rest; a stop order on the exchange is none."""
+        return sum(len(trade.open_orders) for trade in Trade.get_open_trades())
 
 
 def _held(trades: list[Any]) -> Decimal:
@@ -76,17 +99,6 @@ def _held(trades: list[Any]) -> Decimal:
                 leverage = to_decimal(trade.leverage or 1)
                 held += to_decimal(order.safe_remaining) * price / leverage
     return held
-
-
-def positions_of(wallets: "GuardedWallets", rate_of: Rate) -> tuple[Position, ...]:
-    """Return every open trade of this bot that holds something, hedged ones left out.
-
-    The coin of a trade with another leg is sold together with that one, or not at all.
-    """
-    trades = [trade for trade in Trade.get_open_trades() if trade.amount > 0]
-    return tuple(
-        _position(wallets, trade, rate_of(trade)) for trade in without_hedged(wallets, trades)
-    )
 
 
 def without_hedged(wallets: "GuardedWallets", trades: list[Any]) -> list[Any]:
@@ -106,11 +118,6 @@ def without_hedged(wallets: "GuardedWallets", trades: list[Any]) -> list[Any]:
 
 # Trades of which it was logged.
 _left_out: set[int] = set()
-
-
-def open_order_count() -> int:
-    """Entries and exits that rest; a stop order on the exchange is none."""
-    return sum(len(trade.open_orders) for trade in Trade.get_open_trades())
 
 
 @exact

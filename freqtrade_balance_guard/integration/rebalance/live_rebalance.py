@@ -10,18 +10,18 @@ from freqtrade.exceptions import FreqtradeException, TemporaryError
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.rebalance.inputs import Sight
-from freqtrade_balance_guard.integration.rebalance.preview import Watch
-from freqtrade_balance_guard.integration.rebalance.rebalancer import Rebalancer
+from freqtrade_balance_guard.errors import words_of
+from freqtrade_balance_guard.integration.rebalance.inputs import FreqtradeInputs
 from freqtrade_balance_guard.integration.rebalance.selling import REASON, exit_of
+from freqtrade_balance_guard.monitoring.rebalance_view import Watch
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.rebalance.attempt import Attempt, Outcome, SaleRecord
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptsUnavailable, AttemptUnderWay
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.rebalance.messages import (
     ended_event,
-    told_outcome,
-    told_plan,
+    outcome_sentence,
+    plan_sentence,
 )
 from freqtrade_balance_guard.rebalance.plan import Plan, Sale
 from freqtrade_balance_guard.rebalance.policy import (
@@ -32,6 +32,7 @@ from freqtrade_balance_guard.rebalance.policy import (
     RebalanceLimits,
     decide,
 )
+from freqtrade_balance_guard.rebalance.rebalancer import Rebalancer, Sight
 
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class LiveRebalancer(Rebalancer):
         clock: Clock,
         config: dict[str, Any],
     ) -> None:
-        super().__init__(wallets, log, clock, config)
+        super().__init__(FreqtradeInputs(wallets, config), log, clock)
+        self._wallets = wallets
+        self._config = config
         self._registry = registry
         self._watch = watch
         self._asked: Reply | None = None
@@ -103,17 +106,27 @@ class LiveRebalancer(Rebalancer):
             # The book knows what the account's other bots did; freqtrade's table does not yet.
             self._wallets.show_believed()
         if not (is_asked or is_due) and self.is_quiet(limits):
-            self._watch.sample(bot)
+            self._sample(bot)
             return False, ""
         answer = self._decided(bot, limits, is_asked=is_asked)
         done, text = False, str(answer)
         if isinstance(answer, Plan):
             done, text = self._attempt(bot, answer)
-        self._watch.sample(bot)
+        self._sample(bot)
         if is_due or is_asked or isinstance(answer, Plan):
             picture = self.picture(limits, self._sight(bot), _rate_of(bot))
             self._watch.write(picture, self._after_read)
         return done, text
+
+    def _sample(self, bot: Any) -> None:
+        """Send one message when the available stake will soon be too little."""
+        wallets, live, guard = self._wallets, self._wallets.live, self._wallets.guard
+        if guard is None or (live is not None and live.is_unreadable):
+            return  # nothing is known, and that is no use of stake
+        text = self._watch.sample(wallets.account.available(), wallets.account.threshold())
+        if text is not None:
+            logger.warning(text)
+            bot.dataprovider.send_msg(f"Balance guard: {text}", always_send=True)
 
     # The decision
 
@@ -154,7 +167,7 @@ class LiveRebalancer(Rebalancer):
             try:
                 wallets.update()
             except FreqtradeException as error:
-                logger.warning("The balance could not be read for a rebalance: %s", error)
+                logger.warning("The balance could not be read for a rebalance: %s", words_of(error))
                 verdict = UNREADABLE
         seen = self._sight(bot)
         return Sight(seen.bot_state, verdict, is_fresh, seen.in_flight, seen.is_unsettled)
@@ -167,13 +180,13 @@ class LiveRebalancer(Rebalancer):
         except (AttemptsUnavailable, AttemptUnderWay) as error:
             logger.warning("No emergency rebalance: its attempt cannot be kept (%s).", error)
             return False, f"Nothing was sold: {error}"
-        logger.warning("Emergency rebalance: %s.", told_plan(plan, self.currency))
+        logger.warning("Emergency rebalance: %s.", plan_sentence(plan, self.currency))
         for sale in plan.sales:
             self._sell(bot, sale)
         self.end()
         attempt = self.log.last()
         assert attempt is not None  # noqa: S101  it was begun
-        text = f"{told_outcome(attempt)}."
+        text = f"{outcome_sentence(attempt)}."
         logger.warning(text)
         self._registry.hub.publish(ended_event(attempt))
         bot.dataprovider.send_msg(f"Balance guard: {text}", always_send=True)
@@ -221,7 +234,7 @@ class LiveRebalancer(Rebalancer):
         if isinstance(error, TemporaryError) and self._registry.unresolved(pair):
             return Outcome.UNKNOWN, "its reply was lost"
         if error is not None:
-            return Outcome.FAILED, str(error)[:200]
+            return Outcome.FAILED, words_of(error)
         return Outcome.FAILED, "freqtrade sent no order, its log says why"
 
     # What became of it
@@ -252,7 +265,7 @@ class LiveRebalancer(Rebalancer):
             logger.warning("An interrupted rebalance cannot be ended: %s", error)
             return
         if attempt is not None:
-            logger.warning("%s; the bot was interrupted in it.", told_outcome(attempt))
+            logger.warning("%s; the bot was interrupted in it.", outcome_sentence(attempt))
 
 
 def find_sale(attempt: Attempt, sale: SaleRecord) -> tuple[Outcome, str] | None:
@@ -291,7 +304,7 @@ def _rate_of(bot: Any) -> Callable[[Any], float | None]:
                 trade.pair, refresh=False, side="exit", is_short=trade.is_short
             )
         except FreqtradeException as error:
-            logger.debug("No rate for %s: %s", trade.pair, error)
+            logger.debug("No rate for %s: %s", trade.pair, words_of(error))
             return None
         return float(found) if found else None
 

@@ -17,6 +17,7 @@ from freqtrade.util import dt_now
 from freqtrade.wallets import Wallet, Wallets
 
 from freqtrade_balance_guard.balances.snapshot import Unreadable
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import relies_on
@@ -72,7 +73,7 @@ class GuardedWallets(Wallets):
     account: StakeAccount
     controls: EntryControls
     market_rules: Callable[[str], MarketRules]
-    # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
+    # Live: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
     # In dry-run: where the simulated balances are stored for `status`.
     simulated: Simulated | None = None
@@ -142,7 +143,7 @@ class GuardedWallets(Wallets):
             self._update_from_the_book(live, require_update)
         except Exception as error:
             # An exit may be waiting for this: it gets freqtrade's own answer. Entries are refused.
-            live.book.fail(Unreadable(f"the guard failed ({type(error).__name__}: {error})"))
+            live.book.fail(Unreadable(f"the guard failed ({kind_and_words_of(error)})"))
             self._tell_error("The guard failed on a balance; entries wait.", error)
             super().update(require_update)
 
@@ -185,6 +186,8 @@ class GuardedWallets(Wallets):
         """Put what is believed into freqtrade's own table."""
         if self.live is not None:
             self._wallets = self.live.wallets()
+            if self.live.has_positions:
+                self._positions = self.live.positions()
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 

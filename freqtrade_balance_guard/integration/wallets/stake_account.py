@@ -12,12 +12,12 @@ from freqtrade.wallets import Wallets
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.integration.wallets.float_rounding import (
+from freqtrade_balance_guard.limits.controls import PlannedEntry
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.float_rounding import (
     available_without_rounding_noise,
     capacity_without_rounding_noise,
 )
-from freqtrade_balance_guard.limits.controls import PlannedEntry
-from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import below_threshold
 from freqtrade_balance_guard.limits.true_cause import (
     missing,
@@ -45,7 +45,7 @@ class StakeAccount:
     def __init__(self, wallets: Wallets, guard: Guard, live: BelievedBalance | None = None) -> None:
         self._wallets = wallets
         self._guard = guard
-        # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
+        # Live: what is believed. Elsewhere freqtrade's own table is the truth.
         self._live = live
 
     @property

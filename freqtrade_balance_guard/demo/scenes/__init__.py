@@ -1,0 +1,1 @@
+"""What the demo plays: one scene per trouble."""

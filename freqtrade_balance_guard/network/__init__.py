@@ -1,0 +1,1 @@
+"""Requests of the guard's own: each ends at its deadline, all stay within the rate limit."""

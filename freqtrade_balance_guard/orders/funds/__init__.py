@@ -1,0 +1,1 @@
+"""What an entry is paid from, and what the account's other bots did to it."""
