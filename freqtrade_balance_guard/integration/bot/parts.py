@@ -114,17 +114,9 @@ def build_live_bot(
     gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
+    stops = StopWatch(hub, clock)
     parts = BotParts(
-        wallets,
-        loop,
-        registry,
-        housekeeping,
-        rebalancer,
-        arbitrage,
-        pause,
-        StopWatch(hub, clock),
-        hub,
-        clock,
+        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, stops, hub, clock
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts

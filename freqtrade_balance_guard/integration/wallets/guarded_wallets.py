@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         LiveBalances,
         SnapshotMarks,
     )
+    from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
 
@@ -56,16 +57,6 @@ class Rebalances(Protocol):
         """What must not be bought back, as ``SoldLately``; None: nothing."""
 
 
-class Simulated(Protocol):
-    """Stores simulated balances."""
-
-    def is_due(self) -> bool:
-        """Whether they may have changed."""
-
-    def keep(self, wallets: Mapping[str, Wallet]) -> None:
-        """Write them."""
-
-
 class GuardedWallets(Wallets):
     """Wallets that let no entry out which the user's limits or the exchange would refuse."""
 
@@ -75,8 +66,7 @@ class GuardedWallets(Wallets):
     market_rules: Callable[[str], MarketRules]
     # Live: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
-    # In dry-run: where the simulated balances are stored for `status`.
-    simulated: Simulated | None = None
+    simulated: "SimulatedBalances | None" = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
     marks: "SnapshotMarks | None" = None
