@@ -272,3 +272,24 @@ def test_what_is_being_done_is_stored_once(make, monkeypatch):
     monkeypatch.setattr(world.store, "note", lambda one: noted.append(one.doing) or note(one))
     world.work(5, every=1)
     assert noted == ["held by the policy; unhedged resolve closes it"]
+
+
+# What an earlier run has left
+
+
+def test_what_an_earlier_run_has_left_is_as_old_as_its_intent(make):
+    world = make(there=[REJECTED])
+    world.go()
+    (record,) = world.arbitrages()
+    world.clock.advance(8)
+    now = world.clock.monotonic()
+    age = (world.clock.wall() - record.made_at).total_seconds()
+    assert age >= 8
+    running = world.executor._settlement.resumed(record)
+    assert running.has_left and not running.is_preparing
+    assert [(leg.sent_at, leg.placed_at) for leg in running.legs] == [(now - age, now)] * 2
+    assert [leg.filled for leg in running.legs] == [1, 0]
+    assert [leg.reported is None for leg in running.legs] == [False, True]
+    # A clock that was set back makes nothing older than now.
+    record.made_at = world.clock.wall().replace(year=2030)
+    assert [leg.sent_at for leg in world.executor._settlement.resumed(record).legs] == [now] * 2
