@@ -6,9 +6,14 @@ from decimal import Decimal as D
 import pytest
 
 from freqtrade_balance_guard.arbitrage.engine.exposure_groups import grouped, to_set_off
-from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedOpened
+from freqtrade_balance_guard.arbitrage.events import (
+    LegsSent,
+    LegUnresolved,
+    UnhedgedClosed,
+    UnhedgedOpened,
+)
 from freqtrade_balance_guard.arbitrage.leg import Leg
-from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode
+from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageUnresolved
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.venue import MarketRules, Price
 from freqtrade_balance_guard.ledger import State
@@ -293,3 +298,50 @@ def test_what_an_earlier_run_has_left_is_as_old_as_its_intent(make):
     # A clock that was set back makes nothing older than now.
     record.made_at = world.clock.wall().replace(year=2030)
     assert [leg.sent_at for leg in world.executor._settlement.resumed(record).legs] == [now] * 2
+
+
+# How long a loop waits
+
+
+def recorded_pauses(world):
+    pauses = []
+    object.__setattr__(
+        world.executor._context, "wait", lambda one: pauses.append(one) or world.clock.advance(one)
+    )
+    return pauses
+
+
+def test_a_lost_reply_is_asked_for_with_growing_pauses_until_patience_ends(make):
+    world = make(here=[Fate(lost=True, deaf=999)], leg_timeout=10)
+    pauses = recorded_pauses(world)
+    result = world.go()
+    assert result == ArbitrageUnresolved(1, "the outcome of buy of COIN/USDT on here is not known")
+    # 10 s for the leg and 5 more.
+    assert pauses == [0.1, 0.2, 0.4, 0.8, *[1.0] * 13]
+    (event,) = world.told(LegUnresolved)
+    assert (event.number, event.venue, event.pair) == (1, "here", "COIN/USDT")
+    assert event.client_order_id == "here-1"
+    world.work(30)
+    assert len(world.told(LegUnresolved)) == 1
+
+
+def test_other_work_is_not_kept_waiting_by_a_lost_reply(make):
+    world = make(here=[Fate(lost=True, deaf=3)])
+    pauses = recorded_pauses(world)
+    object.__setattr__(world.executor._context, "is_wanted", lambda: True)
+    result = world.go()
+    assert isinstance(result, ArbitrageUnresolved)
+    assert (result.sentence, pauses) == ("something else is to be done; it goes on", [])
+    assert world.told(LegUnresolved) == []
+    world.work(20)
+    (arbitrage,) = world.arbitrages()
+    assert arbitrage.state is ArbitrageState.HEDGED
+
+
+def test_how_far_apart_both_legs_left_is_said(make):
+    world = make(here=[Fate(throttled=0.25)])
+    world.there.same_key_as = "here"
+    world.go()
+    (event,) = world.told(LegsSent)
+    assert (event.number, event.trigger_to_order_seconds) == (1, 0)
+    assert event.skew_seconds == 0.25
