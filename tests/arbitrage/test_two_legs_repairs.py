@@ -120,6 +120,17 @@ def test_what_is_below_the_minimum_is_left_for_a_later_order_and_stops_no_sale(m
     assert world.rows() == []
 
 
+@pytest.mark.parametrize(
+    ("amount_min", "cost_min", "is_reserved"),
+    [("0.5", "55.55", True), ("0.51", "1", False), ("0.01", "55.56", False)],
+)
+def test_exactly_the_minimum_is_enough_to_be_prepared(make, amount_min, cost_min, is_reserved):
+    world = make()
+    world.there.market = MarketRules(D("0.01"), D("0.01"), D(amount_min), D(cost_min), D("0.001"))
+    world.executor.prepare_exit(DRAFT, SALE)
+    assert bool(world.rows()) is is_reserved
+
+
 # What is whose
 
 
