@@ -20,7 +20,6 @@ from freqtrade.exchange import Exchange
 from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
-from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
     LookUp,
@@ -43,6 +42,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_know
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.integration.streams.book_stream import CcxtBookStream, streams_books
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
 from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades

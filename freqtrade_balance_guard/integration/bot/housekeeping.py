@@ -14,6 +14,7 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.exchange.exchange_clock import ExchangeClock
 from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
@@ -60,6 +61,7 @@ class Housekeeping:
         locks: EntryLocks,
         funds: EntryFunds,
         pause: EntryPause,
+        exchange_clock: ExchangeClock,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
@@ -72,6 +74,7 @@ class Housekeeping:
         self._locks = locks
         self._funds = funds
         self._pause = pause
+        self._exchange_clock = exchange_clock
         self._clock = clock
         self._config = config
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
@@ -93,6 +96,7 @@ class Housekeeping:
             if not self._safely(duty, bot):
                 return
         self._safely(self._archive, bot)
+        self._safely(self._measure_clock, bot)
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that nobody waits for its next beat."""
@@ -127,6 +131,10 @@ class Housekeeping:
         if self._registry.ledger_error or now - self._beat_at >= self._beat_every:
             self._registry.ledger.heartbeat(self._about(bot))
             self._beat_at = now
+
+    def _measure_clock(self, bot: Any) -> None:
+        if not self._config["dry_run"]:
+            self._exchange_clock.measure_if_due()
 
     def _archive(self, bot: Any) -> None:
         self._registry.ledger.archive_step()

@@ -15,6 +15,7 @@ from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage,
 from freqtrade_balance_guard.integration.bot.account_move import move_earlier_account
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
+from freqtrade_balance_guard.integration.exchange.exchange_clock import ExchangeClock
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
@@ -37,6 +38,7 @@ from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -84,6 +86,7 @@ def build_live_bot(
         waits=waits,
         blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
     )
+    expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
     funding = EntryFunds(wallets, registry, config["stake_currency"])
     if live is not None:
         registry.other_bots = funding.other_bots
@@ -107,6 +110,7 @@ def build_live_bot(
         EntryLocks(wallets, wallets.protections(), config, rebalancer),
         funding,
         pause,
+        ExchangeClock(expiry, client, waits, clock),
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
@@ -130,7 +134,7 @@ def build_live_bot(
     # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
-    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, expiry, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
     parts = BotParts(
