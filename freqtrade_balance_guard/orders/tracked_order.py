@@ -174,6 +174,14 @@ def why_of(terms: Terms) -> str:
     return f"{terms.purpose} of {terms.amount:f} at {terms.price:f}{leverage}{tag}"
 
 
+def purpose_of(why: str) -> str:
+    """What an order was for, by the reason that was stored with its intent: "order" if unknown."""
+    if why.startswith(LEG_OF):
+        return "leg"
+    stored = _WHY.match(why)
+    return stored["purpose"] if stored else "order"
+
+
 def tracked_order_of(
     row: Reservation, why: str, now: float, *, is_margin: bool = False
 ) -> TrackedOrder:
