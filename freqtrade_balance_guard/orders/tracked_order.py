@@ -58,6 +58,8 @@ class TrackedOrder:
     is_leg: bool = False
     # An exit that did not wait any longer for this one went out.
     is_given_up: bool = False
+    # The exchange was asked for it, had time enough, and could not say.
+    was_unanswered: bool = False
     # The user has deleted its trade: an order that freqtrade does not know on purpose.
     is_deleted: bool = False
     order_id: str | None = None

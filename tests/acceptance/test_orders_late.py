@@ -135,8 +135,9 @@ def test_a_late_exit_sells_nothing_that_another_bot_of_the_account_owns(tmp_path
     ) as bots:  # fmt: skip
         ours, other = (Rehearsal(bots.exchange, one) for one in bots.bots)
         for one in (ours, other):
-            one.signal(*PAIRS)
+            one.signal(*PAIRS, times=None)
             one.wait_bought(len(PAIRS), timeout=90)
+            one.signal()
         owned = {trade["pair"]: trade["amount"] for trade in other.bot.open_trades()}
         key = ours.bot.settings.exchange["key"]
         make_late(bots.exchange, "drop", "sell", PAIRS, expires=True, key=key)

@@ -2,7 +2,7 @@
 
 freqtrade's ccxt object is one for all of its threads: whoever changes its time-out or its limiter
 for a moment changes it for an order that another thread is sending. So each use gets a copy, with
-credentials, addresses, options and markets by reference and everything else its own.
+credentials, addresses and markets by reference and everything else its own.
 """
 
 import copy
@@ -83,6 +83,8 @@ class GuardClient:
         own = copy.copy(theirs)
         own.__dict__.pop("fetch2", None)
         turns: Turns | None = own.__dict__.pop(MARK, None)
+        # What ccxt learns here of the account may be wrong, because a request was cut off.
+        own.options = dict(theirs.options)
         own.session = session
         own.enableLastHttpResponse = True
         own.throttle = functools.partial(self._throttle, theirs, deadline)
