@@ -11,7 +11,13 @@ INSTALLED := $(VENV)/.installed
 OLDEST := 2026.3
 NEWEST := 2026.9
 
-.PHONY: help install demo test lint acceptance soak bench mutation baseline compat prometheus docs clean
+# What is checked of exchanges: answers read, requests sent, the sandbox's dialects, bots on them.
+WIRE := tests/integration/test_recorded_balances.py tests/integration/test_client_ids_sent.py \
+	tests/integration/test_order_search.py tests/integration/test_order_lookup.py
+EXCHANGES := $(WIRE) tests/integration/test_exchange_support.py \
+	tests/integration/test_exchanges_traded.py tests/sandbox
+
+.PHONY: help install demo test lint acceptance soak bench mutation exchanges baseline compat prometheus docs clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,13 +57,16 @@ bench: install ## Ratios to plain freqtrade, each measured in one run.
 mutation: install ## Change the code in small ways: do the quick tests notice?
 	@$(BIN)/python scripts/mutation.py $(ARGS)
 
+exchanges: install ## All that is shown about exchanges: recorded answers, requests, dialects, bots.
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not acceptance and not soak" $(EXCHANGES)
+
 baseline: install ## What plain freqtrade does in the same troubles: our control.
 	@$(BIN)/python scripts/baseline.py
 
 compat: .venv-compat-$(OLDEST)/.installed .venv-compat-$(NEWEST)/.installed ## The contract on the oldest and the newest supported freqtrade.
 	@for release in $(OLDEST) $(NEWEST); do \
 		echo "freqtrade $$release"; \
-		.venv-compat-$$release/bin/python -m pytest -q tests/contract || exit 1; \
+		.venv-compat-$$release/bin/python -m pytest -q tests/contract $(WIRE) || exit 1; \
 	done
 
 .venv-compat-%/.installed: pyproject.toml

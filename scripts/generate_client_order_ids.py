@@ -10,6 +10,7 @@ from pathlib import Path
 
 from generated import between, write_or_check
 
+from freqtrade_balance_guard.exchanges.support import evidence
 from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
 
 
@@ -17,7 +18,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "client-order-ids.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 HEADS = (
     *("exchange (ccxt)", "mode", "name at the exchange", "of a stop order"),
-    *("our id", "how an order is asked for", "remembered", "tested"),
+    *("our id", "how an order is asked for", "remembered", "shown"),
 )
 HOW = {
     Ask.ONE: "the one order",
@@ -39,7 +40,7 @@ def _line(row: ClientIds) -> str:
     cells = (
         *(names, row.trading_mode, _code(row.wire), _code(row.stop_wire)),
         *(_code(row.form.value), HOW[row.ask], _memory(row.memory)),
-        "**yes**" if row.tested else "untested",
+        ", ".join(evidence(row.exchange, row.trading_mode)) or "untested",
     )
     return f"| {' | '.join(cells)} |"
 

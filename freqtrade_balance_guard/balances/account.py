@@ -29,6 +29,8 @@ class ExternalChange:
     currency: str
     amount: Decimal
     total: Decimal
+    # What it is taken for; empty where nothing is known of it.
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Account:
     flows: list[Flow] = field(default_factory=list)
     # Until then a lower answer may lack what flowed in before a restart.
     settles_at: float = float("-inf")
+    # By how much an answer may be off, beside its rounding.
+    noise: Decimal = ZERO
     foreign: Decimal = ZERO
     foreign_seen: Decimal = ZERO
     _foreign_lower_since: float | None = None
@@ -139,7 +143,7 @@ class Account:
             incoming = max(incoming, expected)
         inexact = [*self._aged, *flows]
         moved = sum((abs(flow.amount) for flow in inexact), ZERO)
-        tolerance = DUST + moved * ROUNDING + max(seen, expected) * FLOAT_NOISE
+        tolerance = DUST + self.noise + moved * ROUNDING + max(seen, expected) * FLOAT_NOISE
         doubt = sum((flow.doubt for flow in inexact), ZERO)
         unheard = orders.held(self.currency)
         if orders.may_cost_fees(self.currency, since=self.seen_as_of - window):

@@ -28,10 +28,11 @@ from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.money import ZERO, exact
 
 
-__all__ = ["BalanceBook", "ExternalChange", "Need"]
+__all__ = ["BalanceBook", "ExternalChange", "Need", "alone"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+B = TypeVar("B", bound="BalanceBook")
 
 
 class Need(StrEnum):
@@ -49,13 +50,13 @@ class Need(StrEnum):
     FAILED = "failed"
 
 
-def _alone(
-    method: Callable[Concatenate["BalanceBook", P], R],
-) -> Callable[Concatenate["BalanceBook", P], R]:
+def alone(
+    method: Callable[Concatenate[B, P], R],
+) -> Callable[Concatenate[B, P], R]:
     """The bot's loop and its RPC threads use one book. Nothing in here waits for anything."""
 
     @functools.wraps(method)
-    def locked(self: "BalanceBook", /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def locked(self: B, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self._lock:
             return method(self, *args, **kwargs)
 
@@ -84,7 +85,7 @@ class BalanceBook:
         # The last answers about accounts to which nothing happens.
         self._calm: dict[str, Holding] = {}
 
-    @_alone
+    @alone
     def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
         """Take up what was believed before a restart; the first answer is compared with it.
 
@@ -99,7 +100,7 @@ class BalanceBook:
 
     # Own events
 
-    @_alone
+    @alone
     def follow(self, order_id: str, order: OwnOrder) -> None:
         """Follow an order of before; what is filled of it already is in the balance."""
         self.orders.place(order_id, order)
@@ -107,27 +108,27 @@ class BalanceBook:
             self._wake(currency)
             self._changed.add(currency)
 
-    @_alone
+    @alone
     @exact
     def place(self, order_id: str, order: OwnOrder) -> None:
         """An order of ours was accepted. Nothing of it counts as filled before ``observe``."""
         self.follow(order_id, order)
         self.touch(order.placed_at)
 
-    @_alone
+    @alone
     def placed(self, order_id: str, now: float) -> None:
         """An order that is followed was accepted ``now``, or its reply was lost."""
         self._changed.update(self.orders.currencies(order_id))
         self.orders.placed(order_id, now)
         self.touch(now)
 
-    @_alone
+    @alone
     def withdraw(self, order_id: str) -> None:
         """An order that is followed never was on the exchange."""
         self._changed.update(self.orders.currencies(order_id))
         self.orders.withdraw(order_id)
 
-    @_alone
+    @alone
     @exact
     def observe(
         self,
@@ -149,7 +150,7 @@ class BalanceBook:
         if flows or was_open != self.orders.is_open(order_id):
             self.touch(now)
 
-    @_alone
+    @alone
     @exact
     def share(self, key: str, order: Shared, now: float, *, is_old: bool) -> None:
         """What another bot of the account does, as the ledger has it (``SharedOrders.share``)."""
@@ -160,6 +161,12 @@ class BalanceBook:
         self._book(flows)
         if flows or held != self.orders.shared.held(order.currency):
             self.touch(now)
+
+    def others_acted(self, at: float) -> None:
+        """Another bot of the account did something ``at``, before its orders were followed.
+
+        On a spot market its orders say themselves what an answer may lack.
+        """
 
     def _wake(self, currency: str) -> None:
         """An account to which nothing happens is not touched; now it is needed as of today."""
@@ -172,19 +179,19 @@ class BalanceBook:
             self._accounts.setdefault(flow.currency, Account(flow.currency)).book(flow)
             self._changed.add(flow.currency)
 
-    @_alone
+    @alone
     def touch(self, now: float) -> None:
         """Something of ours happened: what was seen before is older than that."""
         self._last_event = now if self._last_event is None else max(now, self._last_event)
 
     # Answers
 
-    @_alone
+    @alone
     def fail(self, failure: Unreadable) -> None:
         """There was no answer, or one that is none. What is expected stays as it is."""
         self._failure = failure
 
-    @_alone
+    @alone
     @exact
     def accept(self, snapshot: Snapshot) -> list[ExternalChange]:
         """Compare an answer with what is expected. Older answers than the last one are dropped."""
@@ -236,10 +243,13 @@ class BalanceBook:
             account.believe(holding, as_of)
         else:
             change = account.compare(holding, as_of, self._window, self.orders)
-        account.compare_holds(as_of, self._window, self.orders)
+        self._compare_holds(account, as_of)
         if self._window <= 0:
             account.flows.clear()
         return change
+
+    def _compare_holds(self, account: Account, as_of: float) -> None:
+        account.compare_holds(as_of, self._window, self.orders)
 
     def _empty(self, snapshot: Snapshot) -> Unreadable | None:
         """Why an answer without any currency says nothing; None if it may be believed.
@@ -283,18 +293,18 @@ class BalanceBook:
         """The exchange lists no currency at all, and that is believed."""
         return self._empty_since is not None and self._failure is None
 
-    @_alone
+    @alone
     def currencies(self) -> list[str]:
         """Every currency that there ever was something of, or that moved."""
         return list(self._accounts)
 
-    @_alone
+    @alone
     def take_changed(self) -> set[str]:
         """Currencies of which something may be different since this was called last."""
         changed, self._changed = self._changed, set()
         return changed
 
-    @_alone
+    @alone
     @exact
     def unconfirmed_rise(self, currency: str, now: float) -> tuple[Decimal, float] | None:
         """How much more was seen than own events explain, and the seconds until it may count.
@@ -307,13 +317,13 @@ class BalanceBook:
             return None
         return account.seen.total - account.expected, max(since + self._window - now, 0.0)
 
-    @_alone
+    @alone
     def last_answer(self, currency: str) -> Holding:
         """What the exchange's last answer said of ``currency``."""
         account = self._accounts.get(currency)
         return Holding(ZERO) if account is None else account.seen
 
-    @_alone
+    @alone
     def verdict(self, currency: str) -> Verdict:
         """How far the last answer about ``currency`` is believed."""
         if self._failure is not None or self._as_of is None:
@@ -324,7 +334,7 @@ class BalanceBook:
         # Bought since, and never seen before.
         return account.verdict if account.was_seen else Verdict.LAGGING
 
-    @_alone
+    @alone
     def confirmed(self) -> list[str]:
         """Currencies of which the last answer said what was expected."""
         if self._failure is not None:
@@ -337,7 +347,7 @@ class BalanceBook:
         """The last answer said nothing, at least about one currency."""
         return self._failure is not None or self._as_of is None or bool(self._unreadable)
 
-    @_alone
+    @alone
     @exact
     def expected(self, currency: str) -> Holding:
         """Believed total plus own flows, and what is held of it by orders, ours and others'."""
@@ -345,7 +355,7 @@ class BalanceBook:
         used = self.orders.held(currency) + max(account.foreign, account.foreign_seen)
         return Holding(max(account.expected, ZERO), used)
 
-    @_alone
+    @alone
     @exact
     def shown(self, currency: str) -> Holding:
         """What freqtrade is told of a coin: nothing may stand between a trader and an exit.
@@ -360,20 +370,20 @@ class BalanceBook:
             used = min(used, account.seen.used + young)
         return Holding(max(account.shown_total(), ZERO), used)
 
-    @_alone
+    @alone
     def seen(self, currency: str) -> Decimal | None:
         """The total in the last answer; None before the first."""
         account = self._accounts.get(currency)
         return account.seen.total if account is not None and account.was_seen else None
 
-    @_alone
+    @alone
     def is_settling(self, now: float) -> bool:
         """Did something of ours happen within the window that no answer was asked for since?"""
         if self._last_event is None or now - self._last_event >= self._window:
             return False
         return self._as_of is None or self._as_of <= self._last_event
 
-    @_alone
+    @alone
     @exact
     def spendable(self, currency: str) -> Decimal:
         """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""
@@ -385,7 +395,7 @@ class BalanceBook:
 
     # Whether to ask again
 
-    @_alone
+    @alone
     def need(self, now: float, time_to_live: float) -> Need:
         """Why an entry needs a new answer before it may be sized."""
         if self._as_of is None:

@@ -198,7 +198,6 @@ def _check_config(args: argparse.Namespace) -> int:
 def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
     from freqtrade_balance_guard.integration.console.config import (
         currencies_of,
-        is_tested_on,
         known_exchanges,
         source_of,
     )
@@ -222,9 +221,7 @@ def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
             except NotPossible as error:
                 remedy = "nothing to do: floors were not compared with the exchange's currencies"
                 findings.append(Finding(Level.NOTE, "no_markets", str(error), remedy))
-        findings += config_findings(
-            source, config, known_exchanges(), currencies, is_tested=is_tested_on(source)
-        )
+        findings += config_findings(source, config, known_exchanges(), currencies)
         checked += ["limits", "exchange", "venues"]
     findings += [*channel_findings(config), *examine_strategy(config)]
     order = list(Level)

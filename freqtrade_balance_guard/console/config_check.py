@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from freqtrade_balance_guard.balances.store import read_believed
 from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.exchanges import support
+from freqtrade_balance_guard.exchanges.support import Evidence
 from freqtrade_balance_guard.money import ZERO, format_amount, to_decimal
 from freqtrade_balance_guard.settings import (
     SECTION,
@@ -70,8 +72,6 @@ def config_findings(
     config: Mapping[str, Any],
     exchanges: Collection[str],
     currencies: Collection[str] = (),
-    *,
-    is_tested: bool,
 ) -> list[Finding]:
     """What a section that can be read says about limits, exchange and venues.
 
@@ -80,7 +80,7 @@ def config_findings(
     """
     settings, stake = source.settings, source.stake_currency
     findings = [
-        *exchange_findings(source.exchange, source.trading_mode, exchanges, is_tested=is_tested),
+        *exchange_findings(source.exchange, source.trading_mode, exchanges),
         *limit_findings(settings, stake, currencies=currencies, wallet=_wallet(source, config)),
         *_slots(settings, config),
         *venue_findings(source, exchanges),
@@ -200,7 +200,7 @@ def _percents(settings: GuardSettings) -> Iterator[Finding]:
 
 
 def exchange_findings(
-    exchange: str, trading_mode: str, exchanges: Collection[str], *, is_tested: bool
+    exchange: str, trading_mode: str, exchanges: Collection[str]
 ) -> Iterator[Finding]:
     """Whether ccxt knows the bot's exchange, and whether the guard was tested there."""
     if exchanges and exchange not in exchanges:
@@ -212,16 +212,20 @@ def exchange_findings(
             f'did you mean "{near}"?' if near else "write the exchange's name as ccxt spells it",
         )
         return
-    if is_tested:
-        sentence = f"The guard was tested on {exchange} ({trading_mode})."
+    shown = support.in_words(exchange, trading_mode)
+    if Evidence.TRADED in support.evidence(exchange, trading_mode):
+        sentence = f"The guard was tested on {exchange} ({trading_mode}): {shown}."
         yield Finding(Level.NOTE, "tested_exchange", sentence, "nothing to do")
-    else:
-        yield Finding(
-            Level.NOTE,
-            "untested_exchange",
-            f"The guard was not tested on {exchange} ({trading_mode}).",
-            "begin in dry-run, then with a small amount; report what you see",
-        )
+        return
+    sentence = f"The guard was not tested on {exchange} ({trading_mode})."
+    yield Finding(
+        Level.NOTE,
+        "partly_tested_exchange" if shown else "untested_exchange",
+        f"The guard has not traded on {exchange} ({trading_mode}), but {shown}."
+        if shown
+        else sentence,
+        "begin in dry-run, then with a small amount; report what you see",
+    )
 
 
 def channel_findings(config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 An id carries our mark and the tag of the bot that sent it, so that it says whose it is without
 any database. One table says for each exchange what an id may look like, how ccxt is given it and
-how an order is asked for by it. "Tested" are rows that were traded with; the others are read from
-ccxt 4.5.90's source (create_order, fetch_order and the lists of each exchange) and from the
-exchanges' documentation, and only the request that they lead to is checked.
+how an order is asked for by it. The rows are read from ccxt 4.5.90's source (create_order,
+fetch_order and the lists of each exchange) and from the exchanges' documentation; what was shown
+for each is in `exchanges/support.py`.
 """
 
 import hashlib
@@ -102,7 +102,6 @@ class ClientIds:
     # Asked for orders since a moment, it lists none that are stops.
     since_hides_stops: bool = False
     form: Form = Form.TEXT
-    tested: bool = False
 
     @classmethod
     def of(cls, exchange_id: str, trading_mode: str = "spot") -> "ClientIds":
@@ -260,7 +259,6 @@ _ROWS = (
             "fetch_open_orders": ("result", "open"),
             "fetch_closed_orders": ("result", "closed"),
         },
-        tested=True,
     ),
     # orders/status forgets an order five seconds after its end, hence the lists.
     _row(

@@ -68,6 +68,7 @@ class OrderRegistry:
         clock: Clock,
         wait: Callable[[float], None],
         is_margin: bool = False,
+        proxy_coin: str = "",
         waits: WaitBudget | None = None,
         blocked_pairs: StoresBlockedPairs | None = None,
     ) -> None:
@@ -81,7 +82,8 @@ class OrderRegistry:
         self.other_bots: CountsOthers | None = None
         self._new_id = new_id
         self._clock = clock
-        self._is_margin = is_margin
+        self.is_margin = is_margin
+        self._proxy_coin = proxy_coin
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
@@ -414,4 +416,10 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(row, why, self._clock.monotonic(), is_margin=self._is_margin)
+        return tracked_order_of(
+            row,
+            why,
+            self._clock.monotonic(),
+            is_margin=self.is_margin,
+            proxy_coin=self._proxy_coin,
+        )

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.margin import MarginOrder
+from freqtrade_balance_guard.balances.margin_book import MarginBook
 from freqtrade_balance_guard.balances.own_orders import OwnOrder
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
@@ -28,7 +30,7 @@ from freqtrade_balance_guard.ledger import (
 from freqtrade_balance_guard.ledger import Move as LedgerMove
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR
-from freqtrade_balance_guard.money import ZERO, Money, exact
+from freqtrade_balance_guard.money import ZERO, Money, exact, to_decimal
 from freqtrade_balance_guard.orders.reader import OrderAnswer
 from freqtrade_balance_guard.orders.terms import as_stored
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder, why_of
@@ -225,6 +227,58 @@ class BookOrders:
         """It never was on the exchange."""
         self._book.withdraw(tracked.client_order_id)
         self._has_changed()
+
+
+class OpenPosition(Protocol):
+    """An open trade on a contract, as far as its exit has to know it."""
+
+    @property
+    def open_rate(self) -> float:
+        """What one unit was opened for, on average."""
+
+    @property
+    def leverage(self) -> float:
+        """Value of the position per margin."""
+
+
+class MarginBookOrders(BookOrders):
+    """Reports one bot's orders on contracts to its balance book.
+
+    :param position_of: the open trade of a pair; None where there is none
+    """
+
+    def __init__(
+        self,
+        book: MarginBook,
+        fee_of: Callable[[str], Decimal],
+        clock: Clock,
+        has_changed: Callable[[], None],
+        position_of: Callable[[str], OpenPosition | None],
+    ) -> None:
+        super().__init__(book, fee_of, clock, has_changed)
+        self._margin_book = book
+        self._position_of = position_of
+
+    def follow(self, tracked: TrackedOrder) -> None:
+        """Follow an order from here on; what is filled of it already is in the balance."""
+        terms, answer = tracked.terms, tracked.answer
+        position = None if tracked.is_entry else self._position_of(terms.pair)
+        order = MarginOrder(
+            pair=terms.pair,
+            is_entry=tracked.is_entry,
+            is_long=(terms.side == "buy") == tracked.is_entry,
+            amount=terms.amount,
+            price=terms.price,
+            leverage=terms.leverage if position is None else to_decimal(position.leverage),
+            fee_rate=self._fee_of(terms.pair),
+            entry_price=terms.price if position is None else to_decimal(position.open_rate),
+            changed_at=self._clock.monotonic(),
+            filled=ZERO if answer is None else answer.filled,
+            cost=ZERO if answer is None else answer.cost or ZERO,
+        )
+        self._margin_book.follow_margin(
+            tracked.client_order_id, order, is_known=not tracked.is_of_this_run
+        )
 
 
 class CountsOthers(Protocol):

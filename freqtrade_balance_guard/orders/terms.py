@@ -50,6 +50,8 @@ class Terms:
     leverage: Decimal = ONE
     is_margin: bool = False
     tag: str = ""
+    # The coin that a futures account is kept in, where it stands for the pair's own (BNFCR).
+    proxy_coin: str = ""
 
     @property
     def base(self) -> str:
@@ -57,7 +59,7 @@ class Terms:
 
     @property
     def quote(self) -> str:
-        return currencies(self.pair)[1]
+        return self.proxy_coin or currencies(self.pair)[1]
 
 
 @exact
@@ -94,17 +96,42 @@ def margin_terms(
     fee_rate: Decimal,
     leverage: Decimal,
     tag: str = "",
+    proxy_coin: str = "",
 ) -> Terms:
-    """The terms of a futures order: an entry holds margin and fee, an exit nothing but itself."""
+    """The terms of a futures order: an entry holds margin and fees, an exit nothing but itself.
+
+    The fees are those of opening and, at worst, of closing (``closing_fee_rate``).
+
+    :param proxy_coin: the coin of the account, where it is not the pair's own
+    """
     base, settle = currencies(pair)
     if purpose is Purpose.ENTRY:
-        margin = amount * price * (ONE / leverage + fee_rate)
-        holds = Money(margin, settle)
+        fees = fee_rate + closing_fee_rate(fee_rate, leverage)
+        holds = Money(amount * price * (ONE / leverage + fees), proxy_coin or settle)
     else:
         holds = Money(amount, base)
     return Terms(
-        pair, side, purpose, amount, price, holds, holds.amount, fee_rate, leverage, True, tag
+        pair,
+        side,
+        purpose,
+        amount,
+        price,
+        holds,
+        holds.amount,
+        fee_rate,
+        leverage,
+        True,
+        tag,
+        proxy_coin,
     )
+
+
+def closing_fee_rate(fee_rate: Decimal, leverage: Decimal) -> Decimal:
+    """The worst fee of closing a position, as a ratio of what it was opened for.
+
+    A short costs most to close, at the price where its margin is used up.
+    """
+    return fee_rate * (ONE + ONE / leverage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +188,8 @@ def _flows(
 ) -> tuple[Decimal, Money | None]:
     if terms.is_margin:
         if terms.purpose is not Purpose.ENTRY:
-            return filled, None
+            # About the margin that it frees; its profit shows in the balance.
+            return filled, Money(cost / terms.leverage, terms.quote)
         fee = (fees or {}).get(terms.quote, cost * terms.fee_rate)
         return cost / terms.leverage + fee, None
     fee_in_quote = cost * terms.fee_rate if fees is None else fees.get(terms.quote, ZERO)

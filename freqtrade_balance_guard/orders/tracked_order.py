@@ -185,7 +185,7 @@ def purpose_of(why: str) -> str:
 
 
 def tracked_order_of(
-    row: Reservation, why: str, now: float, *, is_margin: bool = False
+    row: Reservation, why: str, now: float, *, is_margin: bool = False, proxy_coin: str = ""
 ) -> TrackedOrder:
     """The order behind a reservation that an earlier run, or another bot, has left.
 
@@ -196,7 +196,8 @@ def tracked_order_of(
     # A leg's reason begins with its arbitrage.
     stored = _WHY.search(why)
     side: Side = "buy" if row.side == "buy" else "sell"
-    guess = Purpose.ENTRY if row.currency == currencies(row.pair)[1] else Purpose.EXIT
+    is_entry = row.currency in (currencies(row.pair)[1], proxy_coin)
+    guess = Purpose.ENTRY if is_entry else Purpose.EXIT
     terms = Terms(
         row.pair,
         side,
@@ -208,6 +209,7 @@ def tracked_order_of(
         leverage=to_decimal(stored["leverage"]) if stored and stored["leverage"] else ONE,
         is_margin=is_margin,
         tag=stored["tag"] or "" if stored else "",
+        proxy_coin=proxy_coin,
     )
     tracked = TrackedOrder(
         row.client_order_id,

@@ -10,7 +10,7 @@ All amounts are in the stake currency unless their name ends with ``_base`` or t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -165,8 +165,8 @@ class Plan:
     expected: Decimal
     target: Decimal
     order: SaleOrder
-    is_asked: bool = False
-    left_out: dict[str, LeftOutBecause] = field(default_factory=dict)
+    is_asked: bool
+    left_out: dict[str, LeftOutBecause]
 
     @property
     def expected_freed(self) -> Decimal:

@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from freqtrade_balance_guard.sandbox.client import SandboxClient, SandboxError
+    from freqtrade_balance_guard.sandbox.prediction_exchange.scenario import PredictionScenario
     from freqtrade_balance_guard.sandbox.process import Sandbox, SandboxDidNotStart
     from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 
 
-__all__ = ["Sandbox", "SandboxClient", "SandboxDidNotStart", "SandboxError", "Scenario"]
+__all__ = [
+    "PredictionScenario",
+    "Sandbox",
+    "SandboxClient",
+    "SandboxDidNotStart",
+    "SandboxError",
+    "Scenario",
+]
 
 _HOMES = {
+    "PredictionScenario": "prediction_exchange.scenario",
     "Sandbox": "process",
     "SandboxClient": "client",
     "SandboxDidNotStart": "process",

@@ -9,7 +9,7 @@ from freqtrade_balance_guard.sandbox.command import add_arguments, run
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m freqtrade_balance_guard.sandbox",
-        description="A local exchange that speaks Kraken's protocol: rehearse a strategy live "
+        description="A local exchange: rehearse a strategy live "
         "without an account, without a network and without money.",
     )
     add_arguments(parser)

@@ -11,13 +11,13 @@ _TIMEOUT_S = 10.0
 
 
 class SandboxError(Exception):
-    """The sandbox refused a control request; the message is its reason."""
+    """The sandbox rejected a control request; the message is its reason."""
 
 
 class SandboxClient:
     """One method per route of the control API. Amounts may be Decimal, str or int; never floats.
 
-    All methods raise SandboxError when the sandbox refuses, httpx.HTTPError when it is not there.
+    All methods raise SandboxError for what it rejects, httpx.HTTPError when it is not there.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +61,7 @@ class SandboxClient:
         return self._list("GET", "incomes")
 
     def rejections(self) -> list[dict[str, Any]]:
-        """Every refused private request; `fault` names the fault that refused it, if one did."""
+        """Every rejected private request; `fault` names the fault that rejected it, if one did."""
         return self._list("GET", "rejections")
 
     def journal(self, after: int = 0) -> list[dict[str, Any]]:
@@ -142,6 +142,37 @@ class SandboxClient:
     def cancel(self, order_id: str, symbol: str | None = None) -> dict[str, Any]:
         """Cancels an order on the exchange's side; returns the order. `symbol` as for `fill`."""
         return self._dict("POST", "cancel", {"order_id": order_id, "symbol": symbol})
+
+    # Prediction markets
+
+    def payments(self) -> list[dict[str, Any]]:
+        """What was paid for shares of markets that have ended."""
+        return self._list("GET", "payments")
+
+    def event_price(self, market: str, price: Decimal | str) -> None:
+        """From now on a constant price of a market's first outcome; ends a book that was set."""
+        self._dict("POST", "price", {"market": market, "price": price})
+
+    def event_book(self, market: str, **sides: object) -> None:
+        """`bids` and `asks` (pairs of price and shares) of a market's first outcome."""
+        self._dict("POST", "book", {"market": market, **sides})
+
+    def halt(self, market: str, *, trading: bool = False) -> None:
+        """Stops a market's trading, or lets it go on."""
+        self._dict("POST", "halt", {"market": market, "trading": trading})
+
+    def resolve(self, market: str, result: str) -> list[dict[str, Any]]:
+        """Ends a market: "first", "second" or "void"; returns all payments."""
+        answer = self._request("POST", "resolve", {"market": market, "result": result})
+        return list(answer)
+
+    def redeem(self, market: str, account: str = "main") -> str:
+        """Takes an account's winnings on chain, and returns them (Polymarket)."""
+        return str(self._dict("POST", "redeem", {"market": market, "account": account})["paid"])
+
+    def fail_match(self, match_id: str) -> None:
+        """Lets a match fail that is not final yet."""
+        self._dict("POST", "fail_match", {"match_id": match_id})
 
     def shutdown(self) -> None:
         self._dict("POST", "shutdown")

@@ -9,24 +9,35 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 from pydantic import ValidationError
 
-from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
+from freqtrade_balance_guard.sandbox.any_exchange import (
+    DIALECTS,
+    AnyScenario,
+    default_scenario,
+    exchange_of,
+    scenario_from_file,
+    scenario_of,
+    tls_is_needed,
+)
 from freqtrade_balance_guard.sandbox.freqtrade_config import TLS_PORT_DISTANCE, exchange_section
+from freqtrade_balance_guard.sandbox.prediction_exchange.scenario import PredictionScenario
+from freqtrade_balance_guard.sandbox.prediction_exchange.venue_config import venue_section
 from freqtrade_balance_guard.sandbox.script.clock import SystemClock
-from freqtrade_balance_guard.sandbox.script.default_markets import Dialect
-from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 from freqtrade_balance_guard.sandbox.server import Server, ServerTls
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
 
 DEFAULT_PORT = 8099
-_PROTOCOLS: dict[Dialect, str] = {
+_PROTOCOLS = {
     "kraken": "Kraken's protocol",
     "binance": "Binance's spot protocol",
     "binance-futures": "Binance's USDT-M futures protocol",
+    "polymarket": "Polymarket's protocol",
+    "kalshi": "Kalshi's protocol",
+    "sxbet": "SX Bet's protocol",
 }
 _BAD_SCENARIO = 2
 _NO_ADDRESS = 1
@@ -55,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dialect",
-        choices=get_args(Dialect),
+        choices=DIALECTS,
         help="protocol to speak (default: the scenario's, which is kraken unless it says other)",
     )
     parser.add_argument(
@@ -69,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="print freqtrade's exchange section for this address and end, without serving",
+        help="print freqtrade's exchange section (or the venues section of a prediction market) "
+        "for this address and end, without serving",
     )
     parser.add_argument(
         "--print-scenario",
@@ -100,11 +112,17 @@ def run(args: argparse.Namespace) -> int:
     if args.print_config:
         url = f"http://{args.listen_ip_address}:{args.listen_port}"
         tls_url = f"https://{args.listen_ip_address}:{_tls_port(args)}"
-        section = exchange_section(scenario, url, account, tls_url=tls_url)
-        _say(json.dumps({"exchange": section}, indent=2))
+        _say(json.dumps(_sections(scenario, url, account, tls_url), indent=2))
         return 0
     announce = _announce_json if args.json or args.child_of is not None else _announce
     return _serve(args, scenario, lambda addresses: announce(addresses, scenario, account))
+
+
+def _sections(scenario: AnyScenario, url: str, account: str, tls_url: str | None) -> dict[str, Any]:
+    """What belongs into a bot's config to trade here."""
+    if isinstance(scenario, PredictionScenario):
+        return {"venues": {scenario.dialect: venue_section(scenario, url, account)}}
+    return {"exchange": exchange_section(scenario, url, account, tls_url=tls_url)}
 
 
 def _tls_port(args: argparse.Namespace) -> int:
@@ -115,9 +133,9 @@ def _tls_port(args: argparse.Namespace) -> int:
 
 
 def _serve(
-    args: argparse.Namespace, scenario: Scenario, announce: Callable[[Addresses], None]
+    args: argparse.Namespace, scenario: AnyScenario, announce: Callable[[Addresses], None]
 ) -> int:
-    server = Server(Exchange(scenario, SystemClock()))
+    server = Server(exchange_of(scenario, SystemClock()))
     parent = args.child_of
     if parent is not None:
         threading.Thread(target=_watch_stdin, args=(server,), daemon=True).start()
@@ -127,7 +145,7 @@ def _serve(
         return parent is None or os.name != "posix" or os.getppid() == parent
 
     tls = None
-    if scenario.dialect != "kraken":
+    if tls_is_needed(scenario):
         from freqtrade_balance_guard.sandbox.certificate import server_context
 
         tls = ServerTls(_tls_port(args), server_context())
@@ -153,19 +171,19 @@ def _watch_stdin(server: Server) -> None:
     server.stop()
 
 
-def _child_scenario() -> Scenario | None:
+def _child_scenario() -> AnyScenario | None:
     try:
-        return Scenario.model_validate_json(sys.stdin.buffer.readline())
+        return scenario_of(json.loads(sys.stdin.buffer.readline()))
     except ValidationError as error:
         _complain(str(error))
         return None
 
 
-def _scenario(path: str | None, dialect: Dialect | None) -> Scenario | None:
+def _scenario(path: str | None, dialect: str | None) -> AnyScenario | None:
     if path is None:
-        return Scenario.default(dialect or "kraken")
+        return default_scenario(dialect or "kraken")
     try:
-        return Scenario.from_file(Path(path), dialect)
+        return scenario_from_file(Path(path), dialect)
     except OSError as error:
         _complain(f"cannot read {path}: {error.strerror}")
     except ValidationError as error:
@@ -175,24 +193,33 @@ def _scenario(path: str | None, dialect: Dialect | None) -> Scenario | None:
     return None
 
 
-def _announce(addresses: Addresses, scenario: Scenario, account: str) -> None:
+def _announce(addresses: Addresses, scenario: AnyScenario, account: str) -> None:
     url = addresses.url
-    section = exchange_section(scenario, url, account, tls_url=addresses.tls_url)
-    balances = {each.name: each.balances for each in scenario.accounts}[account]
-    owned = ", ".join(f"{amount} {currency}" for currency, amount in balances.items())
+    sections = _sections(scenario, url, account, addresses.tls_url)
     _say(f"A local exchange that speaks {_PROTOCOLS[scenario.dialect]} is listening on {url}")
-    _say(f"Account {account!r} owns {owned or 'nothing'}. No order leaves this machine.\n")
-    _say("Put this in place of the `exchange` section of your config.json and set")
-    _say('"dry_run": false; the keys are worth nothing anywhere else:\n')
-    _say(json.dumps({"exchange": section}, indent=4))
+    _say(f"Account {account!r} owns {_owned(scenario, account)}. No order leaves this machine.\n")
+    if isinstance(scenario, PredictionScenario):
+        _say('Put this into the "balance_guard" section of your config.json; the keys are worth')
+        _say("nothing anywhere else:\n")
+    else:
+        _say("Put this in place of the `exchange` section of your config.json and set")
+        _say('"dry_run": false; the keys are worth nothing anywhere else:\n')
+    _say(json.dumps(sections, indent=4))
     if scenario.dialect == "binance-futures":
         _say('\nand beside it "trading_mode": "futures" and "margin_mode": "isolated" or "cross".')
     _say(f"\nTrue balances and orders: {url}/sandbox/state   Stop with Ctrl-C.")
 
 
-def _announce_json(addresses: Addresses, scenario: Scenario, account: str) -> None:
-    section = exchange_section(scenario, addresses.url, account, tls_url=addresses.tls_url)
-    _say(json.dumps({**asdict(addresses), "exchange": section}))
+def _owned(scenario: AnyScenario, account: str) -> str:
+    if isinstance(scenario, PredictionScenario):
+        return f"{scenario.account(account).balance} {scenario.currency}"
+    balances = {each.name: each.balances for each in scenario.accounts}[account]
+    return ", ".join(f"{amount} {name}" for name, amount in balances.items()) or "nothing"
+
+
+def _announce_json(addresses: Addresses, scenario: AnyScenario, account: str) -> None:
+    sections = _sections(scenario, addresses.url, account, addresses.tls_url)
+    _say(json.dumps({**asdict(addresses), **sections}))
 
 
 def _say(text: str) -> None:

@@ -5,15 +5,17 @@ Amounts are strings, times are unix seconds, currencies and symbols have their u
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from freqtrade_balance_guard.sandbox.core.assets import number, plain
-from freqtrade_balance_guard.sandbox.core.orders import Order, Rejected
+from freqtrade_balance_guard.sandbox.core.orders import Order
 from freqtrade_balance_guard.sandbox.engine.audit import audit
+from freqtrade_balance_guard.sandbox.engine.common_control import answer_control
 from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
-from freqtrade_balance_guard.sandbox.script.faults import Fault
+from freqtrade_balance_guard.sandbox.engine.wire import BadControlRequest
 from freqtrade_balance_guard.sandbox.script.market import PricePath
 
 
@@ -23,30 +25,14 @@ Handler = Callable[[Exchange, Payload], object]
 _PATH: TypeAdapter[PricePath] = TypeAdapter(PricePath)
 
 
-class BadRequest(Exception):
-    """The control request cannot be done; the message says why."""
+BadRequest = BadControlRequest
 
 
 def handle(exchange: Exchange, method: str, route: str, payload: Payload) -> object:
     """Answers a control request. Raises LookupError for an unknown route, else BadRequest."""
-    exchange.advance()
-    if method == "DELETE" and route.startswith("fault/"):
-        return _remove_fault(exchange, route.removeprefix("fault/"))
     handler = ROUTES.get((method, route))
-    if handler is None:
-        raise LookupError(f"no {method} /sandbox/{route}")
-    try:
-        return handler(exchange, payload)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise BadRequest(f"{where}: {problem['msg']}" if where else problem["msg"]) from error
-    except KeyError as error:
-        raise BadRequest(f"{error.args[0]!r} is missing") from error
-    except (LookupError, ValueError) as error:
-        raise BadRequest(str(error)) from error
-    except Rejected as rejected:
-        raise BadRequest(str(rejected)) from rejected
+    own = None if handler is None else partial(handler, exchange)
+    return answer_control(exchange, own, method, route, payload)
 
 
 def state(exchange: Exchange, payload: Payload) -> object:
@@ -204,46 +190,8 @@ def incomes(exchange: Exchange, payload: Payload) -> object:
     ]
 
 
-def rejections(exchange: Exchange, payload: Payload) -> object:
-    return exchange.rejections
-
-
-def journal(exchange: Exchange, payload: Payload) -> object:
-    return exchange.journal.entries(int(payload.get("after", 0)))
-
-
-def counters(exchange: Exchange, payload: Payload) -> object:
-    return exchange.counters.as_dict()
-
-
-def reset_counters(exchange: Exchange, payload: Payload) -> object:
-    exchange.counters.reset()
-    return {}
-
-
 def run_audit(exchange: Exchange, payload: Payload) -> object:
     return audit(exchange)
-
-
-def add_fault(exchange: Exchange, payload: Payload) -> object:
-    return exchange.add_fault(Fault.model_validate(payload)).as_dict()
-
-
-def list_faults(exchange: Exchange, payload: Payload) -> object:
-    return [active.as_dict() for active in exchange.faults.all()]
-
-
-def clear_faults(exchange: Exchange, payload: Payload) -> object:
-    exchange.faults.clear()
-    exchange.advance()
-    return {}
-
-
-def _remove_fault(exchange: Exchange, fault_id: str) -> object:
-    if not exchange.faults.remove(fault_id):
-        raise BadRequest(f"no fault {fault_id!r}")
-    exchange.advance()
-    return {}
 
 
 def set_price(exchange: Exchange, payload: Payload) -> object:
@@ -317,14 +265,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "positions"): positions,
     ("GET", "stops"): stops,
     ("GET", "incomes"): incomes,
-    ("GET", "rejections"): rejections,
-    ("GET", "journal"): journal,
-    ("GET", "counters"): counters,
-    ("POST", "counters/reset"): reset_counters,
     ("GET", "audit"): run_audit,
-    ("POST", "fault"): add_fault,
-    ("GET", "faults"): list_faults,
-    ("POST", "faults/clear"): clear_faults,
     ("POST", "price"): set_price,
     ("POST", "market"): change_market,
     ("POST", "deposit"): deposit,

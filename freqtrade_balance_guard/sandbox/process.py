@@ -9,9 +9,11 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
+from freqtrade_balance_guard.sandbox.any_exchange import AnyDialect, AnyScenario, default_scenario
 from freqtrade_balance_guard.sandbox.client import SandboxClient
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
-from freqtrade_balance_guard.sandbox.script.default_markets import Dialect
+from freqtrade_balance_guard.sandbox.prediction_exchange.scenario import PredictionScenario
+from freqtrade_balance_guard.sandbox.prediction_exchange.venue_config import venue_section
 from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
@@ -32,7 +34,7 @@ class Sandbox:
     """
 
     def __init__(
-        self, scenario: Scenario, addresses: Addresses, process: "subprocess.Popen[bytes]"
+        self, scenario: AnyScenario, addresses: Addresses, process: "subprocess.Popen[bytes]"
     ) -> None:
         self.scenario = scenario
         self.url = url = addresses.url
@@ -42,13 +44,13 @@ class Sandbox:
 
     @classmethod
     def start(
-        cls, scenario: Scenario | None = None, port: int = 0, *, dialect: Dialect = "kraken"
+        cls, scenario: AnyScenario | None = None, port: int = 0, *, dialect: AnyDialect = "kraken"
     ) -> Self:
         """Returns when connections are accepted. Raises SandboxDidNotStart.
 
         A scenario names its dialect itself; `dialect` is that of the default scenario.
         """
-        chosen = (scenario or Scenario.default(dialect)).with_keys()
+        chosen = (scenario or default_scenario(dialect)).with_keys()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 [
@@ -85,10 +87,24 @@ class Sandbox:
     def freqtrade_exchange(
         self, account: str = "main", key_index: int = 0, *, streams: bool = False
     ) -> dict[str, Any]:
-        """A complete freqtrade `exchange` section for one of the accounts' keys."""
+        """A complete freqtrade `exchange` section for one of the accounts' keys.
+
+        Raises TypeError for a prediction market: freqtrade does not trade on one.
+        """
+        if not isinstance(self.scenario, Scenario):
+            raise TypeError(f"{self.scenario.dialect} is no exchange of freqtrade: venue_section")
         return exchange_section(
             self.scenario, self.url, account, key_index, self.tls_url, streams=streams
         )
+
+    def venue_section(self, account: str = "main", key_index: int = 0) -> dict[str, Any]:
+        """A complete `venues` section for one of the accounts' keys of a prediction market.
+
+        Raises TypeError for an exchange of coins.
+        """
+        if not isinstance(self.scenario, PredictionScenario):
+            raise TypeError(f"{self.scenario.dialect} is no prediction market: freqtrade_exchange")
+        return venue_section(self.scenario, self.url, account, key_index)
 
     def stop(self) -> int:
         """Ends the process and returns its exit code; may be called again."""
@@ -119,7 +135,7 @@ class Sandbox:
         self.stop()
 
 
-def _handshake(process: "subprocess.Popen[bytes]", scenario: Scenario) -> Addresses | None:
+def _handshake(process: "subprocess.Popen[bytes]", scenario: AnyScenario) -> Addresses | None:
     """Sends the scenario (secrets never stand in the arguments) and waits for the addresses."""
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:

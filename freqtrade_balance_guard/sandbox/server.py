@@ -11,12 +11,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from freqtrade_balance_guard.sandbox import control
-from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
-from freqtrade_balance_guard.sandbox.engine.wire import Answer, Request
+from freqtrade_balance_guard.sandbox.any_exchange import AnyExchange, control_of, open_any_session
+from freqtrade_balance_guard.sandbox.engine.wire import Answer, BadControlRequest, Request
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 from freqtrade_balance_guard.sandbox.service import Service
-from freqtrade_balance_guard.sandbox.streams.opening import open_session
 
 
 _STREAM_TICK_S = 0.05  # how often a stream looks for what is due
@@ -35,7 +33,7 @@ class ServerTls:
 class Server:
     """Serves one exchange. `run` returns when asked to stop by a signal, a request or `stop`."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: AnyExchange) -> None:
         self._exchange = exchange
         self._service = Service(exchange)
         self._stopped: asyncio.Event | None = None
@@ -117,7 +115,7 @@ class Server:
 
     async def _stream(self, http: web.Request) -> web.StreamResponse:
         """Serves one web socket until either side ends it."""
-        session = open_session(self._exchange, http.path, http.rel_url.raw_query_string)
+        session = open_any_session(self._exchange, http.path, http.rel_url.raw_query_string)
         if session is None:
             return web.Response(status=404)
         socket = web.WebSocketResponse()
@@ -153,12 +151,12 @@ class Server:
             if body:
                 content = json.loads(body)
                 if not isinstance(content, dict):
-                    raise control.BadRequest("the body is not a JSON object")
+                    raise BadControlRequest("the body is not a JSON object")
                 payload |= content
-            answer = control.handle(self._exchange, http.method, http.match_info["route"], payload)
+            answer = control_of(self._exchange)(http.method, http.match_info["route"], payload)
         except LookupError as error:
             return web.json_response({"error": str(error)}, status=404)
-        except (control.BadRequest, ValueError) as error:
+        except (BadControlRequest, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(answer)
 

@@ -4,19 +4,15 @@ No HTTP here: the server turns its requests into `Request` and sends what `Answe
 be a held or a cut connection.
 """
 
-from freqtrade_balance_guard.sandbox.binance.dialect import SpotDialect
-from freqtrade_balance_guard.sandbox.binance_futures.dialect import FuturesDialect
+from freqtrade_balance_guard.sandbox.any_exchange import AnyExchange, translator_of
 from freqtrade_balance_guard.sandbox.core.orders import Rejected
-from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.engine.wire import (
     Answer,
     Asked,
     Caller,
     ProtocolError,
     Request,
-    Translator,
 )
-from freqtrade_balance_guard.sandbox.kraken.dialect import KrakenDialect
 from freqtrade_balance_guard.sandbox.script.faults import (
     INSTEAD_KINDS,
     LATE_KINDS,
@@ -41,19 +37,10 @@ class RejectedByFault(ProtocolError):
         self.fault_id = fault_id
 
 
-def translator_of(exchange: Exchange) -> Translator:
-    """Who speaks the protocol of the exchange's scenario."""
-    if exchange.scenario.dialect == "binance":
-        return SpotDialect(exchange)
-    if exchange.scenario.dialect == "binance-futures":
-        return FuturesDialect(exchange)
-    return KrakenDialect(exchange)
-
-
 class Service:
     """Answers the requests of one exchange in its protocol."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: AnyExchange) -> None:
         self._exchange = exchange
         self._translator = translator_of(exchange)
 

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local_file": {"errors", "sqlite_address"},
     "events": set(),
     "money": {"errors"},
+    "exchanges": set(),
     "settings": {"errors", "money"},
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
@@ -59,10 +60,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"settings", "balances", "ledger", "arbitrage", "rebalance", "monitoring", "console"},
     # Reports on what bots have stored.
     "console": BASE
-    | {"settings", "limits", "balances", "ledger", "monitoring", "arbitrage", "rebalance"},
+    | {
+        "exchanges",
+        "settings",
+        "limits",
+        "balances",
+        "ledger",
+        "monitoring",
+        "arbitrage",
+        "rebalance",
+    },
     "integration": BASE
     | FEATURES
-    | {"settings", "guard", "monitoring", "network", "orders", "console", "page"},
+    | {"exchanges", "settings", "guard", "monitoring", "network", "orders", "console", "page"},
     # The opponent is alone.
     "sandbox": set(),
     "demo": BASE | {"settings", "sandbox"},

@@ -25,6 +25,7 @@ FLOORS = (
     "orders",
     "wallets",
     "console",
+    "futures",
     "exchange",
     "host",
 )

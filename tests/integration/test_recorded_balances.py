@@ -36,7 +36,14 @@ def read(wire, name, body=None, *, needed=None, options=None):
     return BalanceReader(GuardClient(exchange, CLOCK), CLOCK, lambda: wanted).read()
 
 
-@pytest.mark.parametrize("name", sorted(name for name in RECORDED if not name.startswith("_")))
+ANSWERS = [
+    pytest.param(name, marks=pytest.mark.shows(case["exchange"], case["mode"], "recorded"))
+    for name, case in sorted(RECORDED.items())
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
 def test_every_recorded_answer_is_read(wire, name):
     answer = read(wire, name)
     assert isinstance(answer, Snapshot), answer

@@ -16,7 +16,12 @@ BELOW = {
     "binance": {"script", "core", "futures", "engine"},
     "binance_futures": {"script", "core", "futures", "engine", "binance"},
     "streams": {"script", "core", "futures", "engine", "binance"},
+    "signatures": set(),
+    "prediction": {"script", "core"},
 }
+BELOW["prediction_exchange"] = {"script", "core", "engine", "streams", "signatures", "prediction"}
+for _dialect in ("polymarket", "kalshi", "sxbet"):
+    BELOW[_dialect] = BELOW["prediction_exchange"] | {"prediction_exchange"}
 
 
 def room_of(path: Path) -> str:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import freqtrade
@@ -202,12 +203,19 @@ def test_every_denial_code_is_documented() -> None:
     assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == [str(code) for code in DenialCode]
 
 
-def test_the_page_of_denial_codes_is_up_to_date() -> None:
-    script = ROOT / "scripts" / "generate_denial_codes.py"
+@pytest.mark.parametrize("script", ["generate_denial_codes.py", "draw_diagrams.py"])
+def test_what_a_script_writes_is_up_to_date(script: str) -> None:
+    path = ROOT / "scripts" / script
     answer = subprocess.run(
-        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(path), "--check"], capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stdout.strip()) == (0, "up to date"), answer.stderr
+
+
+def test_the_diagram_of_an_entry_names_codes_that_exist() -> None:
+    source = tomllib.loads((ROOT / "docs" / "diagrams" / "entry.toml").read_text())
+    named = {code for step in source["step"] for code in step.get("denied", ())} - {"..."}
+    assert len(named) > 5 and named <= set(map(str, DenialCode))
 
 
 def test_the_page_of_two_legs_names_every_code_state_and_outcome() -> None:

@@ -290,6 +290,15 @@ def test_an_entry_that_fits_without_its_fee_only_waits() -> None:
     assert denied(size(asked(spendable=D("100.09")))).code is DenialCode.BALANCE_LAGGING
 
 
+def test_the_fee_of_a_leveraged_entry_is_waited_for_too() -> None:
+    # 100 of stake, and 0.1 % of a position of 300.
+    leveraged = asked(leverage=D(3), spendable=D("100.3"))
+    assert size(leveraged) == Approved(D(100))
+    refusal = denied(size(replace(leveraged, spendable=D("100.29"))))
+    assert refusal.code is DenialCode.BALANCE_LAGGING
+    assert refusal.numbers["payable"] == D("100.3")
+
+
 def test_all_that_is_there_and_seen_does_not_wait() -> None:
     whole = asked(stake=D(1000), funds=D(1000), spendable=D(1000))
     decision = size(whole, limited(position_size_percent=D(100)))

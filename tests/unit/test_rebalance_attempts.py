@@ -103,6 +103,11 @@ def test_a_new_attempt_is_flushed_to_the_disk(path: Path, monkeypatch: pytest.Mo
     assert "flushed: 1" in told
 
 
+def test_without_a_file_attempts_are_numbered_all_the_same() -> None:
+    log = AttemptLog(None, "kraken", "one", ManualClock())
+    assert [log.begin(PLAN, "USDT").id for _ in range(4)] == [1, 2, 3, 4]
+
+
 def test_a_plan_without_sales_is_no_attempt(path: Path) -> None:
     log = open_log(path)
     with pytest.raises(ValueError, match="no attempt"):

@@ -84,6 +84,19 @@ def test_a_quiet_bot_is_told_nothing_and_remembers_little() -> None:
     )
 
 
+def test_a_bot_that_is_quiet_again_remembers_how_it_came_there_and_no_more() -> None:
+    warning = EarlyWarning()
+    feed(warning, (0, "60"), (20, "50"), (40, "40"), *((41 + n, "30") for n in range(30)))
+    assert [(sample.at / 60, sample.left) for sample in warning._samples] == [
+        (0, 60),
+        (20, 50),
+        (40, 40),
+        (41, 30),
+        (70, 30),
+    ]
+    assert warning.outlook(THRESHOLD).per_hour * 70 / 60 == 30
+
+
 def test_use_of_before_the_window_is_forgotten() -> None:
     warning = EarlyWarning()
     feed(warning, (0, "100"), (10, "40"), (60, "40"), (130, "40"))
@@ -123,6 +136,16 @@ def test_a_drain_that_stops_is_a_false_alarm_and_a_sudden_fall_is_missed() -> No
     sudden = samples((0, "60"), (120, "60"), (121, "1"))
     found = measure(sudden, THRESHOLD)
     assert (found.falls, found.foretold, found.warnings) == (1, 0, 0)
+
+
+def test_a_warning_is_held_against_the_fall_that_comes_after_it() -> None:
+    # Down at once and up again; two hours later a steady drain to 2.5 in minute 472.
+    sudden = [(0, "60"), (120, "60"), (121, "1"), (122, "60"), (240, "60")]
+    drain = [(minute, str(60 - (minute - 300) / 3)) for minute in range(300, 480)]
+    found = measure(samples(*sudden, *drain), THRESHOLD)
+    assert (found.falls, found.foretold, found.warnings, found.false_alarms) == (2, 1, 1, 0)
+    (lead,) = found.leads
+    assert HOUR / 2 < lead < 2 * HOUR
 
 
 def test_a_bot_that_swings_around_the_threshold_does_not_count_as_falling() -> None:

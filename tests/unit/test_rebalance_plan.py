@@ -145,6 +145,20 @@ def test_coins_of_others_in_the_same_wallet_are_not_sold() -> None:
     assert sale.amount == 10
 
 
+def test_what_freqtrade_would_put_to_work_is_made_enough_too() -> None:
+    # Plenty is free, but of it freqtrade would use only 2: a sale of 8 makes room for 10.
+    made = make_plan(Capital(funds=D(100), room=D(2)), [coin(1, "40")], D(10), SaleOrder.OLDEST)
+    assert sales(made) == [(1, D("8.00"), False)]
+    assert (made.available, made.expected) == (2, 10)
+
+
+def test_a_worse_price_of_a_short_position_is_a_higher_one() -> None:
+    short = coin(1, "40", "40", slippage=D("0.05"), is_short=True)
+    (sale,) = plan("2", short).sales
+    assert short.price == D("1.05")
+    assert sale.slippage == D("0.05") * sale.amount
+
+
 def test_a_loss_gives_more_room_than_it_frees_under_a_tradable_balance_ratio() -> None:
     capital = Capital(funds=D(9), room=D(0), tradable_ratio=D("0.5"))
     # freqtrade: (30 + 9) x 0.5 - 19.5 = 0. After a sale of 4 that cost 8: (22 + 13) x 0.5 - 11.5.

@@ -233,6 +233,17 @@ def test_market_data_that_were_loaded_anew_decide(rejections, clock):
     assert not rejections.exit_waits(PAIR, Decimal(21), Decimal(20), "exit_signal")
 
 
+def test_tries_of_more_than_a_minute_ago_do_not_hold_back_what_is_worth_more(rejections, clock):
+    unknown = Decimal(2)
+    for value in (10, 11, 12):
+        rejections.exit_rejected(PAIR, Decimal(value), "exit_signal")
+    clock.advance(59)
+    assert rejections.exit_waits(PAIR, Decimal(13), unknown, "exit_signal")
+
+    clock.advance(1)
+    assert not rejections.exit_waits(PAIR, Decimal(13), unknown, "exit_signal")
+
+
 def test_another_kind_of_exit_goes_at_once(rejections, clock):
     rejections.exit_rejected(PAIR, Decimal(10), "exit_signal")
     clock.advance(1)

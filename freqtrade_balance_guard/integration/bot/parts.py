@@ -1,6 +1,7 @@
 """Puts every order of a live or dry-run bot under the ledger: builds the parts, connects them."""
 
 import time
+from decimal import Decimal
 from functools import partial
 
 from freqtrade.exceptions import OperationalException
@@ -26,11 +27,15 @@ from freqtrade_balance_guard.integration.orders.guarded_exchange import (
     guarded_class,
 )
 from freqtrade_balance_guard.integration.orders.order_gateway import OrderGateway
+from freqtrade_balance_guard.integration.orders.order_terms import proxy_coin
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
+from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
+from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.rejections import RejectedBefore
@@ -44,7 +49,7 @@ from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from freqtrade_balance_guard.orders.subscribers import BookOrders
+from freqtrade_balance_guard.orders.subscribers import BookOrders, MarginBookOrders
 from freqtrade_balance_guard.rebalance.attempt_store import AttemptStore
 from freqtrade_balance_guard.rebalance.attempts import AttemptLog
 from freqtrade_balance_guard.settings import GuardSettings
@@ -62,41 +67,18 @@ def build_live_bot(
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
     """
-    config = wallets._config
-    try:
-        ledger = _ledger(wallets, settings, hub, clock)
-    except SettingsError as error:
-        raise OperationalException(f"balance_guard.{error}") from error
-    move_earlier_account(ledger, wallets._config, settings)
-    live, account = wallets.live, ledger.account
+    config, live = wallets._config, wallets.live
+    ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
-    hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
-    start_monitoring(wallets, settings, ledger, hub, clock)
-    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     waits = WaitBudget(clock) if live is None else live.waits
     client.order_requests(waits)
-    registry = OrderRegistry(
-        ledger,
-        hub=hub,
-        new_id=partial(ids.make, tag_of(ledger.bot)),
-        ask=OrderQuery(exchange, client, clock),
-        clock=clock,
-        wait=time.sleep,
-        is_margin=config.get("trading_mode", "spot") != "spot",
-        waits=waits,
-        blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
-    )
+    hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
+    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
-    funding = EntryFunds(wallets, registry, config["stake_currency"])
-    if live is not None:
-        registry.other_bots = funding.other_bots
-        registry.book = BookOrders(
-            live.book, lambda pair: wallets.market_rules(pair).fee, clock, live.has_learnt
-        )
+    registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
+    funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
-    wallets.marks = funding
-    if live is not None:
-        live.marks = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
@@ -122,18 +104,11 @@ def build_live_bot(
             wallets, strategy, settings, registry, funding, rebalancer, hub, clock
         )
     wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
-    try:
-        # Before freqtrade looks at its open orders: what it learns of them is booked.
-        registry.catch_up()
-    except LedgerUnavailable as error:
-        registry.unavailable(error)
-    for trade in Trade.get_open_trades():
-        for order in trade.open_orders:
-            watch.follow_known(order)
+    _follow_open_orders(registry, watch)
     wallets.show_believed()
-    # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
+    # Last: whatever failed before, entries are denied and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
-    assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
+    assert isinstance(exchange, GuardedExchange)  # noqa: S101  for mypy: the line above did it
     gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, expiry, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
@@ -142,6 +117,67 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _registry(
+    wallets: GuardedWallets,
+    exchange: Exchange,
+    ledger: ReservationLedger,
+    client: GuardClient,
+    ids: ClientIds,
+    waits: WaitBudget,
+    hub: EventHub,
+    clock: Clock,
+) -> OrderRegistry:
+    config = wallets._config
+    return OrderRegistry(
+        ledger,
+        hub=hub,
+        new_id=partial(ids.make, tag_of(ledger.bot)),
+        ask=OrderQuery(exchange, client, clock),
+        clock=clock,
+        wait=time.sleep,
+        is_margin=config.get("trading_mode", "spot") != "spot",
+        proxy_coin=proxy_coin(exchange),
+        waits=waits,
+        blocked_pairs=BlockedPairs(local_file(config), ledger.account, ledger.bot),
+    )
+
+
+def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> EntryFunds:
+    """What entries are paid from, connected to the book, the registry and the wallets."""
+    live = wallets.live
+    funding = EntryFunds(wallets, registry, wallets.account.currency)
+    wallets.marks = funding
+    if live is not None:
+        live.marks = funding
+        registry.other_bots = funding.other_bots
+        registry.book = _book_orders(wallets, live, clock)
+    return funding
+
+
+def _follow_open_orders(registry: OrderRegistry, watch: OrderTracker) -> None:
+    """Before freqtrade looks at its open orders: what it learns of them is booked."""
+    try:
+        registry.catch_up()
+    except LedgerUnavailable as error:
+        registry.unavailable(error)
+    for trade in Trade.get_open_trades():
+        for order in trade.open_orders:
+            watch.follow_known(order, trade.leverage, is_short=trade.is_short)
+
+
+def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> BookOrders:
+    def fee_of(pair: str) -> Decimal:
+        return wallets.market_rules(pair).fee
+
+    if not isinstance(live, FuturesBalances):
+        return BookOrders(live.book, fee_of, clock, live.has_learnt)
+
+    def position_of(pair: str) -> OpenTrade | None:
+        return next(iter(open_trades(pair)), None)
+
+    return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
 
 
 def _register_controls(
@@ -182,14 +218,19 @@ def _ledger(
     wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: Clock
 ) -> ReservationLedger:
     config = wallets._config
-    return open_ledger(
-        ledger_url(config, settings),
-        bot=bot_identity(str(config.get("bot_name") or "freqtrade")),
-        account=ledger_account(config, settings),
-        clock=clock,
-        reservation_timeout=float(settings.ledger.reservation_timeout),
-        heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
-        hub=hub,
-        debug_validation=settings.debug_validation,
-        keep_days=float(settings.ledger.keep_days),
-    )
+    try:
+        ledger = open_ledger(
+            ledger_url(config, settings),
+            bot=bot_identity(str(config.get("bot_name") or "freqtrade")),
+            account=ledger_account(config, settings),
+            clock=clock,
+            reservation_timeout=float(settings.ledger.reservation_timeout),
+            heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
+            hub=hub,
+            debug_validation=settings.debug_validation,
+            keep_days=float(settings.ledger.keep_days),
+        )
+    except SettingsError as error:
+        raise OperationalException(f"balance_guard.{error}") from error
+    move_earlier_account(ledger, config, settings)
+    return ledger

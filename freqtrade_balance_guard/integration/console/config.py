@@ -19,7 +19,6 @@ from freqtrade.misc import deep_merge_dicts
 from freqtrade_balance_guard.console.bot_source import NotPossible, Source
 from freqtrade_balance_guard.console.explain import Lock
 from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.settings import SECTION, GuardSettings, load_settings, misspelt_section
 from freqtrade_balance_guard.settings.redaction import fold, redact_address
 from freqtrade_balance_guard.settings.state_paths import (
@@ -133,11 +132,6 @@ def currencies_of(config: dict[str, Any]) -> frozenset[str]:
         ) from None
     found = {str(market.get(side)) for market in markets for side in ("base", "quote")}
     return frozenset(found | set(exchange._api.currencies or {}))
-
-
-def is_tested_on(source: Source) -> bool:
-    """Whether the guard was tested on the config's exchange and market."""
-    return ClientIds.of(source.exchange, source.trading_mode).tested
 
 
 # freqtrade's database, as it lies there

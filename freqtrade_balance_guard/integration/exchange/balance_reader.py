@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Container
+from datetime import datetime
 from typing import Any
 
 from freqtrade.exceptions import DDosProtection
 from freqtrade.exchange import Exchange
 
-from freqtrade_balance_guard.balances.snapshot import AnswerReader, Snapshot, Unreadable
+from freqtrade_balance_guard.balances.snapshot import Answer, AnswerReader, Snapshot, Unreadable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline
 from freqtrade_balance_guard.errors import kind_and_words_of
@@ -53,26 +54,37 @@ class BalanceReader:
             deadline = Deadline.after(self._clock, LEISURE_SECONDS)
         try:
             with self.client.connection(deadline) as exchange:
-                answer = exchange.get_balances(**_once(exchange))
+                answer = self._ask(exchange)
         except Exception as error:
             # ccxt's errors, and others: a garbage number in the answer is a ValueError.
             if _is_rate_limit(error):
                 self._paused_until = self._clock.monotonic() + RATE_LIMIT_PAUSE_SECONDS
             logger.debug("Balances unreadable.", exc_info=error)
             return Unreadable(kind_and_words_of(error))
+        return self._snapshot(answer, as_of, wall)
+
+    def _ask(self, exchange: Exchange) -> Any:
+        """:raises Exception: there was no answer"""
+        return once(exchange.get_balances)
+
+    def _snapshot(self, answer: Any, as_of: float, wall: datetime) -> Snapshot | Unreadable:
         read = self._answers.read(answer, self.needed())
         if isinstance(read, Unreadable):
             return read
+        self._report_left_out(read)
+        return Snapshot(read.holdings, as_of, wall, read.left_out)
+
+    def _report_left_out(self, read: Answer) -> None:
         if news := read.left_out.keys() - self._left_out:
             reasons = "; ".join(read.left_out[currency] for currency in sorted(news))
             logger.info("Left out of the balance, because it cannot be read: %s.", reasons)
             self._left_out |= news
-        return Snapshot(read.holdings, as_of, wall, read.left_out)
 
 
-def _once(exchange: Exchange) -> dict[str, Any]:
-    # freqtrade's @retrier takes the number of retries as `count`; a plain function does not.
-    return {"count": 0} if hasattr(type(exchange).get_balances, "__wrapped__") else {}
+def once(function: Callable[..., Any]) -> Any:
+    """Call a function of freqtrade's exchange without the repetitions that freqtrade adds."""
+    # Its @retrier takes the number of retries as `count`; a plain function does not.
+    return function(count=0) if hasattr(function, "__wrapped__") else function()
 
 
 def _is_rate_limit(error: Exception) -> bool:

@@ -118,13 +118,17 @@ def _over(exchange: Exchange, api: Any) -> Any:
 class _Once(Exchange):
     """Stands between an exchange's own class and freqtrade's, so that no request is repeated.
 
-    Hyperliquid's ``get_balances`` calls the one of ``Exchange`` several times, each of which would
-    try four times, with pauses.
+    Hyperliquid's ``get_balances`` and ``fetch_positions`` call those of ``Exchange`` several times,
+    each of which would try four times, with pauses.
     """
 
     def get_balances(self, params: dict[str, Any] | None = None) -> Any:
         once: Any = super().get_balances
         return once(params, count=0) if hasattr(once, "__wrapped__") else once(params)
+
+    def fetch_positions(self, pair: str | None = None, params: dict[str, Any] | None = None) -> Any:
+        once: Any = super().fetch_positions
+        return once(pair, params, count=0) if hasattr(once, "__wrapped__") else once(pair, params)
 
 
 _classes: dict[type, Any] = {}

@@ -122,13 +122,15 @@ class LostExits:
     def amount_left(self, order: Mapping[str, Any]) -> float:
         """What of an exit's amount may leave while an earlier one of its pair is unknown.
 
+        On futures all of it: it can only reduce the position.
+
         :raises TemporaryError: the exchange shows nothing of it any more: the earlier one holds or
             has sold it; freqtrade tries again in its next loop
         """
         amount, pair = float(order["amount"]), order["pair"]
         lost = [one for one in self._registry.unresolved(pair) if one.is_given_up]
         live = self._wallets.live
-        if not lost or live is None:
+        if not lost or live is None or self._registry.is_margin:
             return amount
         base = currencies(pair)[0]
         since = max(one.absence.lost_at or one.sent_at for one in lost)

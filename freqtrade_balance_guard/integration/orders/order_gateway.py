@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,11 +20,11 @@ from freqtrade_balance_guard.integration.exchange.order_error import (
 from freqtrade_balance_guard.integration.exchange.order_query import stored_order
 from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.orders.lost_exits import LostExits
+from freqtrade_balance_guard.integration.orders.order_terms import terms_of
 from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
-from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.bot_loop import adopted_order
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
@@ -39,7 +38,7 @@ from freqtrade_balance_guard.orders.events import (
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.lookup_result import Order
 from freqtrade_balance_guard.orders.registry import OrderRegistry
-from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, margin_terms, spot_terms
+from freqtrade_balance_guard.orders.terms import Purpose, Terms
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 
 
@@ -163,23 +162,9 @@ class OrderGateway:
             return None
 
     def _terms(self, order: Mapping[str, Any], purpose: Purpose) -> Terms:
-        exchange, pair = self._exchange, order["pair"]
-        contracts = exchange._amount_to_contracts(pair, order["amount"])
-        amount = exchange._contracts_to_amount(pair, exchange.amount_to_precision(pair, contracts))
-        price = order["rate"]
-        if order["ordertype"] != "market":
-            price = exchange.price_to_precision(pair, price)
-        fee = self._wallets.market_rules(pair).fee
-        side: Side = "buy" if order["side"] == "buy" else "sell"
-        what = (pair, side, purpose, _positive(amount, order["amount"]), to_decimal(price))
-        tag = order.get("tag") or ""
-        if exchange._config.get("trading_mode", "spot") != "spot":
-            leverage = to_decimal(order.get("leverage") or 1)
-            return margin_terms(*what, fee_rate=fee, leverage=leverage, tag=tag)
-        is_market = order["ordertype"] == "market"
-        # With neutral settings a stake may be all that is free, as it may without us.
-        fee_rate = ZERO if self._wallets.is_neutral else fee
-        return spot_terms(*what, is_market=is_market, fee_rate=fee_rate, tag=tag)
+        fee = self._wallets.market_rules(order["pair"]).fee
+        is_neutral = self._wallets.is_neutral
+        return terms_of(self._exchange, order, purpose, fee, is_neutral=is_neutral)
 
     # Its outcome
 
@@ -282,12 +267,6 @@ class OrderGateway:
         if owners is None:
             return {order_id for _, order_id in keys if stored_order(order_id) is None}
         return {order_id for (_, order_id), bots in owners.items() if bots - {ledger.bot}}
-
-
-def _positive(rounded: float, asked: float) -> Decimal:
-    """An exit is booked even when nothing of it is left after rounding; the exchange rejects it."""
-    amount = to_decimal(rounded)
-    return amount if amount > 0 else to_decimal(asked)
 
 
 def _unresolved(tracked: TrackedOrder) -> Denied:

@@ -10,9 +10,9 @@ from freqtrade.persistence import Order
 
 from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
-from freqtrade_balance_guard.money import ZERO, to_decimal
+from freqtrade_balance_guard.integration.orders.order_terms import known_terms
+from freqtrade_balance_guard.money import to_decimal
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
-from freqtrade_balance_guard.orders.terms import Purpose, Side, Terms, spot_terms
 
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ class OrderTracker:
             if order.get("id") and order.get("symbol"):
                 self.answered(str(order["symbol"]), str(order["id"]), order)
 
-    def follow_known(self, order: Order) -> None:
-        """Follow an order of before the start, as far as freqtrade has it filled (spot only)."""
+    def follow_known(self, order: Order, leverage: float, *, is_short: bool) -> None:
+        """Follow an order of before the start, as far as freqtrade has it filled."""
         if not order.order_id or self._registry.book is None:
             return
         known = {
@@ -125,25 +125,11 @@ class OrderTracker:
             "cost": order.safe_cost,
         }
         try:
-            self._registry.follow_known(_known_terms(order), known)
+            terms = known_terms(self._wallets._exchange, order, to_decimal(leverage or 1), is_short)
+            self._registry.follow_known(terms, known)
         except Exception:
             # The bot has to start: its balance shows what the order does.
             logger.exception("Order %s could not be followed.", order.order_id)
-
-
-def _known_terms(order: Order) -> Terms:
-    is_stop = order.ft_order_side == "stoploss"
-    side: Side = "buy" if order.ft_order_side == "buy" else "sell"
-    exit_ = Purpose.STOP if is_stop else Purpose.EXIT
-    return spot_terms(
-        order.ft_pair,
-        side,
-        Purpose.ENTRY if side == "buy" else exit_,
-        to_decimal(order.safe_amount),
-        to_decimal(order.safe_price or 0),
-        is_market=False,
-        fee_rate=ZERO,
-    )
 
 
 def _is_complete(order: Mapping[str, Any]) -> bool:

@@ -4,11 +4,11 @@ from typing import Any
 
 from freqtrade.enums import RunMode
 
+from freqtrade_balance_guard.exchanges.support import is_untested
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.sizing import SizeBasis
 from freqtrade_balance_guard.money import format_amount
-from freqtrade_balance_guard.orders.client_ids import ClientIds
 from freqtrade_balance_guard.version import __version__
 
 
@@ -23,7 +23,7 @@ def first_line(wallets: GuardedWallets, guard: Guard, config: dict[str, Any]) ->
     """Such as ``Balance guard 0.2.0 is on (live, kraken spot): min 10 USDT, ..., tier 1 of 3``."""
     name = str(config["exchange"]["name"]).lower()
     market = str(config.get("trading_mode", "spot"))
-    untested = "" if ClientIds.of(name, market).tested else ", untested exchange"
+    untested = ", untested exchange" if is_untested(name, market) else ""
     return (
         f"Balance guard {__version__} is on ({_mode(config)}, {name} {market}{untested}): "
         f"{_limits(wallets, guard)}"

@@ -6,7 +6,6 @@ balance, let no entry out, and heal.
 
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -14,17 +13,21 @@ from freqtrade.exchange import Exchange
 from freqtrade.wallets import Wallets
 
 from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.margin_book import MarginBook
 from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.futures.margin_reader import MarginReader
 from freqtrade_balance_guard.integration.host.config_section import expects_guard, settings_of
 from freqtrade_balance_guard.integration.host.relied_on import wrap
+from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
-from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
+from freqtrade_balance_guard.integration.wallets.open_trades import open_trades, owned_by_trades
 from freqtrade_balance_guard.settings import GuardSettings
+from freqtrade_balance_guard.settings.state_paths import ledger_account, local_file
 
 
 logger = logging.getLogger(__name__)
@@ -56,21 +59,21 @@ def first_wallets(config: dict[str, Any], exchange: Exchange, *args: Any, **kwar
 def live_balances(
     config: dict[str, Any], exchange: Exchange, settings: GuardSettings
 ) -> LiveBalances | None:
-    """The balance book of a live spot bot; None in every other mode and with neutral settings."""
+    """The balance book of a live bot; None in every other mode and with neutral settings."""
     is_live = not config["dry_run"] and config.get("runmode") == RunMode.LIVE
-    if not is_live or config.get("trading_mode", "spot") != "spot" or settings.is_neutral:
+    if not is_live or settings.is_neutral:
         return None
     clock, stake = SystemClock(), exchange.get_proxy_coin()
-    return LiveBalances(
-        BalanceBook(settings.post_trade_refresh_window),
-        BalanceReader(GuardClient(exchange, clock), clock, lambda: {stake, *owned_by_trades()}),
-        BelievedBalances(_store_path(config), settings.ledger.account or exchange.id),
+    client, window = GuardClient(exchange, clock), settings.post_trade_refresh_window
+    rest = (
+        BelievedBalances(local_file(config), ledger_account(config, settings)),
         stake,
         settings.balance_cache_duration,
         clock,
         WaitBudget(clock),
     )
-
-
-def _store_path(config: dict[str, Any]) -> Path:
-    return Path(config["user_data_dir"]) / "balance_guard.sqlite"
+    if config.get("trading_mode", "spot") != "spot":
+        reader = MarginReader(client, clock, stake, lambda: {one.pair for one in open_trades()})
+        return FuturesBalances(MarginBook(window, stake), reader, *rest)
+    needed = BalanceReader(client, clock, lambda: {stake, *owned_by_trades()})
+    return LiveBalances(BalanceBook(window), needed, *rest)

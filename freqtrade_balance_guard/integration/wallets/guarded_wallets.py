@@ -63,7 +63,7 @@ class GuardedWallets(Wallets):
     account: StakeAccount
     controls: EntryControls
     market_rules: Callable[[str], MarketRules]
-    # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
+    # Live: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is told and asked.
@@ -174,6 +174,8 @@ class GuardedWallets(Wallets):
         """Put what is believed into freqtrade's own table."""
         if self.live is not None:
             self._wallets = self.live.wallets()
+            if self.live.has_positions:
+                self._positions = self.live.positions()
             self._last_wallet_refresh = dt_now()
             self._local_log("Wallets synced.")
 

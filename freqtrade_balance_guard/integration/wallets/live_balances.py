@@ -1,4 +1,4 @@
-"""The balance book of a live spot bot: when to read, what to tell freqtrade, what orders did.
+"""The balance book of a live bot: when to read, what to tell freqtrade, what orders did.
 
 freqtrade refreshes its wallets about six times per trade. Only two kinds of refresh must reach the
 exchange: the one in front of an exit (a stop order was just cancelled) and the first one of a loop
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from freqtrade.wallets import Wallet
 
@@ -65,7 +65,7 @@ class SnapshotMarks(Protocol):
 
 
 class LiveBalances:
-    """One account as one live bot sees it.
+    """One spot account as one live bot sees it (``FuturesBalances``: a futures account).
 
     :param time_to_live: seconds that an answer may be reused while nothing happened
     :param waits: what may be waited while an exit may be due, with everything else that waits
@@ -226,6 +226,11 @@ class LiveBalances:
             )
 
     def _announce(self, change: ExternalChange) -> None:
+        if change.reason:
+            logger.info(
+                "%s: %+f %s, %f now.", change.reason, change.amount, change.currency, change.total
+            )
+            return
         self.hub.publish(BalanceChangedExternally(change.currency, change.amount, change.total))
 
     def keep(self) -> None:
@@ -246,6 +251,13 @@ class LiveBalances:
         self._store.save(believed, verdicts, self._wall, mark)
 
     # What freqtrade is told
+
+    # Exits look at positions, not at coins.
+    has_positions = False
+
+    def positions(self) -> dict[str, Any]:
+        """freqtrade's table of positions; on a spot market there are none."""
+        return {}
 
     def wallets(self) -> dict[str, Wallet]:
         """freqtrade's table of balances, from the book.

@@ -1,6 +1,7 @@
 """What freqtrade's open trades own, as its database has it."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from freqtrade.persistence import Trade
 from sqlalchemy import select
@@ -27,3 +28,41 @@ def owned_by_trades() -> dict[str, Decimal]:
         currency = base_currency or pair.partition("/")[0]
         owned[currency] = owned.get(currency, ZERO) + to_decimal(amount)
     return owned
+
+
+class OpenTrade(NamedTuple):
+    """One open trade: amount in base currency, stake before leverage."""
+
+    pair: str
+    amount: float
+    open_rate: float
+    stake_amount: float
+    leverage: float
+    is_short: bool
+
+
+def open_trades(pair: str | None = None) -> list[OpenTrade]:
+    """freqtrade's open trades, of ``pair`` alone if one is given."""
+    if not hasattr(Trade, "session"):
+        return []
+    columns = select(
+        Trade.pair,
+        Trade.amount,
+        Trade.open_rate,
+        Trade.stake_amount,
+        Trade.leverage,
+        Trade.is_short,
+    ).where(Trade.is_open.is_(True))
+    if pair is not None:
+        columns = columns.where(Trade.pair == pair)
+    return [
+        OpenTrade(
+            str(name),
+            float(amount or 0),
+            float(rate or 0),
+            float(stake or 0),
+            float(leverage or 1),
+            bool(is_short),
+        )
+        for name, amount, rate, stake, leverage, is_short in Trade.session.execute(columns)
+    ]

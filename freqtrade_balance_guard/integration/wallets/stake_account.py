@@ -45,7 +45,7 @@ class StakeAccount:
     def __init__(self, wallets: Wallets, guard: Guard, live: BelievedBalance | None = None) -> None:
         self._wallets = wallets
         self._guard = guard
-        # Live on a spot market: what is believed. Elsewhere freqtrade's own table is the truth.
+        # Live: what is believed. Elsewhere freqtrade's own table is the truth.
         self._live = live
 
     @property

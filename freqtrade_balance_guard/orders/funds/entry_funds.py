@@ -22,7 +22,7 @@ from freqtrade_balance_guard.orders.terms import Terms
 
 
 class LiveStake(Protocol):
-    """The believed balance of a live bot on a spot market."""
+    """The believed balance of a live bot."""
 
     @property
     def book(self) -> BalanceBook: ...
@@ -57,7 +57,7 @@ class StakeSource(Protocol):
 class EntryFunds:
     """One bot's view of the stake currency, in the ledger's terms.
 
-    Live on a spot market the balance book follows every order of the account, so what it has left
+    Live the balance book follows every order of the account, so what it has left
     is complete up to a reservation. Elsewhere freqtrade's own table is the truth: a snapshot with a
     mark.
     """
@@ -83,9 +83,12 @@ class EntryFunds:
                 f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
             )
         if wallets.live is not None:
+            if kind is EntryKind.REPLACEMENT and self._registry.is_margin:
+                # What the replaced order held is free only in the exchange's next answer.
+                return None
             since = self.look_at_other_bots()
             spendable = wallets.live.spendable() - self.other_bots.unsettled(wallets.live.now())
-            return Funds(spendable, wallets.account.floor(), since=since)
+            return Funds(max(spendable, ZERO), wallets.account.floor(), since=since)
         if kind is EntryKind.REPLACEMENT:
             # What the replaced order held is not in freqtrade's table before its next refresh.
             return None

@@ -119,6 +119,8 @@ class OtherBots:
             if row.bot != ledger.bot:
                 newest[row.client_order_id] = row
                 lines.setdefault(row.client_order_id, []).append(entry)
+        for entries in lines.values():
+            book.others_acted(now - (wall - entries[-1].at).total_seconds())
         for client_order_id, entries in lines.items():
             row, then = newest[client_order_id], _at(entries, seen_at)
             if (spent := then.used - _at(entries, seen_at - _seconds(book.window)).used) > 0:

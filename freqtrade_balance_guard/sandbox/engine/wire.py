@@ -1,11 +1,17 @@
 """What stands between HTTP and a protocol: requests, answers, and who translates them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from freqtrade_balance_guard.sandbox.core.orders import Rejected
-from freqtrade_balance_guard.sandbox.script.faults import Call, Fault
+from freqtrade_balance_guard.sandbox.engine.journal import Counters, Journal
+from freqtrade_balance_guard.sandbox.script.faults import (
+    ActiveFault,
+    Call,
+    Fault,
+    FaultBoard,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class ProtocolError(Exception):
         self.answer = answer
 
 
+class BadControlRequest(Exception):
+    """A control request cannot be done; the message says why."""
+
+
 class Translator(Protocol):
     """Speaks one exchange's protocol over the engine; keeps no money and no orders."""
 
@@ -86,3 +96,20 @@ class Translator(Protocol):
     def scripted(self, fault: Fault) -> ProtocolError:
         """The error that a fault asks for: of its message, or the usual one of its kind."""
         ...
+
+
+class ServedExchange(Protocol):
+    """What answering requests and controlling needs of any exchange, coins or predictions."""
+
+    journal: Journal
+    counters: Counters
+    faults: FaultBoard
+    rejections: list[dict[str, object]]
+
+    def now(self) -> float: ...
+
+    def advance(self) -> None: ...
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None: ...
+
+    def add_fault(self, fault: Fault) -> ActiveFault: ...

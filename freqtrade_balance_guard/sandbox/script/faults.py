@@ -41,6 +41,8 @@ FaultKind = Literal[
     "stream_gap",
     "stream_disconnect",
     "accounting_fault",
+    "settlement_failed",
+    "settlement_delayed",
 ]
 
 BALANCE_KINDS = frozenset(
@@ -63,6 +65,8 @@ STREAM_KINDS = frozenset({"stream_gap", "stream_disconnect"})
 LATE_KINDS = frozenset({"late_arrival"})
 LIST_KINDS = frozenset({"orders_lag"})
 FILL_KINDS = frozenset({"partial_fill", "no_fill"})
+FINAL_KINDS = frozenset({"refuse"})  # the request certainly has no effect
+SETTLEMENT_KINDS = frozenset({"settlement_failed", "settlement_delayed"})
 _ORDER_KINDS = frozenset({"refuse", "lost_reply"}) | LATE_KINDS | FILL_KINDS
 _NEEDED = {
     "balance_lag": "seconds",
@@ -70,12 +74,13 @@ _NEEDED = {
     "balance_missing": "currency",
     "late_arrival": "seconds",
     "orders_lag": "seconds",
+    "settlement_delayed": "seconds",
     "accounting_fault": "amount",
 }
 
 
 # What a request is for, whatever its protocol calls it; a fault's `endpoint` may name one of these.
-Role = Literal["balance", "place", "cancel", "find", "list", "book", "stream"]
+Role = Literal["balance", "place", "cancel", "find", "list", "book", "stream", "settle"]
 
 
 class Fault(BaseModel):
@@ -101,7 +106,8 @@ class Fault(BaseModel):
 
     # What.
     # balance_lag, orders_lag; timeout, lost_reply: how long the connection is held;
-    # late_arrival: how long after it was received the request is carried out.
+    # late_arrival: how long after it was received the request is carried out;
+    # settlement_delayed: how much longer a match of a prediction market is not final.
     seconds: Annotated[float, Field(ge=0)] | None = None
     currency: str = "USDT"  # balance_wrong, balance_missing, accounting_fault
     # balance_wrong, accounting_fault; book_crossed: how far bids are above asks, 0.001 of the price
@@ -271,6 +277,8 @@ def _endpoint_matches(fault: Fault, call: Call) -> bool:
             return call.role == "book"
         if fault.kind in STREAM_KINDS:
             return call.endpoint.startswith("stream")
+        if fault.kind in SETTLEMENT_KINDS:
+            return call.role == "settle"
         return call.private
     if fault.endpoint in ("private", "public"):
         return call.private == (fault.endpoint == "private")

@@ -13,7 +13,7 @@ Ratio = Annotated[Decimal, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 class Model(BaseModel):
-    """Refuses unknown keys, so that a misspelt setting is not silently the default."""
+    """Rejects unknown keys, so that a misspelt setting is not silently the default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,92 +1,28 @@
-"""One connection: what the client sends, what is due to it, and the faults in between."""
+"""A connection to an exchange of coins: it is notified of orders, balances and stops."""
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 from freqtrade_balance_guard.sandbox.core.accounts import Holding
 from freqtrade_balance_guard.sandbox.core.orders import Order, Trade
 from freqtrade_balance_guard.sandbox.engine.exchange import Exchange
 from freqtrade_balance_guard.sandbox.futures.stops import StopOrder
-from freqtrade_balance_guard.sandbox.script.faults import Call, Role
+from freqtrade_balance_guard.sandbox.streams.wire_session import Message, WireSession
 
 
-Message = dict[str, Any]
+__all__ = ["Message", "Opener", "Session"]
 
 
-class Session:
-    """A client's connection. The server hands it texts, ticks, and sends what `take` returns."""
+class Session(WireSession):
+    """A client's connection, which watches the exchange until it is closed."""
 
     def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange)
         self.exchange = exchange
-        self.is_over = False  # the line is to be cut
-        self._outbox: list[str] = []
         exchange.watchers.append(self)
 
     def close(self) -> None:
         if self in self.exchange.watchers:
             self.exchange.watchers.remove(self)
-
-    def take(self) -> list[str]:
-        """All texts that are to be sent now."""
-        texts, self._outbox = self._outbox, []
-        return texts
-
-    def receive(self, text: str) -> None:
-        """What the client sent; unreadable texts are ignored, as nothing can be answered."""
-        try:
-            content = json.loads(text)
-        except ValueError:
-            return
-        if isinstance(content, dict):
-            self.asked(content)
-
-    def tick(self) -> None:
-        """Called several times a second: puts what is due into the outbox."""
-        cut = self.exchange.faults.take_one(frozenset({"stream_disconnect"}), self.call())
-        if cut is not None:
-            self._note(cut.fault_id, cut.fault.kind, "stream")
-            self.is_over = True
-            return
-        self.due()
-
-    def subscribed(self, channel: str) -> None:
-        """Writes into the journal that from now on a channel is sent."""
-        account, key = self.owner()
-        details = {"channel": channel, "account": account, "key": key}
-        self.exchange.journal.record("stream_subscribed", **details)
-
-    def reply(self, message: Message) -> None:
-        """Sends what no fault meets: the answer to a request."""
-        self._outbox.append(json.dumps(message))
-
-    def send(self, message: Message, channel: str, symbol: str | None = None) -> None:
-        """Sends an event, unless a gap swallows it."""
-        call = self.call(channel, symbol)
-        gap = self.exchange.faults.take_one(frozenset({"stream_gap"}), call)
-        if gap is not None:
-            self._note(gap.fault_id, gap.fault.kind, channel)
-            return
-        self._outbox.append(json.dumps(message))
-
-    def call(self, channel: str = "", symbol: str | None = None) -> Call:
-        """What the connection, or a message of one of its channels, is to the faults."""
-        endpoint = f"stream {channel}".strip()
-        role: Role = "book" if channel == "book" else "stream"
-        account, key = self.owner()
-        return Call(endpoint, account is not None, account, key, symbol, role=role)
-
-    # For the protocols
-
-    def owner(self) -> tuple[str | None, str | None]:
-        """Account and key of a private connection."""
-        return None, None
-
-    def asked(self, content: Message) -> None:
-        """A request of the client."""
-
-    def due(self) -> None:
-        """Sends what has changed since the last call."""
 
     def order_changed(self, event: str, order: Order, trade: Trade | None) -> None:
         """An order was placed, filled, ended."""
@@ -96,18 +32,6 @@ class Session:
 
     def stop_changed(self, stop: StopOrder) -> None:
         """A conditional order of a contract has changed."""
-
-    def _note(self, fault_id: str, kind: str, endpoint: str) -> None:
-        account, key = self.owner()
-        self.exchange.journal.record(
-            "fault_applied",
-            fault_id=fault_id,
-            kind=kind,
-            endpoint=endpoint,
-            account=account,
-            key=key,
-            symbol=None,
-        )
 
 
 Opener = Callable[[Exchange, str, str], Session | None]  # of exchange, path and query

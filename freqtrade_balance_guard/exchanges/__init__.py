@@ -1,0 +1,1 @@
+"""What is known and what was shown of exchanges; imports no other part."""

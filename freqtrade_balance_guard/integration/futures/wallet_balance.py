@@ -1,0 +1,40 @@
+"""The wallet balance (without unrealised profit) in an exchange's own answer.
+
+Where ccxt's total contains unrealised profit, the balance without it stands in the same answer, and
+is exact; the positions are another answer, of another moment (ccxt 4.5.90, ``parse_balance``).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+
+from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.money import to_decimal
+
+
+# Exchange -> the list of coins, the key of a coin's name, the key of its wallet balance.
+_FIELDS: Mapping[str, tuple[tuple[str | int, ...], str, str]] = {
+    "binance": (("assets",), "asset", "walletBalance"),
+    "okx": (("data", 0, "details"), "ccy", "cashBal"),
+}
+_SAME_AS = {"binanceusdm": "binance", "myokx": "okx", "okxus": "okx"}
+
+
+def wallet_in_raw(exchange: str, coin: str, raw: object) -> Decimal | None:
+    """What ``raw``, an exchange's answer as it came, says of ``coin``; None where it does not."""
+    fields = _FIELDS.get(_SAME_AS.get(exchange, exchange))
+    if fields is None:
+        return None
+    path, name, balance = fields
+    try:
+        found: Any = raw
+        for step in path:
+            found = found[step]
+        for one in found:
+            if ccxt.Exchange.safe_string(one, name) == coin:
+                return to_decimal(one[balance])
+    except (MoneyError, KeyError, IndexError, TypeError):
+        return None
+    return None

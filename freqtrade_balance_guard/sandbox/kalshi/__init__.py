@@ -1,0 +1,1 @@
+"""Kalshi's protocol: its REST API, version 2."""

@@ -1,0 +1,1 @@
+"""Polymarket's protocol: Gamma, the order book (CLOB), the data API and the web sockets."""

@@ -1,0 +1,1 @@
+"""A prediction market with its scenario, faults, journal and control, without HTTP."""

@@ -1,0 +1,1 @@
+"""Ethereum's and Kalshi's signatures, checked without the libraries that make them."""
