@@ -34,7 +34,6 @@ from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.monitoring.entry_pause import Pause, read_pauses
-from freqtrade_balance_guard.orders.tracked_order import purpose_of
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 
@@ -185,8 +184,7 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         unfinished = ledger.unfinished()
     except NothingStored as nothing:
         notes.append(str(nothing))
-        unfinished = []
-        own = bot or source.bot
+        unfinished, own = [], bot or source.bot
     except LedgerUnavailable as error:
         ledger_error = str(error)
         unfinished = []
@@ -238,7 +236,8 @@ def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[Unr
             continue
         if age >= EXIT_WAIT_SECONDS:
             history = ledger.store.history(row.client_order_id)
-            purpose = purpose_of(history[0].why if history else "")
+            # Its intent says "exit of 1 at 20", "leg of ...".
+            purpose = history[0].why.partition(" of ")[0] if history else "order"
             yield UnresolvedOrder(row.bot, row.pair, row.side, row.client_order_id, purpose, age)
 
 

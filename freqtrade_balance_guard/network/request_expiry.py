@@ -5,7 +5,7 @@ so after it "not found" is proof, and the order that replaces it is the only one
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.errors import words_of
 
 
@@ -22,6 +23,12 @@ logger = logging.getLogger(__name__)
 GOOD_FOR_SECONDS = 10.0
 # Clocks of exchanges differ from the one that was measured, and processing takes its time.
 MARGIN_SECONDS = 3.0
+# How long a measured clock is taken for true; after a failure it is measured again sooner.
+MEASURED_SECONDS = 900.0
+AGAIN_SECONDS = 60.0
+# What measuring may take in front of an exit, and what it leaves to the exit.
+MEASURE_SECONDS = 1.0
+LEFT_FOR_EXITS_SECONDS = 0.6
 
 
 class Way(StrEnum):
@@ -150,3 +157,29 @@ class RequestExpiry:
         if self._zero is None:
             return None
         return self._zero + timedelta(seconds=self._clock.monotonic() + GOOD_FOR_SECONDS)
+
+
+class ExchangeClock:
+    """Has the exchange's clock measured from time to time; in a live bot's loop.
+
+    :param measure: asks the exchange until the deadline; False without an answer
+    """
+
+    def __init__(
+        self, is_needed: bool, measure: Callable[[Deadline], bool], waits: WaitBudget, clock: Clock
+    ) -> None:
+        self._is_needed = is_needed
+        self._measure = measure
+        self._waits = waits
+        self._clock = clock
+        self._due_at = float("-inf")
+
+    def measure_if_due(self) -> None:
+        """Measure it, within what may be waited in front of an exit."""
+        now = self._clock.monotonic()
+        if not self._is_needed or now < self._due_at:
+            return
+        self._due_at = now + AGAIN_SECONDS
+        with self._waits.wait(MEASURE_SECONDS, keep=LEFT_FOR_EXITS_SECONDS) as deadline:
+            if self._measure(deadline):
+                self._due_at = now + MEASURED_SECONDS

@@ -276,17 +276,8 @@ class OrderRegistry:
     # Orders that freqtrade has no trade for
 
     def is_late(self, tracked: TrackedOrder) -> bool:
-        """Its reply is awaited still: the exchange lacked it a moment ago, or was not asked yet.
-
-        Where it was asked and could not answer, the order is an orphan.
-        """
-        absence = tracked.absence
-        since = absence.lost_at if absence.since is None else absence.since
-        if since is None or not tracked.is_of_this_run:
-            return False
-        if absence.since is None and tracked.was_unanswered:
-            return False
-        return self._clock.monotonic() - since <= tracked.late_seconds
+        """Its reply is awaited still; what was found of it is no orphan."""
+        return tracked.is_late(self._clock.monotonic())
 
     def block_pair(self, tracked: TrackedOrder) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""

@@ -108,6 +108,19 @@ class TrackedOrder:
         """How long after its reply was lost "not found" proves nothing."""
         return LATE_SECONDS if self.is_entry and not self.is_given_up else EXIT_LATE_SECONDS
 
+    def is_late(self, now: float) -> bool:
+        """Whether the exchange lacked it a moment ago, though it had it, or was not asked yet.
+
+        Its lists may be behind. Where it was asked and could not answer, the order is an orphan.
+        """
+        absence = self.absence
+        since = absence.lost_at if absence.since is None else absence.since
+        if since is None or not self.is_of_this_run:
+            return False
+        if absence.since is None and self.was_unanswered:
+            return False
+        return now - since <= self.late_seconds
+
     def learn(self, answer: OrderAnswer, now: float) -> bool:
         """Take up what the exchange says; False if that is no news (late, or said before)."""
         self.order_id = self.order_id or answer.order_id
@@ -179,14 +192,6 @@ def why_of(terms: Terms) -> str:
     tag = f", tag {terms.tag}" if terms.tag else ""
     leverage = f", leverage {terms.leverage:f}" if terms.leverage != ONE else ""
     return f"{terms.purpose} of {terms.amount:f} at {terms.price:f}{leverage}{tag}"
-
-
-def purpose_of(why: str) -> str:
-    """What an order was for, by the reason that was stored with its intent: "order" if unknown."""
-    if why.startswith(LEG_OF):
-        return "leg"
-    stored = _WHY.match(why)
-    return stored["purpose"] if stored else "order"
 
 
 def tracked_order_of(

@@ -14,7 +14,6 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.exchange.exchange_clock import ExchangeClock
 from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.orders.position_watch import LivePositionWatch
@@ -26,6 +25,7 @@ from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -138,8 +138,7 @@ class Housekeeping:
             self._beat_at = now
 
     def _measure_clock(self, bot: Any) -> None:
-        if not self._config["dry_run"]:
-            self._exchange_clock.measure_if_due()
+        self._exchange_clock.measure_if_due()
 
     def _archive(self, bot: Any) -> None:
         self._registry.ledger.archive_step()

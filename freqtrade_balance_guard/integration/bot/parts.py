@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
@@ -16,7 +17,6 @@ from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage,
 from freqtrade_balance_guard.integration.bot.account_move import move_earlier_account
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
-from freqtrade_balance_guard.integration.exchange.exchange_clock import ExchangeClock
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.exchange.order_query import OrderQuery
@@ -45,7 +45,7 @@ from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
-from freqtrade_balance_guard.network.request_expiry import RequestExpiry
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock, RequestExpiry
 from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -73,16 +73,15 @@ def build_live_bot(
     ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
     waits = WaitBudget(clock) if live is None else live.waits
+    expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
     client.order_requests(waits)
     hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
     ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
-    expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
     registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
     funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
-    rebalancer = _rebalancer(wallets, registry, clock)
-    wallets.rebalancer = rebalancer
+    wallets.rebalancer = rebalancer = _rebalancer(wallets, registry, clock)
     pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
     pause.refresh()
     housekeeping = Housekeeping(
@@ -94,15 +93,14 @@ def build_live_bot(
         EntryLocks(wallets, wallets.protections(), config, rebalancer),
         funding,
         pause,
-        ExchangeClock(expiry, client, waits, clock),
+        _exchange_clock(expiry, client, waits, config, clock),
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
         LivePositionWatch(live, registry, clock) if isinstance(live, FuturesBalances) else None,
     )
-    strategy = wallets._guarded_strategy
     arbitrage = None
-    if wants_arbitrage(strategy):
+    if wants_arbitrage(strategy := wallets._guarded_strategy):
         arbitrage = build_arbitrage(
             wallets, strategy, settings, registry, funding, rebalancer, hub, clock
         )
@@ -120,6 +118,17 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _exchange_clock(
+    expiry: RequestExpiry,
+    client: GuardClient,
+    waits: WaitBudget,
+    config: dict[str, Any],
+    clock: Clock,
+) -> ExchangeClock:
+    is_needed = expiry.needs_clock and not config["dry_run"]
+    return ExchangeClock(is_needed, partial(client.measure_clock, expiry), waits, clock)
 
 
 def _registry(

@@ -19,6 +19,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
 from freqtrade_balance_guard.network.bounded_session import BoundedSession
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.network.request_rate import (
     RequestRate,
     seconds_per_request,
@@ -78,6 +79,11 @@ class GuardClient:
             if not session.is_hanging:
                 with self._lock:
                     self._sessions.append(session)
+
+    def measure_clock(self, expiry: RequestExpiry, deadline: Deadline) -> bool:
+        """Ask the exchange for its time; False without an answer."""
+        with self.connection(deadline) as exchange:
+            return expiry.measure(exchange._api)
 
     def _api(self, theirs: Any, session: BoundedSession, deadline: Deadline) -> Any:
         own = copy.copy(theirs)
