@@ -14,6 +14,7 @@ old the snapshot is.
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
@@ -38,7 +39,7 @@ from freqtrade_balance_guard.ledger.results import (
     ReserveResult,
 )
 from freqtrade_balance_guard.ledger.rules import judge
-from freqtrade_balance_guard.ledger.store import Beat, Run, Store
+from freqtrade_balance_guard.ledger.store import Beat, Beside, Run, Store
 from freqtrade_balance_guard.ledger.upkeep.archive import ARCHIVED_AT_ONCE, ArchivePass
 from freqtrade_balance_guard.ledger.upkeep.audit import Violation, check_reservation
 from freqtrade_balance_guard.ledger.upkeep.heartbeats import Watch, of_dead_bots, owner_of
@@ -113,6 +114,41 @@ class ReservationLedger(LedgerQuestions):
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
+
+    def reserve_and_send(
+        self, requests: Sequence[Request], why: str = "", beside: Beside | None = None
+    ) -> ReserveResult:
+        """Reserve all or nothing and pass the gate, in one transaction with one flush.
+
+        For orders that leave at once: where it comes back as ``Reserved`` all of them are marked as
+        sent. The ids have to be new.
+
+        :param beside: writes the caller's own intent in the same transaction (``writes_to``)
+        :raises LedgerUnavailable: it may be written or not; do not send, and ask ``find``
+        :raises MoneyError: an amount that is none
+        """
+        batch = tuple(requests)
+        for request in batch:
+            request.checked()
+        began = self._pause.begin()
+        try:
+            result = self.store.reserve_and_send(batch, self._stamp(), why, beside)
+        except LedgerUnavailable as error:
+            self._pause.failed(error, began)
+            raise
+        if self._hub is not None:
+            publish_reserved(result, self._hub)
+            if isinstance(result, Reserved):
+                for row in result.reservations:
+                    publish_moved(Step(Move.SEND, row.client_order_id), Moved(row), self._hub)
+        if self._debug:
+            self._validate([request.client_order_id for request in batch])
+        return result
+
+    def writes_to(self, path: Path) -> bool:
+        """Return whether its rows are in this SQLite file: then ``beside`` may write there."""
+        file = self.store.file
+        return file is not None and file.absolute() == path.absolute()
 
     def too_little(self, requests: Sequence[Request]) -> Refused | None:
         """What ``reserve`` would say where the ``funds`` alone are too little already.
