@@ -3,6 +3,7 @@
 Needs pydantic and the standard library only; freqtrade is not imported.
 """
 
+from freqtrade_balance_guard.settings.event import EventSettings, OutcomePair
 from freqtrade_balance_guard.settings.limits import TierLimits
 from freqtrade_balance_guard.settings.loading import (
     load_settings,
@@ -32,10 +33,12 @@ __all__ = [
     "AlertSettings",
     "ArbitrageSettings",
     "BreakerSettings",
+    "EventSettings",
     "FuturesSettings",
     "GuardSettings",
     "LedgerSettings",
     "MetricsSettings",
+    "OutcomePair",
     "RebalanceSettings",
     "TierLimits",
     "TierSettings",
