@@ -22,6 +22,10 @@ from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Terms, read_report, spot_terms
 
 
+# Of an order that rests until it has filled or is cancelled.
+GOOD_TILL_CANCELLED = "GTC"
+
+
 class OrderRejected(BalanceGuardError):
     """The exchange certainly does not have this order, and never will. The message says why."""
 
@@ -71,7 +75,7 @@ class LegOrder:
     fee_rate: Decimal
     client_order_id: str
     made_at: datetime
-    time_in_force: str = "GTC"
+    time_in_force: str = GOOD_TILL_CANCELLED
     is_fee_in_base: bool = False
 
     @property

@@ -30,6 +30,9 @@ from freqtrade_balance_guard.monitoring.entry_pause import Pause, read_pauses
 from freqtrade_balance_guard.rebalance.attempt import Attempt
 
 
+SEVERAL_BOTS = "Several bots use this account ({}): say which one is meant with --bot."
+
+
 @dataclass(frozen=True)
 class CurrencyStatus:
     """One currency of one account. None: not stored.
@@ -126,7 +129,6 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
     bots: tuple[BotView, ...] = ()
     places = {place for place in believed if place[0] == source.account}
     own = bot
-    is_readable = True
     try:
         own = ledger.own_bot(bot)
         bots = tuple(b for b in ledger.bots if b.account == source.account)
@@ -137,16 +139,16 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         own = bot or source.bot
     except LedgerUnavailable as error:
         ledger_error = str(error)
-        is_readable, unfinished = False, []
+        unfinished = []
     for row in unfinished:
         if row.account == source.account or row.bot == own:
             places.add((row.account, row.currency))
-    floors = floors_of(ledger, own if is_readable else None)
+    floors = floors_of(ledger, own if ledger_error is None else None)
     if places:
         places |= {(source.account, currency) for currency in floors}
-    if own is None and len({b.bot for b in bots}) > 1:
-        names = ", ".join(sorted({b.bot for b in bots}))
-        notes.append(f"Several bots use this account ({names}): say which one is meant with --bot.")
+    names = sorted({b.bot for b in bots})
+    if own is None and len(names) > 1:
+        notes.append(SEVERAL_BOTS.format(", ".join(names)))
     balances = tuple(
         CurrencyStatus(
             account=account,
@@ -154,7 +156,7 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
             floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
             believed=believed.get((account, currency)),
             holds=_holds(ledger, account, currency, believed.get((account, currency)), own)
-            if is_readable
+            if ledger_error is None
             else None,
         )
         for account, currency in sorted(places)

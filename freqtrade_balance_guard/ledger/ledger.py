@@ -12,10 +12,9 @@ are subtracted, also what they have spent meanwhile. So nothing is missed or cou
 old the snapshot is.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from pathlib import Path
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
@@ -25,13 +24,12 @@ from freqtrade_balance_guard.ledger.facts import (
     publish_moved,
     publish_reserved,
 )
-from freqtrade_balance_guard.ledger.pause import Pause
+from freqtrade_balance_guard.ledger.questions import LedgerQuestions
 from freqtrade_balance_guard.ledger.requests import Request, Step
-from freqtrade_balance_guard.ledger.reservation import UNFINISHED, Move, Reservation, State
+from freqtrade_balance_guard.ledger.reservation import Move, Reservation
 from freqtrade_balance_guard.ledger.results import (
     Claimed,
     ClaimResult,
-    Holds,
     Moved,
     MoveResult,
     NotClaimed,
@@ -41,18 +39,14 @@ from freqtrade_balance_guard.ledger.results import (
     ReserveResult,
 )
 from freqtrade_balance_guard.ledger.rules import judge
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Run, Stamp, Store
-from freqtrade_balance_guard.ledger.upkeep.archive import ARCHIVED_AT_ONCE, ArchivePass, mark_at
-from freqtrade_balance_guard.ledger.upkeep.audit import Violation, check_reservation, check_store
+from freqtrade_balance_guard.ledger.store import Beat, Beside, Run, Store
+from freqtrade_balance_guard.ledger.upkeep.archive import ARCHIVED_AT_ONCE, ArchivePass
+from freqtrade_balance_guard.ledger.upkeep.audit import Violation, check_reservation
 from freqtrade_balance_guard.ledger.upkeep.heartbeats import Watch, of_dead_bots, owner_of
 from freqtrade_balance_guard.money import ZERO, Money
 
 
-R = TypeVar("R")
-Order = tuple[str, str]  # pair, order id
-
-
-class ReservationLedger:
+class ReservationLedger(LedgerQuestions):
     """The books, as one run of one bot uses them. Safe to call from several threads.
 
     :param process: unique for this run; only it may let its reservations expire
@@ -75,12 +69,8 @@ class ReservationLedger:
         debug_validation: bool = False,
         keep_days: float = 90.0,
     ) -> None:
-        self.bot = bot
-        self.account = account
-        self.process = process
+        super().__init__(store, bot=bot, account=account, process=process, clock=clock)
         self.heartbeat_timeout = heartbeat_timeout
-        self.store = store
-        self._clock = clock
         self._reservation_timeout = reservation_timeout
         self._hub = hub
         self._debug = debug_validation
@@ -89,7 +79,6 @@ class ReservationLedger:
         self._dead_owners: dict[str, Run] = {}  # of what was found abandoned last
         self._archive = ArchivePass(store, keep_days)
         self._beats = 0
-        self._pause = Pause(clock)
 
     # Before the order leaves
 
@@ -125,6 +114,41 @@ class ReservationLedger:
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
+
+    def reserve_and_send(
+        self, requests: Sequence[Request], why: str = "", beside: Beside | None = None
+    ) -> ReserveResult:
+        """Reserve all or nothing and pass the gate, in one transaction with one flush.
+
+        For orders that leave at once: where it comes back as ``Reserved`` all of them are marked as
+        sent. The ids have to be new.
+
+        :param beside: writes the caller's own intent in the same transaction (``writes_to``)
+        :raises LedgerUnavailable: it may be written or not; do not send, and ask ``find``
+        :raises MoneyError: an amount that is none
+        """
+        batch = tuple(requests)
+        for request in batch:
+            request.checked()
+        began = self._pause.begin()
+        try:
+            result = self.store.reserve_and_send(batch, self._stamp(), why, beside)
+        except LedgerUnavailable as error:
+            self._pause.failed(error, began)
+            raise
+        if self._hub is not None:
+            publish_reserved(result, self._hub)
+            if isinstance(result, Reserved):
+                for row in result.reservations:
+                    publish_moved(Step(Move.SEND, row.client_order_id), Moved(row), self._hub)
+        if self._debug:
+            self._validate([request.client_order_id for request in batch])
+        return result
+
+    def writes_to(self, path: Path) -> bool:
+        """Return whether its rows are in this SQLite file: then ``beside`` may write there."""
+        file = self.store.file
+        return file is not None and file.absolute() == path.absolute()
 
     def too_little(self, requests: Sequence[Request]) -> Refused | None:
         """What ``reserve`` would say where the ``funds`` alone are too little already.
@@ -235,10 +259,6 @@ class ReservationLedger:
 
     # Snapshots
 
-    def mark(self) -> int:
-        """Take this before a balance is asked for: what the ledger knew then."""
-        return self._ask(self.store.mark)
-
     def seen(
         self, mark: int, *, account: str | None = None, currencies: Collection[str] | None = None
     ) -> int:
@@ -249,68 +269,6 @@ class ReservationLedger:
         """
         where = account or self.account
         return self._ask(lambda: self.store.seen(where, mark, currencies))
-
-    def held(self, currency: str, *, account: str | None = None, mark: int | None = None) -> Holds:
-        """What is reserved and not in the numbers of the snapshot with ``mark``.
-
-        :param mark: None: the newest snapshot that any bot has believed
-        """
-        where = account or self.account
-        return self._ask(lambda: self.store.holds(where, currency, mark, self.bot))
-
-    # Questions
-
-    def find(self, client_order_id: str) -> Reservation | None:
-        return self._ask(lambda: self.store.find(client_order_id))
-
-    def unfinished(
-        self, *, account: str | None = None, bot: str | None = None
-    ) -> list[Reservation]:
-        """Every reservation without an end, for recovery; the newest first."""
-        return self.reservations(account=account, bot=bot, states=UNFINISHED)
-
-    def reservations(
-        self,
-        *,
-        account: str | None = None,
-        bot: str | None = None,
-        states: Collection[State] | None = None,
-        limit: int | None = None,
-        archived: bool = False,
-    ) -> list[Reservation]:
-        """Reservations, the newest first.
-
-        :param archived: also those that ended more than ``keep_days`` ago
-        """
-        only: dict[str, Any] = {"account": account, "bot": bot, "states": states, "limit": limit}
-        return self._ask(lambda: self.store.select(**only, archived=archived))
-
-    def owners_of(self, account: str, orders: Iterable[tuple[str, str]]) -> dict[Order, set[str]]:
-        """The bots that have bound each (pair, order id) of the exchange, however long ago.
-
-        Orders that no reservation is bound to are left out. An order id alone is no key: on some
-        exchanges it is unique per pair only.
-        """
-        wanted = list(orders)
-        return self._ask(lambda: self.store.order_owners(account, wanted))
-
-    def history(self, client_order_id: str) -> list[Entry]:
-        """Who did what to it, when and why, in order."""
-        return self._ask(lambda: self.store.history(client_order_id))
-
-    def changes(self, after: int, *, account: str | None = None) -> list[tuple[Entry, Reservation]]:
-        """What happened on the account after the event ``after``, of all bots, archived or not."""
-        where = account or self.account
-        return self._ask(lambda: self.store.changes(where, after))
-
-    def outlook(self, currency: str, after: int, *, account: str | None = None) -> Outlook:
-        """What happened on the account after the event ``after``, and what that is complete for.
-
-        Who has subtracted all of it from what he may spend of ``currency`` asks with
-        ``Funds(spendable, floor, since=outlook.since)``.
-        """
-        where = account or self.account
-        return self._ask(lambda: self.store.outlook(where, currency, after))
 
     # Heartbeats and claims
 
@@ -323,10 +281,6 @@ class ReservationLedger:
         where = account or self.account
         beat = Beat(where, self.bot, self.process, self._beats, self._clock.wall(), about)
         self._ask(lambda: self.store.beat(beat))
-
-    def heartbeats(self, account: str | None = None) -> list[Beat]:
-        """The last beat of every run; of all accounts, or of one."""
-        return self._ask(lambda: self.store.beats(account))
 
     def abandoned(self, account: str | None = None) -> list[Reservation]:
         """What dead bots have left. Look it up on the exchange before it is freed.
@@ -405,16 +359,7 @@ class ReservationLedger:
         now, wall = self._clock.monotonic(), self._clock.wall()
         return self._ask(lambda: self._archive.step(now, wall, limit))
 
-    def mark_at(self, moment: datetime) -> int:
-        """The last event before ``moment``, by the clocks of the bots that wrote; 0: none."""
-        return self._ask(lambda: mark_at(self.store, moment))
-
     # Audit
-
-    def audit(self, account: str | None = None) -> list[Violation]:
-        """Everything that is wrong in the books of one account; empty if nothing is."""
-        where = account or self.account
-        return list(self._ask(lambda: check_store(self.store, where)))
 
     def _validate(self, client_order_ids: Iterable[str]) -> None:
         """:raises InvariantBroken: what was just touched breaks a rule (debug_validation)"""
@@ -425,20 +370,3 @@ class ReservationLedger:
                 found += check_reservation(row, self.history(client_order_id))
         if found:
             raise InvariantBroken("; ".join(str(violation) for violation in found))
-
-    def close(self) -> None:
-        """Give the database back. What is reserved stays reserved."""
-        self.store.close()
-
-    # Inside
-
-    def _stamp(self) -> Stamp:
-        return Stamp(self.bot, self.process, self._clock.wall())
-
-    def _ask(self, question: Callable[[], R]) -> R:
-        began = self._pause.begin()
-        try:
-            return question()
-        except LedgerUnavailable as error:
-            self._pause.failed(error, began)
-            raise

@@ -5,11 +5,11 @@ killed inside it. Each raises ``LedgerUnavailable`` when the place cannot be rea
 again as soon as it can be.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from freqtrade_balance_guard.ledger.requests import Request, Step
 from freqtrade_balance_guard.ledger.reservation import Reservation, State
@@ -18,6 +18,10 @@ from freqtrade_balance_guard.ledger.results import ClaimResult, Holds, MoveResul
 
 # The line of history that a claim writes: the state stays as it was.
 CLAIM = "claim"
+
+
+# Writes with the connection that it is given, inside the ledger's own transaction.
+Beside = Callable[[Any], None]
 
 
 class Stamp(NamedTuple):
@@ -90,8 +94,21 @@ class Outlook(NamedTuple):
 class Store(Protocol):
     """Where reservations are kept."""
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file that others may write beside it; None where there is none."""
+
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
         """Check and insert all of ``batch``, or nothing. On disk when it returns."""
+
+    def reserve_and_send(
+        self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
+    ) -> ReserveResult:
+        """Reserve all of ``batch`` and pass the gate, or nothing. On disk when it returns.
+
+        :param beside: writes the intent into the same file in the same transaction; only of a
+            store that has a ``file``
+        """
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         """Take each step that is allowed; one that is not does not stop the others."""

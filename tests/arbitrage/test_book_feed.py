@@ -130,7 +130,7 @@ def test_a_market_that_is_not_asked_for_any_more_is_not_read_any_more(hanging):
     go.set()
     ready(world)
     world.clock.advance(venue_books.WANTED_SECONDS + 1)
-    until(lambda: world.executor._books._venues["here"].wanted == {})
+    until(lambda: world.executor.books._venues["here"].wanted == {})
     count = len(asked)
     time.sleep(0.1)
     assert len(asked) == count

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.funds import VenueFunds
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
@@ -42,17 +44,22 @@ class World:
         money_here: dict[str, Decimal] | None = None,
         money_there: dict[str, Decimal] | None = None,
         floors: dict[str, Decimal] | None = None,
+        is_at_once: bool = False,
+        max_in_flight: int = 1,
     ) -> None:
         self.clock = ManualClock()
         self.floors = floors or {}
         self.ledger_store = store
-        self.file = folder / "pairs.sqlite"
+        # What is begun at once is written in one transaction, where both have one file.
+        self.is_at_once = is_at_once
+        self.file = folder / ("ledger.sqlite" if is_at_once else "pairs.sqlite")
         self.first = first
         self.settings = ArbitrageSettings.model_validate(
             {
                 "unhedged_policy": policy,
                 "max_unhedged": max_unhedged,
                 "leg_timeout": leg_timeout,
+                "max_in_flight": max_in_flight,
             }
         )
         self.here = ScriptedVenue(
@@ -61,6 +68,7 @@ class World:
         self.there = ScriptedVenue(
             "there", self.clock, money_there or {"COIN": D(10), "USDT": D(1000)}, D(110)
         )
+        self.there.is_dear = True
         self.here.fates, self.there.fates = here or [], there or []
         self.before = {venue.name: dict(venue.money) for venue in self.venues}
         self.events: list[Event] = []
@@ -110,7 +118,31 @@ class World:
         return Opportunity(buy, sell) if self.first == "buy" else Opportunity(sell, buy)
 
     def go(self, amount: object = 1) -> Any:
+        if self.is_at_once:
+            return self.go_at_once(self.opportunity(amount))
         return self.executor.execute(self.opportunity(amount))
+
+    def go_at_once(self, opportunity: Opportunity) -> Any:
+        """As the engine does: from the last books and balances."""
+        begun = self.begin(opportunity)
+        if not isinstance(begun, RunningArbitrage):
+            return self.executor.denied(begun, opportunity)
+        return self.executor.see_through(begun)
+
+    def begin(self, opportunity: Opportunity) -> Any:
+        self.executor._resume()
+        for venue in self.venues:
+            self.executor._context.funds[venue.account](["COIN", "USDT"])
+        self.books_are_there()
+        return self.executor.begin(opportunity)
+
+    def books_are_there(self) -> None:
+        markets = [(venue.name, "COIN/USDT") for venue in self.venues]
+        self.executor.want_books(markets)
+        ends = time.monotonic() + 10
+        while any(isinstance(self.executor.books.usable(one), str) for one in markets):
+            assert time.monotonic() < ends, "no usable book"
+            time.sleep(0.002)
 
     def work(self, seconds: float, every: float = 5) -> None:
         """So many seconds of a bot's loops."""

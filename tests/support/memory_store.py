@@ -31,7 +31,16 @@ from freqtrade_balance_guard.ledger.rules import (
     take_step,
 )
 from freqtrade_balance_guard.ledger.sql.tables import settled
-from freqtrade_balance_guard.ledger.store import CLAIM, Beat, Entry, Outlook, Run, ScannedRow, Stamp
+from freqtrade_balance_guard.ledger.store import (
+    CLAIM,
+    Beat,
+    Beside,
+    Entry,
+    Outlook,
+    Run,
+    ScannedRow,
+    Stamp,
+)
 from freqtrade_balance_guard.money import ZERO
 
 
@@ -85,6 +94,23 @@ class MemoryStore:
                 return Reserved((self._insert(batch[0], None, stamp, why),))
             group = batch[0].client_order_id
             return Reserved(tuple([self._insert(one, group, stamp, why) for one in batch]))
+
+    @property
+    def file(self) -> None:
+        return None
+
+    def reserve_and_send(
+        self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
+    ) -> ReserveResult:
+        assert beside is None
+        with self._lock:
+            result = self.reserve(batch, stamp, why)
+            if not isinstance(result, Reserved):
+                return result
+            moved = self.move(
+                [Step(Move.SEND, one.client_order_id, why=why) for one in batch], stamp
+            )
+            return Reserved(tuple(one.reservation for one in moved if isinstance(one, Moved)))
 
     def _insert(self, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:
         client_order_id, account, pair, side, currency, amount, _ = request

@@ -84,6 +84,8 @@ class ScriptedVenue:
     same_key_as: str = ""
     name_of_ids: str = ""
     depth: Decimal = Decimal(1000)
+    # Its price is what it pays for a coin; else what it asks for one.
+    is_dear: bool = False
     orders: dict[str, Kept] = field(default_factory=dict)
     on_the_way: list[tuple[float, LegOrder, Fate]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -114,8 +116,8 @@ class ScriptedVenue:
         return round_down(amount, self.rules(pair).amount_step)
 
     def order_book(self, pair: str) -> tuple[list[list[Decimal]], list[list[Decimal]]]:
-        levels = [[self.price, self.depth]]
-        return levels, levels
+        bid = self.price if self.is_dear else self.price - ONE
+        return [[bid, self.depth]], [[bid + ONE, self.depth]]
 
     def best_price(self, pair: str, side: str, amount: Decimal) -> Price:
         self._hang()

@@ -303,6 +303,26 @@ def test_within_the_window_after_an_own_event_a_confirmed_answer_is_read_again()
     assert bot.need(35) is Need.NOTHING
 
 
+def test_an_own_event_settles_with_an_answer_asked_for_after_it_or_with_the_window() -> None:
+    bot = Bot(USDT="100")
+    assert not bot.book.is_settling(100)
+    bot.trade("buy", "40", at=105)
+    assert bot.book.is_settling(105)
+    bot.answer(105, USDT="60", COIN="40")
+    assert bot.book.is_settling(106), "asked for in the same moment, it may lack the trade"
+    assert bot.book.is_settling(134.9)
+    assert not bot.book.is_settling(135)
+    bot.answer(106, USDT="60", COIN="40")
+    assert not bot.book.is_settling(106)
+
+
+def test_an_own_event_before_the_first_answer_is_settling() -> None:
+    bot = Bot()
+    bot.trade("buy", "40", at=5)
+    assert bot.book.is_settling(6)
+    assert not bot.book.is_settling(35)
+
+
 def test_a_rise_needs_its_second_answer_and_none_before() -> None:
     bot = Bot(USDT="100")
     bot.answer(10, USDT="150")

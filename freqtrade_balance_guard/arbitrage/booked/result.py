@@ -17,6 +17,8 @@ def result_of(
 ) -> dict[str, str]:
     """Return the result row: amounts in stake currency as text, times in seconds.
 
+    ``start_seconds``: from the change of the order book (or the plan, where it was searched for) to
+    the first order; ``skew_seconds``: between both orders;
     ``profit``: sales less purchases less fees, of what both legs have filled; ``slippage_1`` and
     ``_2``: how much worse than its limit (below 0: better) each leg has filled, in percent.
 
@@ -31,6 +33,7 @@ def result_of(
         "profit": f"{flow - fees:f}",
         "fees": f"{fees:f}",
         "skew_seconds": f"{max(sent) - min(sent):.6f}",
+        "start_seconds": f"{min(sent) - (running.began_at or min(sent)):.6f}",
         "duration_seconds": f"{(now - running.record.made_at).total_seconds():.3f}",
     }
     for number, leg in enumerate(running.legs, 1):

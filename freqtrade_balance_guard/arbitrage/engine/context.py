@@ -12,6 +12,7 @@ from freqtrade_balance_guard.arbitrage.threads.queues import KeyQueues
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.errors import UnreadableBalance
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger
 from freqtrade_balance_guard.money import ONE
@@ -20,13 +21,16 @@ from freqtrade_balance_guard.settings import ArbitrageSettings
 
 # What may be spent on an account now, of these currencies.
 ReadFunds = Callable[[Collection[str]], Mapping[str, Funds]]
+# Likewise of one account (its name comes first), as of the last balance.
+Believed = Callable[[str, Collection[str]], Mapping[str, Funds]]
 
 
 @dataclass(frozen=True, slots=True)
 class ArbitrageContext:
     """Bundles the parts of one bot's arbitrages; built once.
 
-    ``funds``: by account. ``wait`` sleeps so many seconds.
+    ``funds``: by account. ``believed``: the same as of the last balance, without a request.
+    ``wait`` sleeps so many seconds.
     ``is_with_trade``: the coin is a freqtrade trade's, and only freqtrade sells it.
     ``is_stopping``: the bot ends; what is not resolved is left to the next run.
     ``is_wanted``: other work waits; what is in progress can be followed later.
@@ -37,6 +41,7 @@ class ArbitrageContext:
     ledger: ReservationLedger
     venues: Mapping[str, Venue]
     funds: Mapping[str, ReadFunds]
+    believed: Believed
     store: ArbitrageStore
     settings: ArbitrageSettings
     hub: EventHub
@@ -70,6 +75,7 @@ class AccountFunds(dict[str, ReadFunds]):
     """Says what may be spent on each account: one purse, whatever keys and venues use it.
 
     :param given: by account, who says it where that is not the balance of a venue of it
+    :param believed: likewise, who says it without a request
     :param floors: currency (upper case) -> what is never spent, on any account
     """
 
@@ -82,8 +88,10 @@ class AccountFunds(dict[str, ReadFunds]):
         *,
         settle_seconds: float,
         floors: Mapping[str, Decimal],
+        believed: Mapping[str, ReadFunds],
     ) -> None:
         super().__init__(given)
+        self._believed = dict(believed)
         self._venues = venues
         self._ledger = ledger
         self._clock = clock
@@ -101,4 +109,17 @@ class AccountFunds(dict[str, ReadFunds]):
             floors=self._floors,
         )
         self[account] = funds.read
+        self._believed[account] = funds.believed
         return self[account]
+
+    def believed(self, account: str, currencies: Collection[str]) -> Mapping[str, Funds]:
+        """Return what may be spent as of the last balance; no request.
+
+        :raises UnreadableBalance, LedgerUnavailable: it cannot be said
+        """
+        if account not in self._believed and account not in self:
+            self.__missing__(account)
+        known = self._believed.get(account)
+        if known is None:
+            raise UnreadableBalance(f"what is believed of {account} is not known")
+        return known(currencies)

@@ -29,6 +29,7 @@ from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
+from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
 from freqtrade_balance_guard.arbitrage.results import (
@@ -42,14 +43,13 @@ from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUn
 from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
 from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
-from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
-from freqtrade_balance_guard.arbitrage.venue import Venue
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger
-from freqtrade_balance_guard.money import ZERO, exact, format_amount
+from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger
 from freqtrade_balance_guard.settings import ArbitrageSettings
 
 
@@ -69,6 +69,7 @@ class TwoLegExecutor:
     :param known_rates: the same from memory, without a request
     :param funds: by account, who says what may be spent there, where that is not simply the balance
         of a venue (the bot's own exchange)
+    :param believed: likewise, as of the last balance and without a request
     :param wait: sleeps so many seconds
     :param settle_seconds: how far a venue's balance may lag behind fills
     :param floors: currency (upper case) -> what is never spent, on any account
@@ -91,6 +92,7 @@ class TwoLegExecutor:
         rates: Rates,
         known_rates: Rates | None = None,
         funds: Mapping[str, ReadFunds] | None = None,
+        believed: Mapping[str, ReadFunds] | None = None,
         settle_seconds: float = 30.0,
         floors: Mapping[str, Decimal] | None = None,
         is_with_trade: Callable[[Exposure], bool] = lambda exposure: False,
@@ -105,11 +107,13 @@ class TwoLegExecutor:
             funds or {},
             settle_seconds=settle_seconds,
             floors={name.upper(): amount for name, amount in (floors or {}).items()},
+            believed=believed or {},
         )
         self._context = ArbitrageContext(
             ledger=ledger,
             venues=venues,
             funds=by_account,
+            believed=by_account.believed,
             store=store,
             settings=settings,
             hub=hub,
@@ -124,12 +128,13 @@ class TwoLegExecutor:
             explain=explain,
         )
         self._proposals = Proposals(self._context)
-        self._loop = EventLoopThread()
-        self._books = BookFeed(self._context, self._loop)
+        self.loop = EventLoopThread()
+        self.books = BookFeed(self._context, self.loop)
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
         self._heirs = Heirs(self._context)
+        self._limits = StartLimits(self._context, self.unresolved)
         self._tasks = Tasks()
         self._refresh_at = 0.0
         self._is_recovered = False
@@ -163,13 +168,46 @@ class TwoLegExecutor:
             self._runner.or_none(self._tend_all)
         return result
 
+    def begin(
+        self,
+        opportunity: Opportunity,
+        inspect: Inspect = lambda plan: None,
+        *,
+        triggered_at: float | None = None,
+    ) -> RunningArbitrage | ArbitrageDenied:
+        """Plan it from the last books and balances, and send both orders: no request before.
+
+        From the engine's thread. What is begun is followed by ``see_through``, in another one.
+
+        :param triggered_at: when the order book changed, monotonic
+        """
+        try:
+            intent = self._planned_at_once(opportunity, inspect)
+        except (LedgerUnavailable, ArbitragesUnavailable) as error:
+            what = "the ledger: " if isinstance(error, LedgerUnavailable) else ""
+            return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, f"{what}{error}")
+        except Exception as error:
+            logger.exception("An opportunity could not be planned.")
+            return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
+        if isinstance(intent, ArbitrageDenied):
+            return intent
+        crash_point("arbitrage planned")
+        return self._runner.start(intent, triggered_at)
+
+    def see_through(self, running: RunningArbitrage) -> ArbitrageResult:
+        """Follow what was begun until both legs have ended or patience has. Never raises."""
+        result = self._runner.see_through(running)
+        if isinstance(result, ArbitrageEnded) and result.exposure is not None:
+            self._runner.or_none(self._tend_all)
+        return result
+
     def work(self) -> None:
         """Go on with what is not resolved and tend exposures: once per loop, and at the start."""
         self._runner.or_none(self._resume)
         self._runner.or_none(self._heirs.claim)
         self._refresh_venues()
         self._tasks.run_each(
-            (("arbitrage", one.record.id), lambda one=one: self._follow(one))  # type: ignore[misc]
+            (("arbitrage", one.key), lambda one=one: self._follow(one))  # type: ignore[misc]
             for one in list(self._runner.going.values())
         )
         self._runner.or_none(self._tend_all)
@@ -216,27 +254,54 @@ class TwoLegExecutor:
 
     def close(self) -> None:
         """Wait for requests that are in progress. What is not resolved stays stored."""
-        self._loop.close()
+        self.loop.close()
         self._tasks.close()
         self._context.queues.close()
 
     # Planning
 
-    def _planned(self, opportunity: Opportunity, inspect: Inspect) -> Intent | ArbitrageDenied:
-        denied = self._unreachable(opportunity) or self._blocked()
+    def _planned_at_once(
+        self, opportunity: Opportunity, inspect: Inspect
+    ) -> Intent | ArbitrageDenied:
+        if not self._is_recovered:
+            return ArbitrageDenied(
+                ArbitrageDenialCode.LEDGER_UNAVAILABLE,
+                "arbitrages of the previous run are not loaded yet",
+            )
+        denied = self._unreachable(opportunity) or self._limits.why_not()
         if denied is not None:
             return denied
-        plan = self._proposals.plan(opportunity)
+        plan = self._proposals.plan_from_books(opportunity, self.books.usable)
+        return self._intent(plan, opportunity, inspect, self._proposals.believed_funds)
+
+    def _intent(
+        self,
+        plan: Plan | ArbitrageDenied,
+        opportunity: Opportunity,
+        inspect: Inspect,
+        funds_for: Callable[[Sequence[LegOrder]], list[Funds | None] | ArbitrageDenied],
+    ) -> Intent | ArbitrageDenied:
         if isinstance(plan, ArbitrageDenied):
             return plan
         if (denied := inspect(plan)) is not None:
             return denied
         orders = [self._proposals.order(leg) for leg in plan.legs]
-        funds = self._proposals.funds(orders)
+        funds = funds_for(orders)
         if isinstance(funds, ArbitrageDenied):
             return funds
         quoted = {"quoted_profit": f"{plan.profit:f}", "value": f"{plan.value:f}"}
+        ages = [self.books.age((leg.venue, leg.pair)) for leg in opportunity.legs]
+        known = [age for age in ages if age is not None]
+        if known:
+            quoted["book_age_seconds"] = f"{max(known):.6f}"
         return Intent(ArbitrageKind.TWO_LEGS, orders, funds, tag=opportunity.tag, result=quoted)
+
+    def _planned(self, opportunity: Opportunity, inspect: Inspect) -> Intent | ArbitrageDenied:
+        denied = self._unreachable(opportunity) or self._limits.why_not()
+        if denied is not None:
+            return denied
+        plan = self._proposals.plan(opportunity)
+        return self._intent(plan, opportunity, inspect, self._proposals.funds)
 
     def _unreachable(self, opportunity: Opportunity) -> ArbitrageDenied | None:
         venues = self._context.venues
@@ -249,25 +314,6 @@ class TwoLegExecutor:
                 return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, leg.venue)
         return None
 
-    @exact
-    def _blocked(self) -> ArbitrageDenied | None:
-        """Deny where too much is unhedged; what is not resolved may turn out to be, all of it."""
-        unhedged = unhedged_value(self.exposures())
-        in_doubt = sum((self._value(one) for one in self.unresolved()), ZERO)
-        most = self._context.settings.max_unhedged
-        if unhedged + in_doubt <= most:
-            return None
-        return ArbitrageDenied(
-            ArbitrageDenialCode.UNHEDGED,
-            f"{format_amount(unhedged)} in stake currency is unhedged and "
-            f"{format_amount(in_doubt)} is not resolved; {format_amount(most)} is allowed",
-            numbers={"unhedged": unhedged, "in_doubt": in_doubt, "max_unhedged": most},
-        )
-
-    def _value(self, running: RunningArbitrage) -> Decimal:
-        orders = running.record.orders
-        return max(o.amount * o.price * self._context.rate(o.terms.quote) for o in orders)
-
     def _resume(self) -> None:
         """Load what an earlier run has left, at the first call and after a claim."""
         if self._is_recovered and not self._heirs.has_claimed:
@@ -275,7 +321,8 @@ class TwoLegExecutor:
         self._heirs.has_claimed = False
         context = self._context
         for record in context.store.unfinished(context.bot):
-            if record.id not in self._runner.going:
+            # Read after them: what has just begun is not taken for left.
+            if record.id not in self._runner.begun | {one.record.id for one in self.unresolved()}:
                 logger.warning(
                     "Arbitrage %s was left by an earlier run; it is looked up.", record.id
                 )
@@ -332,11 +379,11 @@ class TwoLegExecutor:
         :raises LookupError: no venue has that name
         :raises BooksNotReady: one has not been read yet, or is too old
         """
-        return self._books.read(markets)
+        return self.books.read(markets)
 
     def want_books(self, markets: Sequence[tuple[str, str]]) -> None:
         """Read these order books from now on, if their venues can be reached."""
-        self._books.want([one for one in markets if self._context.venues.get(one[0]) is not None])
+        self.books.want([one for one in markets if self._context.venues.get(one[0]) is not None])
 
     # Inside
 

@@ -167,6 +167,14 @@ class RunningArbitrage:
     is_reported_unresolved: bool = False
     # Its end is written and not published yet: the exposures it left, and why it ended so.
     to_report: tuple[list[Exposure], str] | None = None
+    # Whether its intent and its reservations were written is unknown; nothing has left.
+    is_doubtful: bool = False
+    # When its order book changed, or when it was planned; monotonic.
+    began_at: float | None = None
+    # The requests that carry its orders, while they are waited for.
+    placing: "list[Future[None]]" = field(default_factory=list, repr=False)
+    # Under which the runner has it.
+    key: int = 0
     # Held by the one thread that does a round.
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     ids: tuple[str, ...] = field(init=False)

@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
+from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity, Side
+from freqtrade_balance_guard.arbitrage.planning.depth import price_of
 from freqtrade_balance_guard.arbitrage.planning.plan import (
     Market,
     Plan,
     PlannedLeg,
+    Rates,
     limit_of,
     make_plan,
     moved,
@@ -18,12 +21,17 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, Arbit
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, Work
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
+    Price,
     Venue,
     rounded_amount,
     rounded_price,
 )
-from freqtrade_balance_guard.errors import kind_and_words_of
+from freqtrade_balance_guard.errors import UnreadableBalance, kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable
+
+
+# The usable book of a (venue, pair), or in words why there is none.
+BookOf = Callable[[tuple[str, str]], Book | str]
 
 
 class Proposals:
@@ -45,14 +53,43 @@ class Proposals:
             first, second = context.queues.together(works)
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, brief(error))
-        drift = context.store.drift(opportunity.first.base)
-        return make_plan(
-            opportunity,
-            (first, second),
-            context.rates,
-            context.settings.max_slippage_percent,
-            drift,
+        return self._made(opportunity, (first, second), context.rates)
+
+    def plan_from_books(self, opportunity: Opportunity, books: BookOf) -> Plan | ArbitrageDenied:
+        """Return two legs at the prices of the last books, or why there are none; no request.
+
+        :raises ArbitragesUnavailable: the drift of the coin cannot be read
+        """
+        markets = []
+        for leg in opportunity.legs:
+            market = self._in_book(leg, books((leg.venue, leg.pair)))
+            if isinstance(market, ArbitrageDenied):
+                return market
+            markets.append(market)
+        return self._made(opportunity, (markets[0], markets[1]), self._context.known_rates)
+
+    def _in_book(self, leg: Leg, book: Book | str) -> Market | ArbitrageDenied:
+        venue = self._context.venues[leg.venue]
+        why = book if isinstance(book, str) else ""
+        if not isinstance(book, str):
+            try:
+                price = price_of(book.asks if leg.side == "buy" else book.bids, leg.amount)
+                return _market(venue, leg.pair, price)
+            except LookupError as error:
+                why = words_of(error)
+        return ArbitrageDenied(
+            ArbitrageDenialCode.MARKET_UNREADABLE,
+            f"the order book of {leg.pair} on {leg.venue}: {why}",
+            leg.venue,
         )
+
+    def _made(
+        self, opportunity: Opportunity, markets: tuple[Market, Market], rates: Rates
+    ) -> Plan | ArbitrageDenied:
+        context = self._context
+        drift = context.store.drift(opportunity.first.base)
+        slippage = context.settings.max_slippage_percent
+        return make_plan(opportunity, markets, rates, slippage, drift)
 
     def market(self, name: str, pair: str, side: Side, amount: Decimal) -> Market:
         """Return what one venue's market is like now.
@@ -90,8 +127,23 @@ class Proposals:
             fee_rate=planned.fee_rate,
             client_order_id=venue.new_id(),
             made_at=self._context.clock.wall(),
+            time_in_force=leg.time_in_force or self._context.settings.time_in_force,
             is_fee_in_base=planned.is_fee_in_base,
         )
+
+    def believed_funds(self, orders: Sequence[LegOrder]) -> list[Funds | None] | ArbitrageDenied:
+        """Return what may be spent for each order as of the last balances; no request.
+
+        :raises LedgerUnavailable: it cannot be said
+        """
+        read: dict[str, Mapping[str, Funds]] = {}
+        for account in dict.fromkeys(order.account for order in orders):
+            wanted = {one.terms.holds.currency for one in orders if one.account == account}
+            try:
+                read[account] = self._context.believed(account, wanted)
+            except UnreadableBalance as error:
+                return ArbitrageDenied(ArbitrageDenialCode.BALANCE_UNREADABLE, words_of(error))
+        return [read[order.account][order.terms.holds.currency] for order in orders]
 
     def funds(self, orders: Sequence[LegOrder]) -> list[Funds | None] | ArbitrageDenied:
         """Return what may be spent for each order. An account is read once, whatever its keys.
@@ -118,10 +170,14 @@ class Proposals:
 
 
 def _learn(venue: Venue, pair: str, side: Side, amount: Decimal) -> Market:
+    return _market(venue, pair, venue.best_price(pair, side, amount))
+
+
+def _market(venue: Venue, pair: str, price: Price) -> Market:
     round_price: Callable[[Side, Decimal], Decimal] = partial(rounded_price, venue, pair)
     return Market(
         rules=venue.rules(pair),
-        price=venue.best_price(pair, side, amount),
+        price=price,
         round_price=round_price,
         round_amount=partial(rounded_amount, venue, pair),
     )

@@ -13,6 +13,8 @@ from freqtrade_balance_guard.ledger import (
     ReservationLedger,
     Reserved,
 )
+from freqtrade_balance_guard.ledger.results import ReserveResult
+from freqtrade_balance_guard.ledger.store import Beside
 from freqtrade_balance_guard.money import exact, format_amount
 from freqtrade_balance_guard.orders.terms import as_stored
 from freqtrade_balance_guard.orders.tracked_order import LEG_OF
@@ -30,7 +32,34 @@ def reserve(
     :return: why nothing is reserved; it names the venue and the amounts
     :raises LedgerUnavailable: nothing is known to be reserved
     """
-    requests = [
+    requests = _requests(orders, funds)
+    # An opportunity that cannot be paid comes again in every loop: it must not fill the ledger.
+    result = ledger.too_little(requests) or ledger.reserve(requests, _why(what, orders))
+    return _denial_in(result, ledger, orders)
+
+
+def reserve_and_send(
+    ledger: ReservationLedger,
+    orders: Sequence[LegOrder],
+    funds: Sequence[Funds | None],
+    what: str,
+    beside: Beside | None,
+) -> ArbitrageDenied | None:
+    """Promise what the exchanges will keep back, and mark both as sent: one transaction, one flush.
+
+    :param beside: writes the intent in the same transaction, where the ledger is in its file
+    :return: why nothing is reserved
+    :raises LedgerUnavailable: it may be written or not
+    """
+    requests = _requests(orders, funds)
+    result = ledger.too_little(requests) or ledger.reserve_and_send(
+        requests, _why(what, orders), beside
+    )
+    return _denial_in(result, ledger, orders)
+
+
+def _requests(orders: Sequence[LegOrder], funds: Sequence[Funds | None]) -> list[Request]:
+    return [
         Request(
             client_order_id=order.client_order_id,
             account=order.account,
@@ -42,10 +71,17 @@ def reserve(
         )
         for order, money in zip(orders, funds, strict=True)
     ]
-    # All that another bot needs to know an order of a dead one again, where there are no ids.
+
+
+def _why(what: str, orders: Sequence[LegOrder]) -> str:
+    """All that another bot needs to know an order of a dead one again, where there are no ids."""
     terms = " and ".join(f"entry of {one.amount:f} at {one.price:f}" for one in orders)
-    # An opportunity that cannot be paid comes again in every loop: it must not fill the ledger.
-    result = ledger.too_little(requests) or ledger.reserve(requests, f"{LEG_OF}{what}: {terms}")
+    return f"{LEG_OF}{what}: {terms}"
+
+
+def _denial_in(
+    result: ReserveResult, ledger: ReservationLedger, orders: Sequence[LegOrder]
+) -> ArbitrageDenied | None:
     if isinstance(result, Reserved):
         return None
     if isinstance(result, Conflict):

@@ -1,16 +1,19 @@
 """Runs one arbitrage from its intent to its end: stored, reserved, sent together, followed."""
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
-from freqtrade_balance_guard.arbitrage.engine.reservations import reserve
+from freqtrade_balance_guard.arbitrage.engine.reservations import reserve, reserve_and_send
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
+from freqtrade_balance_guard.arbitrage.gate.limits import PATIENCE_SECONDS
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
     ArbitrageDenied,
@@ -32,8 +35,6 @@ logger = logging.getLogger(__name__)
 # Between two rounds of asking; doubled each time up to the second.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
-# How long after leg_timeout a loop waits for the outcome, before later loops ask.
-PATIENCE_SECONDS = 5.0
 # How long the replies to both orders are waited for before they are looked up one by one.
 PLACE_SECONDS = 3.0
 
@@ -65,12 +66,90 @@ class ArbitrageRunner:
         self._context = context
         self._settlement = settlement
         self.going: dict[int, RunningArbitrage] = {}
+        # The numbers of what this run has begun: none of it was left by an earlier one.
+        self.begun: set[int] = set()
         self._logged: set[str] = set()
+        self._unnumbered = itertools.count(-1, -1)
 
     def run(self, intent: Intent) -> ArbitrageResult:
         """Carry it out until it has ended or patience has. Never raises."""
         begun = self._begun(intent)
         return self._sent(begun) if isinstance(begun, RunningArbitrage) else begun
+
+    # At once: from the engine's thread, which waits for no request
+
+    def start(
+        self, intent: Intent, triggered_at: float | None = None
+    ) -> RunningArbitrage | ArbitrageDenied:
+        """Store, reserve and mark as sent in one transaction, and hand the orders to their keys.
+
+        :param triggered_at: when the order book changed that it is begun for, monotonic
+        :return: to be seen through by another thread; or why nothing was begun. Never raises
+        """
+        context = self._context
+        record = self._record(intent, ArbitrageState.PLANNED)
+        now = context.clock.monotonic()
+        running = RunningArbitrage(
+            record,
+            [LegRun(order, sent_at=now) for order in record.orders],
+            is_preparing=True,
+            began_at=now if triggered_at is None else triggered_at,
+        )
+        try:
+            if context.is_stopping():
+                raise GateClosed("the bot stops")
+            for order in record.orders:
+                context.venues[order.venue].check(order)
+        except Exception as error:
+            return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
+        try:
+            denial = self._reserved_and_sent(running, intent.funds)
+            if denial is not None:
+                self.going.pop(running.key, None)
+                return denial
+            self._leave(running)
+        except Exception as error:
+            # What is written is looked up, or released where nothing has left.
+            self._failed(running, error)
+        running.is_preparing = False
+        return running
+
+    def _reserved_and_sent(
+        self, running: RunningArbitrage, funds: Sequence[Funds | None]
+    ) -> ArbitrageDenied | None:
+        """:raises LedgerUnavailable, ArbitragesUnavailable: it may be written or not"""
+        context, record = self._context, running.record
+        ledger, store = context.ledger, context.store
+        if ledger.writes_to(store.path):
+            running.key, running.is_doubtful = next(self._unnumbered), True
+            self.going[running.key] = running
+            record.state = ArbitrageState.SENT
+
+            def beside(db: Any) -> None:
+                store.insert_beside(db, record)
+                self.begun.add(record.id)
+
+            denial = reserve_and_send(ledger, record.orders, funds, str(record.kind), beside)
+            running.is_doubtful = False
+            return None if denial is None else context.explain(denial)
+        record.id = running.key = store.insert(record)
+        self.going[running.key] = running
+        what = f"{record.kind} {record.id}"
+        denial = reserve_and_send(ledger, record.orders, funds, what, None)
+        if denial is not None:
+            denial = context.explain(denial)
+            store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
+            return denial
+        record.state = store.mark_sent(record)
+        return None
+
+    def see_through(self, running: RunningArbitrage) -> ArbitrageResult:
+        """Wait for the replies, and follow it to its end; in a thread that waits for it alone."""
+        try:
+            self._await_replies(running)
+        except Exception as error:
+            self._failed(running, error)
+        return self._see_through(running, is_patient=True)
 
     # In two steps
 
@@ -84,14 +163,14 @@ class ArbitrageRunner:
                 ArbitrageDenialCode.LEDGER_UNAVAILABLE, "it could not be reserved"
             )
         # What waits here is not followed.
-        del self.going[begun.record.id]
+        del self.going[begun.key]
         return begun
 
     def send_held(
         self, running: RunningArbitrage, shares: Mapping[int, Decimal]
     ) -> ArbitrageResult:
         """Send it now, for exposures that have come about meanwhile."""
-        self.going[running.record.id] = running
+        self.going[running.key] = running
         running.record.exposure = next(iter(shares))
         running.record.shares = dict(shares)
         try:
@@ -103,7 +182,7 @@ class ArbitrageRunner:
 
     def release_held(self, running: RunningArbitrage) -> None:
         """Release what is not needed."""
-        self.going[running.record.id] = running
+        self.going[running.key] = running
         running.record.note = "not needed"
         running.is_preparing = False
         self.or_none(lambda: self.advance(running))
@@ -130,27 +209,30 @@ class ArbitrageRunner:
 
     def _stored(self, intent: Intent) -> RunningArbitrage | ArbitrageDenied:
         context = self._context
-        record = ArbitrageRecord(
-            id=0,
-            bot=context.bot,
-            kind=intent.kind,
-            state=ArbitrageState.PLANNED,
-            tag=intent.tag,
-            orders=tuple(intent.orders),
-            made_at=context.clock.wall(),
-            exposure=next(iter(intent.shares), None),
-            shares=dict(intent.shares),
-            result=dict(intent.result),
-        )
+        record = self._record(intent, ArbitrageState.PLANNED)
         try:
             record.id = context.store.insert(record)
         except (ArbitragesUnavailable, NotOpen) as error:
             return ArbitrageDenied(ArbitrageDenialCode.LEDGER_UNAVAILABLE, str(error))
         now = context.clock.monotonic()
         legs = [LegRun(order, sent_at=now) for order in record.orders]
-        running = RunningArbitrage(record, legs, is_preparing=True)
+        running = RunningArbitrage(record, legs, is_preparing=True, began_at=now, key=record.id)
         self.going[record.id] = running
         return running
+
+    def _record(self, intent: Intent, state: ArbitrageState) -> ArbitrageRecord:
+        return ArbitrageRecord(
+            id=0,
+            bot=self._context.bot,
+            kind=intent.kind,
+            state=state,
+            tag=intent.tag,
+            orders=tuple(intent.orders),
+            made_at=self._context.clock.wall(),
+            exposure=next(iter(intent.shares), None),
+            shares=dict(intent.shares),
+            result=dict(intent.result),
+        )
 
     def _reserved(
         self, running: RunningArbitrage, funds: Sequence[Funds | None]
@@ -183,22 +265,42 @@ class ArbitrageRunner:
             raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
         crash_point("arbitrage gated")
         running.record.state = context.store.mark_sent(running.record)
+        self._leave(running)
+        self._await_replies(running)
+
+    def _leave(self, running: RunningArbitrage) -> None:
+        """Hand the orders to the threads of their keys."""
+        context = self._context
         crash_point("arbitrage sent")
         running.has_left = True
-        planned_at = min(leg.sent_at for leg in running.legs)
         by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
         for leg in running.legs:
             venue = context.venues[leg.order.venue]
             by_key.setdefault(venue.queue, []).append((leg, venue))
-        futures = [
-            context.queues.submit(legs[0][1], lambda legs=legs: self._settlement.place(legs))  # type: ignore[misc]
-            for legs in by_key.values()
-        ]
-        # What hangs is taken up when it comes back; the other leg is followed meanwhile.
+        for legs in by_key.values():
+            try:
+                future = context.queues.submit(
+                    legs[0][1],
+                    lambda legs=legs: self._settlement.place(legs),  # type: ignore[misc]
+                )
+            except RuntimeError as error:  # the threads have ended
+                for leg, _ in legs:
+                    leg.answer = f"not sent: {error}"
+                    leg.placed_at = context.clock.monotonic()
+            else:
+                running.placing.append(future)
+
+    def _await_replies(self, running: RunningArbitrage) -> None:
+        """Wait for the replies to both orders, for as long as they usually take.
+
+        What hangs is taken up when it comes back; the other leg is followed meanwhile.
+        """
+        futures, running.placing = running.placing, []
         wait(futures, PLACE_SECONDS)
         sent = [leg.sent_at for leg in running.legs]
-        context.hub.publish(
-            LegsSent(running.record.id, min(sent) - planned_at, max(sent) - min(sent))
+        began_at = min(sent) if running.began_at is None else running.began_at
+        self._context.hub.publish(
+            LegsSent(running.record.id, min(sent) - began_at, max(sent) - min(sent))
         )
         for future in futures:
             if future.done():
@@ -210,8 +312,13 @@ class ArbitrageRunner:
 
     # Following
 
-    def _see_through(self, running: RunningArbitrage) -> ArbitrageResult:
-        """Ask until it has ended, or for as long as a loop may wait."""
+    def _see_through(
+        self, running: RunningArbitrage, *, is_patient: bool = False
+    ) -> ArbitrageResult:
+        """Ask until it has ended, or for as long as a loop may wait.
+
+        :param is_patient: also while other work waits
+        """
         context = self._context
         running.is_preparing = False
         ends = context.clock.monotonic() + context.settings.leg_timeout + PATIENCE_SECONDS
@@ -223,7 +330,7 @@ class ArbitrageRunner:
             is_late = context.clock.monotonic() + pause >= ends
             if is_late or not running.has_left or context.is_stopping():
                 return self._unresolved(running)
-            if context.is_wanted():
+            if context.is_wanted() and not is_patient:
                 return ArbitrageUnresolved(
                     running.record.id, "something else is to be done; it goes on"
                 )
@@ -242,7 +349,7 @@ class ArbitrageRunner:
         finally:
             running.lock.release()
         if ended is not None:
-            self.going.pop(running.record.id, None)
+            self.going.pop(running.key, None)
         return ended
 
     def _unresolved(self, running: RunningArbitrage) -> ArbitrageUnresolved:

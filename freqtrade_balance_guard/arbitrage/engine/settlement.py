@@ -59,7 +59,7 @@ class Settlement:
             reported = record.reported.get(leg.order.client_order_id)
             if reported is not None:
                 leg.learn(reported)
-        return RunningArbitrage(record, legs, has_left=True)
+        return RunningArbitrage(record, legs, has_left=True, key=record.id)
 
     # Sending
 
@@ -113,6 +113,11 @@ class Settlement:
         if running.record.state in ENDED_STATES:
             return self._report_end(running)  # something failed after its end was written
         if not running.has_left:
+            if running.is_doubtful and context.ledger.find(running.ids[0]) is None:
+                # Its intent was to be written with the reservations: there is neither.
+                note = running.record.note
+                return ArbitrageEnded(0, ArbitrageState.ABANDONED, note=note)
+            running.is_doubtful = False
             return self._dropped(running, "it was not sent")
         if self._was_never_reserved(running):
             return self._end(running, Ending(ArbitrageMove.DROP, "nothing was reserved"))
@@ -224,7 +229,7 @@ class Settlement:
         now = context.clock.wall()
         if record.kind is ArbitrageKind.TWO_LEGS:
             ending = ending_of_two_legs(running, context.bot, context.rate, now)
-            record.result |= result_of(running, context.rate, now)
+            record.result |= result_of(running, context.known_rate, now)
         else:
             numbers = record.shares or {record.exposure or 0: ZERO}
             found = context.store.open_exposures(context.bot)

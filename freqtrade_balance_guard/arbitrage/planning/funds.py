@@ -1,6 +1,7 @@
 """Says what may be spent on a venue: no more than it shows as free, and than our orders leave."""
 
 import json
+import threading
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,8 @@ from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.money import ZERO, exact, to_decimal
 
 
+# A balance that was read longer ago is no reason to send an order without a question.
+BELIEVED_SECONDS = 60.0
 # Ended orders whose last state is kept: a ledger may report it twice.
 REMEMBERED = 2000
 
@@ -60,6 +63,31 @@ class VenueFunds:
         self._changed_at: datetime | None = None
         # None: no balance was believed yet.
         self._expected: dict[str, Decimal] | None = None
+        # What may be spent as of the last balance, less what orders have taken since.
+        self._believed_now: dict[str, Decimal] = {}
+        self._read_at = float("-inf")
+        # The thread of the key reads; the engine's asks what is believed.
+        self._lock = threading.Lock()
+
+    def believed(self, currencies: Collection[str]) -> Mapping[str, Funds]:
+        """Return what may be spent as of the last balance, without a request.
+
+        What orders have taken since is subtracted; what they have brought counts when it is seen.
+
+        :raises UnreadableBalance: none was read lately, or it is not confirmed yet
+        :raises LedgerUnavailable: the ledger cannot be asked
+        """
+        if self._clock.monotonic() - self._read_at > BELIEVED_SECONDS:
+            raise UnreadableBalance(f"the balance of {self._venue.name} was not read lately")
+        with self._lock:
+            since = {currency: self._follow(currency) for currency in currencies}
+            if self._expected is None:
+                raise UnreadableBalance(f"the balance of {self._venue.name} is not confirmed yet")
+            found = {one: self._believed_now.get(one, ZERO) for one in currencies}
+        return {
+            one: Funds(max(free - self._owned(one), ZERO), self._floor(one), since=since[one])
+            for one, free in found.items()
+        }
 
     def read(self, currencies: Collection[str]) -> Mapping[str, Funds]:
         """Return what may be spent of ``currencies``; nothing of one that the venue does not name.
@@ -69,8 +97,23 @@ class VenueFunds:
         """
         # Before the balance is asked for: what happens meanwhile may be in it twice, never missing.
         mark = self._ledger.mark()
-        since = {currency: self._follow(currency) for currency in currencies}
+        with self._lock:
+            since = {currency: self._follow(currency) for currency in currencies}
+        read_at = self._clock.monotonic()
         balances = self._venue.balances()
+        with self._lock:
+            found = self._taken(balances, currencies, mark, since)
+            self._read_at = read_at
+        return found
+
+    def _taken(
+        self,
+        balances: Mapping[str, Decimal],
+        currencies: Collection[str],
+        mark: int,
+        since: Mapping[str, int],
+    ) -> Mapping[str, Funds]:
+        """Take up a balance; return what may be spent."""
         # What happened while we asked may be in the answer or not.
         before = self._after
         for currency in currencies:
@@ -87,6 +130,10 @@ class VenueFunds:
             self._ledger.seen(mark, account=self._venue.account)
         if self._expected is None:
             return {one: self._first(balances, one) for one in currencies}
+        self._believed_now = {
+            one: min(self._seen(balances, one), self._expected.get(one, ZERO))
+            for one in {*balances, *self._expected}
+        }
         return {one: self._funds(balances, one, since[one]) for one in currencies}
 
     def _funds(self, balances: Mapping[str, Decimal], currency: str, since: int) -> Funds:
@@ -149,7 +196,10 @@ class VenueFunds:
             self._unfinished.add(one)
         else:
             self._unfinished.discard(one)
-        self._expect(row.currency, before.promised - row.held - row.committed)
+        given_back = before.promised - row.held - row.committed
+        self._expect(row.currency, given_back)
+        if row.currency in self._believed_now:
+            self._believed_now[row.currency] += given_back
         if received is not None and received[0] is not None and one not in self._in_question:
             self._expect(received[0], brought - before.received)
 

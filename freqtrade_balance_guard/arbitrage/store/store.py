@@ -78,6 +78,22 @@ class ArbitrageStore:
 
         :raises NotOpen: the exposure that it is for was closed meanwhile
         """
+        with self._transaction(flush=True) as db:
+            return self._insert(db, record)
+
+    @property
+    def path(self) -> Path:
+        """The file; a ledger in the same one writes an intent in its own transaction."""
+        return self._path
+
+    def insert_beside(self, db: Connection, record: ArbitrageRecord) -> None:
+        """Write an intent in the transaction of another connection; sets its number."""
+        if not are_there(db):
+            make_tables(db)
+        record.id = self._insert(db, record)
+
+    def _insert(self, db: Connection, record: ArbitrageRecord) -> int:
+        _check_open(db, record)
         values = (
             record.bot,
             self._owner,
@@ -90,17 +106,15 @@ class ArbitrageStore:
             record.made_at.isoformat(),
             json.dumps(record.result),
         )
-        with self._transaction(flush=True) as db:
-            _check_open(db, record)
-            cursor = db.execute(
-                "INSERT INTO arbitrages (bot, owner, kind, state, tag, orders, exposure, shares, "
-                "made_at, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
-            )
-            number = int(cursor.lastrowid or 0)
-            if number % FORGET_EVERY == 0:
-                db.execute(_FORGET, (number - KEPT,))
-            return number
+        cursor = db.execute(
+            "INSERT INTO arbitrages (bot, owner, kind, state, tag, orders, exposure, shares, "
+            "made_at, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+        number = int(cursor.lastrowid or 0)
+        if number % FORGET_EVERY == 0:
+            db.execute(_FORGET, (number - KEPT,))
+        return number
 
     def mark_sent(self, record: ArbitrageRecord) -> ArbitrageState:
         """Write that its orders are about to leave."""

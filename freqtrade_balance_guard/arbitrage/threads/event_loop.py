@@ -54,9 +54,9 @@ class EventLoopThread:
     def close(self) -> None:
         """Cancel what runs, and end the thread."""
         with self._lock:
-            self._is_closed = True
+            is_first, self._is_closed = not self._is_closed, True
             loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        if loop is None or thread is None or not is_first:
             return
         with contextlib.suppress(RuntimeError, StillRunning):
             asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(END_SECONDS)

@@ -56,11 +56,7 @@ def build_arbitrage(
     :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
     """
     config, exchange, ledger = wallets._config, wallets._exchange, registry.ledger
-    if config.get("trading_mode", "spot") != "spot":
-        raise OperationalException(
-            "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
-            "strategy."
-        )
+    _check_is_spot(config)
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
@@ -81,7 +77,52 @@ def build_arbitrage(
         rebalancer=rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
-    executor = TwoLegExecutor(
+    executor = _executor(
+        settings, ledger, venues, store, worker, rates, preconditions, hub=hub, clock=clock
+    )
+    positions = _positions(
+        executor, venues, store, rates, messages, config, bot=ledger.bot, hub=hub, clock=clock
+    )
+    arbitrages = ArbitrageLoop(
+        wallets,
+        strategy,
+        executor,
+        worker,
+        store,
+        ArbitrageBooking(store, ledger.bot, clock),
+        positions,
+        preconditions,
+        messages,
+        inventory,
+        settings.arbitrage,
+        clock,
+        registry.waits,
+    )
+    hub.subscribe(arbitrages.heard)
+    return arbitrages
+
+
+def _check_is_spot(config: dict[str, Any]) -> None:
+    if config.get("trading_mode", "spot") != "spot":
+        raise OperationalException(
+            "ReservedArbitrage trades spot markets: set trading_mode to spot, or use another "
+            "strategy."
+        )
+
+
+def _executor(
+    settings: GuardSettings,
+    ledger: ReservationLedger,
+    venues: Venues,
+    store: ArbitrageStore,
+    worker: ArbitrageWorker,
+    rates: QuoteRates,
+    preconditions: Preconditions,
+    *,
+    hub: EventHub,
+    clock: Clock,
+) -> TwoLegExecutor:
+    return TwoLegExecutor(
         ledger,
         venues,
         store,
@@ -99,33 +140,31 @@ def build_arbitrage(
         is_wanted=lambda: worker.is_wanted,
         explain=preconditions.explained,
     )
-    arbitrages = ArbitrageLoop(
-        wallets,
-        strategy,
-        executor,
-        worker,
-        store,
-        ArbitrageBooking(store, ledger.bot, clock),
-        ArbitragePositions(
-            store=store,
-            bot=ledger.bot,
-            venues=venues.get,
-            rates=rates.known,
-            clock=clock,
-            stake_currency=config["stake_currency"],
-            say=messages.say,
-            hub=hub,
-            dead_bots=lambda: executor.dead_bots,
-        ),
-        preconditions,
-        messages,
-        inventory,
-        settings.arbitrage,
-        clock,
-        registry.waits,
+
+
+def _positions(
+    executor: TwoLegExecutor,
+    venues: Venues,
+    store: ArbitrageStore,
+    rates: QuoteRates,
+    messages: ArbitrageMessages,
+    config: dict[str, Any],
+    *,
+    bot: str,
+    hub: EventHub,
+    clock: Clock,
+) -> ArbitragePositions:
+    return ArbitragePositions(
+        store=store,
+        bot=bot,
+        venues=venues.get,
+        rates=rates.known,
+        clock=clock,
+        stake_currency=config["stake_currency"],
+        say=messages.say,
+        hub=hub,
+        dead_bots=lambda: executor.dead_bots,
     )
-    hub.subscribe(arbitrages.heard)
-    return arbitrages
 
 
 def _bot_venue(

@@ -19,9 +19,11 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
+from freqtrade_balance_guard.arbitrage.planning.depth import price_of
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
+    GOOD_TILL_CANCELLED,
     LegOrder,
     LookUp,
     MarketRules,
@@ -189,21 +191,12 @@ class CcxtVenue:
         bids, asks = ([level[:2] for level in book[side]] for side in ("bids", "asks"))
         return bids, asks
 
-    @exact
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
         bids, asks = self.order_book(pair)
-        levels = [
-            (to_decimal(price), to_decimal(there))
-            for price, there in (asks if side == "buy" else bids)
-        ]
-        left, cost = amount, ZERO
-        for price, there in levels:
-            taken = min(left, there)
-            left -= taken
-            cost += taken * price
-            if not left:
-                return Price(levels[0][0], cost / amount, price)
-        raise LookupError(f"the order book of {pair} on {self.name} is not deep enough")
+        try:
+            return price_of(asks if side == "buy" else bids, amount)
+        except LookupError as error:
+            raise LookupError(f"the order book of {pair} on {self.name}: {error}") from error
 
     # Private requests: in the thread of the key
 
@@ -236,6 +229,12 @@ class CcxtVenue:
         if to_decimal(price) != order.price:
             raise OrderRejected(f"{self.name} would make {price} of the price {order.price}")
 
+    def takes(self, time_in_force: str) -> bool:
+        """Return whether its limit orders may end at once; where not, they rest until cancelled."""
+        features = getattr(self._api, "features", None) or {}
+        of_orders = (features.get("spot") or {}).get("createOrder") or {}
+        return bool((of_orders.get("timeInForce") or {}).get(time_in_force))
+
     def place(self, order: LegOrder) -> VenueOrder:
         amount, price = to_float(order.amount), to_float(order.price)
         if self.dry_wallet is not None:
@@ -243,8 +242,13 @@ class CcxtVenue:
                 order.pair, "limit", order.side, amount, self._simulated_price(order), 1.0
             )
             self._dry_ids[order.client_order_id] = made["id"]
+            if order.time_in_force != GOOD_TILL_CANCELLED:
+                self.cancel(order, made["id"])
+                made = self.exchange.fetch_dry_run_order(made["id"])
             return self._read(made)
         params = self._ids.order_params(order.client_order_id) | self._expiry.params()
+        if order.time_in_force != GOOD_TILL_CANCELLED and self.takes(order.time_in_force):
+            params["timeInForce"] = order.time_in_force
         try:
             with self._with_headers(self._expiry.headers()):
                 made = self._api.create_order(

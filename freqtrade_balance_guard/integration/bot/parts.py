@@ -65,39 +65,17 @@ def build_live_bot(
 
     :raises OperationalException: the settings of the ledger or of a venue name what is not there
     """
-    config = wallets._config
-    try:
-        ledger = _ledger(wallets, settings, hub, clock)
-    except SettingsError as error:
-        raise OperationalException(f"balance_guard.{error}") from error
-    move_earlier_account(ledger, wallets._config, settings)
-    live, account = wallets.live, ledger.account
+    config, live = wallets._config, wallets.live
+    ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
-    hub.subscribe(LastDecisions(local_file(config), account, ledger.bot, clock))
-    start_monitoring(wallets, settings, ledger, hub, clock)
-    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
     waits = WaitBudget(clock) if live is None else live.waits
     client.order_requests(waits)
-    registry = OrderRegistry(
-        ledger,
-        hub=hub,
-        new_id=partial(ids.make, tag_of(ledger.bot)),
-        ask=OrderQuery(exchange, client, clock),
-        clock=clock,
-        wait=time.sleep,
-        is_margin=config.get("trading_mode", "spot") != "spot",
-        proxy_coin=proxy_coin(exchange),
-        waits=waits,
-        blocked_pairs=BlockedPairs(local_file(config), account, ledger.bot),
-    )
-    funding = EntryFunds(wallets, registry, wallets.account.currency)
-    if live is not None:
-        registry.other_bots = funding.other_bots
-        registry.book = _book_orders(wallets, live, clock)
+    hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
+    start_monitoring(wallets, settings, ledger, hub, clock)
+    ids = ClientIds.of(str(exchange.id), str(exchange.trading_mode.value))
+    registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
+    funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
-    wallets.marks = funding
-    if live is not None:
-        live.marks = funding
     rebalancer = _rebalancer(wallets, registry, clock)
     wallets.rebalancer = rebalancer
     pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
@@ -122,18 +100,11 @@ def build_live_bot(
             wallets, strategy, settings, registry, funding, rebalancer, hub, clock
         )
     wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
-    try:
-        # Before freqtrade looks at its open orders: what it learns of them is booked.
-        registry.catch_up()
-    except LedgerUnavailable as error:
-        registry.unavailable(error)
-    for trade in Trade.get_open_trades():
-        for order in trade.open_orders:
-            watch.follow_known(order, trade.leverage, is_short=trade.is_short)
+    _follow_open_orders(registry, watch)
     wallets.show_believed()
-    # Last: whatever failed before, entries are refused and exits go freqtrade's own way.
+    # Last: whatever failed before, entries are denied and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
-    assert isinstance(exchange, GuardedExchange)  # noqa: S101  tells mypy what the line above did
+    assert isinstance(exchange, GuardedExchange)  # noqa: S101  for mypy: the line above did it
     gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
@@ -142,6 +113,54 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _registry(
+    wallets: GuardedWallets,
+    exchange: Exchange,
+    ledger: ReservationLedger,
+    client: GuardClient,
+    ids: ClientIds,
+    waits: WaitBudget,
+    hub: EventHub,
+    clock: Clock,
+) -> OrderRegistry:
+    config = wallets._config
+    return OrderRegistry(
+        ledger,
+        hub=hub,
+        new_id=partial(ids.make, tag_of(ledger.bot)),
+        ask=OrderQuery(exchange, client, clock),
+        clock=clock,
+        wait=time.sleep,
+        is_margin=config.get("trading_mode", "spot") != "spot",
+        proxy_coin=proxy_coin(exchange),
+        waits=waits,
+        blocked_pairs=BlockedPairs(local_file(config), ledger.account, ledger.bot),
+    )
+
+
+def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> EntryFunds:
+    """What entries are paid from, connected to the book, the registry and the wallets."""
+    live = wallets.live
+    funding = EntryFunds(wallets, registry, wallets.account.currency)
+    wallets.marks = funding
+    if live is not None:
+        live.marks = funding
+        registry.other_bots = funding.other_bots
+        registry.book = _book_orders(wallets, live, clock)
+    return funding
+
+
+def _follow_open_orders(registry: OrderRegistry, watch: OrderTracker) -> None:
+    """Before freqtrade looks at its open orders: what it learns of them is booked."""
+    try:
+        registry.catch_up()
+    except LedgerUnavailable as error:
+        registry.unavailable(error)
+    for trade in Trade.get_open_trades():
+        for order in trade.open_orders:
+            watch.follow_known(order, trade.leverage, is_short=trade.is_short)
 
 
 def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> BookOrders:
@@ -195,14 +214,19 @@ def _ledger(
     wallets: GuardedWallets, settings: GuardSettings, hub: EventHub, clock: Clock
 ) -> ReservationLedger:
     config = wallets._config
-    return open_ledger(
-        ledger_url(config, settings),
-        bot=bot_identity(str(config.get("bot_name") or "freqtrade")),
-        account=ledger_account(config, settings),
-        clock=clock,
-        reservation_timeout=float(settings.ledger.reservation_timeout),
-        heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
-        hub=hub,
-        debug_validation=settings.debug_validation,
-        keep_days=float(settings.ledger.keep_days),
-    )
+    try:
+        ledger = open_ledger(
+            ledger_url(config, settings),
+            bot=bot_identity(str(config.get("bot_name") or "freqtrade")),
+            account=ledger_account(config, settings),
+            clock=clock,
+            reservation_timeout=float(settings.ledger.reservation_timeout),
+            heartbeat_timeout=float(settings.ledger.heartbeat_timeout),
+            hub=hub,
+            debug_validation=settings.debug_validation,
+            keep_days=float(settings.ledger.keep_days),
+        )
+    except SettingsError as error:
+        raise OperationalException(f"balance_guard.{error}") from error
+    move_earlier_account(ledger, config, settings)
+    return ledger

@@ -189,6 +189,14 @@ def _data(bot: Watched) -> APIRouter:
         )
         return {"reservations": [reservations.as_json(row) for row in rows]}
 
+    _add_decisions(router, bot, clock)
+    _add_actions(router, look, clock)
+    return router
+
+
+def _add_decisions(router: APIRouter, bot: Watched, clock: SystemClock) -> None:
+    look, source = bot.look, bot.look.source
+
     @router.get("/decisions")
     @_answered
     def decisions() -> dict[str, Any]:
@@ -222,9 +230,6 @@ def _data(bot: Watched) -> APIRouter:
         name = full_pair(pair, source.stake_currency)
         locks = locks_on(source.database_url, name, clock.wall())
         return look.with_books(lambda books: explain(books, name, locks, bot=source.bot).as_json())
-
-    _add_actions(router, look, clock)
-    return router
 
 
 def _add_actions(router: APIRouter, look: Look, clock: SystemClock) -> None:

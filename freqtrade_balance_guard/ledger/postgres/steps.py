@@ -48,22 +48,35 @@ from freqtrade_balance_guard.money import ZERO
 
 
 def reserve_slowly(link: Link, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
-    books = sorted({(one.account, one.currency) for one in batch})
     with link.transaction():
-        for book in books:
-            link.do(SQL["make_book"], book)
-            link.do(SQL["lock_book"], book)
-        asked = [find(link, one.client_order_id) for one in batch]
-        if any(one.reservation or one.refusal for one in asked):
-            return replay(batch, asked)
-        if conflict := repeated_id(batch):
-            return conflict
-        refusal = judge(batch, stamp.bot, partial(_against, link))
-        if refusal is not None:
-            _refuse(link, batch, refusal, stamp)
-            return refusal
-        group = batch[0].client_order_id if len(batch) > 1 else None
-        return Reserved(tuple([_insert(link, one, group, stamp, why) for one in batch]))
+        return _reserve(link, batch, stamp, why)
+
+
+def reserve_and_send(link: Link, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+    """Reserve and pass the gate, in one transaction that is flushed."""
+    with link.transaction():
+        result = _reserve(link, batch, stamp, why)
+        if not isinstance(result, Reserved) or result.replayed:
+            return result
+        moved = [_move(link, Step(Move.SEND, one.client_order_id, why=why), stamp) for one in batch]
+        return Reserved(tuple([one.reservation for one in moved if isinstance(one, Moved)]))
+
+
+def _reserve(link: Link, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+    for book in sorted({(one.account, one.currency) for one in batch}):
+        link.do(SQL["make_book"], book)
+        link.do(SQL["lock_book"], book)
+    asked = [find(link, one.client_order_id) for one in batch]
+    if any(one.reservation or one.refusal for one in asked):
+        return replay(batch, asked)
+    if conflict := repeated_id(batch):
+        return conflict
+    refusal = judge(batch, stamp.bot, partial(_against, link))
+    if refusal is not None:
+        _refuse(link, batch, refusal, stamp)
+        return refusal
+    group = batch[0].client_order_id if len(batch) > 1 else None
+    return Reserved(tuple([_insert(link, one, group, stamp, why) for one in batch]))
 
 
 def _insert(link: Link, request: Request, group: str | None, stamp: Stamp, why: str) -> Reservation:

@@ -32,6 +32,7 @@ from freqtrade_balance_guard.ledger.postgres.steps import (
     find,
     move_account,
     move_slowly,
+    reserve_and_send,
     reserve_slowly,
     unseen,
 )
@@ -55,7 +56,15 @@ from freqtrade_balance_guard.ledger.sql.schema import Schema
 from freqtrade_balance_guard.ledger.sql.tables import (
     COLUMNS,
 )
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Run, ScannedRow, Stamp
+from freqtrade_balance_guard.ledger.store import (
+    Beat,
+    Beside,
+    Entry,
+    Outlook,
+    Run,
+    ScannedRow,
+    Stamp,
+)
 
 
 Values = dict[str, Any]
@@ -91,6 +100,18 @@ class PostgresStore:
         except IdTaken:
             ids = [one.client_order_id for one in batch]
             return replay(batch, [self._asked(one) for one in ids])
+
+    @property
+    def file(self) -> None:
+        return None
+
+    def reserve_and_send(
+        self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
+    ) -> ReserveResult:
+        if beside is not None:
+            raise ValueError("Nothing is written beside the tables of a server.")
+        work = partial(reserve_and_send, batch=batch, stamp=stamp, why=why)
+        return self._link.run(work, again=True)
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         if len(steps) == 1 and not steps[0].unsent:

@@ -88,6 +88,25 @@ def reserve(
     return Reserved(tuple([_insert(db, one, group, stamp, why, unseen) for one in batch]))
 
 
+def reserve_and_send(
+    db: Cursor, batch: Sequence[Request], stamp: Stamp, why: str, unseen: Unseen
+) -> ReserveResult:
+    """``reserve`` of new ids, and the gate of each of them.
+
+    :raises OutdatedError: the gate is closed for one; the transaction has to be taken back
+    """
+    result = reserve(db, batch, stamp, why, unseen, new=True)
+    if not isinstance(result, Reserved):
+        return result
+    known = {row.client_order_id: row for row in result.reservations}
+    steps = [Step(Move.SEND, one.client_order_id, why=why) for one in batch]
+    moved = take_steps(db, steps, stamp, unseen, known)
+    rows = tuple([one.reservation for one in moved if isinstance(one, Moved)])
+    if len(rows) != len(batch):
+        raise OutdatedError(f"the gate is closed: {moved}")
+    return Reserved(rows)
+
+
 def _answer_given(db: Cursor, batch: Sequence[Request]) -> ReserveResult | None:
     for request in batch:
         if db.execute(IS_TAKEN, (request.client_order_id,)).fetchone():

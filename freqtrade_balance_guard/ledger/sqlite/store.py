@@ -43,10 +43,19 @@ from freqtrade_balance_guard.ledger.sqlite.steps import (
     claim,
     find,
     reserve,
+    reserve_and_send,
     take_steps,
 )
 from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen, holds
-from freqtrade_balance_guard.ledger.store import Beat, Entry, Outlook, Run, ScannedRow, Stamp
+from freqtrade_balance_guard.ledger.store import (
+    Beat,
+    Beside,
+    Entry,
+    Outlook,
+    Run,
+    ScannedRow,
+    Stamp,
+)
 
 
 LAST_EVENT = SQL["last_event"]
@@ -77,12 +86,32 @@ class SqliteStore:
             result = write(lambda db: reserve(db, batch, stamp, why, unseen, new=True), flush=True)
         except InvariantBroken:  # an id that is taken: what was the answer then?
             return write(lambda db: reserve(db, batch, stamp, why, unseen, new=False), flush=True)
+        self._remember(result)
+        return result
+
+    @property
+    def file(self) -> Path:
+        return self._file.path
+
+    def reserve_and_send(
+        self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
+    ) -> ReserveResult:
+        def work(db: Cursor) -> ReserveResult:
+            result = reserve_and_send(db, batch, stamp, why, self._unseen)
+            if beside is not None and isinstance(result, Reserved):
+                beside(db)
+            return result
+
+        result = self._file.write(work, flush=True)
+        self._remember(result)
+        return result
+
+    def _remember(self, result: ReserveResult) -> None:
         if isinstance(result, Reserved) and not result.replayed:
             if len(self._known) > REMEMBERED:
                 self._known.clear()
             for row in result.reservations:
                 self._known[row.client_order_id] = row
-        return result
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:
         known = {}
