@@ -204,6 +204,21 @@ def test_a_fill_is_booked_once_whichever_way_it_arrives(bench):
     assert (bench.free(), bench.book.expected("ETH").total) == (900, 6)
 
 
+def test_what_is_no_news_is_not_written_again(bench, monkeypatch):
+    accepted(bench)
+    written = []
+    move = bench.store.move
+    monkeypatch.setattr(
+        bench.store, "move", lambda steps, stamp: written.extend(steps) or move(steps, stamp)
+    )
+    for filled in (0, 0.5, 0.5, 0.25):
+        bench.registry.answered(ETH, "EX-1", order("open", filled))
+    assert [step.total for step in written] == [50]
+    for _ in range(2):
+        bench.registry.answered(ETH, "EX-1", order("closed", 1))
+    assert [step.total for step in written] == [50, 100]
+
+
 def test_an_older_answer_takes_nothing_back(bench):
     tracked = accepted(bench)
     bench.registry.answered(ETH, "EX-1", order("open", 0.5))
