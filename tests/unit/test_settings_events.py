@@ -48,10 +48,10 @@ def test_a_wrong_event_is_explained(event, said):
 
 
 def test_two_events_may_not_share_an_outcome():
-    with pytest.raises(SettingsError, match="is the outcome of one.yes already"):
+    with pytest.raises(SettingsError, match=r"is the outcome of one\.yes already"):
         load(one=GOOD, two={**GOOD, "outcomes": {"poly": {"yes": "1", "no": "3"}}})
 
 
 def test_a_kind_that_there_is_not_is_explained():
-    with pytest.raises(SettingsError, match="venues.poly.kind"):
+    with pytest.raises(SettingsError, match=r"venues\.poly\.kind"):
         load_settings({"venues": {"poly": {"name": "polymarket", "kind": "casino"}}})
