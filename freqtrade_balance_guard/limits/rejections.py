@@ -45,6 +45,20 @@ def is_minimum_rejection(message: str) -> bool:
     return _MINIMUM_WORDS.search(message) is not None
 
 
+# How exchanges say that an order could only open what it should reduce: Binance's -2022, OKX's
+# 51169, Bybit's 110017, Gate's REDUCE_ONLY_FAIL, Bitget's 22002, Hyperliquid's words.
+_NOTHING_TO_REDUCE = re.compile(
+    r"reduce[ _-]?only.*(reject|fail|increase|same side)|-2022\b|\b51169\b|\b110017\b"
+    r"|no (open )?position to (close|reduce)|\b22002\b",
+    re.IGNORECASE,
+)
+
+
+def is_nothing_to_reduce(message: str) -> bool:
+    """Whether an exchange's words say that there is no position which an exit could reduce."""
+    return _NOTHING_TO_REDUCE.search(message) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Funds:
     spendable: Decimal

@@ -129,7 +129,7 @@ def _smallest_amount(request: EntryRequest, price: Decimal, rules: MarketRules) 
     freqtrade's own minimum does not know that the amount is truncated after it was checked.
     """
     if request.kind is EntryKind.NEW:
-        return rules.exit_room_amount(price, request.stoploss, request.is_short)
+        return rules.exit_room_amount(price, request.stoploss, request.is_short, request.leverage)
     # An adjustment only makes a position larger, hence never harder to sell.
     return rules.without_fee.exit_room_amount(price, ZERO)
 
@@ -164,7 +164,7 @@ def _cap(request: EntryRequest, limits: EntryLimits, rules: MarketRules) -> tupl
     if request.funds is not None:
         # The fee may come on top of the price, and the exchange wants both at once. It is a share
         # of the whole position, leverage included.
-        payable = request.funds / (ONE + rules.fee * request.leverage)
+        payable = request.funds / (ONE + rules.fees_of_stake(request.leverage))
         if payable < cap:
             cap, limit = payable, "available"
     if request.maximum is not None and request.maximum < cap:
@@ -191,7 +191,7 @@ def size_entry(
         return denied
     wanted = max(request.stake, minimum)
     granted = min(wanted, cap)
-    payable = granted * (ONE + rules.fee * request.leverage)
+    payable = granted * (ONE + rules.fees_of_stake(request.leverage))
     if request.spendable is not None and payable > request.spendable:
         # Own money is under way. Waiting is better than entering smaller.
         numbers = {

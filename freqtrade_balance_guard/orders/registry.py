@@ -7,6 +7,7 @@ account's other bots, which must not count what the book follows.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
@@ -30,7 +31,7 @@ from freqtrade_balance_guard.orders.subscribers import (
     LedgerWriter,
     StoresBlockedPairs,
 )
-from freqtrade_balance_guard.orders.terms import Terms
+from freqtrade_balance_guard.orders.terms import Purpose, Terms
 from freqtrade_balance_guard.orders.tracked_order import (
     OrderKey,
     TrackedOrder,
@@ -83,7 +84,7 @@ class OrderRegistry:
         self._new_id = new_id
         self._clock = clock
         self.is_margin = is_margin
-        self._proxy_coin = proxy_coin
+        self._restored = partial(tracked_order_of, is_margin=is_margin, proxy_coin=proxy_coin)
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
@@ -307,6 +308,11 @@ class OrderRegistry:
             if not tracked.is_resolved and pair in (None, tracked.pair)
         ]
 
+    def resting(self, purpose: Purpose) -> list[TrackedOrder]:
+        """Orders of this bot that are on the exchange, as far as is known."""
+        orders = list(self._orders.values())
+        return [one for one in orders if one.terms.purpose is purpose and one.is_resting]
+
     def unwatched(self) -> list[TrackedOrder]:
         """Orders that went on when they were last seen, and were not seen for a while."""
         oldest = self._clock.monotonic() - UNWATCHED_SECONDS
@@ -409,10 +415,4 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(
-            row,
-            why,
-            self._clock.monotonic(),
-            is_margin=self.is_margin,
-            proxy_coin=self._proxy_coin,
-        )
+        return self._restored(row, why, self._clock.monotonic())

@@ -92,6 +92,11 @@ class TrackedOrder:
         return self.is_rejected or self.order_id is not None
 
     @property
+    def is_resting(self) -> bool:
+        """The exchange has it, and it may still be filled."""
+        return self.order_id is not None and not self.is_over
+
+    @property
     def is_over(self) -> bool:
         """Nothing more will come of it."""
         return self.is_rejected or (self.answer is not None and not self.answer.is_open)

@@ -16,6 +16,7 @@ from freqtrade.persistence import Trade
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
+from freqtrade_balance_guard.integration.orders.position_watch import LivePositionWatch
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
@@ -63,6 +64,7 @@ class Housekeeping:
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
+        positions: LivePositionWatch | None = None,
     ) -> None:
         self._wallets = wallets
         self._registry = registry
@@ -74,6 +76,7 @@ class Housekeeping:
         self._pause = pause
         self._clock = clock
         self._config = config
+        self.positions = positions
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
         self._beat_every = min(BEAT_SECONDS, registry.ledger.heartbeat_timeout / BEATS_IN_TIMEOUT)
         self._beat_at = self._dead_bots_from = float("-inf")
@@ -92,6 +95,8 @@ class Housekeeping:
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
             if not self._safely(duty, bot):
                 return
+        if self.positions is not None:
+            self._safely(self.positions.step, bot)
         self._safely(self._archive, bot)
 
     def end(self) -> None:

@@ -29,6 +29,7 @@ from freqtrade_balance_guard.integration.orders.order_gateway import OrderGatewa
 from freqtrade_balance_guard.integration.orders.order_terms import proxy_coin
 from freqtrade_balance_guard.integration.orders.order_tracker import OrderTracker
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
+from freqtrade_balance_guard.integration.orders.position_watch import LivePositionWatch
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
@@ -37,6 +38,7 @@ from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalanc
 from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
+from freqtrade_balance_guard.limits.margin_usage import MarginInUse, MarginUsage
 from freqtrade_balance_guard.limits.rejections import RejectedBefore
 from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
@@ -92,6 +94,7 @@ def build_live_bot(
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
+        LivePositionWatch(live, registry, clock) if isinstance(live, FuturesBalances) else None,
     )
     strategy = wallets._guarded_strategy
     arbitrage = None
@@ -197,8 +200,24 @@ def _register_controls(
     controls.register(ControlName.BALANCE_READABLE, live)
     controls.register(ControlName.BALANCE_CONFIRMED, None if live is None else account)
     controls.register(ControlName.REJECTED_BEFORE, before)
+    controls.register(ControlName.MARGIN_USAGE, _margin_usage(wallets))
+    controls.register(ControlName.POSITION, parts.housekeeping.positions)
     controls.register(ControlName.ORDER_UNRESOLVED, gateway)
     controls.register(ControlName.ARBITRAGE, parts.arbitrage)
+
+
+def _margin_usage(wallets: GuardedWallets) -> MarginUsage | None:
+    """Only in cross margin positions are paid from one purse."""
+    live, guard = wallets.live, wallets.guard
+    is_cross = str(wallets._config.get("margin_mode")) == "cross"
+    if guard is None or not isinstance(live, FuturesBalances) or not is_cross:
+        return None
+
+    def in_use() -> MarginInUse | None:
+        found = live.book.in_use()
+        return None if found is None else MarginInUse(*found)
+
+    return MarginUsage(in_use, guard.settings.futures.max_margin_usage, wallets.account.currency)
 
 
 def _rebalancer(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> LiveRebalancer:

@@ -20,6 +20,11 @@ PRECISION_MODES = {
 }
 
 
+# Where an order that only reduces a position may be worth less than the minimum: Binance's -4164
+# says so ("unless you choose reduce only"), Hyperliquid's documentation of its minimum of 10 too.
+REDUCE_ONLY_IS_EXEMPT = frozenset({"binance", "binanceusdm", "hyperliquid"})
+
+
 class MarketReader:
     """Turns ccxt's market into ``MarketRules``; each market is read again when it was reloaded."""
 
@@ -45,7 +50,8 @@ class MarketReader:
 
     def _rules(self, market: Mapping[str, Any]) -> MarketRules:
         contract_size = ONE
-        if self._config.get("trading_mode", "spot") != "spot":
+        is_contract = self._config.get("trading_mode", "spot") != "spot"
+        if is_contract:
             contract_size = _optional(market.get("contractSize")) or ONE
         limits = market["limits"]
         amount_min = _optional(limits["amount"]["min"])
@@ -60,6 +66,8 @@ class MarketReader:
             reserve=to_decimal(
                 self._config.get("amount_reserve_percent", DEFAULT_AMOUNT_RESERVE_PERCENT)
             ),
+            is_contract=is_contract,
+            exits_have_cost_min=not (is_contract and self._exchange.id in REDUCE_ONLY_IS_EXEMPT),
         )
 
     def _precision(self, market: Mapping[str, Any], contract_size: Decimal) -> AmountPrecision:
