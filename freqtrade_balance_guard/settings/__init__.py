@@ -3,7 +3,6 @@
 Needs pydantic and the standard library only; freqtrade is not imported.
 """
 
-from freqtrade_balance_guard.settings.event import EventSettings, OutcomePair
 from freqtrade_balance_guard.settings.limits import TierLimits
 from freqtrade_balance_guard.settings.loading import (
     load_settings,
@@ -17,9 +16,11 @@ from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
     BreakerSettings,
+    EventSettings,
     FuturesSettings,
     LedgerSettings,
     MetricsSettings,
+    OutcomePair,
     RebalanceSettings,
     TierSettings,
 )

@@ -7,11 +7,11 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 
 from freqtrade_balance_guard.money import format_amount
-from freqtrade_balance_guard.settings.event import EventSettings
 from freqtrade_balance_guard.settings.limits import TierLimits, merged_rebalance, written_keys
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
+    EventSettings,
     FuturesSettings,
     LedgerSettings,
     MetricsSettings,
