@@ -23,7 +23,7 @@ from freqtrade_balance_guard.orders.terms import (
 
 
 # Why a step's amount may be a little too high; the account's other bots read it.
-FEE_ASSUMED = "fee not told, assumed"
+FEE_ASSUMED = "fee not reported, assumed"
 # How the reason of an arbitrage leg's reservation begins. Its arbitrage owns it and follows it to
 # its end; to freqtrade it is no order at all.
 LEG_OF = "leg of "

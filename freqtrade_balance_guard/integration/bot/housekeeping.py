@@ -104,7 +104,7 @@ class Housekeeping:
         self._safely(self._measure_clock, bot)
 
     def end(self) -> None:
-        """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        """The bot stops: say that this run is over, so that no bot waits for its next beat."""
         stop_monitoring()
         self._registry.or_none(self._forget_this_run)
         self._registry.ledger.close()
