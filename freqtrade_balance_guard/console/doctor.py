@@ -38,6 +38,12 @@ class Diagnosis:
     def is_healthy(self) -> bool:
         return all(finding.level is Level.NOTE for finding in self.findings)
 
+    def with_more(self, checked: str, findings: Sequence[Finding]) -> "Diagnosis":
+        """The same with another thing looked at, the worst first."""
+        order = list(Level)
+        found = sorted((*self.findings, *findings), key=lambda one: order.index(one.level))
+        return Diagnosis((*self.checked, checked), tuple(found))
+
     def as_json(self) -> dict[str, Any]:
         return {
             "healthy": self.is_healthy,
