@@ -137,6 +137,8 @@ def show_status(console: Console, status: Status) -> None:
         console.print(_arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
+    for order in status.unresolved:
+        _say(console, order.sentence, style="red")
     if status.last_rebalance is not None:
         _say(console, attempt_sentence(status.last_rebalance, status.at))
     if status.early_warning:

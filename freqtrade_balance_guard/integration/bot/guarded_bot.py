@@ -127,7 +127,7 @@ class GuardedBot(FreqtradeBot):
     @relies_on(
         "FreqtradeBot.execute_trade_exit(self, trade, limit, exit_check, *, exit_tag, ordertype, "
         "sub_trade_amt, skip_custom_exit_price)",
-        "an exit that was refused for its size is tried with pauses",
+        "an exit that was rejected for its size is tried with pauses",
     )
     def execute_trade_exit(self, trade: Any, limit: float, exit_check: Any, **kwargs: Any) -> bool:
         """An exit that the exchange rejects for its size is tried with pauses.
@@ -207,7 +207,9 @@ class GuardedBot(FreqtradeBot):
             crash_point("order stored")
         return has_entered
 
-    @relies_on("FreqtradeBot.create_trade(self, pair)", "a refusal is said once, not once per loop")
+    @relies_on(
+        "FreqtradeBot.create_trade(self, pair)", "a denial is logged once, not once per loop"
+    )
     def create_trade(self, *args: Any, **kwargs: Any) -> bool:
         """freqtrade would log a warning for each denied pair in each loop; it is logged once."""
         try:
@@ -218,7 +220,7 @@ class GuardedBot(FreqtradeBot):
 
     @relies_on(
         "FreqtradeBot.check_and_call_adjust_trade_position(self, trade)",
-        "a refusal is said once, not once per loop",
+        "a denial is logged once, not once per loop",
     )
     def check_and_call_adjust_trade_position(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -235,7 +237,7 @@ class GuardedRPC(RPC):
     @relies_on(
         "RPC._rpc_force_entry(self, pair, price, *, order_type, order_side, stake_amount, "
         "enter_tag, leverage)",
-        "/forceenter answers with the reason of a refusal",
+        "/forceenter answers with the reason of a denial",
     )
     def _rpc_force_entry(self, pair: str, *args: Any, **kwargs: Any) -> Any:
         with self.denials.noted() as denials:

@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
@@ -47,6 +48,7 @@ from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
 from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock, RequestExpiry
 from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -74,6 +76,7 @@ def build_live_bot(
     ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
     waits = WaitBudget(clock) if live is None else live.waits
+    expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
     client.order_requests(waits)
     hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
@@ -81,10 +84,8 @@ def build_live_bot(
     registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
     funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
-    rebalancer = _rebalancer(wallets, registry, clock)
-    wallets.rebalancer = rebalancer
-    pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
-    pause.refresh()
+    wallets.rebalancer = rebalancer = _rebalancer(wallets, registry, clock)
+    pause = _pause(wallets, ledger, clock)
     housekeeping = Housekeeping(
         wallets,
         registry,
@@ -94,14 +95,14 @@ def build_live_bot(
         EntryLocks(wallets, wallets.protections(), config, rebalancer),
         funding,
         pause,
+        _exchange_clock(expiry, client, waits, config, clock),
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
         LivePositionWatch(live, registry, clock) if isinstance(live, FuturesBalances) else None,
     )
-    strategy = wallets._guarded_strategy
     arbitrage = None
-    if wants_arbitrage(strategy):
+    if wants_arbitrage(strategy := wallets._guarded_strategy):
         arbitrage = build_arbitrage(
             wallets, strategy, settings, registry, funding, rebalancer, hub, clock
         )
@@ -111,7 +112,7 @@ def build_live_bot(
     # Last: whatever failed before, entries are denied and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  for mypy: the line above did it
-    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, expiry, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
     stops = StopWatch(hub, clock)
@@ -120,6 +121,17 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _exchange_clock(
+    expiry: RequestExpiry,
+    client: GuardClient,
+    waits: WaitBudget,
+    config: dict[str, Any],
+    clock: Clock,
+) -> ExchangeClock:
+    is_needed = expiry.needs_clock and not config["dry_run"]
+    return ExchangeClock(is_needed, partial(client.measure_clock, expiry), waits, clock)
 
 
 def _registry(
@@ -184,6 +196,12 @@ def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> B
         return next(iter(open_trades(pair)), None)
 
     return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
+
+
+def _pause(wallets: GuardedWallets, ledger: ReservationLedger, clock: Clock) -> EntryPause:
+    pause = EntryPause(local_file(wallets._config), ledger.account, ledger.bot, clock)
+    pause.refresh()
+    return pause
 
 
 def _register_controls(
