@@ -24,6 +24,8 @@ class DenialCode(StrEnum):
     BALANCE_UNREADABLE = "balance_unreadable"
     MINIMUM_REJECTED = "minimum_rejected"
     FUNDS_REJECTED = "funds_rejected"
+    MARGIN_USAGE = "margin_usage"
+    POSITION_MISMATCH = "position_mismatch"
     RESERVED_BY_OTHERS = "reserved_by_others"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     ORDER_UNRESOLVED = "order_unresolved"
