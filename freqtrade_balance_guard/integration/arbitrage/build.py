@@ -55,7 +55,6 @@ def build_arbitrage(
 ) -> ArbitrageLoop:
     """Return the parts, connected; ``begin`` starts their thread.
 
-    :param paused: why the guard's own pause lets nothing begin, if so
     :raises OperationalException: a venue's settings name what does not exist; or it is no spot bot
     """
     config, exchange, ledger = wallets._config, wallets._exchange, registry.ledger
@@ -65,19 +64,18 @@ def build_arbitrage(
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
     venues = Venues(settings, config, ledger, clock, strategy)
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
-    bot_venue = _bot_venue(wallets, connection, ledger, clock)
-    venues[BOT_VENUE] = bot_venue
+    bot_venue = venues[BOT_VENUE] = _bot_venue(wallets, connection, ledger, clock)
     venues.open_all()
     inventory = Inventory(store, ledger.bot)
     preconditions = Preconditions(
-        wallets=wallets,
-        registry=registry,
-        funding=funding,
-        rates=rates,
-        config=config,
-        clock=clock,
-        leg_order_ids=lambda: inventory.order_ids() | set(bot_venue._known_ids),
-        rebalancer=rebalancer,
+        wallets,
+        registry,
+        funding,
+        rates,
+        config,
+        clock,
+        lambda: inventory.order_ids() | set(bot_venue._known_ids),
+        rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
     executor = _executor(
@@ -86,26 +84,19 @@ def build_arbitrage(
     positions = _positions(
         executor, venues, store, rates, messages, config, bot=ledger.bot, hub=hub, clock=clock
     )
+    streaming = _streaming(strategy, executor, preconditions, settings, config, clock, paused)
+    booking = ArbitrageBooking(store, ledger.bot, clock)
     arbitrages = ArbitrageLoop(
         wallets,
         strategy,
         executor,
         worker,
         store,
-        ArbitrageBooking(store, ledger.bot, clock),
+        booking,
         positions,
         preconditions,
         messages,
-        Streaming(
-            strategy,
-            executor,
-            preconditions,
-            settings.arbitrage,
-            config,
-            clock,
-            paused,
-            is_checked=settings.debug_validation,
-        ),
+        streaming,
         inventory,
         settings.arbitrage,
         clock,
@@ -113,6 +104,27 @@ def build_arbitrage(
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages
+
+
+def _streaming(
+    strategy: Any,
+    executor: TwoLegExecutor,
+    preconditions: Preconditions,
+    settings: GuardSettings,
+    config: dict[str, Any],
+    clock: Clock,
+    paused: Callable[[], str | None],
+) -> Streaming:
+    return Streaming(
+        strategy,
+        executor,
+        preconditions,
+        settings.arbitrage,
+        config,
+        clock,
+        paused,
+        is_checked=settings.debug_validation,
+    )
 
 
 def _check_is_spot(config: dict[str, Any]) -> None:
