@@ -78,9 +78,7 @@ def build_arbitrage(
         rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
-    executor = _executor(
-        settings, ledger, venues, store, worker, rates, preconditions, hub=hub, clock=clock
-    )
+    executor = _executor(settings, ledger, venues, store, worker, rates, preconditions, hub, clock)
     positions = _positions(
         executor, venues, store, rates, messages, config, bot=ledger.bot, hub=hub, clock=clock
     )
@@ -143,7 +141,6 @@ def _executor(
     worker: ArbitrageWorker,
     rates: QuoteRates,
     preconditions: Preconditions,
-    *,
     hub: EventHub,
     clock: Clock,
 ) -> TwoLegExecutor:
