@@ -219,6 +219,17 @@ def test_its_value_is_that_of_every_ten_seconds(make):
     assert marked == {world.store.open_exposures("bot")[0].opened_at.replace(second=10)}
 
 
+@pytest.mark.parametrize(("net", "value"), [("0.5", 45), ("-0.5", 65)])
+def test_it_is_worth_what_closing_it_would_bring_or_cost(make, net, value):
+    world = make(policy="hold")
+    prices = {"sell": Price(D(95), D(90), D(85)), "buy": Price(D(120), D(130), D(140))}
+    world.there.best_price = lambda pair, side, amount: prices[side]
+    opened(world, exposure(0, net))
+    world.work(15)
+    (one,) = world.store.open_exposures("bot")
+    assert one.value == value
+
+
 def test_a_sold_trades_other_leg_that_is_not_bought_back_at_once_is_announced_once(make):
     world = make(there=[REJECTED, REJECTED])
     opened(world, exposure(0, "-0.5", closes=True))
