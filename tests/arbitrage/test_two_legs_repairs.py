@@ -367,3 +367,28 @@ def test_how_far_apart_both_legs_left_is_said(make):
     (event,) = world.told(LegsSent)
     assert (event.number, event.trigger_to_order_seconds) == (1, 0)
     assert event.skew_seconds == 0.25
+
+
+def test_an_error_on_the_way_out_is_logged_and_the_outcome_is_looked_up(make, monkeypatch, caplog):
+    world = make()
+    settlement = world.executor._settlement
+    place = settlement.place
+
+    def broken(legs):
+        place(legs)
+        raise RuntimeError("a listener failed")
+
+    monkeypatch.setattr(settlement, "place", broken)
+    assert world.go().state is ArbitrageState.HEDGED
+    assert "Arbitrage 1: an error before its end" in caplog.text
+    world.check()
+
+
+def test_an_arbitrage_that_goes_well_logs_no_error(make, caplog):
+    caplog.set_level("INFO")
+    world = make()
+    assert world.go().state is ArbitrageState.HEDGED
+    assert [one.message for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
+    assert "Arbitrage 1 (two_legs) is hedged: bought 1, sold 1." in [
+        one.message for one in caplog.records
+    ]
