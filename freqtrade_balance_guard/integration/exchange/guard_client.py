@@ -84,7 +84,7 @@ class GuardClient:
         own.__dict__.pop("fetch2", None)
         turns: Turns | None = own.__dict__.pop(MARK, None)
         own.session = session
-        own.enableLastHttpResponse = True
+        own.enableLastHttpResponse = own.enableLastJsonResponse = True
         own.throttle = functools.partial(self._throttle, theirs, deadline)
         own.timeout = min(theirs.timeout, max(1, int(deadline.seconds_left * 1000)))
         if turns is not None:
