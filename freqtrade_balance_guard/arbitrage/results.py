@@ -30,6 +30,11 @@ class ArbitrageDenialCode(StrEnum):
     PRICE_MOVED = "price_moved"
     NO_RATE = "no_rate"
     NOT_WORTH_IT = "not_worth_it"
+    # Complements on prediction markets.
+    EVENT_NOT_MAPPED = "event_not_mapped"
+    NO_COMPLEMENT = "no_complement"
+    RESOLUTION_NOT_CHECKED = "resolution_not_checked"
+    EVENT_CLOSED = "event_closed"
     INSUFFICIENT_AVAILABLE = "insufficient_available"
     RESERVED_BY_OTHERS = "reserved_by_others"
     BALANCE_LAGGING = "balance_lagging"

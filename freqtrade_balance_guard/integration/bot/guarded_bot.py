@@ -26,6 +26,7 @@ from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedW
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
 from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 
@@ -51,6 +52,7 @@ class BotParts:
     rebalancer: LiveRebalancer
     arbitrage: ArbitrageLoop | None
     pause: EntryPause
+    stops: StopWatch
     hub: EventHub
     clock: Clock
 
@@ -89,10 +91,11 @@ class GuardedBot(FreqtradeBot):
         "FreqtradeBot.exit_positions(self, trades)",
         "stuck stake is freed when freqtrade has done with its own exits",
     )
-    def exit_positions(self, *args: Any, **kwargs: Any) -> int:
+    def exit_positions(self, trades: list[Any], *args: Any, **kwargs: Any) -> int:
         """freqtrade's own exits first: none of them waits for us, and what they free counts."""
         parts = self.guard
-        closed: int = super().exit_positions(*args, **kwargs)
+        closed: int = super().exit_positions(trades, *args, **kwargs)
+        parts.stops.keep_only({trade.id for trade in trades if trade.is_open})
         parts.loop.waits.renew()
         parts.rebalancer.step(self)
         if parts.arbitrage is not None:
@@ -124,7 +127,7 @@ class GuardedBot(FreqtradeBot):
     @relies_on(
         "FreqtradeBot.execute_trade_exit(self, trade, limit, exit_check, *, exit_tag, ordertype, "
         "sub_trade_amt, skip_custom_exit_price)",
-        "an exit that was refused for its size is tried with pauses",
+        "an exit that was rejected for its size is tried with pauses",
     )
     def execute_trade_exit(self, trade: Any, limit: float, exit_check: Any, **kwargs: Any) -> bool:
         """An exit that the exchange rejects for its size is tried with pauses.
@@ -147,6 +150,23 @@ class GuardedBot(FreqtradeBot):
             if parts.arbitrage is not None:
                 parts.arbitrage.exit_left(self)
         return has_left
+
+    @relies_on(
+        "FreqtradeBot.handle_stoploss_on_exchange(self, trade)",
+        "a position whose stop is missing is reported",
+    )
+    def handle_stoploss_on_exchange(self, trade: Any, *args: Any, **kwargs: Any) -> bool:
+        try:
+            has_fired: bool = super().handle_stoploss_on_exchange(trade, *args, **kwargs)
+        finally:
+            is_protected = bool(
+                not trade.is_open
+                or not trade.has_open_position
+                or trade.has_open_orders
+                or trade.has_open_sl_orders
+            )
+            self.guard.stops.look(trade.id, trade.pair, is_protected=is_protected)
+        return has_fired
 
     @relies_on(
         "FreqtradeBot._safe_exit_amount(self, trade, pair, amount)",
@@ -187,7 +207,9 @@ class GuardedBot(FreqtradeBot):
             crash_point("order stored")
         return has_entered
 
-    @relies_on("FreqtradeBot.create_trade(self, pair)", "a refusal is said once, not once per loop")
+    @relies_on(
+        "FreqtradeBot.create_trade(self, pair)", "a denial is logged once, not once per loop"
+    )
     def create_trade(self, *args: Any, **kwargs: Any) -> bool:
         """freqtrade would log a warning for each denied pair in each loop; it is logged once."""
         try:
@@ -198,7 +220,7 @@ class GuardedBot(FreqtradeBot):
 
     @relies_on(
         "FreqtradeBot.check_and_call_adjust_trade_position(self, trade)",
-        "a refusal is said once, not once per loop",
+        "a denial is logged once, not once per loop",
     )
     def check_and_call_adjust_trade_position(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -215,7 +237,7 @@ class GuardedRPC(RPC):
     @relies_on(
         "RPC._rpc_force_entry(self, pair, price, *, order_type, order_side, stake_amount, "
         "enter_tag, leverage)",
-        "/forceenter answers with the reason of a refusal",
+        "/forceenter answers with the reason of a denial",
     )
     def _rpc_force_entry(self, pair: str, *args: Any, **kwargs: Any) -> Any:
         with self.denials.noted() as denials:
