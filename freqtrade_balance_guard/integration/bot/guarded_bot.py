@@ -26,6 +26,7 @@ from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedW
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
 from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 
@@ -51,6 +52,7 @@ class BotParts:
     rebalancer: LiveRebalancer
     arbitrage: ArbitrageLoop | None
     pause: EntryPause
+    stops: StopWatch
     hub: EventHub
     clock: Clock
 
@@ -89,10 +91,11 @@ class GuardedBot(FreqtradeBot):
         "FreqtradeBot.exit_positions(self, trades)",
         "stuck stake is freed when freqtrade has done with its own exits",
     )
-    def exit_positions(self, *args: Any, **kwargs: Any) -> int:
+    def exit_positions(self, trades: list[Any], *args: Any, **kwargs: Any) -> int:
         """freqtrade's own exits first: none of them waits for us, and what they free counts."""
         parts = self.guard
-        closed: int = super().exit_positions(*args, **kwargs)
+        closed: int = super().exit_positions(trades, *args, **kwargs)
+        parts.stops.keep_only({trade.id for trade in trades if trade.is_open})
         parts.loop.waits.renew()
         parts.rebalancer.step(self)
         if parts.arbitrage is not None:
@@ -147,6 +150,23 @@ class GuardedBot(FreqtradeBot):
             if parts.arbitrage is not None:
                 parts.arbitrage.exit_left(self)
         return has_left
+
+    @relies_on(
+        "FreqtradeBot.handle_stoploss_on_exchange(self, trade)",
+        "a position whose stop is missing is reported",
+    )
+    def handle_stoploss_on_exchange(self, trade: Any, *args: Any, **kwargs: Any) -> bool:
+        try:
+            has_fired: bool = super().handle_stoploss_on_exchange(trade, *args, **kwargs)
+        finally:
+            is_protected = bool(
+                not trade.is_open
+                or not trade.has_open_position
+                or trade.has_open_orders
+                or trade.has_open_sl_orders
+            )
+            self.guard.stops.look(trade.id, trade.pair, is_protected=is_protected)
+        return has_fired
 
     @relies_on(
         "FreqtradeBot._safe_exit_amount(self, trade, pair, amount)",

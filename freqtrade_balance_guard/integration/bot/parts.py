@@ -9,6 +9,7 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
@@ -37,6 +38,7 @@ from freqtrade_balance_guard.integration.wallets.futures_balances import Futures
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
+from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.margin_usage import MarginInUse, MarginUsage
@@ -45,6 +47,7 @@ from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
 from freqtrade_balance_guard.network.request_expiry import ExchangeClock, RequestExpiry
 from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
@@ -82,8 +85,7 @@ def build_live_bot(
     funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
     wallets.rebalancer = rebalancer = _rebalancer(wallets, registry, clock)
-    pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
-    pause.refresh()
+    pause = _pause(wallets, ledger, clock)
     housekeeping = Housekeeping(
         wallets,
         registry,
@@ -113,8 +115,9 @@ def build_live_bot(
     gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, expiry, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
+    stops = StopWatch(hub, clock)
     parts = BotParts(
-        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
+        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, stops, hub, clock
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
@@ -165,6 +168,9 @@ def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> 
         live.marks = funding
         registry.other_bots = funding.other_bots
         registry.book = _book_orders(wallets, live, clock)
+    elif wallets._config.get("dry_run"):
+        believed = BelievedBalances(local_file(wallets._config), registry.ledger.account)
+        wallets.simulated = SimulatedBalances(believed, funding.mark, clock)
     return funding
 
 
@@ -190,6 +196,12 @@ def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> B
         return next(iter(open_trades(pair)), None)
 
     return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
+
+
+def _pause(wallets: GuardedWallets, ledger: ReservationLedger, clock: Clock) -> EntryPause:
+    pause = EntryPause(local_file(wallets._config), ledger.account, ledger.bot, clock)
+    pause.refresh()
+    return pause
 
 
 def _register_controls(
