@@ -21,7 +21,9 @@ from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.ledger import Funds, Refused, Request
 from freqtrade_balance_guard.ledger.rules import judge
+from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
+from freqtrade_balance_guard.limits.margin_usage import MarginInUse, MarginUsage
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules
 from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
@@ -39,6 +41,7 @@ from freqtrade_balance_guard.limits.sizing import (
 from freqtrade_balance_guard.limits.true_cause import waits_for_rise
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
+from freqtrade_balance_guard.orders.positions.watch import PositionWatch, WatchedTrade
 from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
@@ -162,6 +165,19 @@ EXPLANATIONS = {
         "promised them. Tried again when the balance changes, at the latest after ten minutes.",
         "Check whether another bot, or you, spends the same money.",
     ),
+    DenialCode.MARGIN_USAGE: Explanation(
+        "Cross margin: more of the account's margin is tied up than `futures.max_margin_usage` "
+        "allows. In cross margin the loss of one position is paid from what is free.",
+        "Nothing: entries go on when a trade closes or margin is added. Else a larger "
+        "`futures.max_margin_usage`, or isolated margin. See [Futures](../futures.md).",
+    ),
+    DenialCode.POSITION_MISMATCH: Explanation(
+        "The position on the exchange is not what freqtrade's trade is, a position or a stop "
+        "belongs to no trade, or a position has had no stop-loss on the exchange for a minute. "
+        "The guard reports it and closes nothing.",
+        "Look at the pair on the exchange. Close what is not yours, or let freqtrade close its "
+        "trade (`/forceexit`, `/delete`). See [Futures](../futures.md#watchers).",
+    ),
     DenialCode.RESERVED_BY_OTHERS: Explanation(
         "The money is there, but another bot of the same account has promised it to an order of "
         "its own. The ledger that they share says so.",
@@ -180,6 +196,13 @@ EXPLANATIONS = {
         "be one too many. Other pairs go on, exits too.",
         "Nothing while it is asked for. For an order that freqtrade does not know see "
         "[the ledger's page](../ledger.md#orders-that-freqtrade-does-not-know).",
+    ),
+    DenialCode.ARBITRAGE_IN_PROGRESS: Explanation(
+        "An arbitrage of two legs is buying this pair, is selling its coin, or has claimed the "
+        "last slot of `max_open_trades`. An entry in the same moment would buy it twice, or its "
+        "coin would be sold again. Other pairs go on, exits too.",
+        "Nothing: the entry is possible again as soon as both legs have ended, usually within a "
+        "second.",
     ),
     DenialCode.LEDGER_UNAVAILABLE: Explanation(
         "The ledger can be neither read nor written: its file is read-only, locked, damaged or on "
@@ -229,6 +252,10 @@ def examples() -> dict[DenialCode, Denied]:
     too_small.minimum_rejected(PAIR, rules)
     no_funds.funds_rejected(PAIR, D(100))
     part = PartialExit(PAIR, D(2), D(12), D("0.5"), D("-0.1"), freqtrade_rest_min=D("2.9"))
+    contract, trade = "ETH/USDT:USDT", WatchedTrade("ETH/USDT:USDT", D(2), is_short=False)
+    in_use, watch = MarginInUse(D(850), D(1000)), PositionWatch()
+    for moment in (0.0, 60.0):
+        watch.look([trade], [], set(), {}, moment)
     pause = Pause("kraken", "freqtrade-1a2b", datetime(2026, 11, 30, 18, 0, tzinfo=UTC), "holiday")
     answers = (
         Denied(DenialCode.PAUSED, pause.sentence),
@@ -248,6 +275,8 @@ def examples() -> dict[DenialCode, Denied]:
         ledger_denial(
             "The ledger user_data/balance_guard.sqlite cannot be used: database is locked."
         ),
+        MarginUsage(lambda: in_use, D(80), "USDT").check_entry(PlannedEntry(PAIR)),
+        watch.check_entry(PlannedEntry(contract)),
         reserved_by_others(),
         sold_pair(PAIR, D("3480.5")),
         Denied(
@@ -255,6 +284,7 @@ def examples() -> dict[DenialCode, Denied]:
             "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and it is not known yet "
             "whether the exchange has it",
         ),
+        Denied(DenialCode.ARBITRAGE_IN_PROGRESS, f"an arbitrage is buying {PAIR}"),
         Guard(load_settings({}), "USDT", lambda: D(1), EventHub()).deny_for_error(
             PAIR, KeyError(PAIR)
         ),

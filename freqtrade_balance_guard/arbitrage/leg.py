@@ -1,11 +1,14 @@
 """What a strategy says: buy here, sell there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Generic, Literal, get_args
 
-from freqtrade_balance_guard.money import ZERO, to_decimal
+from typing_extensions import TypeVar
+
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_leg import OutcomeLeg
+from freqtrade_balance_guard.money import ONE, ZERO, to_decimal
 
 
 Side = Literal["buy", "sell"]
@@ -58,25 +61,45 @@ class Leg:
         return self.pair.partition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Opportunity:
-    """Two legs that belong together: one buys what the other sells.
+AnyLeg = TypeVar("AnyLeg", Leg, OutcomeLeg, default=Leg)
 
-    :raises ValueError: both buy or both sell, or they are about two coins
+
+@dataclass(frozen=True, slots=True)
+class Opportunity(Generic[AnyLeg]):
+    """Two legs that belong together: one buys what the other sells, or both buy complements.
+
+    :param payout: what one share of each of two complements pays together: 1. None: a coin is
+        bought and sold
+    :raises ValueError: both buy or both sell a coin, they are about two coins, complements that are
+        not both bought, or in unequal shares
     """
 
-    first: Leg
-    second: Leg
+    first: AnyLeg
+    second: AnyLeg
     tag: str | None = None
+    payout: Decimal | float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.first.side == self.second.side:
-            raise ValueError(f"Both legs {self.first.side}; one has to buy, the other to sell.")
-        if self.first.base != self.second.base:
-            raise ValueError(f"{self.first.pair} and {self.second.pair} are about two coins.")
+        first, second = self.first, self.second
+        if isinstance(first, Leg) and isinstance(second, Leg) and self.payout is None:
+            if first.side == second.side:
+                raise ValueError(f"Both legs {first.side}; one has to buy, the other to sell.")
+            if first.base != second.base:
+                raise ValueError(f"{first.pair} and {second.pair} are about two coins.")
+            return
+        if not isinstance(first, OutcomeLeg) or not isinstance(second, OutcomeLeg):
+            raise ValueError("A payout belongs to two legs that name outcomes, and they need one.")
+        if self.payout is None or to_decimal(self.payout) != ONE:
+            raise ValueError(f"payout is {self.payout}; one share of each complement pays 1.")
+        if first.side != "buy" or second.side != "buy":
+            raise ValueError("Complements are two purchases.")
+        if (first.venue, first.outcome) == (second.venue, second.outcome):
+            raise ValueError(f"Both legs buy {first.outcome} on {first.venue}.")
+        if first.shares != second.shares:
+            raise ValueError(f"{first.shares} and {second.shares} shares are not equal.")
 
     @property
-    def legs(self) -> tuple[Leg, Leg]:
+    def legs(self) -> tuple[AnyLeg, AnyLeg]:
         return self.first, self.second
 
 

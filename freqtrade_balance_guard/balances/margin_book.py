@@ -30,7 +30,10 @@ from freqtrade_balance_guard.money import ZERO, exact
 # So long an answer may lack an event; entries wait no longer for it.
 LONGEST_LAG_SECONDS = 30.0
 # A change of the wallet without an order is funding up to this share of all open positions' value.
+# What is received counts at once only up to the usual rates.
 FUNDING_SHARE = Decimal("0.01")
+FUNDING_RECEIVED_SHARE = Decimal("0.001")
+FUNDING_DUST = Decimal("0.000001")
 FUNDING = "funding"
 
 
@@ -124,6 +127,8 @@ class MarginBook(BalanceBook):
         account.noise = snapshot.noise + self._unseen.unknown_since(snapshot.as_of - self._lag)
         positions = (*snapshot.positions, *(() if before is None else before.positions))
         self.margin.at_risk = sum((position.margin for position in positions), ZERO)
+        notional = sum((position.notional for position in positions), ZERO)
+        funding = self._funding(snapshot, account, notional)
         changes = super().accept(snapshot)
         if self._failure is not None or self._as_of != snapshot.as_of:
             return changes
@@ -131,8 +136,25 @@ class MarginBook(BalanceBook):
         self._changed.add(self.coin)
         seen = snapshot.holdings.get(self.coin, Holding(ZERO))
         self._unseen.compare(seen.total, seen.used, snapshot.noise, snapshot.as_of)
-        notional = sum((position.notional for position in positions), ZERO)
-        return [self._named(change, notional) for change in changes]
+        return [*funding, *(self._named(change, notional) for change in changes)]
+
+    def _funding(
+        self, snapshot: MarginSnapshot, account: Account, notional: Decimal
+    ) -> list[ExternalChange]:
+        """Funding that the answer has; it is expected from now on.
+
+        While an answer may lack own events what is what cannot be known.
+        """
+        is_older = self._as_of is not None and snapshot.as_of < self._as_of
+        seen = snapshot.holdings.get(self.coin)
+        if seen is None or is_older or not account.was_seen or not self._unseen.is_empty:
+            return []
+        change = seen.total - account.expected
+        share = FUNDING_SHARE if change < 0 else FUNDING_RECEIVED_SHARE
+        if abs(change) <= FUNDING_DUST + snapshot.noise or abs(change) > notional * share:
+            return []
+        account.expected = seen.total
+        return [ExternalChange(self.coin, change, seen.total, FUNDING)]
 
     def _compare_holds(self, account: Account, as_of: float) -> None:
         if account.currency != self.coin:
@@ -189,6 +211,18 @@ class MarginBook(BalanceBook):
     def shown(self, currency: str) -> Holding:
         """What freqtrade is shown of a coin."""
         return self.expected(currency) if currency == self.coin else super().shown(currency)
+
+    @alone
+    @exact
+    def in_use(self) -> tuple[Decimal, Decimal] | None:
+        """Margin that is tied up, own orders under way included, and all there is.
+
+        None before the first answer.
+        """
+        if self._last is None or self._failure is not None:
+            return None
+        total = self._seen_free() + self._last.used
+        return total - self._expected_free(), total
 
     def _seen_free(self) -> Decimal:
         seen = None if self._last is None else self._last.holdings.get(self.coin)

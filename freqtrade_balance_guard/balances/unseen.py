@@ -120,6 +120,11 @@ class UnseenEvents:
         self._at_best = max(possible, key=lambda seen: freed_by(self._events[seen:]))
 
     @property
+    def is_empty(self) -> bool:
+        """Every event is in the last answer."""
+        return not self._events
+
+    @property
     def spent(self) -> Decimal:
         """What the last answer may lack that takes from what is free."""
         return sum((event.spent for event in self._events[self._surely :]), ZERO)

@@ -142,6 +142,7 @@ def _exchange_differences(context: CommandContext) -> list[Difference]:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """What is wrong around the bots, and what to do about it."""
+    add_exchange_argument(parser)
     add_command(parser, _doctor)
 
 
@@ -153,11 +154,21 @@ def _doctor(context: CommandContext) -> int:
     diagnosis = examine(
         context.ledger, freqtrade=freqtrade_differences(), exchanges=known_exchanges()
     )
+    if context.args.exchange:
+        diagnosis = diagnosis.with_more("account", _account_findings(context))
     if context.args.json:
         print_json(diagnosis.as_json())
     else:
         printing.show_diagnosis(printing.console(), diagnosis)
     return FINE if diagnosis.is_healthy else FOUND
+
+
+def _account_findings(context: CommandContext) -> list[Finding]:
+    from freqtrade_balance_guard.integration.console.account_mode import account_findings
+    from freqtrade_balance_guard.integration.console.exchange import check_may_ask
+
+    check_may_ask(context.ledger, "doctor --exchange")
+    return account_findings(context.config)
 
 
 # check-config

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from freqtrade_balance_guard.balances.margin import Position
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import BelievedBalance, read_believed
 from freqtrade_balance_guard.balances.verdict import Verdict
@@ -64,6 +65,17 @@ class ExchangeView:
 
     holdings: Mapping[str, Holding]
     orders: Sequence[ExchangeOrder]
+    # Of a futures account, where orders and positions tie up margin instead of coins.
+    margin: "MarginView | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginView:
+    """A futures account: what the exchange calls used of its coin, and its positions."""
+
+    coin: str
+    used: Decimal
+    positions: Sequence[Position]
 
 
 class Questions(Protocol):
@@ -148,6 +160,9 @@ def _of_one(ledger: LedgerView, row: Reservation) -> Iterable[Difference]:
     age = (ledger.clock.wall() - row.created_at).total_seconds()
     if not ledger.is_owner_alive(row):
         owner = ledger.owner_of(row)
+        if owner is None and row.state is State.OPEN:
+            # A clean stop takes the bot's sign of life away, and leaves its orders resting.
+            return
         since = f"silent for {owner.age:.0f} s" if owner else "without any sign of life"
         yield difference(
             "owner_gone",
@@ -202,7 +217,7 @@ def exchange_differences(ledger: LedgerView, view: ExchangeView) -> list[Differe
     found: list[Difference] = []
     for row in unfinished:
         mine = next((order for order in orders if order.is_of(row)), None)
-        found += _against_order(row, mine)
+        found += _against_order(row, mine, is_margin=view.margin is not None)
     for order in orders:
         if not any(order.is_of(row) for row in unfinished):
             found.append(
@@ -216,10 +231,14 @@ def exchange_differences(ledger: LedgerView, view: ExchangeView) -> list[Differe
                     "wants it, cancel it on the exchange",
                 )
             )
+    if view.margin is not None:
+        return [*found, *_against_margin(account, view.margin, orders)]
     return [*found, *_against_used(account, view)]
 
 
-def _against_order(row: Reservation, order: ExchangeOrder | None) -> Iterable[Difference]:
+def _against_order(
+    row: Reservation, order: ExchangeOrder | None, *, is_margin: bool
+) -> Iterable[Difference]:
     def difference(kind: str, sentence: str, healed_by: str = RESTART) -> Difference:
         whole = f"{describe(row)}: {sentence}"
         return Difference(kind, row.account, row.client_order_id, whole, healed_by)
@@ -232,11 +251,39 @@ def _against_order(row: Reservation, order: ExchangeOrder | None) -> Iterable[Di
         return
     if row.state is not State.OPEN:
         yield difference("order_unnoticed", f"the exchange has it as order {order.order_id}")
-    elif abs(order.locked - row.held) > max(order.locked, row.held) * TOLERANCE:
+    elif _amount_differs(row, order, is_margin=is_margin):
         yield difference(
             "amount_differs",
             f"its order locks {format_amount(order.locked)} {row.currency} now, "
             f"{format_amount(order.filled)} of {format_amount(order.amount)} are filled",
+        )
+
+
+def _amount_differs(row: Reservation, order: ExchangeOrder, *, is_margin: bool) -> bool:
+    """Of a contract only what share is left can be compared: margin is a part of the value."""
+    if not is_margin:
+        return abs(order.locked - row.held) > max(order.locked, row.held) * TOLERANCE
+    if not order.amount or not row.requested:
+        return False
+    left = max(order.amount - order.filled, ZERO) / order.amount
+    return abs(row.held / row.requested - left) > TOLERANCE
+
+
+def _against_margin(
+    account: str, view: MarginView, orders: Sequence[ExchangeOrder]
+) -> Iterable[Difference]:
+    """Positions and open orders against what is used; an order ties up its value at most."""
+    least = sum((position.margin for position in view.positions), ZERO)
+    most = least + sum((order.amount * order.price for order in orders), ZERO)
+    if not least * (1 - TOLERANCE) <= view.used <= most * (1 + TOLERANCE):
+        yield Difference(
+            kind="used_differs",
+            account=account,
+            subject=view.coin,
+            sentence=f"the exchange has {format_amount(view.used)} {view.coin} margin in use, its "
+            f"positions tie up {format_amount(least)}",
+            healed_by="nothing to do if other contracts use the same margin; if it is a moment "
+            "old, ask again",
         )
 
 

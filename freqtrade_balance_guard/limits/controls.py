@@ -24,6 +24,7 @@ class ControlName(StrEnum):
     BALANCE_CONFIRMED = "balance_confirmed"
     REJECTED_BEFORE = "rejected_before"
     MARGIN_USAGE = "margin_usage"
+    POSITION = "position"
     ORDER_UNRESOLVED = "order_unresolved"
     ARBITRAGE = "arbitrage"
 

@@ -68,8 +68,8 @@ class AmountPrecision:
         return amount + min(amount * (FLOAT_HAIR - ONE), self.step(amount) / 2)
 
 
-# A stop-loss of 90 % or more is how strategies write "none". Nobody holds a position down to a
-# tenth in order to sell it there; asking for room down to it would refuse every ordinary stake.
+# A stop-loss of 90 % or more is how strategies write "none". No position is held down to a
+# tenth in order to sell it there; asking for room down to it would deny every ordinary stake.
 # Such a strategy gets room for a fall by half.
 STOPLOSS_MEANS_NONE = Decimal("0.9")
 FALL_WITHOUT_STOPLOSS = Decimal("0.5")
@@ -83,6 +83,8 @@ class MarketRules:
     already turned from contracts into base currency.
     ``reserve`` is freqtrade's ``amount_reserve_percent`` (a ratio, 0.05 by default): the price of
     an exit is not known when we enter, and it is seldom better than planned.
+    ``is_contract``: positions on margin; no fee is taken from the coin, and the stop-loss is a
+    share of the margin. ``exits_have_cost_min``: the minimum cost holds for exits as well.
     """
 
     amount_min: Decimal | None = None
@@ -90,6 +92,8 @@ class MarketRules:
     precision: AmountPrecision = AmountPrecision()
     fee: Decimal = ZERO
     reserve: Decimal = Decimal("0.05")
+    is_contract: bool = False
+    exits_have_cost_min: bool = True
 
     @property
     def _amount_floor(self) -> Decimal:
@@ -103,8 +107,22 @@ class MarketRules:
 
     @property
     def without_margin(self) -> "MarketRules":
-        """The same market with no reserve: what is refused here, the exchange would refuse."""
+        """The same market with no reserve: what is denied here, the exchange would reject."""
         return replace(self, reserve=ZERO)
+
+    def fees_of_stake(self, leverage: Decimal) -> Decimal:
+        """What must be there for fees besides a stake, as a ratio of it.
+
+        Of a contract also the worst fee of closing it: a share of its value where its margin is
+        used up.
+        """
+        closing = self.fee * (leverage + ONE) if self.is_contract else ZERO
+        return self.fee * leverage + closing
+
+    @property
+    def for_exits(self) -> "MarketRules":
+        """The same market as it is for orders that only close a position."""
+        return self if self.exits_have_cost_min else replace(self, cost_min=None)
 
     @exact
     def shortfall(self, amount: Decimal, price: Decimal) -> str:
@@ -133,7 +151,11 @@ class MarketRules:
 
     @exact
     def exit_room_amount(
-        self, price: Decimal, stoploss: Decimal, is_short: bool = False
+        self,
+        price: Decimal,
+        stoploss: Decimal,
+        is_short: bool = False,
+        leverage: Decimal = ONE,
     ) -> Decimal:
         """The smallest entry amount at ``price`` whose position can still be sold at the stop.
 
@@ -141,11 +163,13 @@ class MarketRules:
         precision, and the price may fall to the stop-loss (for a short position the price rises,
         which makes the order worth more).
         """
-        fall = ZERO if is_short else fall_to_stoploss(stoploss)
-        worth = self._worth_cost_min(price * (ONE - fall)) * max(ONE + self.reserve, FLOAT_HAIR)
+        fall = ZERO if is_short else fall_to_stoploss(stoploss) / leverage
+        exits = self.for_exits
+        worth = exits._worth_cost_min(price * (ONE - fall)) * max(ONE + self.reserve, FLOAT_HAIR)
         exit_amount = self.precision.up(max(self._amount_floor, worth))
-        entry_amount = exit_amount
-        if self.fee:
+        # The entry itself has to be taken, too.
+        entry_amount = max(exit_amount, self.smallest_order_amount(price))
+        if self.fee and not self.is_contract:
             # freqtrade takes the fee off in floats: it must not end a hair under a step.
             entry_amount = self.precision.up(exit_amount / (ONE - self.fee) * FLOAT_HAIR)
         # A reserve for a fee that is higher than announced; freqtrade wants as much.

@@ -37,7 +37,7 @@ def look_at_entry(
     """None if the order may go, else the reason why not.
 
     Sizing has kept a reserve for prices that are not known yet. Here the order's price is known;
-    a reserve on top of it would refuse what sizing has just approved, loop after loop, because
+    a reserve on top of it would deny what sizing has just approved, loop after loop, because
     the price was rounded down in between.
     """
     amount = rules.precision.down(order.amount)
@@ -60,7 +60,9 @@ def look_at_entry(
             {"cost": cost, "cost_min": minimum},
         )
     if order.kind is EntryKind.NEW and room_for_exit:
-        needed = rules.without_margin.exit_room_amount(order.price, order.stoploss, order.is_short)
+        needed = rules.without_margin.exit_room_amount(
+            order.price, order.stoploss, order.is_short, order.leverage
+        )
         if amount < needed:
             return Denied(
                 DenialCode.NO_ROOM_FOR_EXIT,
@@ -90,6 +92,7 @@ class PartialExit:
     price: Decimal
     stoploss: Decimal = ZERO
     is_short: bool = False
+    leverage: Decimal = ONE
     # What freqtrade wants the rest to be worth at least, in quote and with leverage; None: nothing.
     freqtrade_rest_min: Decimal | None = None
 
@@ -107,7 +110,10 @@ def shape_partial_exit(exit_: PartialExit, rules: MarketRules, currency: str) ->
         return exit_.amount
     wanted = rules.precision.down(asked)
     # The fee of the entry is paid; what remains must be sellable down to the stop-loss.
-    rest_min = rules.without_fee.exit_room_amount(exit_.price, exit_.stoploss, exit_.is_short)
+    rules = rules.for_exits
+    rest_min = rules.without_fee.exit_room_amount(
+        exit_.price, exit_.stoploss, exit_.is_short, exit_.leverage
+    )
     if exit_.freqtrade_rest_min is not None:
         rest_min = max(rest_min, exit_.freqtrade_rest_min / exit_.price * FLOAT_HAIR)
     granted = rules.precision.down(min(wanted, exit_.position_amount - rest_min))

@@ -1,7 +1,7 @@
 """A rejection teaches: the same order is not sent again until something is different.
 
 What counts as different is the market's rules for a minimum and the balance for funds. An exit
-is never refused here; one that the exchange rejected for its minimum waits a little between tries.
+is never denied here; one that the exchange rejected for its minimum waits a little between tries.
 """
 
 import re
@@ -45,6 +45,20 @@ def is_minimum_rejection(message: str) -> bool:
     return _MINIMUM_WORDS.search(message) is not None
 
 
+# How exchanges say that an order could only open what it should reduce: Binance's -2022, OKX's
+# 51169, Bybit's 110017, Gate's REDUCE_ONLY_FAIL, Bitget's 22002, Hyperliquid's words.
+_NOTHING_TO_REDUCE = re.compile(
+    r"reduce[ _-]?only.*(reject|fail|increase|same side)|-2022\b|\b51169\b|\b110017\b"
+    r"|no (open )?position to (close|reduce)|\b22002\b",
+    re.IGNORECASE,
+)
+
+
+def is_nothing_to_reduce(message: str) -> bool:
+    """Whether an exchange's words say that there is no position which an exit could reduce."""
+    return _NOTHING_TO_REDUCE.search(message) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Funds:
     spendable: Decimal
@@ -54,7 +68,7 @@ class _Funds:
 @dataclass(slots=True)
 class _TooSmall:
     """Exits of a pair that were rejected, of whatever reason. ``value``: the largest one that was
-    rejected, in quote; ``minimum``: the largest that the market data told since the last try;
+    rejected, in quote; ``minimum``: the largest in the market data since the last try;
     ``pause``: seconds until the same is tried again."""
 
     value: Decimal
@@ -73,7 +87,7 @@ class _Reload:
 
 
 class Rejections:
-    """What the exchange refused, by pair."""
+    """What the exchange rejected, by pair."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -85,7 +99,7 @@ class Rejections:
     # Entries
 
     def entry_rejected(self, pair: str, rules: MarketRules, message: str) -> None:
-        """The exchange refused an entry with these words; only some of them teach anything."""
+        """The exchange rejected an entry with these words; only some of them teach anything."""
         if is_minimum_rejection(message):
             self.minimum_rejected(pair, rules)
 

@@ -7,6 +7,7 @@ account's other bots, which must not count what the book follows.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from freqtrade_balance_guard.clock import Clock
@@ -30,7 +31,7 @@ from freqtrade_balance_guard.orders.subscribers import (
     LedgerWriter,
     StoresBlockedPairs,
 )
-from freqtrade_balance_guard.orders.terms import Terms
+from freqtrade_balance_guard.orders.terms import Purpose, Terms
 from freqtrade_balance_guard.orders.tracked_order import (
     OrderKey,
     TrackedOrder,
@@ -83,7 +84,7 @@ class OrderRegistry:
         self._new_id = new_id
         self._clock = clock
         self.is_margin = is_margin
-        self._proxy_coin = proxy_coin
+        self._restored = partial(tracked_order_of, is_margin=is_margin, proxy_coin=proxy_coin)
         self._orders: dict[str, TrackedOrder] = {}
         self._by_key: dict[OrderKey, str] = {}
         # Found, and not what freqtrade asked for: freqtrade has to learn of them.
@@ -275,10 +276,8 @@ class OrderRegistry:
     # Orders that freqtrade has no trade for
 
     def is_late(self, tracked: TrackedOrder) -> bool:
-        """The exchange did not know it a moment ago, though it had it: its lists may be behind."""
-        if tracked.absence.since is None or not tracked.is_of_this_run:
-            return False
-        return self._clock.monotonic() - tracked.absence.since <= tracked.late_seconds
+        """Its reply is awaited still; what was found of it is no orphan."""
+        return tracked.is_late(self._clock.monotonic())
 
     def block_pair(self, tracked: TrackedOrder) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""
@@ -306,6 +305,11 @@ class OrderRegistry:
             for tracked in list(self._orders.values())
             if not tracked.is_resolved and pair in (None, tracked.pair)
         ]
+
+    def resting(self, purpose: Purpose) -> list[TrackedOrder]:
+        """Orders of this bot that are on the exchange, as far as is known."""
+        orders = list(self._orders.values())
+        return [one for one in orders if one.terms.purpose is purpose and one.is_resting]
 
     def unwatched(self) -> list[TrackedOrder]:
         """Orders that went on when they were last seen, and were not seen for a while."""
@@ -409,10 +413,4 @@ class OrderRegistry:
         """The order behind a reservation that is not followed yet."""
         history = self.ledger.history(row.client_order_id)
         why = history[0].why if history else ""
-        return tracked_order_of(
-            row,
-            why,
-            self._clock.monotonic(),
-            is_margin=self.is_margin,
-            proxy_coin=self._proxy_coin,
-        )
+        return self._restored(row, why, self._clock.monotonic())

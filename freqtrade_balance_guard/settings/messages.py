@@ -26,6 +26,8 @@ SHAPES = {
     "tiers": 'a list of objects such as [{"up_to": 100, "position_size_percent": 90}]',
     "ledger": 'an object such as {"account": "kraken-main"}',
     "venues": 'an object of venues such as {"second": {"name": "kraken"}}',
+    "events": 'an object of events such as {"fed-dec": {"closes": "2026-12-10T19:00:00Z"}}',
+    "outcomes": 'an object of venues such as {"poly": {"yes": "7132", "no": "9021"}}',
     "arbitrage": 'an object such as {"unhedged_policy": "hold"}',
     "breaker": 'an object such as {"losses": 3, "window": 3600}',
     "min_inventory": 'an object such as {"bot": {"BTC": 0.01}}',

@@ -11,6 +11,7 @@ from freqtrade_balance_guard.settings.limits import TierLimits, merged_rebalance
 from freqtrade_balance_guard.settings.sections import (
     AlertSettings,
     ArbitrageSettings,
+    EventSettings,
     FuturesSettings,
     LedgerSettings,
     MetricsSettings,
@@ -154,6 +155,10 @@ class GuardSettings(Section):
         dict[Annotated[str, Name("a name without spaces")], VenueSettings],
         BeforeValidator(_fold_venue_names),
     ] = Field(default_factory=dict, description="Second exchanges for arbitrage legs, by name.")
+    events: dict[Annotated[str, Name("a name without spaces")], EventSettings] = Field(
+        default_factory=dict,
+        description="Questions that venues of `kind` prediction answer, mapped by hand.",
+    )
     arbitrage: ArbitrageSettings = Field(
         default_factory=ArbitrageSettings, description="The two legs of an arbitrage."
     )
@@ -169,6 +174,26 @@ class GuardSettings(Section):
     debug_validation: Annotated[bool, Switch()] = Field(
         default=False, description="Check every rule of the ledger after every step. Slow."
     )
+
+    @model_validator(mode="after")
+    def _events_name_venues(self) -> "GuardSettings":
+        """Each venue of an event is a prediction market, and no outcome stands for two answers."""
+        known: dict[tuple[str, str], str] = {}
+        for event, settings in self.events.items():
+            for name, pair in settings.outcomes.items():
+                where = f".events.{event}.outcomes.{name}"
+                venue = self.venues.get(name)
+                if venue is None or venue.kind != "prediction":
+                    raise contradiction(
+                        where, 'has no venue; it must be one of `venues` with kind "prediction"'
+                    )
+                for answer, outcome in (("yes", pair.yes), ("no", pair.no)):
+                    before = known.setdefault((name, outcome), f"{event}.{answer}")
+                    if before != f"{event}.{answer}":
+                        raise contradiction(
+                            f"{where}.{answer}", f"is the outcome of {before} already"
+                        )
+        return self
 
     @model_validator(mode="after")
     def _targets_are_enough(self) -> "GuardSettings":

@@ -1,5 +1,6 @@
-"""The nested objects of the section: rebalance, ledger, arbitrage, alerts, metrics, one tier."""
+"""The nested objects of the section: rebalance, ledger, arbitrage, events, alerts, one tier."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
@@ -21,6 +22,7 @@ from freqtrade_balance_guard.settings.values import (
     Choice,
     CurrencyAmounts,
     IpAddress,
+    Moment,
     Name,
     Switch,
     Text,
@@ -32,6 +34,7 @@ OrphanPolicy = Literal["alert", "cancel", "adopt"]
 PositionSizeBasis = Literal["available", "equity", "per_slot"]
 TimeInForce = Literal["IOC", "FOK", "GTC"]
 UnhedgedPolicy = Literal["hold", "unwind", "complete"]
+OUTCOME = Text("the venue's own id of an outcome", 200)
 
 
 class Section(BaseModel):
@@ -243,3 +246,27 @@ class MetricsSettings(Section):
         default=9108,
         description="Port to listen on. 0: any free one; `balance-guard status` shows which.",
     )
+
+
+class OutcomePair(Section):
+    """The two outcomes of one question on one venue."""
+
+    yes: Annotated[str, OUTCOME] = Field(description="Id of the outcome that pays if it happens.")
+    no: Annotated[str, OUTCOME] = Field(description="Id of the other one.")
+
+
+class EventSettings(Section):
+    """One entry of ``events``. Nothing here is guessed from a title: the user has compared them."""
+
+    closes: Annotated[datetime, Moment()] = Field(
+        description="When trading ends and the answer is expected; no arbitrage after it."
+    )
+    resolution_checked: Annotated[bool, Switch()] = Field(
+        default=False,
+        description="That you have read the rules of all its venues and found that they answer "
+        "the same question by the same source. Without it every arbitrage is denied.",
+    )
+    outcomes: Annotated[
+        dict[Annotated[str, Name("the name of a venue")], OutcomePair],
+        BeforeValidator(_fold_names),
+    ] = Field(description="By venue: the ids of both outcomes.")

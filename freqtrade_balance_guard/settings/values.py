@@ -8,6 +8,7 @@ is a mistake, not another spelling: the environment form never produces one.
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -247,6 +248,24 @@ class IpAddress(Rule):
 
     def json_schema(self) -> JsonSchemaValue:
         return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+
+
+class Moment(Rule):
+    """A date with its time and its zone, read as UTC."""
+
+    allowed = 'a time such as "2026-12-10T19:00:00Z"'
+
+    def read(self, value: object) -> datetime:
+        try:
+            moment = datetime.fromisoformat(str(value)) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise wrong_value(self.allowed)
+        return moment.astimezone(UTC)
+
+    def json_schema(self) -> JsonSchemaValue:
+        return {"type": "string", "format": "date-time"}
 
 
 AMOUNT = Number("a number of at least 0", at_least=ZERO)

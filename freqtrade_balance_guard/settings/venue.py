@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from freqtrade_balance_guard.settings.redaction import fold, scrub
 from freqtrade_balance_guard.settings.values import (
     AMOUNT,
     MINUTES,
+    Choice,
     CurrencyAmounts,
     SecretText,
     Switch,
@@ -54,6 +55,7 @@ _PASSED_ON = tuple(
     """.split()
 )
 _CcxtSection = Secret[dict[str, Any]]
+VenueKind = Literal["exchange", "prediction"]
 
 
 def _nothing() -> _CcxtSection:
@@ -73,6 +75,12 @@ class VenueSettings(BaseModel):
 
     name: Annotated[str, Text('the exchange\'s name as ccxt knows it, such as "kraken"')] = Field(
         description="The exchange, by its ccxt name."
+    )
+    kind: Annotated[VenueKind, Choice(get_args(VenueKind))] = Field(
+        default="exchange",
+        description="`prediction`: a market of outcomes (polymarket, kalshi, sxbet); some names "
+        "exist in both worlds. *Such venues are checked by `doctor`; no strategy trades on them "
+        "in this release.*",
     )
     account: Annotated[
         str | None,

@@ -103,9 +103,12 @@ PUBLIC_NAMES = {
     "BalanceGuard": "integration",
     "ReservedArbitrage": "integration",
     "activate": "integration",
+    "best_complement": "arbitrage",
     "best_opportunity": "arbitrage",
     "Leg": "arbitrage",
     "Opportunity": "arbitrage",
+    "OutcomeBook": "arbitrage",
+    "OutcomeLeg": "arbitrage",
     "__version__": "version",
 }
 TIME_HOMES = ("clock.py", "sandbox/", "demo/")

@@ -95,3 +95,13 @@ def test_a_file_that_cannot_be_written_blocks_the_pair_for_this_run(runs, tmp_pa
         other.rollback()
     assert first.blocking_order("BTC/USDT") is tracked
     assert "cannot be stored" in caplog.text
+
+
+def test_where_no_pair_was_ever_blocked_none_is_and_no_file_is_made(tmp_path):
+    path = tmp_path / "guard.sqlite"
+    assert BlockedPairs(path, "kraken", "one").load() == {}
+    assert not path.exists()
+    BlockedPairs(path, "kraken", "one").block(ETH, "id-1", ManualClock().wall())
+    assert BlockedPairs(path, "kraken", "one").load() == {ETH: "id-1"}
+    assert BlockedPairs(path, "kraken", "two").load() == {}
+    assert BlockedPairs(path, "binance", "one").load() == {}

@@ -1,5 +1,6 @@
 """What an exchange demands of an order, and how much room an exit needs."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -170,3 +171,36 @@ def test_the_fee_in_floats_leaves_a_whole_step_of_what_has_room() -> None:
 )
 def test_a_stop_loss_of_ninety_percent_means_none(stoploss: str, fall: str) -> None:
     assert fall_to_stoploss(D(stoploss)) == D(fall)
+
+
+# Contracts
+
+CONTRACT = MarketRules(
+    D("0.001"),
+    D(20),
+    steps_of("0.001"),
+    fee=D("0.001"),
+    is_contract=True,
+    exits_have_cost_min=False,
+)
+
+
+def test_on_contracts_no_fee_is_taken_from_the_position_and_the_stop_is_divided_by_leverage():
+    held = replace(CONTRACT, exits_have_cost_min=True)
+    # 20 at a price that fell by 10 % / 4, with the reserve of 5 %.
+    assert held.exit_room_amount(D(100), D("-0.1"), leverage=D(4)) == D("0.216")
+    assert held.exit_room_amount(D(100), D("-0.1")) == D("0.234")
+    assert held.exit_room_amount(D(100), D("-0.99"), leverage=D(5)) == D("0.234")
+
+
+def test_where_reducing_orders_need_no_minimum_cost_an_entry_needs_only_its_own():
+    assert CONTRACT.exit_room_amount(D(100), D("-0.5"), leverage=D(3)) == D("0.2")
+    assert CONTRACT.for_exits.shortfall(D("0.01"), D(100)) == ""
+    assert CONTRACT.for_exits.shortfall(D("0.0001"), D(100)) == "amount"
+    assert CONTRACT.shortfall(D("0.01"), D(100)) == "cost"
+
+
+def test_fees_of_a_stake_are_those_of_opening_and_at_worst_of_closing():
+    # Leverage 4: the position is worth 4, a short ends at 5 at the latest.
+    assert CONTRACT.fees_of_stake(D(4)) == D("0.009")
+    assert replace(CONTRACT, is_contract=False).fees_of_stake(D(1)) == D("0.001")

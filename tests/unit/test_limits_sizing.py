@@ -112,7 +112,9 @@ def test_the_largest_of_all_minimums_counts() -> None:
 
 def test_leverage_makes_the_minimum_stake_smaller_not_the_minimum_order() -> None:
     futures = asked(leverage=D(2), freqtrade_minimum=None)
-    assert entry_minimum(futures, LIMITS, RULES) == ROOM / 2
+    # The stop-loss is a share of the margin: half as far away in the price.
+    room = RULES.exit_room_amount(D(10), D("-0.05")) * 10
+    assert entry_minimum(futures, LIMITS, RULES) == pytest.approx(room / 2)
 
 
 def test_without_a_price_the_room_for_the_exit_is_left_to_the_last_look() -> None:

@@ -176,11 +176,21 @@ def test_while_it_is_not_known_what_others_did_before_the_answer_may_lack_all(bo
 def test_funding_is_no_change_by_hand(book):
     fill(book, "a", 10.0)
     book.accept(answer(45.0, "319.85", "219.85", positions=[position()]))
-    changes = []
-    for at in (60.0, 75.0, 95.0):
-        changes += book.accept(answer(at, "319.55", "219.55", positions=[position()]))
-    assert [(change.amount, change.reason) for change in changes] == [(D("-0.30"), FUNDING)]
-    assert book.spendable("USDT") == D("219.55")
+    for paid in range(1, 4):
+        wallet = D("319.85") - paid * D("0.3")
+        changes = book.accept(
+            answer(60.0 * paid, str(wallet), str(wallet - 100), positions=[position()])
+        )
+        assert [(change.amount, change.reason) for change in changes] == [(D("-0.3"), FUNDING)]
+        assert book.verdict("USDT") is Verdict.CONFIRMED
+        assert book.spendable("USDT") == wallet - 100
+    received = book.accept(answer(300.0, "319.2", "219.2", positions=[position()]))
+    assert [(change.amount, change.reason) for change in received] == [(D("0.25"), FUNDING)]
+
+
+def test_without_a_position_there_is_no_funding(book):
+    changes = book.accept(answer(60.0, "319.7", "319.7"))
+    assert [(change.amount, change.reason) for change in changes] == [(D("-0.3"), "")]
 
 
 def test_a_withdrawal_is_announced(book):

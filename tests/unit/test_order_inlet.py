@@ -23,7 +23,7 @@ from freqtrade_balance_guard.orders.lookup_result import (
     NotFound,
     Uncertain,
 )
-from freqtrade_balance_guard.orders.lookups import KEPT_BY_HOUSEKEEPING_SECONDS
+from freqtrade_balance_guard.orders.lookups import FAIR_ASK_SECONDS, KEPT_BY_HOUSEKEEPING_SECONDS
 from freqtrade_balance_guard.orders.registry import (
     ENDED_KEPT_SECONDS,
     UNWATCHED_SECONDS,
@@ -202,6 +202,21 @@ def test_a_fill_is_booked_once_whichever_way_it_arrives(bench):
     bench.registry.answered(ETH, "EX-1", order("closed", 1))
     assert bench.row(tracked).committed == 100
     assert (bench.free(), bench.book.expected("ETH").total) == (900, 6)
+
+
+def test_what_is_no_news_is_not_written_again(bench, monkeypatch):
+    accepted(bench)
+    written = []
+    move = bench.store.move
+    monkeypatch.setattr(
+        bench.store, "move", lambda steps, stamp: written.extend(steps) or move(steps, stamp)
+    )
+    for filled in (0, 0.5, 0.5, 0.25):
+        bench.registry.answered(ETH, "EX-1", order("open", filled))
+    assert [step.total for step in written] == [50]
+    for _ in range(2):
+        bench.registry.answered(ETH, "EX-1", order("closed", 1))
+    assert [step.total for step in written] == [50, 100]
 
 
 def test_an_older_answer_takes_nothing_back(bench):
@@ -406,6 +421,21 @@ def test_an_order_that_was_listed_late_is_no_orphan_for_as_long_as_its_request_m
     bench.clock.advance(LATE_SECONDS)
     assert bench.registry.is_late(tracked)
     bench.clock.advance(0.1)
+    assert not bench.registry.is_late(tracked)
+
+
+def test_an_order_that_was_not_asked_for_yet_is_no_orphan_and_one_without_an_answer_is(bench):
+    tracked, other = bench.buy(), bench.buy()
+    for one in (tracked, other):
+        bench.registry.lost(one)
+    assert bench.registry.is_late(tracked)
+    bench.answers = [Uncertain("silence"), Uncertain("silence")]
+    hasty = Deadline.after(bench.clock, FAIR_ASK_SECONDS / 2)
+    bench.registry.lookups.ask(tracked, hasty)
+    assert bench.registry.is_late(tracked), "it was our haste"
+    bench.ask_for(other)
+    assert not bench.registry.is_late(other)
+    bench.clock.advance(LATE_SECONDS + 0.1)
     assert not bench.registry.is_late(tracked)
 
 

@@ -55,11 +55,12 @@ def test_a_sell_locks_its_coins():
     assert sell().holds == Money(D(2), "ETH")
 
 
-def test_a_futures_entry_locks_margin_and_fee_and_its_exit_only_itself():
+def test_a_futures_entry_locks_margin_and_both_fees_and_its_exit_only_itself():
     pair = "ETH/USDT:USDT"
     details = {"fee_rate": D("0.001"), "leverage": D(4)}
     entry = margin_terms(pair, "sell", Purpose.ENTRY, D(2), D(100), **details)
-    assert entry.holds == Money(D("50.2"), "USDT")
+    # A margin of 50, 0.2 to open it, and at worst 0.25 to close it.
+    assert entry.holds == Money(D("50.45"), "USDT")
     assert margin_terms(pair, "buy", Purpose.EXIT, D(2), D(100), **details).holds.currency == "ETH"
     assert currencies("ETH/USD:BTC") == ("ETH", "BTC")
 
@@ -103,6 +104,42 @@ def test_a_fee_that_nobody_told_is_assumed():
 def test_without_a_cost_the_average_price_counts_and_else_the_price_of_the_order():
     assert read_report(told(filled=1, average=90), buy(fee=D(0))).used == 90
     assert read_report(told(filled=1, cost=0), buy(fee=D(0))).used == 100
+
+
+def futures(purpose, *, leverage="4"):
+    details = {"fee_rate": D("0.001"), "leverage": D(leverage)}
+    return margin_terms("ETH/USDT:USDT", "buy", purpose, D(2), D(100), **details)
+
+
+def test_a_futures_entry_uses_its_margin_and_the_fee_and_brings_nothing():
+    fee = {"cost": 0.3, "currency": "USDT"}
+    report = read_report(told(filled=2, cost=200, fee=fee), futures(Purpose.ENTRY))
+    assert (report.used, report.received, report.is_fee_known) == (D("50.3"), None, True)
+    assumed = read_report(told(filled=2, cost=200), futures(Purpose.ENTRY))
+    assert (assumed.used, assumed.is_fee_known) == (D("50.2"), False)
+    other = read_report(
+        told(filled=2, cost=200, fee={"cost": 1, "currency": "BNB"}), futures(Purpose.ENTRY)
+    )
+    assert other.used == D("50.2"), "a fee in another coin does not make the margin cheaper"
+
+
+def test_a_futures_exit_uses_only_itself_and_frees_its_margin():
+    report = read_report(told(filled=2, cost=200), futures(Purpose.EXIT))
+    assert (report.used, report.received) == (2, Money(D(50), "USDT"))
+
+
+def test_a_fee_is_assumed_only_for_what_has_filled():
+    assert read_report(told(), buy()).is_fee_known
+    assert not read_report(told(filled=1, cost=100), buy()).is_fee_known
+
+
+def test_a_sale_never_brings_less_than_nothing_and_a_fee_in_its_coin_is_used():
+    dear = told(filled=1, cost=1, fee={"cost": 5, "currency": "USDT"})
+    assert read_report(dear, sell()).received == Money(D(0), "USDT")
+    in_coin = read_report(told(filled=1, cost=100, fee={"cost": 0.01, "currency": "ETH"}), sell())
+    assert (in_coin.used, in_coin.received) == (D("1.01"), Money(D(100), "USDT"))
+    odd = told(filled=1, cost=100, fee={"cost": 5, "currency": "ETH"})
+    assert read_report(odd, buy()).received == Money(D(0), "ETH")
 
 
 def test_a_number_that_is_none_is_an_error():

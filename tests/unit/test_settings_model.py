@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
         "orphan_orders": "alert",
     },
     "venues": {},
+    "events": {},
     "arbitrage": {
         "unhedged_policy": "hold",
         "max_unhedged": Decimal(0),

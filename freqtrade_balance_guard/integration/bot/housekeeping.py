@@ -16,6 +16,7 @@ from freqtrade.persistence import Trade
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
+from freqtrade_balance_guard.integration.orders.position_watch import LivePositionWatch
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.open_trades import owned_by_trades
@@ -24,6 +25,7 @@ from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -60,9 +62,11 @@ class Housekeeping:
         locks: EntryLocks,
         funds: EntryFunds,
         pause: EntryPause,
+        exchange_clock: ExchangeClock,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
+        positions: LivePositionWatch | None = None,
     ) -> None:
         self._wallets = wallets
         self._registry = registry
@@ -72,8 +76,10 @@ class Housekeeping:
         self._locks = locks
         self._funds = funds
         self._pause = pause
+        self._exchange_clock = exchange_clock
         self._clock = clock
         self._config = config
+        self.positions = positions
         self._key = sha256(api_key.encode()).hexdigest()[:12] if api_key else ""
         self._beat_every = min(BEAT_SECONDS, registry.ledger.heartbeat_timeout / BEATS_IN_TIMEOUT)
         self._beat_at = self._dead_bots_from = float("-inf")
@@ -92,10 +98,13 @@ class Housekeeping:
         for duty in (self._beat, self._catch_up, self._look_up, self._settle_for_the_dead):
             if not self._safely(duty, bot):
                 return
+        if self.positions is not None:
+            self._safely(self.positions.step, bot)
         self._safely(self._archive, bot)
+        self._safely(self._measure_clock, bot)
 
     def end(self) -> None:
-        """The bot stops: say that this run is over, so that nobody waits for its next beat."""
+        """The bot stops: say that this run is over, so that no bot waits for its next beat."""
         stop_monitoring()
         self._registry.or_none(self._forget_this_run)
         self._registry.ledger.close()
@@ -127,6 +136,9 @@ class Housekeeping:
         if self._registry.ledger_error or now - self._beat_at >= self._beat_every:
             self._registry.ledger.heartbeat(self._about(bot))
             self._beat_at = now
+
+    def _measure_clock(self, bot: Any) -> None:
+        self._exchange_clock.measure_if_due()
 
     def _archive(self, bot: Any) -> None:
         self._registry.ledger.archive_step()

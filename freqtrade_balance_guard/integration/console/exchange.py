@@ -5,15 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import ccxt
-from freqtrade.enums import RunMode
+from freqtrade.enums import RunMode, TradingMode
 from freqtrade.resolvers import ExchangeResolver
 
+from freqtrade_balance_guard.balances.margin import MarginSnapshot
 from freqtrade_balance_guard.balances.snapshot import Unreadable
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.console.reconcile import (
     ExchangeOrder,
     ExchangeView,
+    MarginView,
     Questions,
     may_ask,
 )
@@ -22,6 +24,7 @@ from freqtrade_balance_guard.errors import MoneyError, kind_and_words_of
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import find_order
+from freqtrade_balance_guard.integration.futures.margin_reader import MarginReader
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.client_ids import Ask, ClientIds
@@ -39,6 +42,14 @@ def questions_to(
     :raises NotPossible: dry-run, a bot with this key is alive, or the exchange does not answer
     :raises LedgerUnavailable: whether a bot is alive is unknown
     """
+    check_may_ask(ledger, asked_for)
+    return ExchangeQuestions(config, clock)
+
+
+def check_may_ask(ledger: LedgerView, asked_for: str) -> None:
+    """:raises NotPossible: dry-run, or a bot with this key is alive
+    :raises LedgerUnavailable: whether a bot is alive is unknown
+    """
     source = ledger.source
     if source.dry_run:
         raise NotPossible("In dry-run there is nothing at the exchange to be asked for.")
@@ -47,7 +58,6 @@ def questions_to(
     reason = may_ask([*with_key, *of_account], asked_for)
     if reason is not None:
         raise NotPossible(reason)
-    return ExchangeQuestions(config, clock)
 
 
 class ExchangeQuestions:
@@ -72,10 +82,22 @@ class ExchangeQuestions:
         orders = [_order(each) for each in self._open_orders(pairs)]
         exchange, clock = self._exchange, self._clock
         stake = exchange.get_proxy_coin()
+        if exchange.trading_mode != TradingMode.SPOT:
+            return self._margin_view(stake, orders)
         answer = BalanceReader(GuardClient(exchange, clock), clock, lambda: {stake}).read()
         if isinstance(answer, Unreadable):
             raise NotPossible(f"The balance cannot be read ({answer.reason}).")
         return ExchangeView(answer.holdings, orders)
+
+    def _margin_view(self, coin: str, orders: Sequence[ExchangeOrder]) -> ExchangeView:
+        """:raises NotPossible: no usable answer"""
+        client = GuardClient(self._exchange, self._clock)
+        answer = MarginReader(client, self._clock, coin, set).read()
+        if isinstance(answer, Unreadable):
+            raise NotPossible(f"The balance cannot be read ({answer.reason}).")
+        assert isinstance(answer, MarginSnapshot)  # noqa: S101  that reader has no other answer
+        margin = MarginView(coin, answer.used, answer.positions)
+        return ExchangeView(answer.holdings, orders, margin)
 
     def find(self, row: Reservation) -> ExchangeOrder | None:
         """The order of a reservation, in any state.
@@ -133,7 +155,7 @@ class ExchangeQuestions:
 
     def _open_orders(self, pairs: Sequence[str]) -> list[Mapping[str, Any]]:
         try:
-            return list(self._api.fetch_open_orders())
+            return [*self._api.fetch_open_orders(), *self._open_stops(None)]
         except (ccxt.ArgumentsRequired, ccxt.NotSupported, ccxt.ExchangeError) as error:
             if not pairs:
                 raise _no_answer("The open orders cannot be read", error) from error
@@ -143,9 +165,15 @@ class ExchangeQuestions:
 
     def _open_orders_of(self, pair: str) -> list[Mapping[str, Any]]:
         try:
-            return list(self._api.fetch_open_orders(pair))
+            return [*self._api.fetch_open_orders(pair), *self._open_stops(pair)]
         except Exception as error:
             raise _no_answer(f"The open orders of {pair} cannot be read", error) from error
+
+    def _open_stops(self, pair: str | None) -> list[Mapping[str, Any]]:
+        """Stops that the exchange keeps in a list of their own."""
+        if not self._exchange._ft_has.get("stoploss_query_requires_stop_flag"):
+            return []
+        return list(self._api.fetch_open_orders(pair, params={"stop": True}))
 
 
 def _no_answer(what: str, error: Exception) -> NotPossible:

@@ -20,6 +20,11 @@ PRECISION_MODES = {
 }
 
 
+# Where an order that only reduces a position may be worth less than the minimum: Binance's -4164
+# says so ("unless you choose reduce only"), Hyperliquid's documentation of its minimum of 10 too.
+REDUCE_ONLY_IS_EXEMPT = frozenset({"binance", "binanceusdm", "hyperliquid"})
+
+
 class MarketReader:
     """Turns ccxt's market into ``MarketRules``; each market is read again when it was reloaded."""
 
@@ -45,7 +50,8 @@ class MarketReader:
 
     def _rules(self, market: Mapping[str, Any]) -> MarketRules:
         contract_size = ONE
-        if self._config.get("trading_mode", "spot") != "spot":
+        is_contract = self._config.get("trading_mode", "spot") != "spot"
+        if is_contract:
             contract_size = _optional(market.get("contractSize")) or ONE
         limits = market["limits"]
         amount_min = _optional(limits["amount"]["min"])
@@ -60,6 +66,8 @@ class MarketReader:
             reserve=to_decimal(
                 self._config.get("amount_reserve_percent", DEFAULT_AMOUNT_RESERVE_PERCENT)
             ),
+            is_contract=is_contract,
+            exits_have_cost_min=not (is_contract and self._exchange.id in REDUCE_ONLY_IS_EXEMPT),
         )
 
     def _precision(self, market: Mapping[str, Any], contract_size: Decimal) -> AmountPrecision:
@@ -89,7 +97,7 @@ def _optional(value: object) -> Decimal | None:
 def reload_markets_soon(exchange: Exchange) -> None:
     """Let freqtrade load the market data at the begin of its next loop instead of within the hour.
 
-    For when the exchange refused what the data that we have allow.
+    For when the exchange rejected what the data that we have allow.
     """
     if hasattr(exchange, "_last_markets_refresh"):
         # Not 0: that is freqtrade's word for "never loaded".

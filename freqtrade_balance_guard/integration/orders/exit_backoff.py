@@ -1,8 +1,10 @@
-"""Patience with a position that the exchange finds too small to sell."""
+"""Patience with an exit that the exchange rejects: too small, or nothing left to reduce."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, Self
 
 from freqtrade.enums import ExitType
@@ -10,7 +12,11 @@ from freqtrade.enums import ExitType
 from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
-from freqtrade_balance_guard.limits.rejections import Rejections, is_minimum_rejection
+from freqtrade_balance_guard.limits.rejections import (
+    Rejections,
+    is_minimum_rejection,
+    is_nothing_to_reduce,
+)
 from freqtrade_balance_guard.money import format_amount, to_decimal
 
 
@@ -33,6 +39,7 @@ class ExitBackoff:
     value: Decimal
     minimum: Decimal
     reason: str
+    read_again: Callable[[], None]
 
     @classmethod
     def of(
@@ -52,14 +59,22 @@ class ExitBackoff:
             price = to_decimal(limit)
             amount = to_decimal(options.get("sub_trade_amt") or trade.amount)
             rules = wallets.market_rules(trade.pair)
-            minimum = rules.smallest_order_amount(price) * price
+            minimum = rules.for_exits.smallest_order_amount(price) * price
         except Exception:
             # Whatever we could not find out, the exit goes.
             logger.exception("Could not look at the exit of %s.", trade)
             return None
         reason = str(exit_check.exit_type)
         exchange = wallets._exchange
-        return cls(wallets.rejections, exchange, trade.pair, amount * price, minimum, reason)
+        return cls(
+            wallets.rejections,
+            exchange,
+            trade.pair,
+            amount * price,
+            minimum,
+            reason,
+            partial(_read_again, wallets),
+        )
 
     def waits(self) -> bool:
         """Whether the exchange would only reject it again."""
@@ -73,10 +88,21 @@ class ExitBackoff:
         return True
 
     def learns_from(self, error: Exception) -> bool:
-        """Whether the exchange rejected the exit for its size; logged once, tried with pauses."""
-        if not is_minimum_rejection(str(error)):
+        """Whether the exchange would reject it again; logged once, tried with pauses."""
+        nothing_left = is_nothing_to_reduce(str(error))
+        if not nothing_left and not is_minimum_rejection(str(error)):
             return False
         is_news = self.rejections.exit_rejected(self.pair, self.value, self.reason)
+        if nothing_left:
+            if is_news:
+                logger.warning(
+                    "The exchange has no position of %s that could be reduced (%s). The position "
+                    "is read again; the exit is tried with growing pauses.",
+                    self.pair,
+                    str(error)[:200],
+                )
+            self.read_again()
+            return True
         self._look_for_a_lower_minimum()
         if is_news:
             logger.warning(
@@ -98,3 +124,8 @@ class ExitBackoff:
         if self.value < self.minimum:
             return f"the exchange's minimum is {format_amount(self.minimum)}"
         return "below a new minimum that the market data does not show yet"
+
+
+def _read_again(wallets: GuardedWallets) -> None:
+    if wallets.live is not None:
+        wallets.live.touched()

@@ -55,6 +55,7 @@ def _shape(
         price=to_decimal(rate),
         stoploss=way_to_the_stop(wallets, trade, to_decimal(rate)),
         is_short=bool(trade.is_short),
+        leverage=to_decimal(trade.leverage or 1),
         freqtrade_rest_min=_freqtrade_rest_min(wallets, trade, rate),
     )
     shaped = guard.shape_partial_exit(exit_, rules)
@@ -66,7 +67,7 @@ def _shape(
 
 
 def way_to_the_stop(wallets: GuardedWallets, trade: LocalTrade, price: Decimal) -> Decimal:
-    """How far the price may fall from here, as a negative ratio.
+    """How much may be lost from here on, as a negative ratio of the margin.
 
     After a rise the trade's own stop is further away than the strategy's stop-loss says.
     """
@@ -74,7 +75,7 @@ def way_to_the_stop(wallets: GuardedWallets, trade: LocalTrade, price: Decimal) 
     stop = to_decimal(trade.stop_loss or 0)
     if trade.is_short or not ZERO < stop < price or -stoploss >= STOPLOSS_MEANS_NONE:
         return stoploss
-    return min(stoploss, stop / price - ONE)
+    return min(stoploss, (stop / price - ONE) * to_decimal(trade.leverage or 1))
 
 
 def _freqtrade_rest_min(wallets: GuardedWallets, trade: LocalTrade, rate: float) -> Any:

@@ -71,10 +71,10 @@ def highest_fee(
     exponent = 1 if dialect == "kalshi" else rules.fee_exponent
     exact = shares * rate * curve(min(limit, _HALF), exponent)
     if budget is not None:
-        exact = max(
-            budget / price * rate * curve(price, exponent)
-            for price in (rules.tick, limit, min(limit, _HALF))
-        )
+        # (1 / p) (p (1 - p)) ** e is highest at (e - 1) / (2 e - 1), which may be out of reach.
+        highest = Decimal(max(exponent - 1, 0)) / Decimal(max(2 * exponent - 1, 1))
+        price = min(max(highest, rules.tick), limit)
+        exact = budget / price * rate * curve(price, exponent)
     if dialect == "polymarket":
         return exact.quantize(POLYMARKET_UNIT, rounding=ROUND_CEILING)
     return exact.quantize(CENT, rounding=ROUND_CEILING) + 2 * CENT

@@ -1,0 +1,1 @@
+"""Legs that buy outcomes of events: complements, their fees, grids, plans and settlement."""

@@ -1,0 +1,1 @@
+"""Accounts at exchanges, as the exchanges describe them."""

@@ -1,0 +1,1 @@
+"""Positions of a futures account, compared with what orders have made."""
