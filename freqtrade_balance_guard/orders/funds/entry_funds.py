@@ -107,7 +107,7 @@ class EntryFunds:
     def _of_another_currency(self, currency: str) -> Funds | None:
         """What a pair is paid from whose quote is not the stake; None: a dry run has none of it.
 
-        freqtrade refuses such a pair when it reads its pairlist, not in every way to an entry.
+        freqtrade rejects such a pair when it reads its pairlist, not in every way to an entry.
         """
         if self._is_dry_run:
             return None
