@@ -91,7 +91,7 @@ class Guard:
         """``chosen`` as amounts of the stake currency.
 
         A default is in dollars. Where no rate is to be had it does not apply: to guess would be
-        to refuse, or to let through, for no reason that the user knows.
+        to deny, or to let through, for no reason that the user knows.
         """
         if chosen.min_order_size is not None:
             min_order_size = chosen.min_order_size
@@ -120,7 +120,7 @@ class Guard:
     # Decisions
 
     def check_available(self, pair: str, available: Decimal, equity: Equity) -> Denied | None:
-        """The refusal while nothing may be entered at all, whatever its size; else None."""
+        """The denial while nothing may be entered at all, whatever its size; else None."""
         denied = below_threshold(
             available, self.entry_limits(self.tier_limits(equity)), self.stake_currency
         )
@@ -164,7 +164,7 @@ class Guard:
         return denied
 
     def deny_for_error(self, pair: str, error: Exception) -> Denied:
-        """The refusal when the guard itself failed: in doubt no entry, and the reason."""
+        """The denial when the guard itself failed: in doubt no entry, and the reason."""
         return self.deny(
             pair,
             Denied(

@@ -26,7 +26,7 @@ PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
 COLUMNS = (
     "scene", "bot", "orders", "rejected by the exchange", "private calls", "slowest loop",
     "wrong size", "unknown orders", "stuck trades", "legs alone", "warnings", "end value",
-    "refused by the guard",
+    "denied by the guard",
 )  # fmt: skip
 COUNTED = ("wrong_sizes", "unknown_orders", "stuck_trades", "legs_alone")
 

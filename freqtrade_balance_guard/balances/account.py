@@ -112,7 +112,7 @@ class Account:
     def compare(
         self, holding: Holding, as_of: float, window: float, orders: OwnOrders
     ) -> ExternalChange | None:
-        """Hold an answer against what is expected; None unless somebody else changed it."""
+        """Hold an answer against what is expected; None unless something else changed it."""
         self._age(as_of - window)
         self.seen, self.seen_as_of = holding, as_of
         comparison = self._comparison(window, orders)
@@ -211,7 +211,7 @@ class Account:
     # What holds now
 
     def shown_total(self) -> Decimal:
-        """What an exit may count on: nothing of ours is left out because nobody saw it yet."""
+        """What an exit may count on: nothing of ours is left out for not being shown yet."""
         since = [flow for flow in self.flows if flow.at >= self.seen_as_of]
         unseen = since if self.verdict is Verdict.CONFIRMED else [*self._aged, *self.flows]
         shown = self.expected + sum((flow.doubt for flow in unseen), ZERO)

@@ -2,10 +2,10 @@
 
     expected  = last believed total + own flows since; of it, our orders and foreign ones hold
     spendable = the smaller of what was seen and what is expected
-    shown     = what freqtrade is told, so that no exit waits for the exchange to catch up
+    shown     = what freqtrade is shown, so that no exit waits for the exchange to catch up
 
 All moments are monotonic seconds, all amounts Decimal in the currency's own unit. The book reads
-nothing and asks nobody; it is told answers (``accept``, ``fail``) and own order events.
+nothing and sends no request; it takes answers (``accept``, ``fail``) and own order events.
 
 It relies on two things: an answer is never older than the window, and an order's fills are observed
 within the window. Where that fails an external change may be announced that was none, and is
@@ -358,7 +358,7 @@ class BalanceBook:
     @alone
     @exact
     def shown(self, currency: str) -> Holding:
-        """What freqtrade is told of a coin: nothing may stand between a trader and an exit.
+        """What freqtrade is shown of a coin: nothing may stand between a trader and an exit.
 
         What own orders brought counts before it is seen, a rise before it is confirmed, and no
         more is held than the exchange says. None of that is for sizing an entry.
@@ -371,10 +371,14 @@ class BalanceBook:
         return Holding(max(account.shown_total(), ZERO), used)
 
     @alone
+    @exact
     def seen(self, currency: str) -> Decimal | None:
-        """The total in the last answer; None before the first."""
+        """The total in the last answer, with what own orders did since; None before the first."""
         account = self._accounts.get(currency)
-        return account.seen.total if account is not None and account.was_seen else None
+        if account is None or not account.was_seen:
+            return None
+        since = (flow.amount for flow in account.flows if flow.at >= account.seen_as_of)
+        return account.seen.total + sum(since, ZERO)
 
     @alone
     def is_settling(self, now: float) -> bool:
@@ -386,7 +390,7 @@ class BalanceBook:
     @alone
     @exact
     def spendable(self, currency: str) -> Decimal:
-        """What an entry may spend now: seen and expected, both. Nothing while nobody answers."""
+        """What an entry may spend now: seen and expected, both. Nothing without an answer."""
         account = self._accounts.get(currency)
         if account is None or self._as_of is None or self._failure is not None:
             return ZERO

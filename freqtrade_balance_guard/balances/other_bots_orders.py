@@ -7,7 +7,7 @@ from freqtrade_balance_guard.balances.flow import KEPT_SECONDS, Flow
 from freqtrade_balance_guard.money import ZERO
 
 
-# Another bot books a fee that it was not told at the market's rate; so much of what its orders
+# Another bot books a fee that was not reported at the market's rate; so much of what its orders
 # moved may be wrong.
 DOUBT = Decimal("0.005")
 
@@ -16,7 +16,7 @@ DOUBT = Decimal("0.005")
 class Shared:
     """An order of another bot: what it still holds and has used so far of ``currency``.
 
-    ``brought`` is what it received so far, in ``brought_currency``; None where nobody said.
+    ``brought`` is what it received so far, in ``brought_currency``; None where it is unknown.
     ``is_exact``: none of it was assumed.
     """
 
@@ -44,7 +44,7 @@ class SharedOrders:
         self._releases: list[Flow] = []
 
     def share(self, key: str, order: Shared, now: float, *, is_old: bool) -> list[Flow]:
-        """What is new since it was told last. Repeated news change nothing.
+        """What is new since the last report. Repeated news change nothing.
 
         :param is_old: what it used and brought so far is in the balance already
         """

@@ -70,7 +70,7 @@ class Comparison:
 
     @property
     def change(self) -> Decimal:
-        """What somebody else did at least: the difference beyond what own orders may explain."""
+        """What others did at least: the difference beyond what own orders may explain."""
         if self.difference > 0:
             return self.difference
         return self.difference + self.incoming + (0 if self.has_agreed else self.unheard)

@@ -144,7 +144,7 @@ class Bot:
     def __exit__(self, *_exc: object) -> None:
         self.stop()
 
-    # What it is told
+    # Commands to it
 
     def control(self, control: Control) -> None:
         """Orders of the day; the strategy reads them at the begin of its next loop."""

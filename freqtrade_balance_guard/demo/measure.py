@@ -77,7 +77,7 @@ def added(parts: Sequence[Measures]) -> Measures:
 
 
 def rejections(refused: Iterable[Row]) -> dict[str, int]:
-    """Refused orders by the exchange's error string (other private requests do not count here)."""
+    """Rejected orders by the exchange's error string (other private requests do not count here)."""
     return dict(Counter(str(row["error"]) for row in refused if row["endpoint"] == "AddOrder"))
 
 
@@ -94,7 +94,7 @@ def unknown_orders(on_exchange: Iterable[Row], in_database: Iterable[Row]) -> li
 def stuck_trades(
     open_trades: Iterable[Row], refused: Iterable[Row], markets: Mapping[str, Row]
 ) -> list[str]:
-    """Open trades that cannot be sold now: the exchange must refuse an order of their size.
+    """Open trades that cannot be sold now: the exchange must reject an order of their size.
 
     ``markets``: symbol -> price (the bid), amount_min and cost_min as they are now.
     """
@@ -115,7 +115,7 @@ def stuck_trades(
         )
         if too_small:
             times = refused_sells[trade["pair"]]
-            stuck.append(f"{trade['pair']} worth {value:.2f}, {times} sales refused")
+            stuck.append(f"{trade['pair']} worth {value:.2f}, {times} sales rejected")
     return stuck
 
 
@@ -179,7 +179,7 @@ def _why_wrong(pair: str, cost: Decimal, free: Decimal, rule: RightSize) -> str:
 
 
 def refusals(log: str) -> tuple[dict[str, int], dict[str, int]]:
-    """The guard's refusal lines: by code, and by pair."""
+    """The guard's lines on denials: by code, and by pair."""
     codes: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     for line in log.splitlines():
@@ -191,7 +191,7 @@ def refusals(log: str) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def refusal_times(log: str) -> list[float]:
-    """When the guard refused (unix times); freqtrade's log is in local time, to the millisecond."""
+    """When the guard denied (unix times); freqtrade's log is in local time, to the millisecond."""
     times = []
     for line in log.splitlines():
         stamp = _STAMP.match(line)
@@ -202,5 +202,5 @@ def refusal_times(log: str) -> list[float]:
 
 
 def warnings(log: str) -> int:
-    """Lines at WARNING or above; the guard's own refusals are among them."""
+    """Lines at WARNING or above; the guard's own denials are among them."""
     return sum(1 for line in log.splitlines() if _LEVEL.search(line))

@@ -1,4 +1,4 @@
-"""The picture of a demo: what was true, what the bot was told, and what it ordered.
+"""The picture of a demo: what was true, what the bot was shown, and what it ordered.
 
 matplotlib (extra `report`) is imported on use only.
 """
@@ -118,7 +118,7 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
         _draw_scene(one, axes[2 * block][column], axes[2 * block + 1][column], first=column == 0)
     handles, labels = _legend(axes)
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.suptitle("True balance, what the bot was told, and its orders")
+    figure.suptitle("True balance, what the bot was shown, and its orders")
 
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "timeline.svg", folder / "timeline.png"]
@@ -169,13 +169,13 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
     if line.told_free:
         at, amounts = _steps(line.told_free, end)
         panel.step(
-            *(at, amounts), where="post", color="#d97706", linestyle="--", label="told to the bot"
+            *(at, amounts), where="post", color="#d97706", linestyle="--", label="shown to the bot"
         )
     marks = (
         (line.buys, "^", "#15803d", "bought"),
         (line.sells, "v", "#7c3aed", "sold"),
         (line.rejected, "x", "#dc2626", "rejected by the exchange"),
-        (line.refused, "s", "#0891b2", "refused by the guard"),
+        (line.refused, "s", "#0891b2", "denied by the guard"),
     )
     for points, marker, color, label in marks:
         if points:
@@ -209,7 +209,7 @@ def _caption(performance: Performance) -> str:
     if m.stuck_trades:
         parts.append(f"{len(m.stuck_trades)} stuck")
     if m.refused_pairs:
-        parts.append(f"{sum(m.refused_pairs.values())} refused by the guard")
+        parts.append(f"{sum(m.refused_pairs.values())} denied by the guard")
     return ", ".join(parts)
 
 

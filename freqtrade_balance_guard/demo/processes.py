@@ -84,5 +84,5 @@ def start_kept(
 
 
 def forget(process: subprocess.Popen[bytes]) -> None:
-    """Call once the process has ended: its number may soon belong to somebody else."""
+    """Call once the process has ended: its number may soon belong to another process."""
     _keeper.remove(process.pid)

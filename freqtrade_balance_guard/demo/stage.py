@@ -104,9 +104,9 @@ def broken_claims(scene: Scene, guarded: Measures, *, dry_run: bool = False) -> 
         if pair not in guarded.sold:
             broken.append(f"{pair} was not sold")
     for pair, lines in guarded.refused_pairs.items():
-        # A dry run refuses for the same reasons, so that this holds there too.
+        # A dry run denies for the same reasons, so that this holds there too.
         if lines > scene.most_refusal_lines:
-            broken.append(f"{pair} is refused in {lines} lines of the log")
+            broken.append(f"{pair} is denied in {lines} lines of the log")
     return broken
 
 

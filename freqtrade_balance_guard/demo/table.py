@@ -47,7 +47,7 @@ _COLUMNS = (
     _Column("log\nwarnings", lambda m: str(m.warnings), shown="wide"),
     _Column("end\nvalue", lambda m: f"{m.end_value:.2f}"),
     _Column(
-        "refused by the guard\n(lines in the log)", lambda m: _listed(m.refusals), "left", "wide"
+        "denied by the guard\n(lines in the log)", lambda m: _listed(m.refusals), "left", "wide"
     ),
 )
 
@@ -101,7 +101,7 @@ def _reasons(plain: Measures, guarded: Measures) -> list[str]:
     return [
         f"Rejected by the exchange, plain: {_listed(plain.rejections, ', ')}",
         f"Rejected by the exchange, guarded: {_listed(guarded.rejections, ', ')}",
-        f"Refused by the guard: {_listed(guarded.refusals, ', ')}",
+        f"Denied by the guard: {_listed(guarded.refusals, ', ')}",
         f"Legs alone: plain {len(plain.legs_alone)}, guarded {len(guarded.legs_alone)}",
     ]
 

@@ -77,7 +77,7 @@ TRANSITIONS: dict[tuple[State, Move], tuple[State, str]] = {
     (State.IN_FLIGHT, Move.COMMIT): (State.COMMITTED, "filled at once"),
     (State.IN_FLIGHT, Move.RELEASE): (
         State.RELEASED,
-        "a definite refusal, or the exchange was asked and does not know it",
+        "a definite rejection, or the exchange was asked and does not know it",
     ),
     (State.OPEN, Move.BIND): (
         State.OPEN,

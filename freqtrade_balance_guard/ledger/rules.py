@@ -54,7 +54,7 @@ class Asked(NamedTuple):
 
 
 def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
-    """The refusal of the first request that is too much, or None if all of them fit together."""
+    """The denial of the first request that is too much, or None if all of them fit together."""
     taken: dict[tuple[str, str], Decimal] = {}
     for request in batch:
         _, account, _, _, currency, amount, funds = request

@@ -69,7 +69,7 @@ class Run(NamedTuple):
 
 
 class ScannedRow(NamedTuple):
-    """A stored row with its history, for the audit. ``reservation`` is None for a refusal."""
+    """A stored row with its history, for the audit. ``reservation`` is None for a denial."""
 
     client_order_id: str
     account: str

@@ -1,1 +1,1 @@
-"""When an affordable order is still refused or made smaller. Pure functions over Decimal."""
+"""When an affordable order is still denied or made smaller. Pure functions over Decimal."""

@@ -68,8 +68,8 @@ class AmountPrecision:
         return amount + min(amount * (FLOAT_HAIR - ONE), self.step(amount) / 2)
 
 
-# A stop-loss of 90 % or more is how strategies write "none". Nobody holds a position down to a
-# tenth in order to sell it there; asking for room down to it would refuse every ordinary stake.
+# A stop-loss of 90 % or more is how strategies write "none". No position is held down to a
+# tenth in order to sell it there; asking for room down to it would deny every ordinary stake.
 # Such a strategy gets room for a fall by half.
 STOPLOSS_MEANS_NONE = Decimal("0.9")
 FALL_WITHOUT_STOPLOSS = Decimal("0.5")
@@ -107,7 +107,7 @@ class MarketRules:
 
     @property
     def without_margin(self) -> "MarketRules":
-        """The same market with no reserve: what is refused here, the exchange would refuse."""
+        """The same market with no reserve: what is denied here, the exchange would reject."""
         return replace(self, reserve=ZERO)
 
     def fees_of_stake(self, leverage: Decimal) -> Decimal:

@@ -37,7 +37,7 @@ def look_at_entry(
     """None if the order may go, else the reason why not.
 
     Sizing has kept a reserve for prices that are not known yet. Here the order's price is known;
-    a reserve on top of it would refuse what sizing has just approved, loop after loop, because
+    a reserve on top of it would deny what sizing has just approved, loop after loop, because
     the price was rounded down in between.
     """
     amount = rules.precision.down(order.amount)

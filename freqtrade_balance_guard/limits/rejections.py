@@ -1,7 +1,7 @@
 """A rejection teaches: the same order is not sent again until something is different.
 
 What counts as different is the market's rules for a minimum and the balance for funds. An exit
-is never refused here; one that the exchange rejected for its minimum waits a little between tries.
+is never denied here; one that the exchange rejected for its minimum waits a little between tries.
 """
 
 import re
@@ -68,7 +68,7 @@ class _Funds:
 @dataclass(slots=True)
 class _TooSmall:
     """Exits of a pair that were rejected, of whatever reason. ``value``: the largest one that was
-    rejected, in quote; ``minimum``: the largest that the market data told since the last try;
+    rejected, in quote; ``minimum``: the largest in the market data since the last try;
     ``pause``: seconds until the same is tried again."""
 
     value: Decimal
@@ -87,7 +87,7 @@ class _Reload:
 
 
 class Rejections:
-    """What the exchange refused, by pair."""
+    """What the exchange rejected, by pair."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -99,7 +99,7 @@ class Rejections:
     # Entries
 
     def entry_rejected(self, pair: str, rules: MarketRules, message: str) -> None:
-        """The exchange refused an entry with these words; only some of them teach anything."""
+        """The exchange rejected an entry with these words; only some of them teach anything."""
         if is_minimum_rejection(message):
             self.minimum_rejected(pair, rules)
 

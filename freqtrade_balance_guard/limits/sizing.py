@@ -2,7 +2,7 @@
 
 freqtrade's own sizing comes first, lifted by at most 30 % to the minimum; then the threshold;
 then the cap, a share of what is available. A larger stake is made smaller. A minimum above the
-cap is a refusal: nothing is ever lifted above the cap.
+cap is a denial: nothing is ever lifted above the cap.
 
 All amounts are in the stake currency and before leverage, unless their name says otherwise.
 """
@@ -33,7 +33,7 @@ class EntryKind(StrEnum):
 
     NEW = "new"
     ADJUSTMENT = "adjustment"
-    # A replacement is no larger than the order that it replaces. Refusing it would make freqtrade
+    # A replacement is no larger than the order that it replaces. Denying it would make freqtrade
     # delete the trade, so it meets only the hard limits: the exchange's minimum and the funds.
     REPLACEMENT = "replacement"
 
@@ -65,7 +65,7 @@ class EntryRequest:
     reserved), ``funds`` is ours alone: what can be paid, fee included (None: same as available).
     ``freqtrade_minimum`` is its own minimum stake (None: no minimum), ``maximum`` the most that
     the exchange allows for the position (None: no limit). ``price`` is the planned price in quote
-    per base, None where nobody asked for a minimum at a price before; then the last look at the
+    per base, None where no minimum was asked for at a price before; then the last look at the
     rounded order decides about the room for its exit.
     """
 
@@ -80,7 +80,7 @@ class EntryRequest:
     stoploss: Decimal = ZERO
     is_short: bool = False
     kind: EntryKind = EntryKind.NEW
-    # What the exchange has shown as well as our own events; None: nobody doubts ``available``.
+    # What the exchange has shown as well as our own events; None: ``available`` is not in doubt.
     spendable: Decimal | None = None
     # Free and invested stake without the floor, and max_open_trades (None: unlimited).
     equity: Decimal | None = None
@@ -88,7 +88,7 @@ class EntryRequest:
 
 
 def below_threshold(available: Decimal, limits: EntryLimits, currency: str) -> Denied | None:
-    """The refusal while available stake is below ``min_balance_threshold``, else None."""
+    """The denial while available stake is below ``min_balance_threshold``, else None."""
     if available >= limits.min_balance_threshold:
         return None
     return Denied(

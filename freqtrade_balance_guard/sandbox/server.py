@@ -18,7 +18,7 @@ from freqtrade_balance_guard.sandbox.service import Service
 
 
 _STREAM_TICK_S = 0.05  # how often a stream looks for what is due
-_TICK_S = 0.2  # how often time passes on the exchange when nobody asks it anything
+_TICK_S = 0.2  # how often time passes on the exchange when no request comes
 _SHUTDOWN_S = 0.2  # for connections that a fault holds open
 
 

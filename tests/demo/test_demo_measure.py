@@ -85,7 +85,7 @@ def test_a_trade_under_the_minimum_is_stuck_and_one_above_it_is_not():
 
     found = measure.stuck_trades(trades, refused, markets)
 
-    assert found == ["ADA/USDT worth 3.80, 1 sales refused"]
+    assert found == ["ADA/USDT worth 3.80, 1 sales rejected"]
 
 
 def test_a_trade_whose_entry_is_not_booked_yet_is_not_stuck():

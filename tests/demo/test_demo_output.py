@@ -53,7 +53,7 @@ def played():
     rejected = Measures(
         orders=3,
         rejections={"EGeneral:Invalid arguments:volume minimum not met": 9},
-        stuck_trades=["ADA/USDT worth 3.80, 9 sales refused"],
+        stuck_trades=["ADA/USDT worth 3.80, 9 sales rejected"],
         end_value=Decimal("88.651"),
     )
     kept = Measures(orders=2, refusals={"stake_below_minimum": 1}, end_value=Decimal("92.64"))
@@ -93,7 +93,7 @@ def test_in_a_narrow_terminal_nothing_is_cut_off_and_the_reasons_stand_below(pla
     assert "…" not in shown
     assert "185.28" in shown
     assert "Rejected by the exchange, plain: 18 x volume minimum not met" in shown
-    assert "Refused by the guard: 2 x stake_below_minimum" in shown
+    assert "Denied by the guard: 2 x stake_below_minimum" in shown
 
 
 def test_the_results_are_json_and_not_ok_when_one_claim_was_broken(played):

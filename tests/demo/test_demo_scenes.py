@@ -94,7 +94,7 @@ def test_an_unknown_scene_is_named_together_with_those_that_exist():
         (Measures(unknown_orders=["buy ADA/USDT 3 (O1)"]), "unknown to the bot: buy ADA/USDT"),
         (Measures(stuck_trades=["ADA/USDT worth 3.80"]), "stuck: ADA/USDT"),
         (Measures(wrong_sizes=["ADA/USDT for 7.60"]), "wrong size: ADA/USDT"),
-        (Measures(refused_pairs={"ADA/USDT": 2}), "ADA/USDT is refused in 2 lines"),
+        (Measures(refused_pairs={"ADA/USDT": 2}), "ADA/USDT is denied in 2 lines"),
         (Measures(exit_code=0), "ended by itself with code 0"),
     ],
 )

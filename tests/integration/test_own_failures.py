@@ -33,7 +33,7 @@ def sends(bot, side):
         "integration.wallets.live_balances.LiveBalances.refresh_for_entry",
         "integration.wallets.live_balances.LiveBalances.wallets",
         "limits.rejections.Rejections.entry_refusal",
-        "rebalance.rebalancer.Rebalancer.refusal",
+        "rebalance.rebalancer.Rebalancer.sold_pair_denied",
         "orders.funds.entry_funds.EntryFunds.check_entry",
     ],
 )

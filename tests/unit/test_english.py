@@ -18,31 +18,16 @@ import freqtrade_balance_guard
 ROOT = Path(freqtrade_balance_guard.__file__).parent
 DOCS = ROOT.parent / "docs"
 PAGES = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+# A word in quotes is a name: a state in the database, a kind of fault.
 BANNED = re.compile(
-    r"(?<![.{\w])(told|nobody|somebody|refus(?:e|es|ed|al|als|ing)|became of|vouch\w*)\b",
+    r"(?<![.{\w])(?!(?<=[\"'])\w+[\"'])"
+    r"(told|nobody|somebody|refus(?:e|es|ed|al|als|ing)|became of|vouch\w*)\b",
     re.IGNORECASE,
 )
 # Since Python 3.12 the text of an f-string is a token of its own.
 TEXT = (tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", -1))
-# Lines that are left in a room. It may only shrink.
-ALLOWED: dict[str, int] = {
-    "arbitrage": 2,
-    "balances": 14,
-    "demo": 21,
-    "guard.py": 3,
-    "integration/arbitrage": 2,
-    "integration/bot": 6,
-    "integration/exchange": 3,
-    "integration/host": 4,
-    "integration/plugins": 3,
-    "integration/rebalance": 7,
-    "integration/startup": 1,
-    "integration/wallets": 14,
-    "ledger": 22,
-    "limits": 15,
-    "orders": 1,
-    "sandbox": 24,
-}
+# Lines that are left in a room: a column of a table of 0.1. It may only shrink.
+ALLOWED: dict[str, int] = {"arbitrage": 1}
 
 
 def banned_words(source: str) -> Iterator[tuple[int, str]]:
@@ -105,6 +90,8 @@ def test_a_page_has_no_banned_words(page: str) -> None:
         ('"""What became of it."""', ["became of"]),
         ('f"{x} was refused by {y}"', ["refused"]),
         ("told = refused = 1", []),
+        ('state = "refused"', []),
+        ("\"WHERE state <> 'refused'\"", []),
     ],
 )
 def test_words_are_found_in_text_and_not_in_names(source: str, words: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Stores arbitrages, exposures and positions in the guard's local SQLite file.
 
 The intent of an arbitrage, and its end together with what it leaves unhedged, are each one
-transaction that is flushed to the disk. The database refuses a second end by itself.
+transaction that is flushed to the disk. The database rejects a second end by itself.
 """
 
 import json

@@ -98,7 +98,7 @@ MINIMUM_RAISED = Scene(
     loops=12,
     stake_amount=10.0,
     max_open_trades=2,
-    # A dry run buys XRP: there nobody refuses it. Then it stays, under the minimum.
+    # A dry run buys XRP: there nothing rejects it. Then it stays, under the minimum.
     claims=ALL_CLAIMS - {"no_stuck_trade"},
     # One each teaches the guard what the market data did not say.
     most_rejections=2,

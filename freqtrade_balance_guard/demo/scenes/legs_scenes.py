@@ -31,7 +31,7 @@ def _exchange(which: int, **balances: str) -> dict[str, Any]:
 
 TWO_LEGS = Scene(
     name="two-legs",
-    title="Bought here and sold there: one sale is refused, and for another the coin is not there",
+    title="Bought here and sold there: one sale is rejected, and for another the coin is not there",
     scenario=_exchange(0, USDT="300"),
     plan=StrategyPlan(),
     second=SecondExchange(

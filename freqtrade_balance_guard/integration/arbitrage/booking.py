@@ -93,7 +93,7 @@ class ArbitrageBooking:
             self._enter(bot, root, order, reported, position)
             known = stored_order(reported.order_id, order.pair)
         if known is None:
-            raise NotBooked("it refused the order")
+            raise NotBooked("it denied the order")
         trade = trade_of(known.ft_trade_id)
         if trade is None:
             raise NotBooked("the order has no trade")

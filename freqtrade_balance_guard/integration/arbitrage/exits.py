@@ -209,5 +209,5 @@ class ArbitrageExits:
             return
         is_whole = amount >= to_decimal(trade.amount)
         if not is_whole and not self._preconditions.is_sellable(trade.pair, amount, limit):
-            return  # the exchange would refuse it each time; it is held
+            return  # the exchange would reject it each time; it is held
         self._sell(bot, trade, limit, UNHEDGED, "limit", None if is_whole else to_float(amount))

@@ -97,7 +97,7 @@ def _optional(value: object) -> Decimal | None:
 def reload_markets_soon(exchange: Exchange) -> None:
     """Let freqtrade load the market data at the begin of its next loop instead of within the hour.
 
-    For when the exchange refused what the data that we have allow.
+    For when the exchange rejected what the data that we have allow.
     """
     if hasattr(exchange, "_last_markets_refresh"):
         # Not 0: that is freqtrade's word for "never loaded".

@@ -20,7 +20,7 @@ REFRESH_SECONDS = 3600.0
 
 
 class FixedDollarRate:
-    """A rate that needs nobody: 1 for a dollar coin, None where there is no exchange to ask."""
+    """A rate that needs no request: 1 for a dollar coin, None where there is no exchange to ask."""
 
     def __init__(self, rate: Decimal | None) -> None:
         self._rate = rate
@@ -67,7 +67,7 @@ class ExchangeDollarRate:
 def dollar_rate(
     exchange: Exchange, stake_currency: str, clock: Clock, *, ask_exchange: bool
 ) -> FixedDollarRate | ExchangeDollarRate:
-    """The source of the rate for this bot; in backtesting nobody is asked."""
+    """The source of the rate for this bot; in backtesting no exchange is asked."""
     if stake_currency.upper() in DOLLAR_COINS:
         return FixedDollarRate(ONE)
     if not ask_exchange:

@@ -1,4 +1,4 @@
-"""A refusal on its way through freqtrade."""
+"""A denial on its way through freqtrade."""
 
 from freqtrade.exceptions import DependencyException
 
@@ -6,10 +6,10 @@ from freqtrade_balance_guard.limits.decision import Denied
 
 
 class EntryDenied(DependencyException):
-    """The guard refuses this entry.
+    """The guard denies this entry.
 
     freqtrade's word for "skip this trade" is DependencyException: the bot goes on, /forceenter
-    shows the sentence. The refusal is already said and counted when this is raised.
+    shows the sentence. The denial is already logged and counted when this is raised.
     """
 
     def __init__(self, denied: Denied) -> None:

@@ -230,7 +230,7 @@ CALLED_LIVE = (
         "whether stop orders are asked for apart from others",
     ),
     Relied("Exchange._amount_to_contracts(self, pair, amount)", "futures are rounded in contracts"),
-    Relied("Exchange.fetch_dry_run_order(self, order_id)", "what became of a simulated order"),
+    Relied("Exchange.fetch_dry_run_order(self, order_id)", "the outcome of a simulated order"),
     Relied("Exchange.get_proxy_coin(self)", "the currency whose balance is the stake"),
     Relied(
         "exchange.Exchange.fetch2(self, path, api, method, params, config)",

@@ -1,6 +1,6 @@
 """Locks that follow the balance in every loop: freqtrade asks its protections only after a sale.
 
-They show in /locks and in FreqUI. They are no more than the visible side: entries are refused by
+They show in /locks and in FreqUI. They are no more than the visible side: entries are denied by
 the guard itself, with or without them. So after an /unlock they are set again: a list without them
 would say that entries are possible.
 """
@@ -83,7 +83,7 @@ class EntryLocks:
         available = account.available()
         was_below, self._was_below = self._was_below, account.is_below_threshold()
         if available < threshold and not self._was_below:
-            return  # more was seen already: each pair is told so, and no lock outlives the wait
+            return  # more was seen already: each denial says so, and no lock outlives the wait
         if available >= threshold:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)
@@ -93,7 +93,7 @@ class EntryLocks:
                 self._say("All pairs are unlocked: %s.", text)
             return
         if not (was_below or self._is_locked):
-            # The first time each pair is told by itself why it gets no order; then the lock speaks
+            # The first time each pair's own denial says why it gets no order; then the lock does
             # for all. No money goes out meanwhile: the limit holds without the lock.
             return
         is_unlocked = self._is_locked and _was_unlocked(now)
@@ -126,7 +126,7 @@ class EntryLocks:
                 return
             is_new = last.id != self._locked_attempt
             if not (is_new or PairLocks.use_db):
-                return  # a backtest has nobody who could take a lock away
+                return  # in a backtest no user can take a lock away
             sold = rebalancer.sold_lately()
         except AttemptsUnavailable:
             return
@@ -163,7 +163,7 @@ def _locked_pairs(reason: str, now: datetime) -> set[str]:
 
 
 def _was_unlocked(now: datetime) -> bool:
-    """Whether somebody took the lock on everything away; nobody could in a backtest."""
+    """Whether a user took the lock on everything away; in a backtest none can."""
     return PairLocks.use_db and ALL not in _locked_pairs(BELOW_THRESHOLD, now)
 
 

@@ -237,7 +237,7 @@ class LiveRebalancer(Rebalancer):
             return Outcome.FAILED, words_of(error)
         return Outcome.FAILED, "freqtrade sent no order, its log says why"
 
-    # What became of it
+    # The outcome
 
     def _look_after_the_last(self, limits: RebalanceLimits) -> None:
         self.log.keep_time(limits.cooldown)

@@ -143,7 +143,7 @@ def _guard_bot(
     else:
         wallets.rejections = Rejections(clock)
         if wallets.live is None:
-            # Promoted late: somebody built the wallets before we were asked.
+            # Promoted late: the wallets were built before we were asked.
             wallets.set_live(live_balances(wallets._config, wallets._exchange, settings))
         if wallets.live is not None:
             wallets.live.hub = hub

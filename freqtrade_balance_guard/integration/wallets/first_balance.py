@@ -50,7 +50,7 @@ def first_wallets(config: dict[str, Any], exchange: Exchange, *args: Any, **kwar
     wallets.live = live
     wallets.__init__(config, exchange, *args, **kwargs)  # type: ignore[misc]
     if live.book.failure is not None:
-        # freqtrade would fill its wallet history from a starting balance that nobody has read.
+        # freqtrade would fill its wallet history from a starting balance that was never read.
         config["skip_wallet_history_migration"] = True
         logger.warning("Starting without a balance; entries wait until it can be read.")
     return wallets

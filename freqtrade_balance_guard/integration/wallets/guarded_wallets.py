@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         LiveBalances,
         SnapshotMarks,
     )
+    from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
 
@@ -57,7 +58,7 @@ class Rebalances(Protocol):
 
 
 class GuardedWallets(Wallets):
-    """Wallets that let no entry out which the user's limits or the exchange would refuse."""
+    """Wallets that let no entry out that the user's limits deny or the exchange would reject."""
 
     guard: Guard | None = None
     account: StakeAccount
@@ -65,8 +66,9 @@ class GuardedWallets(Wallets):
     market_rules: Callable[[str], MarketRules]
     # Live: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
+    simulated: "SimulatedBalances | None" = None
     rejections: "Rejections | None" = None
-    # Live and in dry-run: what the ledger is told and asked.
+    # Live and in dry-run: what the ledger is given and asked.
     marks: "SnapshotMarks | None" = None
     # Where stuck stake is freed, and what was sold for it is not bought back.
     rebalancer: "Rebalances | None" = None
@@ -98,8 +100,8 @@ class GuardedWallets(Wallets):
             self.guard.true_cause = None if live is None else self.account.true_cause
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # A copy of us woke up in another process: one of hyperopt's workers, where nobody
-        # activated anything.
+        # A copy of us woke up in another process: one of hyperopt's workers, where nothing
+        # has activated us.
         self.__dict__.update(state)
         if self.activate is not None:
             self.activate(self)
@@ -130,7 +132,7 @@ class GuardedWallets(Wallets):
         try:
             self._update_from_the_book(live, require_update)
         except Exception as error:
-            # An exit may be waiting for this: it gets freqtrade's own answer. Entries are refused.
+            # An exit may be waiting for this: it gets freqtrade's own answer. Entries are denied.
             live.book.fail(Unreadable(f"the guard failed ({kind_and_words_of(error)})"))
             self._tell_error("The guard failed on a balance; entries wait.", error)
             super().update(require_update)
@@ -184,11 +186,14 @@ class GuardedWallets(Wallets):
         try:
             if self.live is not None:
                 self.live.keep()
+            elif self.simulated is not None and self.simulated.is_due():
+                self._update_dry()
+                self.simulated.keep(self._wallets)
         except Exception as error:
             self._tell_error("The guard could not keep what is believed.", error)
 
     def record_wallet_state(self) -> None:
-        """freqtrade's daily row of balances; not of a balance that nobody has read yet."""
+        """freqtrade's daily row of balances; not of a balance that was not read yet."""
         if self.live is None or self.live.book.as_of is not None:
             super().record_wallet_state()
 
@@ -196,12 +201,12 @@ class GuardedWallets(Wallets):
 
     @relies_on(
         "Wallets.get_trade_stake_amount(self, pair, max_open_trades, update)",
-        "refuses early, before prices are asked for",
+        "denies early, before prices are asked for",
     )
     def get_trade_stake_amount(
         self, pair: str, max_open_trades: float, update: bool = True
     ) -> float:
-        """freqtrade's sizing, and a refusal as early as it is certain.
+        """freqtrade's sizing, and a denial as early as it is certain.
 
         :raises EntryDenied: nothing may be entered now, whatever its size
         """
@@ -390,7 +395,7 @@ class GuardedWallets(Wallets):
         return list(found) if found else []
 
     def denied(self, pair: str, refusal: Denied) -> Denied:
-        """State a refusal and hand it back."""
+        """Log and publish a denial, and return it."""
         return refusal if self.guard is None else self.guard.deny(pair, refusal)
 
     @property
@@ -399,14 +404,14 @@ class GuardedWallets(Wallets):
         return self.guard is None or self.guard.settings.is_neutral
 
     def fail_closed(self, pair: str, error: Exception) -> Denied:
-        """The refusal when we failed ourselves. The first traceback of a run is logged.
+        """The denial when we failed ourselves. The first traceback of a run is logged.
 
         :raises Exception: ``error`` itself in backtesting, where no money is at stake and a run
             without trades would only hide it
         """
         if self._is_backtest or self.guard is None:
             raise error
-        self._tell_error(f"The guard failed on {pair}; its entry is refused.", error)
+        self._tell_error(f"The guard failed on {pair}; its entry is denied.", error)
         return self.guard.deny_for_error(pair, error)
 
     def _tell_error(self, text: str, error: Exception) -> None:

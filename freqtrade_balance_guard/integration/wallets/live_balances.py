@@ -147,7 +147,7 @@ class LiveBalances:
         return self.book.as_of != before or (loop is not None and loop.has_failed)
 
     def refresh_if_due(self) -> None:
-        """While entries are locked nobody else asks: read what has grown older than the cache."""
+        """While entries are locked nothing else asks: read what has grown older than the cache."""
         loop = current_loop.get()
         if self.age() < max(self._time_to_live, LOCKED_SECONDS) or loop is None:
             return
@@ -250,7 +250,7 @@ class LiveBalances:
         verdicts = {currency: self.book.verdict(currency) for currency in believed}
         self._store.save(believed, verdicts, self._wall, mark)
 
-    # What freqtrade is told
+    # What freqtrade is shown
 
     # Exits look at positions, not at coins.
     has_positions = False
@@ -293,7 +293,7 @@ class LiveBalances:
         return self.book.shown(currency)
 
     def spendable(self) -> Decimal:
-        """Stake currency that both the exchange's last answer and our own events vouch for."""
+        """Stake currency that both the exchange's last answer and our own events confirm."""
         return self.book.spendable(self._stake_currency)
 
     def verdict(self) -> Verdict:

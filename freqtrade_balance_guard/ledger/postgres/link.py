@@ -245,7 +245,9 @@ class PostgresLink:
         if error.diag.constraint_name == "reservations_pkey":
             raise IdTaken from error
         if isinstance(error, psycopg.IntegrityError):
-            raise InvariantBroken(f"The ledger {self.shown} refused: {lines[0]}.") from error
+            raise InvariantBroken(
+                f"The ledger {self.shown} rejected a write: {lines[0]}."
+            ) from error
         if not isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
             self.close()
         raise LedgerUnavailable(f"The ledger {self.shown} cannot be used: {lines[0]}.") from error

@@ -2,7 +2,7 @@
 
 The usual way of each call is one statement: what every check of a currency has to lock is one row
 (``books``) with the sum that it needs, and the lock is held while the disk works, so every round
-trip counts (``usual``). What does not fit (a repeated question, a refusal, several at
+trip counts (``usual``). What does not fit (a repeated question, a denial, several at
 once, a step that is not allowed) comes back from that statement without a row, and is decided by
 the same functions as in the other stores, with the rows locked.
 

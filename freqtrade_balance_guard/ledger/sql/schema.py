@@ -2,14 +2,14 @@
 
 A released step is never edited: a new version is a new step at the end. Every step runs in one
 transaction with its version number, so that a kill leaves the old version or the new one. There
-are no steps backward; a version that finds a newer number refuses in one sentence (``too_new``).
+are no steps backward; a version that finds a newer number stops with one sentence (``too_new``).
 
-The database itself refuses what must never be: two rows for one client order id, a negative
+The database itself rejects what must never be: two rows for one client order id, a negative
 amount, money held by what has ended, a change of what has ended, a changed or missing line of
 history. SQLite has no decimal type, so its amounts are text of digits and a point, summed as
 Decimal by the store; PostgreSQL's ``numeric`` is exact.
 
-A row with the state ``refused`` is no reservation: it keeps the id of a denied request,
+A row with the state "refused" is no reservation: it keeps the id of a denied request,
 so that a repeated question can never become a "yes".
 """
 

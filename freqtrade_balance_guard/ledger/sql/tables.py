@@ -16,7 +16,7 @@ COLUMNS = (
     "id, client_order_id, group_id, account, bot, process, pair, side, currency, requested, held, "
     "committed, state, created_at, order_id, known_at, visible_from"
 )
-# Where state and refusal stand in a row of COLUMNS and refusal.
+# Where the state and the denial stand in a row of COLUMNS and denial.
 STATE, REFUSAL = 12, 17
 
 
@@ -35,7 +35,7 @@ def write_refusal(refusal: Refused) -> str:
 
 
 def read_refusal(text: str) -> Refused:
-    """A stored refusal, as the answer to the same question asked again."""
+    """A stored denial, as the answer to the same question asked again."""
     stored = json.loads(text)
     numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
     refused = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})

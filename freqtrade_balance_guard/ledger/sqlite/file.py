@@ -284,7 +284,7 @@ class SqliteFile:
             self._lost = True
         reason = self._reason(error)
         if isinstance(error, sqlite3.IntegrityError):
-            raise InvariantBroken(f"The ledger {self._name} refused a write: {reason}.") from error
+            raise InvariantBroken(f"The ledger {self._name} rejected a write: {reason}.") from error
         if not _is_busy(error) and not self._lost:
             # After an I/O error a connection may remember what is not so; a new one looks again.
             self._close_connection()

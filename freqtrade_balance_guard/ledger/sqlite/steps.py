@@ -1,7 +1,7 @@
 """What happens inside a transaction of SQLite: a reservation, or a step of one that exists.
 
 The usual step asks nothing that it knows already: an id that we have just made is new, and a row is
-as we left it. The database has the last word on both, in the same transaction: it refuses an id
+as we left it. The database has the last word on both, in the same transaction: it rejects an id
 that it has, and changes a row only if it is the one we think of. Where we were wrong nothing is
 written, and the store does the step once more, with questions.
 """
@@ -72,7 +72,7 @@ def reserve(
 ) -> ReserveResult:
     """Check and insert all of ``batch``, or nothing.
 
-    :param new: the ids are taken for new; what is written for one that is not is refused, whether
+    :param new: the ids are taken for new; what is written for one that is not is rejected, whether
         it is a yes or a no
     """
     conflict = repeated_id(batch) if len(batch) > 1 else None

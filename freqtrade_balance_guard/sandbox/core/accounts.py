@@ -108,7 +108,7 @@ class Account:
                     holding.rewards - delta.rewards,
                     holding.held - delta.held,
                 )
-        # Leaving out only the sells can ask for more than there is; nobody is told a negative.
+        # Leaving out only the sells can ask for more than there is; none is shown as negative.
         return {
             currency: Holding(
                 max(holding.spot, ZERO), max(holding.rewards, ZERO), max(holding.held, ZERO)

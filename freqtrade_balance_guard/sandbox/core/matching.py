@@ -37,7 +37,7 @@ _CLOSING_EVENTS: dict[Status, str] = {
 class Matching:
     """All orders of one exchange.
 
-    `fault_runs` tells whether the fault that capped an order still runs; `on_event` is told
+    `fault_runs` tells whether the fault that capped an order still runs; `on_event` is called
     order_placed, order_triggered, order_filled (with the trade), order_closed, order_cancelled and
     order_expired.
     """

@@ -1,4 +1,4 @@
-"""The timeline of a sandbox, and its counters: enough to draw what was true, told and ordered."""
+"""The timeline of a sandbox, and its counters: enough to draw what was true, shown and ordered."""
 
 from collections import Counter, deque
 
@@ -45,7 +45,7 @@ def _seq(entry: Entry) -> int:
 
 
 class Counters:
-    """Calls and refusals per endpoint and key; public calls have no key."""
+    """Calls and rejections per endpoint and key; public calls have no key."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,9 +1,9 @@
 """Kraken's two call meters.
 
 The private-call meter belongs to a key: every call adds to it (ledgers and trade history 2, orders
-and cancels nothing), it decays with time, and above its maximum calls are refused. The order meter
+and cancels nothing), it decays with time, and above its maximum calls are rejected. The order meter
 belongs to an account and pair: placing adds 1, cancelling a young order adds up to 8; here a
-cancel is counted but never refused. Source: Kraken's "Spot REST rate limits" and "Spot trading
+cancel is counted but never rejected. Source: Kraken's "Spot REST rate limits" and "Spot trading
 rate limits", starter tier as the default.
 """
 
@@ -34,7 +34,7 @@ class Meter:
         return max(0.0, self._level - self._decay * max(0.0, now - self._at))
 
     def add(self, cost: float, now: float) -> bool:
-        """Counts a call. False: above the maximum, to be refused; a refused call is not counted."""
+        """Counts a call. False: above the maximum, to be rejected, and then not counted."""
         level = self.level(now)
         if cost > 0 and level + cost > self._maximum:
             return False
@@ -42,7 +42,7 @@ class Meter:
         return True
 
     def charge(self, cost: float, now: float) -> None:
-        """Counts a call that is never refused."""
+        """Counts a call that is never rejected."""
         self._level, self._at = self.level(now) + cost, now
 
 

@@ -24,7 +24,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """Time that moves only when told to."""
+    """Time that moves only by a command."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now

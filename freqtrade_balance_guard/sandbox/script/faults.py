@@ -114,10 +114,13 @@ class Fault(BaseModel):
     amount: Decimal | None = None
     factor: Decimal = Decimal(10)  # balance_factor
     value: str = "not-a-number"  # balance_garbage
-    # error, refuse, lost_reply with how = error; on Binance a code may stand before: "-2010 No."
+    # "error", "refuse", "lost_reply" with how = error; Binance: a code may come first: "-2010 No."
     message: str | None = None
     status: Annotated[int, Field(ge=400, le=599)] = 502  # http_status
     how: Literal["error", "502", "timeout", "drop"] = "drop"  # lost_reply, late_arrival
+    # late_arrival: the matching engine rejects what has expired meanwhile (Kraken's deadline,
+    # Binance's receive window); False: it does not look.
+    expires: bool = True
     fraction: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.5")  # partial_fill
     ms: Annotated[float, Field(ge=0)] = 200.0  # latency
 
@@ -174,7 +177,7 @@ class ActiveFault:
 
 
 class FaultBoard:
-    """All faults of one exchange; `on_change` is told "begun" and "ended" of each."""
+    """All faults of one exchange; `on_change` gets "begun" and "ended" of each."""
 
     def __init__(self, on_change: Callable[[str, ActiveFault], None]) -> None:
         self._faults: dict[str, ActiveFault] = {}

@@ -24,7 +24,7 @@ class MinimumBalanceFilter(IPairList):
 
     Compared is the whole account, invested or not, so that the list does not change with every
     trade; with ``compare_with: available`` it is what may be spent now. A pair with an open trade
-    stays. Where nothing fits all pairs stay, and each entry is refused by itself: with an empty
+    stays. Where nothing fits all pairs stay, and each entry is denied by itself: with an empty
     list freqtrade would load no candles any more.
 
     It generates no pairs: it stands behind a pairlist that does, best at the end of the chain.
@@ -77,7 +77,7 @@ class MinimumBalanceFilter(IPairList):
         kept = [p for p in pairlist if p in held or self._fits(account, money, p, tickers)]
         if pairlist and not kept:
             self.log_once(
-                f"No pair fits into {format_amount(money)}: all are kept, entries are refused.",
+                f"No pair fits into {format_amount(money)}: all are kept, entries are denied.",
                 logger.info,
             )
             return pairlist
@@ -90,7 +90,7 @@ class MinimumBalanceFilter(IPairList):
         minimum = account.smallest_entry(pair, price)
         if minimum <= money:
             return True
-        # The balance moves; a line for each of its values would be told as new every time.
+        # The balance moves; a line for each of its values would be logged as new every time.
         self.log_once(
             f"Removed {pair} from whitelist, because its smallest order costs "
             f"{format_amount(round(minimum, 2))}, more than there is.",
