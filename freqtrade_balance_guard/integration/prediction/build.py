@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from ccxt.prediction import Exchange
+
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import OutcomeOrders
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.integration.prediction.clients import make_client
 from freqtrade_balance_guard.integration.prediction.kalshi import KalshiOrders
-from freqtrade_balance_guard.integration.prediction.outcome_orders import OutcomeOrders
 from freqtrade_balance_guard.integration.prediction.polymarket import PolymarketOrders
 from freqtrade_balance_guard.integration.prediction.prediction_venue import PredictionVenue
 from freqtrade_balance_guard.integration.prediction.sxbet import SxOrders
@@ -42,13 +44,13 @@ def make_prediction_venue(
     return PredictionVenue(name, account, queue_of(client) or name, orders, client, wallet)
 
 
-def orders_of(client: Any, clock: Clock) -> OutcomeOrders:
+def orders_of(client: Exchange, clock: Clock) -> OutcomeOrders:
     if client.id == "polymarket":
         return PolymarketOrders(client, clock)
     return KalshiOrders(client) if client.id == "kalshi" else SxOrders(client)
 
 
-def queue_of(client: Any) -> str:
+def queue_of(client: Exchange) -> str:
     """Return a name of the key: legs of one key leave one after the other. Empty without one."""
     key = client.apiKey or client.walletAddress
     named = f"{client.id} {client.urls.get('api')} {key}"

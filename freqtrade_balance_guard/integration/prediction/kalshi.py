@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import ccxt.prediction
+
 from freqtrade_balance_guard.arbitrage.outcomes.fees import KALSHI_TAKER_RATE, KalshiFees
 from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
-from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, VenueOrder
-from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
-from freqtrade_balance_guard.integration.prediction.outcome_orders import (
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
     PreparedOrder,
@@ -22,6 +21,9 @@ from freqtrade_balance_guard.integration.prediction.outcome_orders import (
     outcome_of,
     total,
 )
+from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, VenueOrder
+from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import NotFound
 
@@ -45,7 +47,7 @@ class KalshiOrders:
     currency = CURRENCY
     expiry_seconds: float | None = None
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: ccxt.prediction.kalshi) -> None:
         self._client = client
 
     async def open(self) -> None:

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import ccxt.prediction
+
 from freqtrade_balance_guard.arbitrage.outcomes.fees import Fill, PolymarketFees
 from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
-from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, OrderRejected, VenueOrder
-from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
-from freqtrade_balance_guard.integration.prediction.outcome_orders import (
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
     PreparedOrder,
@@ -24,6 +22,10 @@ from freqtrade_balance_guard.integration.prediction.outcome_orders import (
     outcome_of,
     total,
 )
+from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, OrderRejected, VenueOrder
+from freqtrade_balance_guard.clock import Clock
+from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.orders.lookup_result import NotFound
 
@@ -57,7 +59,7 @@ class PolymarketOrders:
     currency = CURRENCY
     expiry_seconds: float | None = None
 
-    def __init__(self, client: Any, clock: Clock) -> None:
+    def __init__(self, client: ccxt.prediction.polymarket, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._fees: dict[str, PolymarketFees] = {}

@@ -12,9 +12,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from ccxt.prediction import Exchange
+
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.outcomes.fees import Fill
 from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
+    NoAnswer,
+    OutcomeInfo,
+    OutcomeOrders,
+    PreparedOrder,
+    outcome_of,
+)
 from freqtrade_balance_guard.arbitrage.outcomes.plan import OutcomeMarket
 from freqtrade_balance_guard.arbitrage.planning.depth import price_of
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
@@ -28,13 +37,6 @@ from freqtrade_balance_guard.arbitrage.venue import (
     VenueOrder,
 )
 from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
-from freqtrade_balance_guard.integration.prediction.outcome_orders import (
-    NoAnswer,
-    OutcomeInfo,
-    OutcomeOrders,
-    PreparedOrder,
-    outcome_of,
-)
 from freqtrade_balance_guard.money import ONE, ZERO, exact, round_down, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import NotFound
 
@@ -57,7 +59,7 @@ class PredictionVenue:
     account: str
     queue: str
     orders: OutcomeOrders
-    client: Any
+    client: Exchange
     dry_wallet: DryWallet | None = None
     late_seconds: float = LATE_SECONDS
     _infos: dict[str, OutcomeInfo] = field(default_factory=dict)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import ccxt.prediction
+
 from freqtrade_balance_guard.arbitrage.outcomes.fees import SxFees
 from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
-from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, OrderRejected, VenueOrder
-from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
-from freqtrade_balance_guard.integration.prediction.outcome_orders import (
+from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
     PreparedOrder,
@@ -23,6 +22,9 @@ from freqtrade_balance_guard.integration.prediction.outcome_orders import (
     outcome_of,
     total,
 )
+from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, OrderRejected, VenueOrder
+from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import NotFound
 
@@ -53,7 +55,7 @@ class SxOrders:
     currency = CURRENCY
     expiry_seconds: float | None = EXPIRY_SECONDS
 
-    def __init__(self, client: Any, profit_rate: Decimal = ZERO) -> None:
+    def __init__(self, client: ccxt.prediction.sxbet, profit_rate: Decimal = ZERO) -> None:
         self._client = client
         self._fees = SxFees(profit_rate)
 
