@@ -24,6 +24,8 @@ from freqtrade_balance_guard.events import (
     ExitBackedOff,
     PairsLocked,
     PairsUnlocked,
+    StopMissing,
+    StopRestored,
 )
 from freqtrade_balance_guard.ledger.facts import ReservationCommitted, ReservationReleased
 from freqtrade_balance_guard.money import HUNDRED, format_amount
@@ -139,6 +141,17 @@ class Notices:
             )
         elif isinstance(event, OrderAccepted) and event.purpose == "exit":
             yield from self._ends("exit_too_small", event.pair, f"{event.pair} could be sold.")
+        elif isinstance(event, StopMissing):
+            yield from self._begins(
+                "stop_missing",
+                str(event.trade_id),
+                f"{event.pair} (trade {event.trade_id}) has had no stop on the exchange for "
+                f"{event.seconds:.0f} s; the strategy wants one. freqtrade tries again in every "
+                "loop, and watches the stop-loss itself while the bot runs.",
+            )
+        elif isinstance(event, StopRestored):
+            text = f"{event.pair} (trade {event.trade_id}): {event.how}."
+            yield from self._ends("stop_missing", str(event.trade_id), text)
 
     def _of_legs(self, event: Event) -> Iterator[Message]:
         if isinstance(event, UnhedgedOpened | UnhedgedFound):
