@@ -219,6 +219,17 @@ def test_its_value_is_that_of_every_ten_seconds(make):
     assert marked == {world.store.open_exposures("bot")[0].opened_at.replace(second=10)}
 
 
+@pytest.mark.parametrize(("net", "value"), [("0.5", 45), ("-0.5", 65)])
+def test_it_is_worth_what_closing_it_would_bring_or_cost(make, net, value):
+    world = make(policy="hold")
+    prices = {"sell": Price(D(95), D(90), D(85)), "buy": Price(D(120), D(130), D(140))}
+    world.there.best_price = lambda pair, side, amount: prices[side]
+    opened(world, exposure(0, net))
+    world.work(15)
+    (one,) = world.store.open_exposures("bot")
+    assert one.value == value
+
+
 def test_a_sold_trades_other_leg_that_is_not_bought_back_at_once_is_announced_once(make):
     world = make(there=[REJECTED, REJECTED])
     opened(world, exposure(0, "-0.5", closes=True))
@@ -356,3 +367,28 @@ def test_how_far_apart_both_legs_left_is_said(make):
     (event,) = world.told(LegsSent)
     assert (event.number, event.trigger_to_order_seconds) == (1, 0)
     assert event.skew_seconds == 0.25
+
+
+def test_an_error_on_the_way_out_is_logged_and_the_outcome_is_looked_up(make, monkeypatch, caplog):
+    world = make()
+    settlement = world.executor._settlement
+    place = settlement.place
+
+    def broken(legs):
+        place(legs)
+        raise RuntimeError("a listener failed")
+
+    monkeypatch.setattr(settlement, "place", broken)
+    assert world.go().state is ArbitrageState.HEDGED
+    assert "Arbitrage 1: an error before its end" in caplog.text
+    world.check()
+
+
+def test_an_arbitrage_that_goes_well_logs_no_error(make, caplog):
+    caplog.set_level("INFO")
+    world = make()
+    assert world.go().state is ArbitrageState.HEDGED
+    assert [one.message for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
+    assert "Arbitrage 1 (two_legs) is hedged: bought 1, sold 1." in [
+        one.message for one in caplog.records
+    ]

@@ -92,7 +92,7 @@ class GuardClient:
         # What ccxt learns here of the account may be wrong, because a request was cut off.
         own.options = dict(theirs.options)
         own.session = session
-        own.enableLastHttpResponse = True
+        own.enableLastHttpResponse = own.enableLastJsonResponse = True
         own.throttle = functools.partial(self._throttle, theirs, deadline)
         own.timeout = min(theirs.timeout, max(1, int(deadline.seconds_left * 1000)))
         if turns is not None:

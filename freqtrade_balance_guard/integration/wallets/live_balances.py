@@ -297,6 +297,10 @@ class LiveBalances:
             return self.book.expected(currency)
         return self.book.shown(currency)
 
+    def equity(self) -> Decimal | None:
+        """All margin of a futures account; None on a spot market."""
+        return None
+
     def spendable(self) -> Decimal:
         """Stake currency that both the exchange's last answer and our own events confirm."""
         return self.book.spendable(self._stake_currency)
