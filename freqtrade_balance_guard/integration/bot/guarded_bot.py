@@ -13,6 +13,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.rpc.rpc import RPC, RPCException
 from freqtrade.strategy.interface import IStrategy
 
+from freqtrade_balance_guard.arbitrage.gate.permits import Claim
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event, EventHub, ExitBackedOff, LoopEnded, OrderDenied
@@ -23,11 +24,12 @@ from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.exit_backoff import ExitBackoff
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
-from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
+from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, adopted_order, fresh_balance
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 
 
@@ -198,14 +200,40 @@ class GuardedBot(FreqtradeBot):
         kind = ENTRY_KINDS.get(kwargs.get("mode", "initial"), EntryKind.NEW)
         tag = str(kwargs.get("enter_tag") or "")
         wallets = self.guard.wallets
-        wallets.entry = Entry(pair, kind, bool(kwargs.get("is_short", False)), tag)
-        try:
-            has_entered: bool = super().execute_entry(pair, *args, **kwargs)
-        finally:
-            wallets.entry = None
+        with self._claimed(pair, kind) as claim:
+            wallets.entry = Entry(pair, kind, bool(kwargs.get("is_short", False)), tag)
+            try:
+                has_entered: bool = super().execute_entry(pair, *args, **kwargs)
+            finally:
+                wallets.entry = None
+            if claim is not None:
+                claim.is_void = not has_entered
         if has_entered:
             crash_point("order stored")
         return has_entered
+
+    @contextmanager
+    def _claimed(self, pair: str, kind: EntryKind) -> Iterator[Claim | None]:
+        """Claim the pair against arbitrages; what was entered is let go when they know its trade.
+
+        :raises EntryDenied: an arbitrage has the pair, its coin or the last slot
+        """
+        arbitrage, wallets = self.guard.arbitrage, self.guard.wallets
+        is_known = kind is EntryKind.REPLACEMENT or adopted_order.get() is not None
+        if arbitrage is None or is_known:
+            yield None
+            return
+        desk = arbitrage.streaming.desk
+        claim = desk.claim_entry(pair)
+        if isinstance(claim, str):
+            denied = Denied(DenialCode.ARBITRAGE_IN_PROGRESS, claim)
+            raise EntryDenied(wallets.denied(pair, denied))
+        try:
+            yield claim
+        finally:
+            claim.is_over = True
+            if claim.is_void:
+                desk.release(claim)
 
     @relies_on(
         "FreqtradeBot.create_trade(self, pair)", "a denial is logged once, not once per loop"

@@ -15,6 +15,7 @@ from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.account_move import move_earlier_account
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
@@ -101,11 +102,7 @@ def build_live_bot(
         str(getattr(exchange._api, "apiKey", None) or ""),
         LivePositionWatch(live, registry, clock) if isinstance(live, FuturesBalances) else None,
     )
-    arbitrage = None
-    if wants_arbitrage(strategy := wallets._guarded_strategy):
-        arbitrage = build_arbitrage(
-            wallets, strategy, settings, registry, funding, rebalancer, hub, clock
-        )
+    arbitrage = _arbitrage(wallets, settings, registry, funding, rebalancer, pause, clock)
     wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
     _follow_open_orders(registry, watch)
     wallets.show_believed()
@@ -121,6 +118,32 @@ def build_live_bot(
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _arbitrage(
+    wallets: GuardedWallets,
+    settings: GuardSettings,
+    registry: OrderRegistry,
+    funding: EntryFunds,
+    rebalancer: LiveRebalancer,
+    pause: EntryPause,
+    clock: Clock,
+) -> ArbitrageLoop | None:
+    """Return what two legs need, where the strategy is one of two legs."""
+    strategy = wallets._guarded_strategy
+    if not wants_arbitrage(strategy):
+        return None
+    return build_arbitrage(
+        wallets,
+        strategy,
+        settings,
+        registry,
+        funding,
+        rebalancer,
+        lambda: pause.denial,
+        registry.hub,
+        clock,
+    )
 
 
 def _exchange_clock(
