@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
     "limits": BASE,
-    "ledger": BASE | {"settings"},
+    # A reservation that is not made is a denial like others.
+    "ledger": BASE | {"settings", "limits"},
     "arbitrage": BASE | {"settings", "ledger", "orders"},
     # Every order meets what was promised, what is believed, and the limits.
     "orders": BASE | {"balances", "limits", "ledger"},
