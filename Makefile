@@ -17,7 +17,7 @@ WIRE := tests/integration/test_recorded_balances.py tests/integration/test_clien
 EXCHANGES := $(WIRE) tests/integration/test_exchange_support.py \
 	tests/integration/test_exchanges_traded.py tests/sandbox
 
-.PHONY: help install demo test lint acceptance soak bench mutation exchanges baseline compat prometheus docs clean
+.PHONY: help install demo test lint acceptance soak bench mutation exchanges baseline compat prometheus chromium docs clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ compat: .venv-compat-$(OLDEST)/.installed .venv-compat-$(NEWEST)/.installed ## T
 
 prometheus: ## Fetch Debian's Prometheus into .cache/, for the tests of the dashboard and the alerts.
 	@scripts/fetch_prometheus.sh
+
+chromium: ## Fetch Debian's Chromium into .cache/, for the tests of the page and the report.
+	@scripts/fetch_chromium.sh
 
 docs: install ## Build the documentation into site/.
 	@$(PIP) install --constraint constraints.txt --editable ".[docs]"

@@ -106,6 +106,24 @@ class ExitBackedOff(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StopMissing(Event):
+    """The strategy wants a stop on the exchange, and a position has had none for ``seconds``."""
+
+    trade_id: int
+    pair: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRestored(Event):
+    """A position that was reported as without a stop has one again, or is closed (``how``)."""
+
+    trade_id: int
+    pair: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class RebalanceEnded(Event):
     """All sales of a rebalance were tried. ``sold``: pairs with an accepted order; amounts in
     ``currency``."""

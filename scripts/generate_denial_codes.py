@@ -197,6 +197,13 @@ EXPLANATIONS = {
         "Nothing while it is asked for. For an order that freqtrade does not know see "
         "[the ledger's page](../ledger.md#orders-that-freqtrade-does-not-know).",
     ),
+    DenialCode.ARBITRAGE_IN_PROGRESS: Explanation(
+        "An arbitrage of two legs is buying this pair, is selling its coin, or has claimed the "
+        "last slot of `max_open_trades`. An entry in the same moment would buy it twice, or its "
+        "coin would be sold again. Other pairs go on, exits too.",
+        "Nothing: the entry is possible again as soon as both legs have ended, usually within a "
+        "second.",
+    ),
     DenialCode.LEDGER_UNAVAILABLE: Explanation(
         "The ledger can be neither read nor written: its file is read-only, locked, damaged or on "
         "a full disk, or PostgreSQL is away. Without it other bots' reservations are unknown. "
@@ -277,6 +284,7 @@ def examples() -> dict[DenialCode, Denied]:
             "the reply to an earlier order (bg3fa2aaaaaaaaaaab) was lost, and it is not known yet "
             "whether the exchange has it",
         ),
+        Denied(DenialCode.ARBITRAGE_IN_PROGRESS, f"an arbitrage is buying {PAIR}"),
         Guard(load_settings({}), "USDT", lambda: D(1), EventHub()).deny_for_error(
             PAIR, KeyError(PAIR)
         ),

@@ -53,6 +53,7 @@ class Room:
     name: str
     modules: list[Path]
     tests: list[str]
+    without: str
 
 
 @dataclass
@@ -126,7 +127,7 @@ def copy_of_the_tree(target: Path) -> Path:
     return target
 
 
-def room_of(name: str, written: dict[str, list[str]]) -> Room:
+def room_of(name: str, written: dict[str, Any]) -> Room:
     def found(patterns: list[str]) -> list[Path]:
         return sorted({path for pattern in patterns for path in Path.cwd().glob(pattern)})
 
@@ -135,7 +136,8 @@ def room_of(name: str, written: dict[str, list[str]]) -> Room:
     tests = [str(path.relative_to(here)) for path in found(written["tests"])]
     if not modules or not tests:
         raise SystemExit(f"scripts/mutation.toml: room {name} has no modules or no tests")
-    return Room(name, [path for path in modules if path.name != "__init__.py"], tests)
+    modules = [path for path in modules if path.name != "__init__.py"]
+    return Room(name, modules, tests, written.get("without", "postgres"))
 
 
 def sample(room: Room, size: int, seed: int, folder: Path) -> list[MutationSpec]:
@@ -215,7 +217,7 @@ def is_type(node: ast.Subscript | ast.BinOp) -> bool:
 def try_all(
     room: Room, mutants: list[MutationSpec], equivalent: list[dict[str, Any]], folder: Path
 ) -> Score:
-    clean = watch(room.tests, room.modules, folder)
+    clean = watch(room.tests, room.without, room.modules, folder)
     print(
         f"{room.name}: {len(clean.seconds)} tests, {sum(clean.seconds.values()):.0f} s", flush=True
     )

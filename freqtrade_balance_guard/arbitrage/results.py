@@ -21,6 +21,7 @@ class ArbitrageDenialCode(StrEnum):
     PAUSED = "paused"
     PRICE_CLAMP = "price_clamp"
     ARBITRAGE_IN_PROGRESS = "arbitrage_in_progress"
+    JUST_FAILED = "just_failed"
     ORDER_UNRESOLVED = "order_unresolved"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     UNHEDGED = "unhedged"

@@ -371,10 +371,14 @@ class BalanceBook:
         return Holding(max(account.shown_total(), ZERO), used)
 
     @alone
+    @exact
     def seen(self, currency: str) -> Decimal | None:
-        """The total in the last answer; None before the first."""
+        """The total in the last answer, with what own orders did since; None before the first."""
         account = self._accounts.get(currency)
-        return account.seen.total if account is not None and account.was_seen else None
+        if account is None or not account.was_seen:
+            return None
+        since = (flow.amount for flow in account.flows if flow.at >= account.seen_as_of)
+        return account.seen.total + sum(since, ZERO)
 
     @alone
     def is_settling(self, now: float) -> bool:

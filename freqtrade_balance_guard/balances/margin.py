@@ -50,7 +50,9 @@ class MarginSnapshot(Snapshot):
     @property
     def margin_balance(self) -> Decimal:
         """The wallet balance with all unrealised profit."""
-        return self.holdings[self.coin].total + sum((p.unrealised for p in self.positions), ZERO)
+        holding = self.holdings.get(self.coin)
+        wallet = ZERO if holding is None else holding.total
+        return wallet + sum((position.unrealised for position in self.positions), ZERO)
 
 
 @dataclass(frozen=True, slots=True)

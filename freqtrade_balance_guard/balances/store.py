@@ -38,6 +38,10 @@ BELIEVED_FOR = timedelta(days=1)
 REFRESH_AFTER = timedelta(seconds=30)
 
 
+# In the place of a verdict where no exchange is asked: in dry-run.
+SIMULATED = "simulated"
+
+
 @dataclass(frozen=True, slots=True)
 class BelievedBalance:
     """One currency as a bot believed it last: ``total``, what orders hold of it, and since when.

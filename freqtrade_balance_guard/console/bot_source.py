@@ -58,6 +58,10 @@ class Source:
         return Path(rest.split("?")[0]) if kind == "sqlite" else None
 
 
+# Of the newest reservations, to see which bot has made them.
+SOME = 50
+
+
 @dataclass(frozen=True)
 class BotView:
     """One run of one bot, by its last sign of life; ``age`` in seconds of the wall clock."""
@@ -136,6 +140,16 @@ class LedgerView:
             names = {bot.bot for bot in candidates}
             if len(names) == 1:
                 return names.pop()
+        return None if here else self._stopped_bot()
+
+    def _stopped_bot(self) -> str | None:
+        """The only bot of the account that has left something; a clean stop leaves no beat."""
+        rows = [row for row in self.unfinished() if row.account == self.source.account]
+        names = {row.bot for row in rows or self.ended(SOME)}
+        ours = {name for name in names if name.rpartition("-")[0] == self.source.bot_name}
+        for candidates in (names, ours):
+            if len(candidates) == 1:
+                return candidates.pop()
         return None
 
     def unfinished(self) -> list[Reservation]:

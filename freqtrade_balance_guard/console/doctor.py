@@ -11,7 +11,7 @@ from typing import Any
 
 from freqtrade_balance_guard.console.bot_source import BotView, LedgerView
 from freqtrade_balance_guard.console.config_check import Finding, Level, venue_findings
-from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
+from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored, State
 from freqtrade_balance_guard.version import __version__
 
 
@@ -298,7 +298,17 @@ def _clock(bots: Sequence[BotView]) -> Iterator[Finding]:
 
 
 def _left(ledger: LedgerView) -> Iterator[Finding]:
-    left = [row for row in ledger.unfinished() if not ledger.is_owner_alive(row)]
+    silent = [row for row in ledger.unfinished() if not ledger.is_owner_alive(row)]
+    resting = [row for row in silent if row.state is State.OPEN and ledger.owner_of(row) is None]
+    left = [row for row in silent if row not in resting]
+    if resting:
+        names = ", ".join(sorted({row.bot for row in resting}))
+        yield Finding(
+            Level.NOTE,
+            "resting",
+            f"{len(resting)} orders of bots that were stopped ({names}) rest on the exchange.",
+            "nothing to do if that is meant: the next start takes them up",
+        )
     if left:
         names = ", ".join(sorted({row.bot for row in left}))
         yield Finding(

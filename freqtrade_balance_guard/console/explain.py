@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from freqtrade_balance_guard.balances.store import SIMULATED, BelievedBalance
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ago
 from freqtrade_balance_guard.console.bot_source import BotView, LedgerView, describe
@@ -228,6 +229,13 @@ def _about_locks(locks: Sequence[Lock]) -> Iterator[str]:
         yield f"{what} locked in freqtrade until {lock.until:%Y-%m-%d %H:%M:%S} UTC{reason}."
 
 
+def _how_known(believed: BelievedBalance, now: datetime) -> str:
+    age = ago((now - believed.as_of).total_seconds())
+    if believed.verdict == SIMULATED:
+        return f"simulated by freqtrade (dry-run), {age}"
+    return f"asked {age}, verdict {believed.verdict}"
+
+
 def _about_balance(settings: GuardSettings, stake: str, status: Status) -> Iterator[str]:
     if status.ledger_error is not None:
         yield status.ledger_error
@@ -241,7 +249,7 @@ def _about_balance(settings: GuardSettings, stake: str, status: Status) -> Itera
     believed = here.believed
     yield (
         f"Balance: {format_amount(believed.free)} {stake} free of {format_amount(believed.total)}, "
-        f"asked {ago((status.at - believed.as_of).total_seconds())}, verdict {believed.verdict}."
+        f"{_how_known(believed, status.at)}."
     )
     if here.holds is not None:
         yield (

@@ -1,6 +1,7 @@
 """Reports for people: tables and sentences. JSON is made by the reports themselves."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,28 +19,33 @@ from freqtrade_balance_guard.console.doctor import Diagnosis
 from freqtrade_balance_guard.console.explain import Explanation
 from freqtrade_balance_guard.console.rebalance import attempt_sentence
 from freqtrade_balance_guard.console.reconcile import Difference
-from freqtrade_balance_guard.console.status import Status
+from freqtrade_balance_guard.console.status import CurrencyStatus, Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import format_amount
 from freqtrade_balance_guard.monitoring.history import HistoryPoint
 
 
-# Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
+# Without a terminal (a log, a pipe) and without COLUMNS nothing is too narrow for this.
 WIDTH = 160
+# Below it a table would be broken within words: one block of lines per row is readable.
+NARROW = 140
 STYLES = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: ""}
 
 
 def console() -> Console:
     """Standard output, as wide as it is, or wide enough."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=WIDTH, highlight=False)
+    is_wide = console.is_terminal or os.environ.get("COLUMNS", "").isdecimal()
+    return console if is_wide else Console(width=WIDTH, highlight=False)
 
 
 def show_reservations(console: Console, rows: Sequence[Reservation], more: int = 0) -> None:
     """One line each; ``more`` have ended and are not shown."""
     if not rows:
         console.print("No reservations.")
+    elif console.width < NARROW:
+        _blocks(console, map(_reservation_block, rows))
     else:
         table = _table("id", "created (UTC)", "account", "bot", "pair", "side")
         for heading in ("held", "used"):
@@ -67,6 +73,16 @@ def show_reservations(console: Console, rows: Sequence[Reservation], more: int =
         _say(console, f"{more} more have ended: --limit shows more of them.")
 
 
+def _reservation_block(row: Reservation) -> list[str]:
+    amounts = f"{format_amount(row.held)} held, {format_amount(row.committed)} used"
+    return [
+        f"{row.id}: {row.side} {row.pair}, {row.state.value}: {amounts} {row.currency}",
+        f"{row.bot} on {row.account}, {row.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        f"order {row.order_id or '-'}",
+        f"client order id {row.client_order_id}",
+    ]
+
+
 def show_reservation(
     console: Console, row: Reservation, history: Sequence[Entry], *, owner_alive: bool
 ) -> None:
@@ -77,6 +93,9 @@ def show_reservation(
         f"Requested were {format_amount(row.requested)} {row.currency}. The bot {row.bot} "
         f"{'is running' if owner_alive else 'is not running'}.",
     )
+    if console.width < NARROW:
+        _blocks(console, map(_entry_block, history))
+        return
     table = _table("at (UTC)", "who", "what", "state")
     for heading in ("held", "used"):
         table.add_column(heading, justify="right")
@@ -96,17 +115,30 @@ def show_reservation(
     console.print(table)
 
 
+def _entry_block(line: Entry) -> list[str]:
+    amounts = f"{format_amount(line.held)} held, {format_amount(line.committed)} used"
+    lines = [
+        f"{line.at:%Y-%m-%d %H:%M:%S} UTC: {line.what} by {line.bot}",
+        f"{line.state}, {amounts}, order {line.order_id or '-'}",
+    ]
+    return [*lines, line.why] if line.why else lines
+
+
 def show_status(console: Console, status: Status) -> None:
     """Pauses, balances and bots of one account."""
     for pause in status.paused:
         _say(console, f"PAUSED ({pause.bot}): {pause.sentence}.", style="bold yellow")
     _show_balances(console, status)
-    if status.bots:
+    if status.bots and console.width < NARROW:
+        _blocks(console, map(_bot_block, status.bots))
+    elif status.bots:
         console.print(_bots_table(status.bots))
     if status.arbitrages:
         console.print(_arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
+    for order in status.unresolved:
+        _say(console, order.sentence, style="red")
     if status.last_rebalance is not None:
         _say(console, attempt_sentence(status.last_rebalance, status.at))
     if status.early_warning:
@@ -123,13 +155,16 @@ def _show_balances(console: Console, status: Status) -> None:
         for one in status.balances
         if one not in shown and ((one.believed and one.believed.total) or one.floor)
     ]
-    if shown:
+    shown.sort(key=lambda one: (one.account, one.currency))
+    if shown and console.width < NARROW:
+        _blocks(console, (_balance_block(one, status.at) for one in shown))
+    elif shown:
         table = _table("account", "currency")
         for heading in ("total", "free", "used", "reserved", "by others", "floor", "available"):
             table.add_column(heading, justify="right")
         for heading in ("verdict", "asked"):
             table.add_column(heading)
-        for one in sorted(shown, key=lambda one: (one.account, one.currency)):
+        for one in shown:
             believed, holds = one.believed, one.holds
             table.add_row(
                 one.account,
@@ -147,6 +182,41 @@ def _show_balances(console: Console, status: Status) -> None:
         console.print(table)
     elif not status.ledger_error:
         _say(console, f"No balance of {status.account} is stored yet.")
+
+
+def _balance_block(one: CurrencyStatus, now: datetime) -> list[str]:
+    believed, holds = one.believed, one.holds
+    lines = [f"{one.currency} on {one.account}: {_amount(one.available)} available"]
+    if believed is not None:
+        held = f"{format_amount(believed.used)} held by orders"
+        lines.append(
+            f"total {format_amount(believed.total)}, {held}, floor {format_amount(one.floor)}"
+        )
+    if holds is not None:
+        lines.append(
+            f"reserved {format_amount(holds.own)}, by other bots {format_amount(holds.others)}"
+        )
+    if believed is None:
+        lines.append("no balance is stored yet")
+    else:
+        lines.append(f"{believed.verdict}, {ago((now - believed.as_of).total_seconds())}")
+    return lines
+
+
+def _bot_block(bot: BotView) -> list[str]:
+    return [
+        f"{bot.bot}: {'alive' if bot.alive else 'silent'}, last sign of life {ago(bot.age)}",
+        f"{len(bot.pairs)} pairs, version {bot.about.get('version', '-')}, "
+        f"{bot.about.get('host', '-')}, {bot.about.get('pid', '-')}",
+    ]
+
+
+def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
+    """One row of a table as a few lines."""
+    for first, *others in blocks:
+        _say(console, first)
+        for line in others:
+            _say(console, f"    {line}", style="dim")
 
 
 def _bots_table(bots: Sequence[BotView]) -> Table:
@@ -276,8 +346,9 @@ def show_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
 
 
 def _say(console: Console, sentence: str, style: str = "") -> None:
-    # What bots have stored is text, not rich's markup.
-    console.print(sentence, style=style or None, markup=False, soft_wrap=True)
+    # What bots have stored is text, not rich's markup. A pipe gets whole lines, a screen words.
+    is_pipe = not console.is_terminal and console.width == WIDTH
+    console.print(sentence, style=style or None, markup=False, soft_wrap=is_pipe)
 
 
 def _table(*headings: str) -> Table:
@@ -292,8 +363,9 @@ def _amount(amount: Decimal | None) -> str:
 
 
 def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
-    """One line for each change, the oldest first."""
-    table = _table("at (UTC)", "bot", "currency")
+    """One line for each change, the oldest first; with its bot where there are several."""
+    with_bots = len({one.bot for one in points}) > 1
+    table = _table("at (UTC)", *(["bot"] if with_bots else []), "currency")
     for heading in ("change", "total", "available"):
         table.add_column(heading, justify="right")
     table.add_column("cause")
@@ -302,7 +374,7 @@ def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
         available = "" if one.available is None else format_amount(one.available)
         table.add_row(
             f"{one.at:%Y-%m-%d %H:%M:%S}",
-            one.bot,
+            *([one.bot] if with_bots else []),
             one.currency,
             format_amount(one.change),
             format_amount(one.total),

@@ -160,6 +160,9 @@ def _of_one(ledger: LedgerView, row: Reservation) -> Iterable[Difference]:
     age = (ledger.clock.wall() - row.created_at).total_seconds()
     if not ledger.is_owner_alive(row):
         owner = ledger.owner_of(row)
+        if owner is None and row.state is State.OPEN:
+            # A clean stop takes the bot's sign of life away, and leaves its orders resting.
+            return
         since = f"silent for {owner.age:.0f} s" if owner else "without any sign of life"
         yield difference(
             "owner_gone",

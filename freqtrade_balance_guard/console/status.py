@@ -1,6 +1,6 @@
 """``balance-guard status``: shows balances, what of them is reserved, and who is alive."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +21,15 @@ from freqtrade_balance_guard.console.rebalance import (
     early_warning,
     last_attempt,
 )
+from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
 from freqtrade_balance_guard.errors import MoneyError
-from freqtrade_balance_guard.ledger import Holds, LedgerUnavailable, NothingStored, Reservation
+from freqtrade_balance_guard.ledger import (
+    Holds,
+    LedgerUnavailable,
+    NothingStored,
+    Reservation,
+    State,
+)
 from freqtrade_balance_guard.ledger.reservation import EXACT, NEVER
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.money import ZERO, to_decimal
@@ -73,6 +80,46 @@ class CurrencyStatus:
 
 
 @dataclass(frozen=True)
+class UnresolvedOrder:
+    """An order that was sent, and of which the exchange could not say yet whether it exists."""
+
+    bot: str
+    pair: str
+    side: str
+    client_order_id: str
+    purpose: str
+    age_seconds: float
+
+    @property
+    def code(self) -> str:
+        """Its own for exits: the next exit of the trade goes out all the same."""
+        return "exit_unresolved" if self.purpose in ("exit", "stop") else "order_unresolved"
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for people."""
+        means = "the next exit goes out all the same"
+        if self.code == "order_unresolved":
+            means = f"no new entry on {self.pair} until it is known"
+        return (
+            f"The outcome of the {self.purpose} {self.client_order_id} of {self.pair} ({self.bot}) "
+            f"is unknown for {self.age_seconds:.0f} s: {means}. [{self.code}]"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``status --json`` shows it."""
+        return {
+            "code": self.code,
+            "bot": self.bot,
+            "pair": self.pair,
+            "side": self.side,
+            "purpose": self.purpose,
+            "client_order_id": self.client_order_id,
+            "age_seconds": round(self.age_seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
 class Status:
     """What is stored about an account.
 
@@ -91,6 +138,7 @@ class Status:
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
     paused: tuple[Pause, ...] = ()
+    unresolved: tuple[UnresolvedOrder, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +157,7 @@ class Status:
             # A copy for scripts of release 0.1.
             "pairs": [one.as_json(self.at) for one in self.arbitrages],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
+            "unresolved": [one.as_json() for one in self.unresolved],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
             "bots": [bot_as_json(bot) for bot in self.bots],
@@ -135,8 +184,7 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         unfinished = ledger.unfinished()
     except NothingStored as nothing:
         notes.append(str(nothing))
-        unfinished = []
-        own = bot or source.bot
+        unfinished, own = [], bot or source.bot
     except LedgerUnavailable as error:
         ledger_error = str(error)
         unfinished = []
@@ -175,7 +223,22 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
+        unresolved=tuple(_unresolved(ledger, unfinished)),
     )
+
+
+def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[UnresolvedOrder]:
+    """Orders of the account without a known outcome for longer than a reply takes."""
+    now = ledger.clock.wall()
+    for row in sorted(rows, key=lambda row: row.id):
+        age = (now - row.created_at).total_seconds()
+        if row.state is not State.IN_FLIGHT or row.account != ledger.source.account:
+            continue
+        if age >= EXIT_WAIT_SECONDS:
+            history = ledger.store.history(row.client_order_id)
+            # Its intent says "exit of 1 at 20", "leg of ...".
+            purpose = history[0].why.partition(" of ")[0] if history else "order"
+            yield UnresolvedOrder(row.bot, row.pair, row.side, row.client_order_id, purpose, age)
 
 
 def _legs(

@@ -29,6 +29,7 @@ class DenialCode(StrEnum):
     RESERVED_BY_OTHERS = "reserved_by_others"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     ORDER_UNRESOLVED = "order_unresolved"
+    ARBITRAGE_IN_PROGRESS = "arbitrage_in_progress"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     SELF_CHECK_FAILED = "self_check_failed"
     GUARD_ERROR = "guard_error"

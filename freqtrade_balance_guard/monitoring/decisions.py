@@ -145,7 +145,7 @@ class LastDecisions:
             denied = decision(event.pair, Outcome.DENIED, event.code, event.sentence)
             return replace(denied, numbers=event.numbers)
         if isinstance(event, EntryApproved):
-            sentence = f"an entry of {format_amount(event.stake)} was let out"
+            sentence = f"a stake of {format_amount(event.stake)}"
             approved = decision(event.pair, Outcome.APPROVED, "", sentence)
             return replace(approved, numbers={"stake": event.stake})
         if isinstance(event, StakeReduced | PartialExitReduced):

@@ -24,11 +24,18 @@ from freqtrade_balance_guard.events import (
     ExitBackedOff,
     PairsLocked,
     PairsUnlocked,
+    StopMissing,
+    StopRestored,
 )
 from freqtrade_balance_guard.ledger.facts import ReservationCommitted, ReservationReleased
 from freqtrade_balance_guard.money import HUNDRED, format_amount
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderAccepted, OrderUnresolved
+from freqtrade_balance_guard.orders.events import (
+    ExitUnresolved,
+    LostReplyFound,
+    OrderAccepted,
+    OrderUnresolved,
+)
 from freqtrade_balance_guard.settings import AlertSettings
 
 
@@ -99,16 +106,25 @@ class Notices:
                 "the exchange could not say what happened to it. No new entry on "
                 f"{event.pair} until it can; exits go on.",
             )
+        elif isinstance(event, ExitUnresolved):
+            self._unresolved[event.client_order_id] = event.pair
+            yield from self._begins(
+                "exit_unresolved",
+                event.client_order_id,
+                f"The outcome of an exit of {event.pair} ({event.client_order_id}) stays unknown; "
+                "the next exit goes out all the same, for no more than the exchange shows.",
+            )
         elif isinstance(event, ReservationCommitted | ReservationReleased):
             row = event.reservation
             if self._unresolved.pop(row.client_order_id, None) is not None:
                 ended = "it was filled" if row.committed else "nothing of it was filled"
-                yield from self._ends(
-                    "order_unresolved",
-                    row.client_order_id,
-                    f"The outcome of the order of {row.pair} ({row.client_order_id}) is known: "
-                    f"{ended}.",
-                )
+                text = f"The outcome of the order of {row.pair} ({row.client_order_id}) is known: "
+                # One message for both: an exit may be unresolved in either way.
+                ends = [
+                    *self._ends("exit_unresolved", row.client_order_id, f"{text}{ended}."),
+                    *self._ends("order_unresolved", row.client_order_id, f"{text}{ended}."),
+                ]
+                yield from ends[:1]
         elif isinstance(event, LostReplyFound):
             yield Message(
                 Kind.NEWS,
@@ -125,6 +141,17 @@ class Notices:
             )
         elif isinstance(event, OrderAccepted) and event.purpose == "exit":
             yield from self._ends("exit_too_small", event.pair, f"{event.pair} could be sold.")
+        elif isinstance(event, StopMissing):
+            yield from self._begins(
+                "stop_missing",
+                str(event.trade_id),
+                f"{event.pair} (trade {event.trade_id}) has had no stop on the exchange for "
+                f"{event.seconds:.0f} s; the strategy wants one. freqtrade tries again in every "
+                "loop, and watches the stop-loss itself while the bot runs.",
+            )
+        elif isinstance(event, StopRestored):
+            text = f"{event.pair} (trade {event.trade_id}): {event.how}."
+            yield from self._ends("stop_missing", str(event.trade_id), text)
 
     def _of_legs(self, event: Event) -> Iterator[Message]:
         if isinstance(event, UnhedgedOpened | UnhedgedFound):

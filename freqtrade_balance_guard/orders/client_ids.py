@@ -85,6 +85,8 @@ class ClientIds:
     page_size: int = SHORTEST_PAGE
     # Where the raw answer names the next page, and the parameter that asks for it.
     next_page: Mapping[str, str] = field(default_factory=dict)
+    # The parameter that asks for what is older than an order's id, where a full page names none.
+    older_than: str | None = None
     # Its lists may lack the id of an order that was sent with one.
     may_omit_id: bool = False
     # ccxt reads the event "placed" as an order that was cancelled with nothing filled.
@@ -94,6 +96,11 @@ class ClientIds:
     orders_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # How long after an order was sent "not found" still proves that it does not exist.
     memory: timedelta | None = None
+    # How far back its lists show orders with fills, where that is further. An order that is in none
+    # of them has ended without a fill, or never was there.
+    memory_of_filled: timedelta | None = None
+    # Asked for orders since a moment, it lists none that are stops.
+    since_hides_stops: bool = False
     form: Form = Form.TEXT
 
     @classmethod
@@ -197,8 +204,10 @@ _OKX = _row(
     "clOrdId",
     Ask.ONE,
     "clOrdId",
-    # Cancelled orders are forgotten after two hours.
+    # Cancelled orders are forgotten after two hours, those with fills after a week.
     memory=timedelta(hours=2),
+    memory_of_filled=timedelta(days=7),
+    page_size=100,
     # ccxt's clientOrderId would be sent as clOrdId, which a stop cannot be asked for by.
 ).with_stops("algoClOrdId", "algoClOrdId", stop_ask=_A_STOP, stop_lists=(_A_STOP,))
 _GATE = _row(
@@ -231,6 +240,7 @@ _BITGET = _row(
     stop_lists=(_A_STOP,),
     page_size=100,
     next_page={"cursor": "cursor", "endId": "idLessThan"},
+    older_than="idLessThan",
 )
 
 _ROWS = (
@@ -270,15 +280,17 @@ _ROWS = (
     _OKX,
     replace(_OKX, trading_mode="futures"),
     _GATE,
-    replace(_GATE, trading_mode="futures"),
+    replace(_GATE, trading_mode="futures", since_hides_stops=True),
     _row(
         "htx spot",
         r"[A-Za-z0-9_-]{1,64}",
         "client-order-id",
         Ask.ONE,
         "clientOrderId",
-        # Cancelled orders are forgotten after two hours.
+        # Cancelled orders are forgotten after two hours; one list has those of the last two days.
         memory=timedelta(hours=2),
+        memory_of_filled=timedelta(hours=48),
+        page_size=100,
     ),
     _HYPERLIQUID,
     replace(_HYPERLIQUID, trading_mode="futures"),

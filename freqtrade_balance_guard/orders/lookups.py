@@ -24,6 +24,8 @@ KEPT_BY_HOUSEKEEPING_SECONDS = 0.6
 # One question takes at most so long. With less time left it would only be a vain request.
 ASK_SECONDS = 1.0
 SHORTEST_ASK_SECONDS = 0.1
+# An exchange that has so long and does not answer cannot; with less it was our own haste.
+FAIR_ASK_SECONDS = 0.5
 # Between two questions; doubled each time.
 FIRST_PAUSE_SECONDS = 0.25
 
@@ -89,6 +91,7 @@ class Lookups:
 
         :return: the order, if it is there
         """
+        has_time = deadline.seconds_left >= FAIR_ASK_SECONDS
         answer = self._ask(tracked, deadline)
         now = tracked.asked_at = self._clock.monotonic()
         if isinstance(answer, Found):
@@ -96,6 +99,7 @@ class Lookups:
             return answer.order
         if not isinstance(answer, NotFound):
             tracked.absence.begin_anew()
+            tracked.was_unanswered = tracked.was_unanswered or has_time
         elif tracked.absence.is_proven(now, tracked.late_seconds):
             self._rejected(tracked, "the exchange does not know it")
         return None

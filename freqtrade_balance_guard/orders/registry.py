@@ -276,10 +276,8 @@ class OrderRegistry:
     # Orders that freqtrade has no trade for
 
     def is_late(self, tracked: TrackedOrder) -> bool:
-        """The exchange did not know it a moment ago, though it had it: its lists may be behind."""
-        if tracked.absence.since is None or not tracked.is_of_this_run:
-            return False
-        return self._clock.monotonic() - tracked.absence.since <= tracked.late_seconds
+        """Its reply is awaited still; what was found of it is no orphan."""
+        return tracked.is_late(self._clock.monotonic())
 
     def block_pair(self, tracked: TrackedOrder) -> None:
         """No new entry on this pair: a position is there that freqtrade does not know."""

@@ -58,6 +58,8 @@ class TrackedOrder:
     is_leg: bool = False
     # An exit that did not wait any longer for this one went out.
     is_given_up: bool = False
+    # The exchange was asked for it, had time enough, and could not say.
+    was_unanswered: bool = False
     # The user has deleted its trade: an order that freqtrade does not know on purpose.
     is_deleted: bool = False
     order_id: str | None = None
@@ -105,6 +107,19 @@ class TrackedOrder:
     def late_seconds(self) -> float:
         """How long after its reply was lost "not found" proves nothing."""
         return LATE_SECONDS if self.is_entry and not self.is_given_up else EXIT_LATE_SECONDS
+
+    def is_late(self, now: float) -> bool:
+        """Whether the exchange lacked it a moment ago, though it had it, or was not asked yet.
+
+        Its lists may be behind. Where it was asked and could not answer, the order is an orphan.
+        """
+        absence = self.absence
+        since = absence.lost_at if absence.since is None else absence.since
+        if since is None or not self.is_of_this_run:
+            return False
+        if absence.since is None and self.was_unanswered:
+            return False
+        return now - since <= self.late_seconds
 
     def learn(self, answer: OrderAnswer, now: float) -> bool:
         """Take up what the exchange says; False if that is no news (late, or said before)."""

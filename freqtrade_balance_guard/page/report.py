@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.store import read_exposures, read_profit
+from freqtrade_balance_guard.arbitrage.store import read_arbitrages, read_exposures, read_profit
+from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.console.rebalance import attempt_as_json
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.local_file import read_rows
@@ -25,6 +26,8 @@ MOST_POINTS = 900
 MOST_MESSAGES = 60
 MOST_DECISIONS = 25
 MOST_REBALANCES = 30
+MOST_ARBITRAGES = 30
+MOST_STORED = 500
 MOST_BOTS = 20
 MOST_BYTES = 300_000
 
@@ -107,6 +110,9 @@ def report_of(source: ReportSource, since: datetime | None, now: datetime) -> di
         "unhedged": [
             one.as_json(now) for one in read_exposures(path, also_closed=True) if one.bot == bot
         ][:MOST_MESSAGES],
+        "arbitrages": [
+            _arbitrage(one) for one in read_arbitrages(path, at_most=MOST_STORED) if one.bot == bot
+        ][:MOST_ARBITRAGES],
         "arbitrage_profit": f"{read_profit(path, bot):f}",
     }
 
@@ -132,6 +138,20 @@ def _point(point: HistoryPoint) -> dict[str, Any]:
     stored = point.as_json()
     names = ("currency", "at", "total", "change", "expected", "available", "cause", "detail")
     return {name: stored[name] for name in names}
+
+
+def _arbitrage(record: ArbitrageRecord) -> dict[str, Any]:
+    """What was quoted when it was planned, and what its fills came to; in stake currency."""
+    return {
+        "id": record.id,
+        "made_at": record.made_at.isoformat(),
+        "state": str(record.state),
+        "legs": [f"{leg.side} {leg.pair} on {leg.venue}" for leg in record.orders],
+        "quoted_profit": record.result.get("quoted_profit"),
+        "profit": record.result.get("profit"),
+        "fees": record.result.get("fees"),
+        "skew_seconds": record.result.get("skew_seconds"),
+    }
 
 
 def render(

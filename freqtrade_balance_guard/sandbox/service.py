@@ -121,6 +121,8 @@ class Service:
             symbol=call.symbol,
         )
         try:
+            if active.fault.expires:
+                self._translator.check_expiry(asked)
             self._carried_out(asked, caller)
         except ProtocolError as error:
             self._reject(asked, error)

@@ -1,82 +1,154 @@
 """A request whose reply was lost reaches the exchange seconds after the bot has given up on it.
 
-Five pairs at once, so that the late requests also compete for what the bot may wait; four runs of
-five are the twenty tries of each.
+Ten pairs at once, so that the late requests also compete for what the bot may wait; two runs of ten
+are the twenty tries of each dialect, with an exchange that rejects what has expired meanwhile and
+with one that does not look.
 """
+
+from contextlib import contextmanager
 
 import pytest
 
-from tests.support.balances import A, B, C, D, E, figure, rehearsal
-from tests.support.orders import WITH_TAG, eventually, settled_books, wrong_trade
+from freqtrade_balance_guard.demo.strategy import StrategyPlan
+from tests.support.balances import PAIRS, WHOLE, Rehearsal, figure, rehearsal, usdt
+from tests.support.fleet import fleet, shared_account
+from tests.support.orders import (
+    ACCOUNT,
+    WITH_TAG,
+    eventually,
+    reservations,
+    settled_books,
+    wrong_trade,
+)
 
 
 pytestmark = pytest.mark.acceptance
 
-PAIRS = (A, B, C, D, E)
 # After the bot has its error; ccxt's time-out counts into it where the reply is a time-out.
 LATE_SECONDS = 12.0
-RUNS = {
-    "drop, launcher": {"way": "launcher", "how": "drop"},
-    "drop, mixin": {"way": "mixin", "how": "drop"},
-    "502": {"way": "launcher", "how": "502"},
-    "timeout": {"way": "mixin", "how": "timeout", "ccxt": {"timeout": 2000}},
-}
-SETTINGS = {"stake_amount": 100, "max_open_trades": 5, "extra": WITH_TAG}
+TIMEOUT_SECONDS = 2.0
+HOW = {
+    "drop": {"way": "launcher", "how": "drop"},
+    "502": {"way": "mixin", "how": "502"},
+    "timeout": {
+        "way": "mixin", "how": "timeout", "ccxt": {"timeout": int(TIMEOUT_SECONDS * 1000)},
+    },
+}  # fmt: skip
+DIALECTS = ("kraken", "binance")
+EXPIRES = pytest.mark.parametrize("expires", [True, False], ids=["expires", "never expires"])
+WHICH = pytest.mark.parametrize(
+    ("dialect", "name"),
+    [("kraken", "drop"), ("kraken", "timeout"), ("binance", "502"), ("binance", "timeout")],
+)
+SETTINGS = {
+    "stake_amount": 50, "max_open_trades": 10, "extra": WITH_TAG,
+    "guard": {**WHOLE, "min_order_size": 10, "ledger": {"account": ACCOUNT}},
+}  # fmt: skip
 
 
-def late(run, **which):
-    seconds = LATE_SECONDS + run.get("ccxt", {}).get("timeout", 0) / 1000
-    return {"seconds": seconds, "how": run["how"], **which}
-
-
-def arrivals(rehearsed):
-    return [line for line in rehearsed.exchange.journal() if line["event"] == "late_arrival"]
-
-
-def wait_for_arrivals(rehearsed, count):
-    rehearsed.bot.wait_until(lambda: len(arrivals(rehearsed)) >= count, 90, "late arrivals")
-
-
-def filled(rehearsed, side, pair):
-    return [o for o in rehearsed.orders(side) if o["pair"] == pair and float(o["filled"])]
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_a_late_entry_is_the_only_one_of_its_signal_and_becomes_a_trade(tmp_path, name):
-    run = RUNS[name]
-    with rehearsal(tmp_path, run["way"], ccxt=run.get("ccxt"), **SETTINGS) as rehearsed:
+@contextmanager
+def bot(tmp_path, dialect, name):
+    run = HOW[name]
+    on = usdt("1000", dialect=dialect)
+    with rehearsal(tmp_path, run["way"], on=on, ccxt=run.get("ccxt"), **SETTINGS) as rehearsed:
         rehearsed.bot.wait_loops(1)
-        for pair in PAIRS:
-            rehearsed.exchange.fault("late_arrival", **late(run, symbol=pair, side="buy", times=1))
+        yield rehearsed
+
+
+def make_late(exchange, name, side, pairs, *, expires, **which):
+    how = HOW[name]["how"]
+    seconds = LATE_SECONDS + (TIMEOUT_SECONDS if how == "timeout" else 0)
+    for pair in pairs:
+        exchange.fault(
+            "late_arrival", symbol=pair, side=side, times=1, seconds=seconds, how=how,
+            expires=expires, **which,
+        )  # fmt: skip
+
+
+def arrivals(exchange):
+    return [line for line in exchange.journal() if line["event"] == "late_arrival"]
+
+
+def wait_for_arrivals(exchange, bot, count):
+    bot.wait_until(lambda: len(arrivals(exchange)) >= count, 120, "late arrivals")
+
+
+def filled(orders, side, pair):
+    return [
+        o for o in orders if (o["side"], o["pair"]) == (side, pair) and float(o["filled"])
+    ]  # fmt: skip
+
+
+@EXPIRES
+@WHICH
+def test_a_late_entry_is_the_only_one_of_its_signal_and_becomes_a_trade(
+    tmp_path, dialect, name, expires
+):
+    """Where the late request has expired, the signal that stayed has entered once instead."""
+    with bot(tmp_path, dialect, name) as rehearsed:
+        make_late(rehearsed.exchange, name, "buy", PAIRS, expires=expires)
         # The signal stays: a bot that takes the order for gone would enter again.
         rehearsed.signal(*PAIRS, times=None)
-        wait_for_arrivals(rehearsed, len(PAIRS))
-        rehearsed.wait_bought(len(PAIRS))
+        wait_for_arrivals(rehearsed.exchange, rehearsed.bot, len(PAIRS))
+        rehearsed.wait_bought(len(PAIRS), timeout=120)
         rehearsed.bot.wait_loops(5)
         rehearsed.signal()
         settled_books(rehearsed)
         for pair in PAIRS:
-            assert len([o for o in rehearsed.orders("buy") if o["pair"] == pair]) == 1
+            assert len([o for o in rehearsed.orders("buy") if o["pair"] == pair]) == 1, pair
             eventually(rehearsed, lambda one=pair: wrong_trade(rehearsed, one))
-        figure("late entries", {name: len(arrivals(rehearsed))})
+        # None that has arrived late was made where requests expire: those of the signal were.
+        late = [row for row in reservations(rehearsed) if not row.committed]
+        assert len(late) == (len(PAIRS) if expires else 0)
+        figure(f"late entries ({dialect}, {name}, expires {expires})", {"tries": len(PAIRS)})
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_of_a_late_exit_and_the_next_one_at_most_one_is_filled(tmp_path, name):
-    run = RUNS[name]
-    with rehearsal(tmp_path, run["way"], ccxt=run.get("ccxt"), **SETTINGS) as rehearsed:
+@EXPIRES
+@WHICH
+def test_of_a_late_exit_and_the_next_one_at_most_one_is_filled(tmp_path, dialect, name, expires):
+    with bot(tmp_path, dialect, name) as rehearsed:
         rehearsed.signal(*PAIRS)
         rehearsed.wait_bought(len(PAIRS))
         rehearsed.bot.wait_loops(2)
-        for pair in PAIRS:
-            rehearsed.exchange.fault("late_arrival", **late(run, symbol=pair, side="sell", times=1))
+        make_late(rehearsed.exchange, name, "sell", PAIRS, expires=expires)
         rehearsed.signal(sell=PAIRS)
-        rehearsed.bot.wait_until(lambda: not rehearsed.bot.open_trades(), 60, "the exits")
-        wait_for_arrivals(rehearsed, len(PAIRS))
+        rehearsed.bot.wait_until(lambda: not rehearsed.bot.open_trades(), 120, "the exits")
+        wait_for_arrivals(rehearsed.exchange, rehearsed.bot, len(PAIRS))
         rehearsed.bot.wait_loops(3)
+        orders = rehearsed.orders()
         for pair in PAIRS:
-            assert len(filled(rehearsed, "sell", pair)) == 1, pair
-            assert len(filled(rehearsed, "buy", pair)) == 1, pair
+            assert len(filled(orders, "sell", pair)) == 1, pair
+            assert len(filled(orders, "buy", pair)) == 1, pair
         assert not rehearsed.bot.open_trades()
         assert rehearsed.exchange.audit()["ok"]
-        figure("late exits", {name: len(arrivals(rehearsed))})
+        figure(f"late exits ({dialect}, {name}, expires {expires})", {"tries": len(PAIRS)})
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_late_exit_sells_nothing_that_another_bot_of_the_account_owns(tmp_path, dialect):
+    """Only its expiry stops a late request: the coins that it would sell are there."""
+    with fleet(
+        tmp_path, 2, on=shared_account(2, usdt="2000", dialect=dialect),
+        ledger_url=f"sqlite:///{tmp_path / 'ledger.sqlite'}", pairs=[PAIRS, PAIRS],
+        plans=[StrategyPlan(), StrategyPlan()], guard=SETTINGS["guard"], stake_amount=50,
+        max_open_trades=10,
+    ) as bots:  # fmt: skip
+        ours, other = (Rehearsal(bots.exchange, one) for one in bots.bots)
+        for one in (ours, other):
+            one.signal(*PAIRS, times=None)
+            one.wait_bought(len(PAIRS), timeout=90)
+            one.signal()
+        owned = {trade["pair"]: trade["amount"] for trade in other.bot.open_trades()}
+        key = ours.bot.settings.exchange["key"]
+        make_late(bots.exchange, "drop", "sell", PAIRS, expires=True, key=key)
+        ours.signal(sell=PAIRS)
+        ours.bot.wait_until(lambda: not ours.bot.open_trades(), 120, "the exits")
+        wait_for_arrivals(bots.exchange, ours.bot, len(PAIRS))
+        ours.bot.wait_loops(3)
+        for pair in PAIRS:
+            assert len(filled(bots.orders_of(0), "sell", pair)) == 1, pair
+        assert not bots.orders_of(1, "sell")
+        held = bots.exchange.state()["accounts"]["main"]["balances"]
+        for pair, amount in owned.items():
+            assert float(held[pair.partition("/")[0]]["total"]) >= amount * (1 - 1e-9), pair
+        assert bots.exchange.audit()["ok"]

@@ -48,7 +48,7 @@ def test_the_newest_decision_stands_first_and_other_pairs_are_not_mentioned(regi
     listener(EntryApproved(PAIR, D(40)))
     listener(OrderDenied("ETH/USDT", "guard_error", "something else", {}))
     text = told(registry)
-    assert text.index("Approved 29 s ago: an entry of 40 was let out") < text.index("Denied 30 s")
+    assert text.index("Approved 29 s ago: a stake of 40") < text.index("Denied 30 s")
     assert "something else" not in text
 
 

@@ -218,3 +218,19 @@ def test_an_open_pair_is_shown_with_both_legs_and_a_closed_one_is_not(registry, 
     )
     store.follow(replace(position, closed_at=registry.clock.wall()), [])
     assert status_of(registry.ledger_view()).as_json()["arbitrages"] == []
+
+
+def test_orders_without_a_known_outcome_are_shown_with_what_that_means(registry):
+    own = registry.bot("one-aaaa", bot_name="one")
+    registry.believe(USDT="100")
+    for purpose in ("entry", "exit"):
+        sent = made(own.reserve(order(own, "20"), why=f"{purpose} of 1 at 20"))
+        own.send(sent.client_order_id)
+    assert status_of(registry.ledger_view(bot_name="one")).unresolved == ()
+    registry.clock.advance(10)
+    status = status_of(registry.ledger_view(bot_name="one"))
+    assert [(one.code, one.purpose) for one in status.unresolved] == [
+        ("order_unresolved", "entry"), ("exit_unresolved", "exit"),
+    ]  # fmt: skip
+    assert status.as_json()["unresolved"][1]["age_seconds"] >= 10
+    assert "the next exit goes out all the same" in status.unresolved[1].sentence

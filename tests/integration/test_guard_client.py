@@ -338,3 +338,9 @@ def test_freqtrades_own_class_alone_asks_once_too(monkeypatch):
     monkeypatch.setattr(type(exchange._api), "fetch_balance", fetch_balance)
     assert isinstance(reader_of(exchange).read(soon()), Unreadable)
     assert len(asked) == 1
+
+
+def test_what_ccxt_learns_in_a_request_of_ours_stays_out_of_freqtrades_options(exchange):
+    with GuardClient(exchange, CLOCK).connection(soon()) as own:
+        own._api.options["uta"] = False  # Bitget's, after a request that was cut off
+    assert "uta" not in exchange._api.options

@@ -16,7 +16,7 @@ from tests.support.rest import PASSWORD, USER, Rest
 
 
 GETS = ("status", "balances", "history", "reservations", "decisions", "counters", "arbitrages",
-        "unhedged", "explain/BTC/USDT")  # fmt: skip
+        "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
 POSTS = ("rebalance", "pause", "resume", "unhedged/1/resolve")
 GUARD = {"reserve_balance": {"USDT": 50}, "position_size_percent": 40}
 

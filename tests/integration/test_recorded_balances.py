@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from freqtrade_balance_guard.balances.margin import MarginSnapshot
 from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
+from freqtrade_balance_guard.integration.futures.margin_reader import MarginReader
 from tests.support.exchange import Wire, exchange_behind
 
 
@@ -172,3 +174,144 @@ def test_a_new_account_that_lists_nothing_is_an_answer(wire, name):
     answer = read(wire, name, EMPTY[name])
     assert isinstance(answer, Snapshot), answer
     assert answer.holdings == {}
+
+
+# Futures: the wallet balance, and positions
+
+BINANCE = "binance futures v3"
+OPEN_POSITION = [
+    {
+        "symbol": "BTCUSDT",
+        "positionSide": "BOTH",
+        "positionAmt": "-0.100",
+        "entryPrice": "2500.0",
+        "breakEvenPrice": "2500.0",
+        "markPrice": "2510.0",
+        "unRealizedProfit": "-20.0",
+        "liquidationPrice": "3000",
+        "isolatedMargin": "0",
+        "notional": "-5020.0",
+        "marginAsset": "USDT",
+        "isolatedWallet": "0",
+        "initialMargin": "502.0",
+        "maintMargin": "20",
+        "positionInitialMargin": "502.0",
+        "openOrderInitialMargin": "0",
+        "adl": 2,
+        "bidNotional": "0",
+        "askNotional": "0",
+        "updateTime": 1720736417660,
+    }
+]
+
+
+def read_margin(wire, name, body=None, *, coin=None, positions=None, open_pairs=()):
+    """The futures account of an exchange, as a live bot reads it."""
+    case = RECORDED[name]
+    exchange = exchange_behind(wire, case["exchange"], case["mode"])
+    exchange._api.options.update(case.get("options", {}))
+    for part, more in case.get("besides", {}).items():
+        wire.answers[part] = json.dumps(more)
+    wire.answers[case["path"]] = json.dumps(case["body"] if body is None else body)
+    if positions is None:
+        exchange.fetch_positions = lambda *_, **__: []
+    else:
+        wire.answers["positionRisk"] = json.dumps(positions)
+        exchange._api.options["leverageBrackets"] = {"BTC/USDT:USDT": [["0", "0.005"]]}
+    reader = MarginReader(
+        GuardClient(exchange, CLOCK), CLOCK, coin or case["stake"], lambda: set(open_pairs)
+    )
+    return reader.read()
+
+
+def binance_asset(coin="USDT", **fields):
+    asset = {
+        "walletBalance": "1000",
+        "unrealizedProfit": "-20",
+        "marginBalance": "980",
+        "initialMargin": "502",
+        "availableBalance": "478",
+        "maintMargin": "20",
+    }
+    return {"assets": [{"asset": coin, **asset, **fields}], "positions": []}
+
+
+FUTURES = [name for name, case in RECORDED.items() if name[0] != "_" and case["mode"] == "futures"]
+
+
+@pytest.mark.parametrize("name", sorted(FUTURES))
+def test_every_recorded_futures_account_is_read(wire, name):
+    answer = read_margin(wire, name)
+    assert isinstance(answer, MarginSnapshot), answer
+    for currency, (free, _) in RECORDED[name]["expected"].items():
+        if currency == answer.coin:
+            holding = answer.holdings[currency]
+            seen = holding.total - holding.used
+            assert seen == pytest.approx(Decimal(free), rel=Decimal("1e-12"))
+
+
+def test_okx_keeps_isolated_margin_in_the_wallet_and_unrealised_loss_out_of_it(wire):
+    answer = read_margin(wire, "okx isolated position")
+    assert answer.holdings["USDT"].total == pytest.approx(
+        Decimal("99.92199657"), abs=Decimal("1e-8")
+    )
+
+
+def test_binance_says_the_wallet_balance_itself_and_positions_beside_it(wire):
+    answer = read_margin(wire, BINANCE, binance_asset(), positions=OPEN_POSITION)
+    assert isinstance(answer, MarginSnapshot), answer
+    holding = answer.holdings["USDT"]
+    assert (holding.total, holding.total - holding.used) == (1000, 478)
+    assert (answer.used, answer.noise, answer.margin_balance) == (502, 0, 980)
+    (position,) = answer.positions
+    assert (position.pair, position.side, position.amount) == (
+        "BTC/USDT:USDT",
+        "short",
+        Decimal("0.1"),
+    )
+    assert (position.margin, position.notional, position.unrealised) == (502, 5020, -20)
+
+
+def test_a_credit_coin_below_zero_with_free_margin_is_read(wire):
+    body = binance_asset(
+        "BNFCR", walletBalance="-3", marginBalance="-23", availableBalance="900", initialMargin="77"
+    )
+    body["assets"].append({**body["assets"][0], "asset": "USDC", "walletBalance": "1000"})
+    answer = read_margin(wire, BINANCE, body, coin="BNFCR")
+    assert isinstance(answer, MarginSnapshot), answer
+    holding = answer.holdings["BNFCR"]
+    assert (holding.total, holding.total - holding.used, answer.used) == (-3, 900, 77)
+
+
+@pytest.mark.parametrize("where", ["a position", "a trade"])
+@pytest.mark.parametrize("body", ["zero", "missing", "garbage"])
+def test_no_stake_with_something_open_is_unreadable(wire, body, where):
+    zeros = dict.fromkeys(
+        ("walletBalance", "marginBalance", "availableBalance", "initialMargin"), "0"
+    )
+    bodies = {
+        "zero": binance_asset(**zeros),
+        "missing": binance_asset("BNB", **zeros),
+        "garbage": binance_asset(availableBalance="x", walletBalance="y", marginBalance="nan"),
+    }
+    positions = OPEN_POSITION if where == "a position" else []
+    pairs = () if where == "a position" else ("BTC/USDT:USDT",)
+    answer = read_margin(wire, BINANCE, bodies[body], positions=positions, open_pairs=pairs)
+    assert isinstance(answer, Unreadable)
+
+
+def test_a_new_futures_account_is_empty(wire):
+    answer = read_margin(wire, BINANCE, {"assets": [], "positions": []}, positions=[])
+    assert isinstance(answer, MarginSnapshot), answer
+    assert answer.holdings == {}
+    assert answer.margin_balance == 0
+
+
+def test_an_odd_coin_beside_the_stake_is_left_out(wire):
+    body = binance_asset()
+    body["assets"].append(
+        {**body["assets"][0], "asset": "BNB", "marginBalance": "-5", "initialMargin": "0"}
+    )
+    answer = read_margin(wire, BINANCE, body, positions=[])
+    assert isinstance(answer, MarginSnapshot), answer
+    assert "BNB" not in answer.holdings

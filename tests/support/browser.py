@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from tests.support.programs import chromium
 
 
 FLAGS = (
@@ -105,18 +105,15 @@ class Page:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """Chromium with an empty profile; the test is skipped, loudly, without it."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("NO CHROMIUM, THE PAGE IS NOT CHECKED: apt-get install chromium")
+    """Chromium with an empty profile."""
     profile = folder / "chromium"
     process = subprocess.Popen(
-        [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         address = _debugger(profile, process)
-        with connect(address, max_size=None) as link:
+        with connect(address, max_size=None, ping_interval=None) as link:
             yield Page(link)
     finally:
         process.terminate()

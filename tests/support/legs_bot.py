@@ -309,24 +309,26 @@ def legs_bot(
     extra: str = "",
     key_index: int = 0,
     unlisted: tuple[str, ...] = (),
+    streams: bool = False,
     **config: Any,
 ) -> Iterator[LegsBot]:
     """One run of the bot in ``folder`` on exchanges that were started before."""
     here, there = both
     wallet = wallet or {"USDT": 10000, "ETH": 4}
-    exchange = here.freqtrade_exchange(key_index=key_index)
+    exchange = here.freqtrade_exchange(key_index=key_index, streams=streams)
     listed = [pair for pair in exchange["pair_whitelist"] if pair not in unlisted]
     section = {
         "min_balance_threshold": 2.5,
         "ledger": {"account": "here"},
         "venues": {
             "there": {
-                **there.freqtrade_exchange(),
+                **there.freqtrade_exchange(streams=streams),
                 "account": "there",
                 "dry_run_wallet": wallet,
             }
         },
-        "arbitrage": {"leg_timeout": 2, **(arbitrage or {})},
+        # Many scenes need a leg that rests.
+        "arbitrage": {"leg_timeout": 2, "time_in_force": "GTC", **(arbitrage or {})},
         **(guard or {}),
     }
     settings = BotSettings(

@@ -1,37 +1,18 @@
-"""Debian's Prometheus and promtool: found, or fetched, and started on a free port."""
+"""Prometheus, started on a free port, and promtool."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
-import pytest
-
-
-ROOT = Path(__file__).parents[2]
-FETCHED = ROOT / ".cache" / "prometheus" / "usr" / "bin"
-
-
-@cache
-def program(name: str) -> str:
-    """The path of ``prometheus`` or ``promtool``; the test is skipped, loudly, without it."""
-    for place in (shutil.which(name), FETCHED / name):
-        if place is not None and Path(place).exists():
-            return str(place)
-    script = ROOT / "scripts" / "fetch_prometheus.sh"
-    answer = subprocess.run([str(script)], capture_output=True, text=True, check=False)
-    if not (FETCHED / name).exists():
-        pytest.skip(f"NO PROMETHEUS, NOTHING OF IT IS CHECKED: {answer.stderr.strip()[-300:]}")
-    return str(FETCHED / name)
+from tests.support import programs
 
 
 def promtool(*arguments: str, stdin: str | None = None) -> str:
@@ -40,7 +21,11 @@ def promtool(*arguments: str, stdin: str | None = None) -> str:
     :raises AssertionError: it found something
     """
     answer = subprocess.run(
-        [program("promtool"), *arguments], input=stdin, capture_output=True, text=True, check=False
+        [programs.prometheus("promtool"), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout + answer.stderr
@@ -91,7 +76,7 @@ def running_prometheus(target: str, rules: Path, folder: Path) -> Iterator[Prome
         port = one.getsockname()[1]
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(
-            [program("prometheus"), f"--config.file={folder / 'prometheus.json'}",
+            [programs.prometheus("prometheus"), f"--config.file={folder / 'prometheus.json'}",
              f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}"],
             stdout=log, stderr=log,
         )  # fmt: skip

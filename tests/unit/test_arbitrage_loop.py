@@ -1,6 +1,5 @@
 """The bot's side of arbitrages: one opportunity after the other, and what freqtrade must not do."""
 
-from concurrent.futures import Future
 from dataclasses import replace
 from decimal import Decimal as D
 from types import SimpleNamespace
@@ -9,13 +8,14 @@ import pytest
 
 from freqtrade_balance_guard import Leg, Opportunity, ReservedArbitrage
 from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
+from freqtrade_balance_guard.arbitrage.gate.permits import PermitDesk
 from freqtrade_balance_guard.arbitrage.planning.plan import PlannedLeg
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage import positions as of_positions
 from freqtrade_balance_guard.integration.arbitrage import venues as opening
-from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop, _Taking
+from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.rebalance.inputs import without_hedged
@@ -32,7 +32,7 @@ def loop_of(strategy=None, **more):
         "_strategy": strategy,
         "_clock": ManualClock(),
         "_failed": set(),
-        "_taking": None,
+        "streaming": SimpleNamespace(desk=PermitDesk(ManualClock())),
         "_has_news": False,
         "_waited": 0.0,
         "_executor": SimpleNamespace(is_recovered=True, unresolved=list),
@@ -79,13 +79,13 @@ def test_a_book_that_is_not_there_makes_the_feed_read_the_rest_of_the_whitelist(
 
 
 def test_an_entry_of_a_coin_that_is_being_sold_waits():
-    future = Future()
-    taking = _Taking(future, bought=set(), sold={"COIN"})
-    loop = loop_of(_taking=taking)
+    desk = PermitDesk(ManualClock())
+    claim = desk.claim_found(Opportunity(replace(BUY, venue="third"), replace(SELL, venue="bot")))
+    loop = loop_of(streaming=SimpleNamespace(desk=desk))
     assert "selling" in loop.why_not_enter("COIN/USDT")
     assert "selling" in loop.why_not_enter("COIN/EUR")
     assert loop.why_not_enter("OTHER/USDT") is None
-    future.set_result(None)
+    desk.release(claim)
     assert loop.why_not_enter("COIN/USDT") is None
 
 

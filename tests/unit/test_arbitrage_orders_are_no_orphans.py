@@ -20,7 +20,7 @@ def ordering(*, known=(), going=()):
         ledger=SimpleNamespace(bot=BOT, account="here"), or_none=lambda ask: None
     )
     ids = ClientIds.of("kraken", "spot")
-    return OrderGateway(None, None, registry, None, ids, None, pairs)
+    return OrderGateway(None, None, registry, None, ids, None, None, pairs)
 
 
 def order(number, client_order_id):

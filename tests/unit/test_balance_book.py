@@ -502,3 +502,13 @@ def test_after_the_cache_of_an_unchanged_coin_its_age_is_that_of_the_last_answer
     bot.place("buy", "400", at=101)
     # The order is younger than the answer of 100, and older than one of 110.
     assert bot.book.shown("USDT").used == 400
+
+
+def test_what_was_seen_is_compared_with_own_orders_since_in_it() -> None:
+    bot = Bot(USDT="100")
+    bot.trade("buy", "40", at=1)
+    # Nothing was asked since: that is no difference between exchange and expectation.
+    assert bot.book.seen("USDT") == bot.expected() == 60
+    assert bot.book.seen("COIN") is None
+    bot.answer(2, USDT="70", COIN="40")
+    assert (bot.book.seen("USDT"), bot.expected()) == (70, 60)

@@ -23,7 +23,12 @@ from freqtrade_balance_guard.ledger.reservation import Reservation, State
 from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices, denial_summary
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 from freqtrade_balance_guard.monitoring.outbox import Outbox, read_messages
-from freqtrade_balance_guard.orders.events import LostReplyFound, OrderAccepted, OrderUnresolved
+from freqtrade_balance_guard.orders.events import (
+    ExitUnresolved,
+    LostReplyFound,
+    OrderAccepted,
+    OrderUnresolved,
+)
 from freqtrade_balance_guard.settings import AlertSettings
 
 
@@ -63,6 +68,18 @@ def test_an_order_without_a_known_outcome_is_told_once_and_its_end_once(notices)
     list(notices.of_event(lost))
     (message,) = notices.of_event(ReservationReleased(row("id", 0)))
     assert "nothing of it was filled" in message.text
+
+
+def test_an_exit_that_is_not_waited_for_any_longer_is_reported_once_and_its_end_once(
+    notices,
+) -> None:
+    list(notices.of_event(OrderUnresolved("A/B", "id", "exit")))
+    given_up = ExitUnresolved("A/B", "id")
+    assert told(notices.of_event(given_up)) == [("incident", "exit_unresolved")]
+    assert told(notices.of_event(given_up)) == []
+    (message,) = notices.of_event(ReservationReleased(row("id", 0)))
+    assert message.kind is Kind.RECOVERY and "nothing of it was filled" in message.text
+    assert told(notices.of_event(given_up)) == [("incident", "exit_unresolved")]
 
 
 def test_what_is_unhedged_is_told_at_its_begin_and_end_also_after_a_restart(notices) -> None:

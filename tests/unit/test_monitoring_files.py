@@ -77,7 +77,7 @@ def test_the_dashboard_has_its_data_source_as_an_input_and_no_panel_over_another
 
 
 def test_the_rules_pass_promtool_and_do_what_their_tests_say() -> None:
-    assert "11 rules found" in promtool("check", "rules", str(ALERTS))
+    assert "12 rules found" in promtool("check", "rules", str(ALERTS))
     assert "SUCCESS" in promtool("test", "rules", str(ALERTS.with_name("alerts.test.yml")))
     promtool("check", "config", str(ALERTS.with_name("prometheus.yml")))
 

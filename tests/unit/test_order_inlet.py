@@ -23,7 +23,7 @@ from freqtrade_balance_guard.orders.lookup_result import (
     NotFound,
     Uncertain,
 )
-from freqtrade_balance_guard.orders.lookups import KEPT_BY_HOUSEKEEPING_SECONDS
+from freqtrade_balance_guard.orders.lookups import FAIR_ASK_SECONDS, KEPT_BY_HOUSEKEEPING_SECONDS
 from freqtrade_balance_guard.orders.registry import (
     ENDED_KEPT_SECONDS,
     UNWATCHED_SECONDS,
@@ -421,6 +421,21 @@ def test_an_order_that_was_listed_late_is_no_orphan_for_as_long_as_its_request_m
     bench.clock.advance(LATE_SECONDS)
     assert bench.registry.is_late(tracked)
     bench.clock.advance(0.1)
+    assert not bench.registry.is_late(tracked)
+
+
+def test_an_order_that_was_not_asked_for_yet_is_no_orphan_and_one_without_an_answer_is(bench):
+    tracked, other = bench.buy(), bench.buy()
+    for one in (tracked, other):
+        bench.registry.lost(one)
+    assert bench.registry.is_late(tracked)
+    bench.answers = [Uncertain("silence"), Uncertain("silence")]
+    hasty = Deadline.after(bench.clock, FAIR_ASK_SECONDS / 2)
+    bench.registry.lookups.ask(tracked, hasty)
+    assert bench.registry.is_late(tracked), "it was our haste"
+    bench.ask_for(other)
+    assert not bench.registry.is_late(other)
+    bench.clock.advance(LATE_SECONDS + 0.1)
     assert not bench.registry.is_late(tracked)
 
 

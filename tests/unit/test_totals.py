@@ -26,6 +26,7 @@ from freqtrade_balance_guard.events import (
 )
 from freqtrade_balance_guard.monitoring.metrics.totals import Totals, read_daily_totals, read_totals
 from freqtrade_balance_guard.orders.events import (
+    ExitUnresolved,
     LostReplyFound,
     OrderAccepted,
     OrderRejected,
@@ -72,6 +73,7 @@ ROWS = [
         {("orders", ("exit", "lost")): 1, ("exits", ("lost",)): 1},
     ),
     (LostReplyFound("A/B", "1", "entry"), {("orders", ("entry", "found")): 1}),
+    (ExitUnresolved("A/B", "1"), {("exits", ("unresolved",)): 1}),
     (OrderUnresolved("A/B", "1", "leg"), {("orders", ("leg", "unresolved")): 1}),
     (RebalanceEnded(*REBALANCE, ("A/B",), ()), {("rebalance_attempts", ("sold",)): 1}),
     (RebalanceEnded(*REBALANCE, (), ("A/B",)), {("rebalance_attempts", ("failed",)): 1}),

@@ -47,7 +47,7 @@ def ending_of_two_legs(
         why = "; ".join(f"{leg.order.venue}: {leg.rejected or 'no fill'}" for leg in running.legs)
         return Ending(ArbitrageMove.FAIL, why)
     base = first.order.base
-    more, net = _difference(*_by_side(first, second))
+    more, net = _difference(first, second)
     if not net:
         return Ending(ArbitrageMove.BALANCE, "", drift=(base, running.coin))
     exposure = exposure_of(
@@ -63,20 +63,16 @@ def ending_of_two_legs(
     return Ending(ArbitrageMove.DIFFER, "", (exposure,), (base, running.coin - net))
 
 
-def _by_side(first: LegRun, second: LegRun) -> tuple[LegRun, LegRun]:
-    return (first, second) if first.order.side == "buy" else (second, first)
-
-
-def _difference(buy: LegRun, sell: LegRun) -> tuple[LegRun, Decimal]:
+def _difference(one: LegRun, other: LegRun) -> tuple[LegRun, Decimal]:
     """Return the leg that has done more of its order, and what that did to the coin.
 
     A purchase may have been planned larger than the sale, by its fee in the coin: so it is not the
     amounts that are compared but the shares of both orders that have filled.
     """
-    ahead = buy.filled * sell.order.amount - sell.filled * buy.order.amount
+    ahead = one.filled * other.order.amount - other.filled * one.order.amount
     if not ahead:
-        return buy, ZERO
-    more, less = (buy, sell) if ahead > ZERO else (sell, buy)
+        return one, ZERO
+    more, less = (one, other) if ahead > ZERO else (other, one)
     excess = abs(ahead) / less.order.amount
     return more, (more.coin * excess / more.filled).quantize(SMALLEST).normalize()
 

@@ -29,6 +29,7 @@ from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
+from freqtrade_balance_guard.arbitrage.gate.balances import BalanceReader
 from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
@@ -134,6 +135,7 @@ class TwoLegExecutor:
         self._runner = ArbitrageRunner(self._context, self._settlement)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
         self._heirs = Heirs(self._context)
+        self.balances = BalanceReader(self._context, (funds or {}).keys())
         self._limits = StartLimits(self._context, self.unresolved)
         self._tasks = Tasks()
         self._refresh_at = 0.0

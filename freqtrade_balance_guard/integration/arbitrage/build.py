@@ -20,6 +20,7 @@ from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
 from freqtrade_balance_guard.integration.arbitrage.public_client import PublicBooks
+from freqtrade_balance_guard.integration.arbitrage.streaming import Streaming
 from freqtrade_balance_guard.integration.arbitrage.venues import Venues, queue_of
 from freqtrade_balance_guard.integration.exchange.rates import DOLLAR_COINS
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
@@ -48,6 +49,7 @@ def build_arbitrage(
     registry: OrderRegistry,
     funding: EntryFunds,
     rebalancer: Rebalancer,
+    paused: Callable[[], str | None],
     hub: EventHub,
     clock: Clock,
 ) -> ArbitrageLoop:
@@ -62,37 +64,37 @@ def build_arbitrage(
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
     venues = Venues(settings, config, ledger, clock, strategy)
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
-    bot_venue = _bot_venue(wallets, connection, ledger, clock)
-    venues[BOT_VENUE] = bot_venue
+    bot_venue = venues[BOT_VENUE] = _bot_venue(wallets, connection, ledger, clock)
     venues.open_all()
     inventory = Inventory(store, ledger.bot)
     preconditions = Preconditions(
-        wallets=wallets,
-        registry=registry,
-        funding=funding,
-        rates=rates,
-        config=config,
-        clock=clock,
-        leg_order_ids=lambda: inventory.order_ids() | set(bot_venue._known_ids),
-        rebalancer=rebalancer,
+        wallets,
+        registry,
+        funding,
+        rates,
+        config,
+        clock,
+        lambda: inventory.order_ids() | set(bot_venue._known_ids),
+        rebalancer,
     )
     messages = ArbitrageMessages(hub, _sender(strategy), config["stake_currency"])
-    executor = _executor(
-        settings, ledger, venues, store, worker, rates, preconditions, hub=hub, clock=clock
-    )
+    executor = _executor(settings, ledger, venues, store, worker, rates, preconditions, hub, clock)
     positions = _positions(
         executor, venues, store, rates, messages, config, bot=ledger.bot, hub=hub, clock=clock
     )
+    streaming = _streaming(strategy, executor, preconditions, settings, config, clock, paused)
+    booking = ArbitrageBooking(store, ledger.bot, clock)
     arbitrages = ArbitrageLoop(
         wallets,
         strategy,
         executor,
         worker,
         store,
-        ArbitrageBooking(store, ledger.bot, clock),
+        booking,
         positions,
         preconditions,
         messages,
+        streaming,
         inventory,
         settings.arbitrage,
         clock,
@@ -100,6 +102,27 @@ def build_arbitrage(
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages
+
+
+def _streaming(
+    strategy: Any,
+    executor: TwoLegExecutor,
+    preconditions: Preconditions,
+    settings: GuardSettings,
+    config: dict[str, Any],
+    clock: Clock,
+    paused: Callable[[], str | None],
+) -> Streaming:
+    return Streaming(
+        strategy,
+        executor,
+        preconditions,
+        settings.arbitrage,
+        config,
+        clock,
+        paused,
+        is_checked=settings.debug_validation,
+    )
 
 
 def _check_is_spot(config: dict[str, Any]) -> None:
@@ -118,7 +141,6 @@ def _executor(
     worker: ArbitrageWorker,
     rates: QuoteRates,
     preconditions: Preconditions,
-    *,
     hub: EventHub,
     clock: Clock,
 ) -> TwoLegExecutor:
@@ -133,6 +155,7 @@ def _executor(
         rates=rates,
         known_rates=rates.known,
         funds={ledger.account: preconditions.funds},
+        believed={ledger.account: preconditions.believed},
         floors=settings.reserve_balance,
         settle_seconds=float(settings.post_trade_refresh_window),
         is_with_trade=preconditions.is_with_trade,

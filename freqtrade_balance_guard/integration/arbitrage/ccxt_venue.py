@@ -21,7 +21,6 @@ from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.planning.depth import price_of
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
-from freqtrade_balance_guard.arbitrage.planning.request_expiry import RequestExpiry
 from freqtrade_balance_guard.arbitrage.venue import (
     GOOD_TILL_CANCELLED,
     LegOrder,
@@ -45,6 +44,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_know
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.integration.streams.book_stream import CcxtBookStream, streams_books
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
 from freqtrade_balance_guard.orders.lookup_result import Found, NotFound
 from freqtrade_balance_guard.orders.reader import OrderAnswer, read_order, read_trades

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from freqtrade.persistence import Trade
 
@@ -27,6 +26,8 @@ from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.events import ArbitrageFinished
+from freqtrade_balance_guard.arbitrage.gate.engine import folded
+from freqtrade_balance_guard.arbitrage.gate.permits import Claim
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.results import (
@@ -50,6 +51,7 @@ from freqtrade_balance_guard.integration.arbitrage.booking import (
 from freqtrade_balance_guard.integration.arbitrage.exits import ArbitrageExits
 from freqtrade_balance_guard.integration.arbitrage.positions import ArbitragePositions
 from freqtrade_balance_guard.integration.arbitrage.preconditions import Preconditions
+from freqtrade_balance_guard.integration.arbitrage.streaming import Streaming
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.money import to_float
@@ -72,14 +74,6 @@ WAIT_SECONDS = 2.0
 OF_TRADES = (ArbitrageKind.TWO_LEGS, ArbitrageKind.COMPLETE)
 
 
-class _Taking(NamedTuple):
-    """Holds what the arbitrage thread plans or follows, and its legs on the bot's exchange."""
-
-    future: "Future[ArbitrageResult]"
-    bought: set[str]
-    sold: set[str]
-
-
 class ArbitrageLoop:
     """Runs one bot's arbitrages from its loop. ``exit_left`` may come from any thread."""
 
@@ -94,6 +88,7 @@ class ArbitrageLoop:
         positions: ArbitragePositions,
         preconditions: Preconditions,
         messages: ArbitrageMessages,
+        streaming: Streaming,
         inventory: Inventory,
         settings: ArbitrageSettings,
         clock: Clock,
@@ -117,7 +112,7 @@ class ArbitrageLoop:
         self._has_news = True
         self._waited = 0.0
         self._loop: Loop | None = None
-        self._taking: _Taking | None = None
+        self.streaming = streaming
         self._bot_name = executor.bot
         self._failed: set[str] = set()
         self._lock = RLock()
@@ -159,9 +154,7 @@ class ArbitrageLoop:
             for leg in legs
             if leg.order.venue == BOT_VENUE and leg.order.side == "sell" and not leg.is_over
         }
-        if self._taking is not None and not self._taking.future.done():
-            found |= self._taking.sold
-        return found
+        return found | self.streaming.desk.sold()
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
         """The control of entries: see ``why_not_enter``."""
@@ -189,9 +182,7 @@ class ArbitrageLoop:
         # Read after those that are in progress: one that has just ended is there.
         if self._has_news:
             self._preconditions.unbooked = self._preconditions.purchases_to_book(self._store)
-        if self._taking is not None and not self._taking.future.done():
-            found |= self._taking.bought
-        return found | set(self._preconditions.unbooked)
+        return found | self.streaming.desk.bought() | set(self._preconditions.unbooked)
 
     def legs_among(self, order_ids: set[str]) -> set[str]:
         """Return which of these are legs on the bot's exchange: none that freqtrade looks for."""
@@ -242,6 +233,7 @@ class ArbitrageLoop:
 
     def end(self) -> None:
         """Stop with the bot."""
+        self.streaming.close()
         self._worker.stop()
 
     # Once per loop
@@ -260,6 +252,7 @@ class ArbitrageLoop:
                 self._tidy,
                 self._exits.sell_unhedged,
                 self._close,
+                self._publish,
                 self._opportunities,
             ):
                 self._safely(work, bot)
@@ -384,11 +377,11 @@ class ArbitrageLoop:
 
     def _opportunities(self, bot: Any) -> None:
         for found in self._found():
-            opportunity = _folded(found)
-            if opportunity is None:
+            if not isinstance(found, Opportunity):
                 text = f"find_opportunities gave {found!r}; it must be an Opportunity."
                 self._log_once("no opportunity", text, None)
                 continue
+            opportunity = folded(found)
             denied = self._preconditions.unservable(bot, opportunity)
             if denied is None and self._worker.is_busy:
                 denied = ArbitrageDenied(
@@ -423,17 +416,33 @@ class ArbitrageLoop:
         with self._counted():
             self._preconditions.refresh(bot)
         inspect = self._preconditions.inspector(bot)
-        here = [leg for leg in opportunity.legs if leg.venue == BOT_VENUE]
-        future: Future[ArbitrageResult] = Future()
         # Before it is planned: an entry of the same coin is denied from here on.
-        self._taking = _Taking(
-            future,
-            bought={leg.pair for leg in here if leg.side == "buy"},
-            sold={leg.base for leg in here if leg.side == "sell"},
-        )
-        self._worker.submit(lambda: self._executor.execute(opportunity, inspect), future)
+        claim = self.streaming.desk.claim_found(opportunity)
+        if isinstance(claim, ArbitrageDenied):
+            self._executor.denied(claim, opportunity)
+            return
+        future = self._worker.submit(lambda: self._executor.execute(opportunity, inspect))
+        future.add_done_callback(partial(self._taken, claim))
         self._wait(future)
         self._book(bot)
+
+    def _taken(self, claim: Claim, future: "Future[ArbitrageResult]") -> None:
+        """In the arbitrage thread: what has begun is claimed until freqtrade has its purchase."""
+        result = None if future.cancelled() or future.exception() else future.result()
+        if result is None or isinstance(result, ArbitrageDenied):
+            self.streaming.desk.release(claim)
+        else:
+            claim.number = result.number
+
+    def _publish(self, bot: Any) -> None:
+        with self._counted():
+            self.streaming.publish(bot, self._going, self._in_progress())
+
+    def _going(self) -> set[int]:
+        """Return the arbitrages that have not ended, or are not freqtrade's yet."""
+        found = {one.record.id for one in self._executor.unresolved()}
+        # Asked after those that go on: one that has just ended is there.
+        return found | {one.id for one in self._store.to_book(self._bot_name)}
 
     def _wait(self, future: "Future[R]") -> R | None:
         """Return its result; None if that takes longer than this loop may wait."""
@@ -460,11 +469,3 @@ class ArbitrageLoop:
         loop = current_loop.get()
         if loop is None or loop is not self._loop:
             self._loop, self._waited = loop, 0.0
-
-
-def _folded(found: Any) -> Opportunity | None:
-    """Venue names are matched without case, as in the settings."""
-    if not isinstance(found, Opportunity):
-        return None
-    first, second = (replace(leg, venue=leg.venue.lower()) for leg in found.legs)
-    return replace(found, first=first, second=second)

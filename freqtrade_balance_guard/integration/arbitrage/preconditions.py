@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -113,11 +113,7 @@ class Preconditions:
                 return denied
         for leg in opportunity.legs:
             if leg.venue == BOT_VENUE and leg.side == "sell" and self._is_being_bought(leg.base):
-                return ArbitrageDenied(
-                    ArbitrageDenialCode.ORDER_UNRESOLVED,
-                    f"an entry of {leg.base} is in progress: its coin must not be sold",
-                    BOT_VENUE,
-                )
+                return _is_bought(leg.base)
         return None
 
     def _is_being_bought(self, base: str) -> bool:
@@ -149,6 +145,9 @@ class Preconditions:
             return ArbitrageDenied(
                 ArbitrageDenialCode.NO_SLOT, "max_open_trades is reached", BOT_VENUE
             )
+        return self._waits(pair)
+
+    def _waits(self, pair: str) -> ArbitrageDenied | None:
         if (
             self._registry.unresolved(pair)
             or self._registry.blocking_order(pair)
@@ -167,6 +166,42 @@ class Preconditions:
                 ArbitrageDenialCode.REBALANCE_COOLDOWN, sold.sentence, BOT_VENUE, sold.numbers
             )
         )
+
+    # For the engine: the same, for all markets at once
+
+    def purchases_allowed(
+        self, bot: Any, pairs: Collection[str], trades: Sequence[Trade]
+    ) -> dict[str, ArbitrageDenied | None]:
+        """Return by pair of the whitelist why it must not be bought now; slots are left out."""
+        whitelist = set(bot.pairlists.whitelist)
+        open_pairs = {trade.pair for trade in trades}
+        locks = PairLocks.get_pair_locks(None, self._clock.wall())
+        found: dict[str, ArbitrageDenied | None] = {}
+        for pair in whitelist.intersection(pairs):
+            if pair in open_pairs:
+                found[pair] = _denied(ArbitrageDenialCode.ALREADY_OPEN, f"{pair} has an open trade")
+                continue
+            reasons = [
+                lock.reason or "no reason given"
+                for lock in locks
+                if lock.pair in (pair, ALL)
+                and lock.side in ("*", "long")
+                and lock.reason != BELOW_THRESHOLD
+            ]
+            if reasons:
+                words = f"{pair} is locked: {reasons[0]}"
+                found[pair] = _denied(ArbitrageDenialCode.PAIR_LOCKED, words)
+            else:
+                found[pair] = self._waits(pair)
+        return found
+
+    def coins_not_for_sale(self, trades: Sequence[Trade]) -> dict[str, ArbitrageDenied]:
+        """Return the coins that freqtrade is buying now: an arbitrage must not sell them."""
+        bought = {one.pair.partition("/")[0] for one in self._registry.unresolved()}
+        for trade in trades:
+            if any(order.ft_order_side == trade.entry_side for order in trade.open_orders):
+                bought.add(trade.safe_base_currency)
+        return {base: _is_bought(base) for base in bought}
 
     def _lock_on(self, pair: str) -> str | None:
         """EntryLocks but our own for want of stake: the threshold does not apply to legs."""
@@ -216,7 +251,19 @@ class Preconditions:
 
         :raises UnreadableBalance, LedgerUnavailable: it is not known
         """
-        owned = self._owned_now()
+        return self._funds_of(currencies, self._owned_now())
+
+    def believed(self, currencies: Any) -> dict[str, Funds]:
+        """Return the same as ``funds`` without a question to freqtrade's database.
+
+        What trades own is as of the loop: what freqtrade buys meanwhile is claimed, and no leg
+        sells it.
+
+        :raises UnreadableBalance, LedgerUnavailable: it is not known
+        """
+        return self._funds_of(currencies, self._owned)
+
+    def _funds_of(self, currencies: Any, owned: Mapping[str, Decimal]) -> dict[str, Funds]:
         return {
             currency: self._funding.for_leg(
                 currency,
@@ -332,3 +379,12 @@ class Preconditions:
                 ArbitrageDenialCode.BELOW_MINIMUM, denied.sentence, BOT_VENUE, denied.numbers
             )
         )
+
+
+def _denied(code: ArbitrageDenialCode, sentence: str) -> ArbitrageDenied:
+    return ArbitrageDenied(code, sentence, BOT_VENUE)
+
+
+def _is_bought(base: str) -> ArbitrageDenied:
+    sentence = f"an entry of {base} is in progress: its coin must not be sold"
+    return _denied(ArbitrageDenialCode.ORDER_UNRESOLVED, sentence)

@@ -13,6 +13,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.rpc.rpc import RPC, RPCException
 from freqtrade.strategy.interface import IStrategy
 
+from freqtrade_balance_guard.arbitrage.gate.permits import Claim
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.events import Event, EventHub, ExitBackedOff, LoopEnded, OrderDenied
@@ -23,10 +24,12 @@ from freqtrade_balance_guard.integration.host.relied_on import relies_on
 from freqtrade_balance_guard.integration.orders.exit_backoff import ExitBackoff
 from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveRebalancer
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
+from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
-from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, fresh_balance
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
+from freqtrade_balance_guard.orders.bot_loop import BotLoop, Entry, adopted_order, fresh_balance
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 
 
@@ -51,6 +54,7 @@ class BotParts:
     rebalancer: LiveRebalancer
     arbitrage: ArbitrageLoop | None
     pause: EntryPause
+    stops: StopWatch
     hub: EventHub
     clock: Clock
 
@@ -89,10 +93,11 @@ class GuardedBot(FreqtradeBot):
         "FreqtradeBot.exit_positions(self, trades)",
         "stuck stake is freed when freqtrade has done with its own exits",
     )
-    def exit_positions(self, *args: Any, **kwargs: Any) -> int:
+    def exit_positions(self, trades: list[Any], *args: Any, **kwargs: Any) -> int:
         """freqtrade's own exits first: none of them waits for us, and what they free counts."""
         parts = self.guard
-        closed: int = super().exit_positions(*args, **kwargs)
+        closed: int = super().exit_positions(trades, *args, **kwargs)
+        parts.stops.keep_only({trade.id for trade in trades if trade.is_open})
         parts.loop.waits.renew()
         parts.rebalancer.step(self)
         if parts.arbitrage is not None:
@@ -149,6 +154,23 @@ class GuardedBot(FreqtradeBot):
         return has_left
 
     @relies_on(
+        "FreqtradeBot.handle_stoploss_on_exchange(self, trade)",
+        "a position whose stop is missing is reported",
+    )
+    def handle_stoploss_on_exchange(self, trade: Any, *args: Any, **kwargs: Any) -> bool:
+        try:
+            has_fired: bool = super().handle_stoploss_on_exchange(trade, *args, **kwargs)
+        finally:
+            is_protected = bool(
+                not trade.is_open
+                or not trade.has_open_position
+                or trade.has_open_orders
+                or trade.has_open_sl_orders
+            )
+            self.guard.stops.look(trade.id, trade.pair, is_protected=is_protected)
+        return has_fired
+
+    @relies_on(
         "FreqtradeBot._safe_exit_amount(self, trade, pair, amount)",
         "the balance in front of an exit is a fresh one",
     )
@@ -178,14 +200,40 @@ class GuardedBot(FreqtradeBot):
         kind = ENTRY_KINDS.get(kwargs.get("mode", "initial"), EntryKind.NEW)
         tag = str(kwargs.get("enter_tag") or "")
         wallets = self.guard.wallets
-        wallets.entry = Entry(pair, kind, bool(kwargs.get("is_short", False)), tag)
-        try:
-            has_entered: bool = super().execute_entry(pair, *args, **kwargs)
-        finally:
-            wallets.entry = None
+        with self._claimed(pair, kind) as claim:
+            wallets.entry = Entry(pair, kind, bool(kwargs.get("is_short", False)), tag)
+            try:
+                has_entered: bool = super().execute_entry(pair, *args, **kwargs)
+            finally:
+                wallets.entry = None
+            if claim is not None:
+                claim.is_void = not has_entered
         if has_entered:
             crash_point("order stored")
         return has_entered
+
+    @contextmanager
+    def _claimed(self, pair: str, kind: EntryKind) -> Iterator[Claim | None]:
+        """Claim the pair against arbitrages; what was entered is let go when they know its trade.
+
+        :raises EntryDenied: an arbitrage has the pair, its coin or the last slot
+        """
+        arbitrage, wallets = self.guard.arbitrage, self.guard.wallets
+        is_known = kind is EntryKind.REPLACEMENT or adopted_order.get() is not None
+        if arbitrage is None or is_known:
+            yield None
+            return
+        desk = arbitrage.streaming.desk
+        claim = desk.claim_entry(pair)
+        if isinstance(claim, str):
+            denied = Denied(DenialCode.ARBITRAGE_IN_PROGRESS, claim)
+            raise EntryDenied(wallets.denied(pair, denied))
+        try:
+            yield claim
+        finally:
+            claim.is_over = True
+            if claim.is_void:
+                desk.release(claim)
 
     @relies_on(
         "FreqtradeBot.create_trade(self, pair)", "a denial is logged once, not once per loop"

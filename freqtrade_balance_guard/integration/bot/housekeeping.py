@@ -25,6 +25,7 @@ from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import Denied
 from freqtrade_balance_guard.monitoring.commands import Command, CommandBox, ControlAnswer
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock
 from freqtrade_balance_guard.orders.funds.entry_funds import EntryFunds
 from freqtrade_balance_guard.orders.registry import OrderRegistry
 from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
@@ -61,6 +62,7 @@ class Housekeeping:
         locks: EntryLocks,
         funds: EntryFunds,
         pause: EntryPause,
+        exchange_clock: ExchangeClock,
         clock: Clock,
         config: dict[str, Any],
         api_key: str,
@@ -74,6 +76,7 @@ class Housekeeping:
         self._locks = locks
         self._funds = funds
         self._pause = pause
+        self._exchange_clock = exchange_clock
         self._clock = clock
         self._config = config
         self.positions = positions
@@ -98,6 +101,7 @@ class Housekeeping:
         if self.positions is not None:
             self._safely(self.positions.step, bot)
         self._safely(self._archive, bot)
+        self._safely(self._measure_clock, bot)
 
     def end(self) -> None:
         """The bot stops: say that this run is over, so that no bot waits for its next beat."""
@@ -132,6 +136,9 @@ class Housekeeping:
         if self._registry.ledger_error or now - self._beat_at >= self._beat_every:
             self._registry.ledger.heartbeat(self._about(bot))
             self._beat_at = now
+
+    def _measure_clock(self, bot: Any) -> None:
+        self._exchange_clock.measure_if_due()
 
     def _archive(self, bot: Any) -> None:
         self._registry.ledger.archive_step()

@@ -3,16 +3,19 @@
 import time
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 
+from freqtrade_balance_guard.balances.store import BelievedBalances
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import WaitBudget
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.integration.arbitrage.build import build_arbitrage, wants_arbitrage
+from freqtrade_balance_guard.integration.arbitrage.loop import ArbitrageLoop
 from freqtrade_balance_guard.integration.bot.account_move import move_earlier_account
 from freqtrade_balance_guard.integration.bot.guarded_bot import BotParts
 from freqtrade_balance_guard.integration.bot.housekeeping import Housekeeping
@@ -36,6 +39,7 @@ from freqtrade_balance_guard.integration.wallets.futures_balances import Futures
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
 from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
+from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.margin_usage import MarginInUse, MarginUsage
@@ -44,6 +48,8 @@ from freqtrade_balance_guard.monitoring.commands import CommandBox
 from freqtrade_balance_guard.monitoring.decisions import LastDecisions
 from freqtrade_balance_guard.monitoring.entry_pause import EntryPause
 from freqtrade_balance_guard.monitoring.rebalance_view import RebalanceViews, Watch
+from freqtrade_balance_guard.monitoring.stop_watch import StopWatch
+from freqtrade_balance_guard.network.request_expiry import ExchangeClock, RequestExpiry
 from freqtrade_balance_guard.orders.blocked_pairs import BlockedPairs
 from freqtrade_balance_guard.orders.bot_loop import BotLoop
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -71,6 +77,7 @@ def build_live_bot(
     ledger = _ledger(wallets, settings, hub, clock)
     client = GuardClient(exchange, clock) if live is None else live.reader.client
     waits = WaitBudget(clock) if live is None else live.waits
+    expiry = RequestExpiry(str(exchange.id), exchange._api, clock)
     client.order_requests(waits)
     hub.subscribe(LastDecisions(local_file(config), ledger.account, ledger.bot, clock))
     start_monitoring(wallets, settings, ledger, hub, clock)
@@ -78,10 +85,8 @@ def build_live_bot(
     registry = _registry(wallets, exchange, ledger, client, ids, waits, hub, clock)
     funding = _funding(wallets, registry, clock)
     watch = OrderTracker(wallets, registry)
-    rebalancer = _rebalancer(wallets, registry, clock)
-    wallets.rebalancer = rebalancer
-    pause = EntryPause(local_file(config), ledger.account, ledger.bot, clock)
-    pause.refresh()
+    wallets.rebalancer = rebalancer = _rebalancer(wallets, registry, clock)
+    pause = _pause(wallets, ledger, clock)
     housekeeping = Housekeeping(
         wallets,
         registry,
@@ -91,31 +96,65 @@ def build_live_bot(
         EntryLocks(wallets, wallets.protections(), config, rebalancer),
         funding,
         pause,
+        _exchange_clock(expiry, client, waits, config, clock),
         clock,
         config,
         str(getattr(exchange._api, "apiKey", None) or ""),
         LivePositionWatch(live, registry, clock) if isinstance(live, FuturesBalances) else None,
     )
-    strategy = wallets._guarded_strategy
-    arbitrage = None
-    if wants_arbitrage(strategy):
-        arbitrage = build_arbitrage(
-            wallets, strategy, settings, registry, funding, rebalancer, hub, clock
-        )
+    arbitrage = _arbitrage(wallets, settings, registry, funding, rebalancer, pause, clock)
     wallets.dry_run_changes = None if arbitrage is None else arbitrage.dry_run_changes
     _follow_open_orders(registry, watch)
     wallets.show_believed()
     # Last: whatever failed before, entries are denied and exits go freqtrade's own way.
     exchange.__class__ = guarded_class(type(exchange))
     assert isinstance(exchange, GuardedExchange)  # noqa: S101  for mypy: the line above did it
-    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, arbitrage)
+    gateway = OrderGateway(exchange, wallets, registry, funding, ids, client, expiry, arbitrage)
     exchange.put_guard(wallets, watch, gateway)
     loop = BotLoop(clock, waits)
+    stops = StopWatch(hub, clock)
     parts = BotParts(
-        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, hub, clock
+        wallets, loop, registry, housekeeping, rebalancer, arbitrage, pause, stops, hub, clock
     )
     _register_controls(parts, funding, gateway, exchange)
     return parts
+
+
+def _arbitrage(
+    wallets: GuardedWallets,
+    settings: GuardSettings,
+    registry: OrderRegistry,
+    funding: EntryFunds,
+    rebalancer: LiveRebalancer,
+    pause: EntryPause,
+    clock: Clock,
+) -> ArbitrageLoop | None:
+    """Return what two legs need, where the strategy is one of two legs."""
+    strategy = wallets._guarded_strategy
+    if not wants_arbitrage(strategy):
+        return None
+    return build_arbitrage(
+        wallets,
+        strategy,
+        settings,
+        registry,
+        funding,
+        rebalancer,
+        lambda: pause.denial,
+        registry.hub,
+        clock,
+    )
+
+
+def _exchange_clock(
+    expiry: RequestExpiry,
+    client: GuardClient,
+    waits: WaitBudget,
+    config: dict[str, Any],
+    clock: Clock,
+) -> ExchangeClock:
+    is_needed = expiry.needs_clock and not config["dry_run"]
+    return ExchangeClock(is_needed, partial(client.measure_clock, expiry), waits, clock)
 
 
 def _registry(
@@ -152,6 +191,9 @@ def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> 
         live.marks = funding
         registry.other_bots = funding.other_bots
         registry.book = _book_orders(wallets, live, clock)
+    elif wallets._config.get("dry_run"):
+        believed = BelievedBalances(local_file(wallets._config), registry.ledger.account)
+        wallets.simulated = SimulatedBalances(believed, funding.mark, clock)
     return funding
 
 
@@ -177,6 +219,12 @@ def _book_orders(wallets: GuardedWallets, live: LiveBalances, clock: Clock) -> B
         return next(iter(open_trades(pair)), None)
 
     return MarginBookOrders(live.book, fee_of, clock, live.has_learnt, position_of)
+
+
+def _pause(wallets: GuardedWallets, ledger: ReservationLedger, clock: Clock) -> EntryPause:
+    pause = EntryPause(local_file(wallets._config), ledger.account, ledger.bot, clock)
+    pause.refresh()
+    return pause
 
 
 def _register_controls(

@@ -2,7 +2,7 @@
 
 freqtrade's ccxt object is one for all of its threads: whoever changes its time-out or its limiter
 for a moment changes it for an order that another thread is sending. So each use gets a copy, with
-credentials, addresses, options and markets by reference and everything else its own.
+credentials, addresses and markets by reference and everything else its own.
 """
 
 import copy
@@ -19,6 +19,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.integration.exchange.shared_api_key import MARK, Turns
 from freqtrade_balance_guard.network.bounded_session import BoundedSession
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.network.request_rate import (
     RequestRate,
     seconds_per_request,
@@ -79,12 +80,19 @@ class GuardClient:
                 with self._lock:
                     self._sessions.append(session)
 
+    def measure_clock(self, expiry: RequestExpiry, deadline: Deadline) -> bool:
+        """Ask the exchange for its time; False without an answer."""
+        with self.connection(deadline) as exchange:
+            return expiry.measure(exchange._api)
+
     def _api(self, theirs: Any, session: BoundedSession, deadline: Deadline) -> Any:
         own = copy.copy(theirs)
         own.__dict__.pop("fetch2", None)
         turns: Turns | None = own.__dict__.pop(MARK, None)
+        # What ccxt learns here of the account may be wrong, because a request was cut off.
+        own.options = dict(theirs.options)
         own.session = session
-        own.enableLastHttpResponse = True
+        own.enableLastHttpResponse = own.enableLastJsonResponse = True
         own.throttle = functools.partial(self._throttle, theirs, deadline)
         own.timeout = min(theirs.timeout, max(1, int(deadline.seconds_left * 1000)))
         if turns is not None:

@@ -10,7 +10,7 @@ one, because its nonce is lower than that of the look; elsewhere the caller asks
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import ccxt
@@ -157,14 +157,22 @@ def _look(
             answer = search.once()
         if not isinstance(answer, NotFound):
             return answer
-    if ids.memory is None or clock.wall() - wanted.since <= ids.memory:
+    age = clock.wall() - wanted.since
+    if ids.memory is None or age <= ids.memory:
         return answer
-    if search.has_all_orders:
+    if _lists_reach(search, ids, wanted, age):
         with suppress(ccxt.BaseError):  # without an answer it is as uncertain as it was
-            answer = search.once(among_all=True)
-            if not isinstance(answer, NotFound):
+            answer = search.once(among_all=search.has_all_orders)
+            if not isinstance(answer, NotFound) or ids.memory_of_filled is not None:
                 return answer
     return Uncertain(f"{exchange.id} may have forgotten an order this old")
+
+
+def _lists_reach(search: OrderSearch, ids: ClientIds, wanted: WantedOrder, age: timedelta) -> bool:
+    """Whether an order this old would be in a list, had it been filled."""
+    if ids.memory_of_filled is None:
+        return search.has_all_orders
+    return age <= ids.memory_of_filled and not wanted.is_stop
 
 
 def _one(

@@ -144,7 +144,8 @@ class OrderSearch:
         by_client_id = wanted.client_order_id
         if by_client_id is not None:
             params |= ids.ask_params(by_client_id, stop=wanted.is_stop)
-        if not wanted.has_id and method != "fetch_open_orders":
+        hides = wanted.is_stop and ids.since_hides_stops
+        if not wanted.has_id and method != "fetch_open_orders" and not hides:
             since = int((wanted.since - CLOCK_MARGIN).timestamp() * 1000)
         pair = wanted.pair if ids.lists_by_pair else None
         for number in range(1, MOST_PAGES + 1):
@@ -155,10 +156,14 @@ class OrderSearch:
                 if all(carries(order, by_client_id) for order in orders):
                     yield _Page(orders, is_cut=False)
                     return
+            listed = max(orders_in(raw, ids, method), len(orders))
+            is_full = listed >= ids.page_size
             more = _next_page(raw, ids.next_page)
-            if not more or not orders_in(raw, ids, method):
-                is_full = max(orders_in(raw, ids, method), len(orders)) >= ids.page_size
-                yield _Page(orders, is_cut=is_full and not ids.next_page)
+            if not more and is_full and ids.older_than is not None:
+                more = _before_the_oldest(orders, ids.older_than)
+            if not more or not listed:
+                names_all_pages = bool(ids.next_page) and ids.older_than is None
+                yield _Page(orders, is_cut=is_full and not names_all_pages)
                 return
             is_last = number == MOST_PAGES or more.items() <= params.items()
             yield _Page(orders, is_cut=is_last)
@@ -239,6 +244,14 @@ def _next_page(raw: object, names: Mapping[str, str]) -> dict[str, str]:
     return next(
         (more for value in raw.values() if (more := _next_page(value, names))), dict[str, str]()
     )
+
+
+def _before_the_oldest(orders: list[Order], parameter: str) -> dict[str, str]:
+    """The parameter that asks for what is older; empty where the ids do not say which that is."""
+    order_ids = [str(order["id"]) for order in orders]
+    if not order_ids or not all(order_id.isdecimal() for order_id in order_ids):
+        return {}
+    return {parameter: min(order_ids, key=int)}
 
 
 def orders_in(raw: object, ids: ClientIds, method: str) -> int:

@@ -54,6 +54,9 @@ class MarginReader(BalanceReader):
         except (MoneyError, KeyError, TypeError) as error:
             return Unreadable(f"{self._coin} or a position cannot be read: {error}")
         others = {name: one for name, one in balances.items() if name != self._coin}
+        if own is not None:
+            # Its own numbers do not add up, and coins beside it may have none.
+            others[self._coin] = {"free": 0, "used": 0, "total": 0}
         read = self._answers.read(others, self.needed())
         if isinstance(read, Unreadable):
             return read

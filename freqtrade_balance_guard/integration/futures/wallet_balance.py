@@ -14,10 +14,11 @@ from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.money import to_decimal
 
 
-# Exchange -> the list of coins, the key of a coin's name, the key of its wallet balance.
-_FIELDS: Mapping[str, tuple[tuple[str | int, ...], str, str]] = {
-    "binance": (("assets",), "asset", "walletBalance"),
-    "okx": (("data", 0, "details"), "ccy", "cashBal"),
+# Exchange -> the list of coins, the key of a coin's name, of its balance, and of the unrealised
+# profit that is in it (empty: none is). OKX keeps isolated margin out of its cash balance.
+_FIELDS: Mapping[str, tuple[tuple[str | int, ...], str, str, str]] = {
+    "binance": (("assets",), "asset", "walletBalance", ""),
+    "okx": (("data", 0, "details"), "ccy", "eq", "upl"),
 }
 _SAME_AS = {"binanceusdm": "binance", "myokx": "okx", "okxus": "okx"}
 
@@ -27,14 +28,15 @@ def wallet_in_raw(exchange: str, coin: str, raw: object) -> Decimal | None:
     fields = _FIELDS.get(_SAME_AS.get(exchange, exchange))
     if fields is None:
         return None
-    path, name, balance = fields
+    path, name, balance, unrealised = fields
     try:
         found: Any = raw
         for step in path:
             found = found[step]
         for one in found:
             if ccxt.Exchange.safe_string(one, name) == coin:
-                return to_decimal(one[balance])
+                profit = to_decimal(one.get(unrealised) or 0)
+                return to_decimal(one[balance]) - profit
     except (MoneyError, KeyError, IndexError, TypeError):
         return None
     return None

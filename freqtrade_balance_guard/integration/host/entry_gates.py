@@ -6,7 +6,9 @@ because it may be their signature that differs. Nothing else of freqtrade is tou
 its own.
 """
 
+import logging
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,6 +20,8 @@ from freqtrade_balance_guard.integration.host.entry_denied import EntryDenied
 from freqtrade_balance_guard.integration.host.relied_on import wrap
 from freqtrade_balance_guard.limits.decision import Denied
 
+
+logger = logging.getLogger(__name__)
 
 # What an entry passes, in freqtrade's order; the answer that means "no entry" there.
 GATES: tuple[tuple[str, str, str], ...] = (
@@ -46,6 +50,9 @@ def close_entry_gates(denied: Denied, hub: EventHub) -> int:
         cls = getattr(sys.modules.get(module), owner, None)
         make = _order_gate if name == "create_order" else partial(_gate, name=name)
         closed += cls is not None and wrap(cls, name, partial(make, denied=denied, hub=hub))
+    bot = getattr(sys.modules.get("freqtrade.freqtradebot"), "FreqtradeBot", None)
+    if bot is not None:
+        wrap(bot, "startup", partial(_reported_at_start, denied=denied))
     return closed
 
 
@@ -73,6 +80,30 @@ def _order_gate(
         raise EntryDenied(denied)
 
     return create_order
+
+
+def _reported_at_start(original: Callable[..., Any], *, denied: Denied) -> Callable[..., Any]:
+    """freqtrade's "running" message is followed by one that says what does not run."""
+
+    def startup(self: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original(self, *args, **kwargs)
+        if _is_guarded(self):
+            # A webhook may take long, and a bot's start does not wait for it.
+            arguments = (getattr(self, "rpc", None), denied)
+            threading.Thread(target=_report, args=arguments, daemon=True).start()
+        return answer
+
+    return startup
+
+
+def _report(manager: Any, denied: Denied) -> None:
+    try:
+        from freqtrade.enums import RPCMessageType
+
+        text = f"Balance guard: entries are denied, exits go on: {denied.sentence}. [{denied.code}]"
+        manager.send_msg({"type": RPCMessageType.WARNING, "status": text.replace("`", "'")})
+    except Exception as error:
+        logger.warning("No message about the denied entries could be sent: %s", error)
 
 
 def _is_entry(exchange: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -35,6 +35,7 @@ from freqtrade_balance_guard.monitoring.decisions import read_decisions
 from freqtrade_balance_guard.monitoring.history import read_history
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
+from freqtrade_balance_guard.monitoring.outbox import read_messages
 from freqtrade_balance_guard.page.look import Look
 from freqtrade_balance_guard.page.shell import page_shell, static_file
 
@@ -209,6 +210,15 @@ def _add_decisions(router: APIRouter, bot: Watched, clock: SystemClock) -> None:
     def counters() -> dict[str, Any]:
         """What was counted since the first start: denials by code, cache, orders, rejections."""
         return _counters_json(bot.counters())
+
+    @router.get("/messages")
+    @_answered
+    def messages(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
+        """Incidents and news as they were sent, the newest first."""
+        found = [
+            one for one in read_messages(source.local, source.account) if one.bot == source.bot
+        ]
+        return {"messages": [one.as_json() for one in found[:limit]]}
 
     @router.get("/arbitrages")
     @_answered

@@ -25,6 +25,9 @@ NAME = "Balance guard"
 # How often figures are looked at for borders.
 LOOK_SECONDS = 10.0
 ALL_PAIRS = "*"
+# Telegram reads these as the begin of bold, italic, code or a link, and drops a message in which
+# one has no end. freqtrade puts a warning's text between backticks: there only those matter.
+MARKDOWN = str.maketrans({"_": " ", "*": "", "`": "'", "[": "(", "]": ")"})
 
 
 class Notifier:
@@ -109,7 +112,6 @@ class Notifier:
         manager = self._manager
         if manager is None:
             return
-        # Telegram reads backticks as the begin of code.
         text = f"{NAME}: {message.text}".replace("`", "'")
         if message.kind in (Kind.INCIDENT, Kind.RECOVERY):
             manager.send_msg({"type": RPCMessageType.WARNING, "status": text})
@@ -121,9 +123,11 @@ class Notifier:
                 else RPCMessageType.PROTECTION_TRIGGER
             )
             base = "" if is_global else message.details["pair"].split("/")[0]
-            manager.send_msg({"type": kind, "base_currency": base, **message.details})
+            reason = str(message.details["reason"]).translate(MARKDOWN)
+            details = {**message.details, "reason": reason}
+            manager.send_msg({"type": kind, "base_currency": base, **details})
         elif message.kind is Kind.UNLOCK:
             manager.send_msg({"type": RPCMessageType.STATUS, "status": text})
         else:
             # What `dp.send_msg` comes to at the end of a loop, but not in the loop's thread.
-            manager.process_msg_queue(deque([text]))
+            manager.process_msg_queue(deque([text.translate(MARKDOWN)]))

@@ -140,7 +140,7 @@ class GuardedExchange(Exchange):
         self.last_minimum_query = MinimumQuery(pair, price, leverage)
         return super().get_min_pair_stake_amount(pair, price, stoploss, leverage, *args)
 
-    # The order that is being sent carries our id, where the exchange takes one.
+    # The order that is being sent carries our id, and when it expires, where the exchange takes it.
 
     @relies_on(
         "Exchange._get_params(self, side, ordertype, leverage, reduceOnly, time_in_force)",
@@ -160,6 +160,7 @@ class GuardedExchange(Exchange):
         client_order_id = current_id.get()
         if client_order_id is not None:
             params.update(self._gateway.ids.order_params(client_order_id, stop=is_stop))
+            params.update(self._gateway.expiry.deadline_params())
         return params
 
     # Every answer about an order goes to the registry. Those that freqtrade asks for on the way to

@@ -25,6 +25,7 @@ from freqtrade_balance_guard.ledger import LedgerUnavailable
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.limits.sizing import EntryKind
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.bot_loop import adopted_order
 from freqtrade_balance_guard.orders.client_ids import ClientIds, belongs_to, tag_of
 from freqtrade_balance_guard.orders.events import (
@@ -72,11 +73,13 @@ class OrderGateway:
         funding: EntryFunds,
         ids: ClientIds,
         client: GuardClient,
+        expiry: RequestExpiry,
         own_legs: OwnLegs | None = None,
     ) -> None:
         self.registry = registry
         self._own_legs = own_legs
         self.ids = ids
+        self.expiry = expiry
         self._exchange = exchange
         self._wallets = wallets
         self._funding = funding
@@ -182,6 +185,8 @@ class OrderGateway:
     ) -> Order:
         """:raises Exception: ``error``, unless the order is found"""
         purpose, why = str(tracked.terms.purpose), words_of(error)
+        if "deadline" in why.lower():
+            self.expiry.distrust()
         if classify(error) is Outcome.REJECTED:
             self.registry.rejected(tracked, why)
             self.registry.hub.publish(OrderRejected(tracked.pair, purpose, reason_of(error), why))

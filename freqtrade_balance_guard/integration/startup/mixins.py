@@ -58,6 +58,29 @@ class ReservedArbitrage(BalanceGuard):
         """
         return ()
 
+    def watched_books(self) -> "Iterable[tuple[str, str]]":
+        """Return the (venue, pair) whose order books ``on_books`` is called with."""
+        return ()
+
+    def on_books(
+        self,
+        books: "Mapping[tuple[str, str], Book]",
+        *,
+        changed: "frozenset[tuple[str, str]]",
+        **kwargs: Any,
+    ) -> "Opportunity | Iterable[Opportunity] | None":
+        """Return what to buy here and sell there; called at once for order books that changed.
+
+        It runs in a thread of its own: it may look at ``books`` and at the strategy's own
+        attributes, never at ``Trade``, ``self.dp`` or a database.
+
+        :param books: by (venue, pair), those of ``watched_books`` that may be acted on
+        :param changed: which of them show something new; empty where something else has changed
+        """
+        return None
+
+    on_books.is_default = True  # type: ignore[attr-defined]
+
     def should_close_arbitrage(
         self, trade: Any, current_time: datetime, **kwargs: Any
     ) -> str | bool | None:

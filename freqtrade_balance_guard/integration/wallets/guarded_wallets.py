@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         LiveBalances,
         SnapshotMarks,
     )
+    from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
     from freqtrade_balance_guard.limits.rejections import Rejections
 
 
@@ -65,6 +66,7 @@ class GuardedWallets(Wallets):
     market_rules: Callable[[str], MarketRules]
     # Live: what is believed. Elsewhere freqtrade's own table is the truth.
     live: "LiveBalances | None" = None
+    simulated: "SimulatedBalances | None" = None
     rejections: "Rejections | None" = None
     # Live and in dry-run: what the ledger is given and asked.
     marks: "SnapshotMarks | None" = None
@@ -184,6 +186,9 @@ class GuardedWallets(Wallets):
         try:
             if self.live is not None:
                 self.live.keep()
+            elif self.simulated is not None and self.simulated.is_due():
+                self._update_dry()
+                self.simulated.keep(self._wallets)
         except Exception as error:
             self._tell_error("The guard could not keep what is believed.", error)
 

@@ -23,6 +23,7 @@ from freqtrade_balance_guard.events import (
 )
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.orders.events import (
+    ExitUnresolved,
     LostReplyFound,
     OrderAccepted,
     OrderRejected,
@@ -37,7 +38,10 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "cache_lookups": (("result",), "Entries sized on the believed balance, or after a read."),
     "external_changes": (("currency", "direction"), "Changes beyond own orders."),
     "entries": (("decision", "code"), "Decisions about entries."),
-    "exits": (("result",), "Exits sent, backed off (too small), or with a lost reply."),
+    "exits": (
+        ("result",),
+        "Exits sent, too small to be sold, with a lost reply, or not waited for any longer.",
+    ),
     "orders": (("purpose", "result"), "Orders by what came of them."),
     "rejections": (("reason",), "Orders that the exchange rejected."),
     "rebalance_attempts": (("result",), "Emergency rebalances."),
@@ -49,7 +53,7 @@ PURPOSES = ("entry", "exit", "stop", "leg")
 ALWAYS_SHOWN = {
     "cache_lookups": (("hit",), ("miss",)),
     "entries": (("approved", ""),),
-    "exits": (("sent",), ("backed_off",), ("lost",)),
+    "exits": (("sent",), ("backed_off",), ("lost",), ("unresolved",)),
     "orders": tuple(
         (purpose, result)
         for purpose in PURPOSES
@@ -126,5 +130,7 @@ def _of_orders(event: Event) -> Iterator[Key]:
         yield "orders", (event.purpose, "found")
     elif isinstance(event, OrderUnresolved):
         yield "orders", (event.purpose, "unresolved")
+    elif isinstance(event, ExitUnresolved):
+        yield "exits", ("unresolved",)
     elif isinstance(event, ExitBackedOff):
         yield "exits", ("backed_off",)

@@ -158,7 +158,7 @@ class _BotCollector(Collector):
                 amounts.add_metric([*place, kind], float(amount))
             if one.age_seconds is not None:
                 age.add_metric(place, one.age_seconds)
-            if one.verdict is not None:
+            if one.verdict in set(Verdict):
                 for name in Verdict:
                     verdict.add_metric([*place, str(name)], float(name == one.verdict))
             for family, ratio in ((discrepancy, one.discrepancy), (utilization, one.utilization)):

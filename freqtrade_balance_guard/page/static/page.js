@@ -1,7 +1,7 @@
 /* The live page: log in, ask every five seconds, show. */
 "use strict";
 (() => {
-  const { el, amount, money, percent, ago, time, words, card, tile, tag, table, bars, utilization, chart, theme, saved } = show;
+  const { el, amount, money, percent, ago, time, words, card, tidy, tile, tag, table, bars, utilization, chart, theme, saved } = show;
   const base = location.pathname.replace(/\/guard\/?$/, "");
   const $ = (id) => document.getElementById(id);
   const OWN = "balanceGuardLogin";
@@ -87,7 +87,7 @@
     for (const row of unknown) found.push(["bad", `The outcome of an order of ${row.pair} is unknown; no new entry on ${row.pair}.`]);
     for (const one of status.paused) found.push(["warn", `Entries are paused by you${one.why ? ` (${one.why})` : ""}; exits go on.`]);
     const rising = Object.keys(own).filter((name) => own[name].verdict === "rising_unconfirmed");
-    if (rising.length) found.push(["warn", `${rising.join(", ")}: more than expected; it is spent when a second answer agrees.`]);
+    if (rising.length) found.push(["note", `${rising.join(", ")}: more than expected; the rise is spent when a second answer agrees.`]);
     const lagging = Object.keys(own).filter((name) => own[name].verdict === "lagging");
     if (lagging.length) found.push(["note", `${lagging.join(", ")}: the exchange has not caught up with own orders yet. What is in doubt is not spent.`]);
     const me = status.bots.find((bot) => bot.bot === status.bot);
@@ -96,7 +96,7 @@
   };
 
   const verdictTag = (verdict) => {
-    const kind = verdict === "confirmed" ? "good" : verdict === "unreadable" ? "bad" : verdict ? "warn" : "";
+    const kind = verdict === "confirmed" ? "good" : verdict === "unreadable" ? "bad" : verdict && verdict !== "simulated" ? "warn" : "";
     return tag(words(verdict) || "simulated", kind);
   };
 
@@ -106,7 +106,7 @@
       for (const [name, one] of Object.entries(coins)) rows.push({ account, name, ...one, ...(data.balances[account]?.[name] || {}) });
     }
     /* A coin that was sold is history. */
-    const isShown = (r) => r.name === data.stake || Number(r.total) || Number(r.reserved_own) || Number(r.floor) || r.verdict !== "confirmed";
+    const isShown = (r) => r.name === data.stake || Number(r.total) || Number(r.reserved_own) || Number(r.floor) || !["confirmed", "simulated"].includes(r.verdict);
     rows.splice(0, rows.length, ...rows.filter(isShown));
     rows.sort((a, b) => (b.name === data.stake) - (a.name === data.stake) || a.name.localeCompare(b.name));
     return card("Balances", table([
@@ -164,7 +164,7 @@
     const hits = counters.cache.hit || 0, misses = counters.cache.miss || 0;
     const isWarned = isBad || found.some(([kind]) => kind === "warn");
     const headline = isBad ? "This needs you" : isWarned ? "Your money is safe; have a look" : "Your money is safe";
-    const good = `Balances are read, no outcome is unknown for long, nothing is unhedged.${waiting.length ? ` ${waiting.length} ${waiting.length === 1 ? "order has its money reserved" : "orders have their money reserved"}.` : ""}`;
+    const good = `Balances are read, no order has an unknown outcome, nothing is unhedged.${waiting.length ? ` ${waiting.length} ${waiting.length === 1 ? "order has its money reserved" : "orders have their money reserved"}.` : ""}`;
 
     const parts = [];
     if (note && note.until > Date.now()) parts.push(el("div", { class: `card ${note.kind}`, role: "status" }, note.text));
@@ -178,14 +178,13 @@
       tile(String(unknown.length), "outcomes unknown", unknown.length ? "warn" : ""),
       tile(String(status.unhedged.length), "unhedged", status.unhedged.length ? "bad" : ""),
       tile(denied.toLocaleString("en-US"), "entries denied so far"),
-      tile(hits + misses ? percent(hits / (hits + misses)) : "–", "of entries without a request"),
+      tile(hits + misses ? percent(hits / (hits + misses)) : "–", "of entries sized without asking for the balance"),
     ));
-    parts.push(moneyNow(data, now), overTime(data, now));
 
-    const why = card("Why it did not buy", table([
+    const why = card("Why did it not buy?", table([
       { title: "pair", kind: "nowrap", of: (d) => d.pair },
       { title: "decision", of: (d) => tag(d.outcome === "exit_reduced" ? "exit reduced" : d.outcome, d.outcome === "denied" ? "warn" : d.outcome === "approved" ? "good" : "") },
-      { title: "reason", kind: "wide", of: (d) => (d.code ? el("span", {}, `${d.sentence}. `, el("code", { class: "dim" }, d.code)) : d.sentence) },
+      { title: "reason", kind: "wide", of: (d) => (d.code ? el("span", {}, `${d.sentence}. `, el("code", { class: "dim" }, d.code)) : d.numbers.stake ? `stake ${money(d.numbers.stake, data.stake)}` : d.sentence) },
       { title: "when", kind: "nowrap", of: (d) => `${ago(d.at, now)}${d.count > 1 ? ` · ${d.count}×` : ""}` },
     ], decisions.slice(0, 15), "Nothing was decided yet: no entry signal has come."));
 
@@ -198,13 +197,15 @@
       { title: "since", kind: "nowrap", of: (r) => ago(r.created_at, now) },
     ], waiting, "Nothing is reserved."));
 
-    const saving = card("What it kept from happening", bars(saved(denials), "No entry was denied yet."),
-      el("p", { class: "dim" }, `Decisions since the first start; a signal that repeats is counted each time. ${hits.toLocaleString("en-US")} requests for a balance were not needed.`));
+    const saving = card("What did it save me?", bars(saved(denials), "No entry was denied yet."),
+      el("p", { class: "dim" }, `Entries that did not go out, since the first start; a signal that repeats is counted each time. ${hits.toLocaleString("en-US")} requests for a balance were not needed.`));
 
     const preview = data.preview;
-    const rebalance = card(el("div", { class: "head" }, el("h2", {}, "Stuck stake"),
-      preview && el("button", { type: "button", onclick: () => act("rebalance", { action: "now" }, "Ask the bot to sell what the preview names, now, without the waiting times?", "Sell now") }, "Rebalance now")),
-      preview ? el("div", {}, preview.sentences.map((line) => el("p", {}, line))) : el("p", { class: "dim" }, data.preview_error || "Nothing is stored about it yet."));
+    const [first, second, ...others] = preview ? preview.sentences.map(tidy) : [];
+    const rebalance = card(el("div", { class: "head" }, el("h2", {}, "What would a rebalance sell?"),
+      preview && preview.plan?.sales?.length ? el("button", { type: "button", onclick: () => act("rebalance", { action: "now" }, "Ask the bot to sell what the preview names, now, without the waiting times?", "Sell now") }, "Rebalance now") : null),
+      preview ? el("div", {}, el("p", {}, first), el("p", {}, second),
+        others.length ? el("details", {}, el("summary", { class: "dim" }, "More"), others.map((line) => el("p", {}, line))) : null) : el("p", { class: "dim" }, data.preview_error || "Nothing is stored about it yet."));
 
     const open = [];
     if (status.unhedged.length) open.push(card("Unhedged", table([
@@ -230,7 +231,12 @@
     ], status.bots, "No bot has stored a sign of life yet."),
       status.notes.map((line) => el("p", { class: "dim" }, line)));
 
-    parts.push(...open, why, el("div", { class: "two" }, saving, rebalance), el("div", { class: "two" }, reserved, health));
+    const story = card("Incidents and news", data.messages.length ? el("ul", { class: "story" }, data.messages.slice(0, 8).map((m) =>
+      el("li", {}, tag(m.kind, m.kind === "incident" ? "bad" : m.kind === "recovery" ? "good" : ""), ` ${m.text} `,
+        el("span", { class: "dim" }, ago(m.at, now))))) : el("p", { class: "dim" }, "Nothing happened that is worth a message."));
+
+    parts.push(...open, why, moneyNow(data, now), el("div", { class: "two" }, saving, rebalance), overTime(data, now),
+      el("div", { class: "two" }, reserved, health), story);
     const place = window.scrollY;
     $("content").replaceChildren(...parts);
     window.scrollTo(0, place);
@@ -240,8 +246,8 @@
     if (busy || !login) return;
     busy = true;
     try {
-      const [status, balances, history, reservations, decisions, counters, arbitrages] = await Promise.all(
-        ["status", "balances", "history?since_days=7", "reservations?limit=0", "decisions", "counters", "arbitrages"].map((path) => ask(path)));
+      const [status, balances, history, reservations, decisions, counters, arbitrages, messages] = await Promise.all(
+        ["status", "balances", "history?since_days=7", "reservations?limit=0", "decisions", "counters", "arbitrages", "messages?limit=8"].map((path) => ask(path)));
       let preview = null, previewError = "";
       try { preview = await ask("rebalance", { method: "POST", body: JSON.stringify({ action: "preview" }) }); } catch (error) {
         if (error instanceof LoggedOut) throw error;
@@ -250,7 +256,7 @@
       last = {
         now: Date.parse(balances.at), stake: balances.stake_currency, is_dry_run: balances.is_dry_run,
         status, balances: balances.balances, history: history.points, reservations: reservations.reservations,
-        decisions: decisions.decisions, counters, arbitrages: arbitrages.arbitrages, preview, preview_error: previewError,
+        decisions: decisions.decisions, counters, arbitrages: arbitrages.arbitrages, messages: messages.messages, preview, preview_error: previewError,
       };
       $("login").hidden = true;
       $("content").hidden = false;

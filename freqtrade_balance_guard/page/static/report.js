@@ -73,9 +73,17 @@
       { title: "sold", kind: "wide", of: (r) => r.sales.map((s) => `${amount(s.amount)} of ${s.pair} (${words(s.outcome)})`).join(", ") },
     ], bot.rebalances, "")));
     const arbitrages = bot.counters.arbitrages || {};
-    if (Object.keys(arbitrages).length || bot.unhedged.length) parts.push(card("Arbitrages",
+    if (Object.keys(arbitrages).length || bot.arbitrages.length || bot.unhedged.length) parts.push(card("Arbitrages",
       bars(Object.entries(arbitrages).map(([name, value]) => ({ name: words(name), value })), ""),
       el("p", {}, `Realised: ${money(bot.arbitrage_profit, stake)}`),
+      bot.arbitrages.length ? table([
+        { title: "when", kind: "nowrap", of: (a) => time(a.made_at) },
+        { title: "legs", kind: "wide", of: (a) => a.legs.join("; ") },
+        { title: "state", of: (a) => tag(words(a.state), a.state === "unhedged" ? "bad" : ["hedged", "filled"].includes(a.state) ? "good" : "") },
+        { title: "quoted", kind: "number", of: (a) => money(a.quoted_profit, stake) },
+        { title: "filled", kind: "number", of: (a) => money(a.profit, stake) },
+        { title: "of it lost on the way", kind: "number", of: (a) => (a.quoted_profit && a.profit && Number(a.quoted_profit) ? percent(1 - Number(a.profit) / Number(a.quoted_profit)) : "–") },
+      ], bot.arbitrages, "") : null,
       bot.unhedged.length ? table([
         { title: "amount", of: (u) => `${amount(u.amount)} ${u.currency} ${u.direction}` },
         { title: "venue", of: (u) => `${u.venue} · ${u.pair}` },
@@ -102,7 +110,7 @@
     )];
     if (data.demo) parts.push(demoTable());
     parts.push(el("div", { class: "two" },
-      card("What it kept from happening", bars(saved(all.denials), "No entry was denied."), el("p", { class: "dim" }, "A signal that repeats is counted each time.")),
+      card("What did it save?", bars(saved(all.denials), "No entry was denied."), el("p", { class: "dim" }, "A signal that repeats is counted each time.")),
       card("Denials by code", bars(Object.entries(all.denials).sort((a, b) => b[1] - a[1]).map(([code, value]) => ({ name: words(code), value })), "No entry was denied."))));
     const days = byDay(data.bots);
     if (days.length > 1) parts.push(card("Denials by day", bars(days, "")));

@@ -38,7 +38,10 @@ const show = (() => {
   const words = (code) => String(code || "").replaceAll("_", " ");
 
   const card = (title, ...children) =>
-    el("section", { class: "card" }, typeof title === "string" ? el("h2", {}, title) : title, ...children);
+    el("section", { class: "card", "data-card": typeof title === "string" ? title : title.textContent },
+      typeof title === "string" ? el("h2", {}, title) : title, ...children);
+  /* A number with more digits than a person reads; never where two numbers are compared. */
+  const tidy = (text) => String(text).replace(/\d+\.\d{5,}/g, (number) => amount(number).replaceAll(",", ""));
   const tile = (value, label, kind) =>
     el("div", { class: "tile" }, el("b", { class: kind || "" }, value), el("span", {}, label));
   const tag = (text, kind) => el("span", { class: `tag ${kind || ""}` }, text);
@@ -71,6 +74,7 @@ const show = (() => {
 
   /* A coin that an order sells is in use as a whole, and rightly so. */
   const utilization = (ratio, isStake) => {
+    if (!ratio) return null;
     const kind = !isStake ? "" : ratio >= 0.95 ? "bad" : ratio >= 0.8 ? "warn" : "";
     return el("div", { class: "bar", title: percent(ratio) },
       el("i", { class: kind, style: `width:${Math.min(100, 100 * ratio)}%` }));
@@ -82,6 +86,15 @@ const show = (() => {
     { key: "total", name: "total", color: "--accent", dash: [8, 6] },
     { key: "available", name: "available", color: "--good" },
   ];
+
+  /* Times are UTC everywhere; the date stands below the first label and at each midnight. */
+  const timeLabels = (plot, splits, axis, space, increment) => splits.map((moment, index) => {
+    const iso = new Date(moment * 1000).toISOString();
+    const date = iso.slice(0, 10);
+    if (increment >= 86400) return date;
+    const label = iso.slice(11, increment < 1 ? 21 : increment < 60 ? 19 : 16);
+    return index === 0 || iso.slice(11, 19) === "00:00:00" ? `${label}\n${date}` : label;
+  });
 
   /* Money over time, as steps: between two points nothing changed. */
   const chart = (points, until, height) => {
@@ -99,7 +112,8 @@ const show = (() => {
     const options = (width) => ({
       width, height: height || 220, cursor: { y: false }, legend: { show: false },
       scales: { x: { time: true } },
-      axes: [{ ...axis, space: 70 }, { ...axis, size: 64 }],
+      tzDate: (moment) => uPlot.tzDate(new Date(moment * 1000), "UTC"),
+      axes: [{ ...axis, space: 90, values: timeLabels }, { ...axis, size: 64 }],
       series: [{}, ...LINES.map((line) => ({
         label: line.name, stroke: color(line.color), width: 2, dash: line.dash,
         paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
@@ -143,5 +157,5 @@ const show = (() => {
     name: group.name, value: group.codes.reduce((sum, code) => sum + (denials[code] || 0), 0),
   })).filter((group) => group.value);
 
-  return { el, amount, money, percent, span, ago, time, words, card, tile, tag, table, bars, utilization, chart, theme, saved };
+  return { el, amount, money, percent, span, ago, time, words, card, tidy, tile, tag, table, bars, utilization, chart, theme, saved };
 })();

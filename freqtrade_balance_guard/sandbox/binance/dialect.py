@@ -103,6 +103,11 @@ class BinanceDialect:
             return self._keys.holder(asked)
         return self._keys.authenticate(asked, self._exchange.now())
 
+    def check_expiry(self, asked: Asked) -> None:
+        route = self.routes.get((asked.request.method, asked.request.path))
+        if route is not None and route.signed:
+            check_time(asked, self._exchange.now())
+
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         request = asked.request
         route = self.routes.get((request.method, request.path))

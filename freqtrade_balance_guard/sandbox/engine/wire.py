@@ -78,6 +78,13 @@ class Translator(Protocol):
         """Checks key, signature and limits. None for a public request. Raises ProtocolError."""
         ...
 
+    def check_expiry(self, asked: Asked) -> None:
+        """Looks again, before an order is carried out late, if the request still holds.
+
+        Raises ProtocolError.
+        """
+        ...
+
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         """Carries the request out. Raises Rejected or ProtocolError."""
         ...

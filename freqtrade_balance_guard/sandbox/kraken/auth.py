@@ -1,13 +1,17 @@
-"""Who is calling: Kraken's key, signature and nonce."""
+"""Who is calling, and until when: Kraken's key, signature, nonce and deadline."""
 
 import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 
 from freqtrade_balance_guard.sandbox.kraken.meter import Meter
 from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
 from freqtrade_balance_guard.sandbox.script.scenario import Scenario
+
+
+_LONGEST_DEADLINE_S = 60.0
 
 
 @dataclass
@@ -64,3 +68,17 @@ def sign(secret: bytes, path: str, body: bytes, nonce: str) -> str:
     """API-Sign: HMAC-SHA512 of the path and SHA256(nonce + body), in base64."""
     message = path.encode() + hashlib.sha256(nonce.encode() + body).digest()
     return base64.b64encode(hmac.new(secret, message, hashlib.sha512).digest()).decode()
+
+
+def check_deadline(deadline: str | None, now: float) -> None:
+    """Raises KrakenError when an order's deadline is over, unreadable or too far ahead."""
+    if not deadline:
+        return
+    try:
+        left = datetime.fromisoformat(deadline).timestamp() - now
+    except ValueError:
+        raise KrakenError("EGeneral:Invalid arguments:deadline") from None
+    if left > _LONGEST_DEADLINE_S:
+        raise KrakenError("EGeneral:Invalid arguments:deadline")
+    if left <= 0:
+        raise KrakenError("EService:Deadline elapsed")

@@ -15,7 +15,7 @@ from freqtrade_balance_guard.sandbox.engine.wire import (
     Request,
 )
 from freqtrade_balance_guard.sandbox.kraken import balances, private, public, words
-from freqtrade_balance_guard.sandbox.kraken.auth import KeyHolder, KeyRing
+from freqtrade_balance_guard.sandbox.kraken.auth import KeyHolder, KeyRing, check_deadline
 from freqtrade_balance_guard.sandbox.kraken.meter import Meter, call_cost, cancel_cost
 from freqtrade_balance_guard.sandbox.kraken.words import KrakenError
 from freqtrade_balance_guard.sandbox.script.faults import Call, Fault, Role
@@ -72,7 +72,11 @@ class KrakenDialect:
             raise KrakenError("EGeneral:Unknown method")
         if self._exchange.scenario.meter_enforced:
             self._meter(holder, call, asked.params)
+        self.check_expiry(asked)
         return Caller(holder.account, holder.key)
+
+    def check_expiry(self, asked: Asked) -> None:
+        check_deadline(asked.params.get("deadline"), self._exchange.now())
 
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         return Answer(json.dumps({"error": [], "result": self._result(asked, caller)}))

@@ -128,6 +128,9 @@ class PredictionTranslator:
     def admit(self, asked: Asked) -> Caller | None:
         return self.authenticate(asked) if asked.call.private else None
 
+    def check_expiry(self, asked: Asked) -> None:
+        """Nothing to look at: requests of this exchange do not expire."""
+
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         route, query = self._route(asked.request)
         if route is None:

@@ -118,6 +118,9 @@ class Fault(BaseModel):
     message: str | None = None
     status: Annotated[int, Field(ge=400, le=599)] = 502  # http_status
     how: Literal["error", "502", "timeout", "drop"] = "drop"  # lost_reply, late_arrival
+    # late_arrival: the matching engine rejects what has expired meanwhile (Kraken's deadline,
+    # Binance's receive window); False: it does not look.
+    expires: bool = True
     fraction: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.5")  # partial_fill
     ms: Annotated[float, Field(ge=0)] = 200.0  # latency
 
