@@ -46,16 +46,17 @@ class Deadline:
         return Deadline(self.clock, min(self.ends_at, self.clock.monotonic() + seconds))
 
 
-class _Accounted(threading.local):
-    """Per thread: seconds that are charged already, or are not the guard's."""
+class _Counting(threading.local):
+    """Per thread: whether its time is the guard's at the moment."""
 
-    seconds = 0.0
+    is_on = False
 
 
 class WaitBudget:
     """Limits the sum of the guard's own waits and work between two moments at which nothing waited.
 
-    Threads share it: an exit by command waits behind what the bot's loop waits for.
+    Threads share it: an exit by command waits behind what the bot's loop waits for. What they wait
+    for at the same time counts once.
 
     :param seconds: the sum, until ``renew``; the default leaves the reserve
     """
@@ -64,53 +65,66 @@ class WaitBudget:
         self._clock = clock
         self._seconds = seconds
         self._spent = 0.0
-        self._accounted = _Accounted()
+        self._threads = 0  # whose time counts
+        self._since = 0.0  # the moment up to which it is in the sum, while any does
+        self._counting = _Counting()
         self._lock = threading.Lock()
 
     @property
     def seconds_left(self) -> float:
         """What may still be waited. Never negative."""
         with self._lock:
+            self._add_up()
             return max(self._seconds - self._spent, 0.0)
 
     def renew(self) -> None:
         """Start anew: every exit that was due has been tried."""
         with self._lock:
+            self._add_up()
             self._spent = 0.0
 
     @contextmanager
     def wait(self, at_most: float, *, keep: float = 0.0) -> Iterator[Deadline]:
-        """Wait inside this block until the deadline at the latest; what it took is charged.
+        """Wait inside this block until the deadline at the latest; what it takes is charged.
 
         :param at_most: seconds for this wait
         :param keep: seconds of the budget that are left for others, such as the exits themselves
         """
-        allowed = min(at_most, max(self.seconds_left - keep, 0.0))
         with self.work():
+            allowed = min(at_most, max(self.seconds_left - keep, 0.0))
             yield Deadline.after(self._clock, allowed)
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """Charge what the block takes, except for what a block inside has charged or left out."""
-        with self._timed(is_ours=True):
+        """Charge what the block takes, but for what a block inside leaves out."""
+        with self._count(is_on=True):
             yield
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
         """Leave out what the block takes: freqtrade would take it without the guard, too."""
-        with self._timed(is_ours=False):
+        with self._count(is_on=False):
             yield
 
     @contextmanager
-    def _timed(self, *, is_ours: bool) -> Iterator[None]:
-        accounted = self._accounted
-        began, before = self._clock.monotonic(), accounted.seconds
+    def _count(self, *, is_on: bool) -> Iterator[None]:
+        before = self._counting.is_on
+        self._switch(is_on=is_on)
         try:
             yield
         finally:
-            took = self._clock.monotonic() - began
-            inside = accounted.seconds - before
-            accounted.seconds = before + took
-            if is_ours:
-                with self._lock:
-                    self._spent += max(took - inside, 0.0)
+            self._switch(is_on=before)
+
+    def _switch(self, *, is_on: bool) -> None:
+        if self._counting.is_on is is_on:
+            return
+        with self._lock:
+            self._add_up()
+            self._threads += 1 if is_on else -1
+        self._counting.is_on = is_on
+
+    def _add_up(self) -> None:
+        now = self._clock.monotonic()
+        if self._threads:
+            self._spent += now - self._since
+        self._since = now

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from freqtrade_balance_guard.cli.context import (
@@ -167,7 +168,8 @@ def _account_findings(context: CommandContext) -> list[Finding]:
     from freqtrade_balance_guard.integration.console.account_mode import account_findings
     from freqtrade_balance_guard.integration.console.exchange import check_may_ask
 
-    check_may_ask(context.ledger, "doctor --exchange")
+    with suppress(NothingStored):  # then no bot runs
+        check_may_ask(context.ledger, "doctor --exchange")
     return account_findings(context.config)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from freqtrade_balance_guard.demo.strategy import Adjustment, StrategyPlan
-from tests.support.balances import GUARDED, A, B, figure, rehearsal, side_by_side
+from tests.support.balances import GUARDED, A, B, figure, rehearsal, side_by_side, usdt
 from tests.support.orders import (
     FAR_ABOVE,
     FAR_BELOW,
@@ -140,6 +140,29 @@ def test_a_stop_loss_whose_reply_was_lost_sells_once_when_it_triggers(tmp_path, 
         settled_books(rehearsed)
         assert len(rehearsed.orders("sell")) == 1
         assert closed(rehearsed, A)[0]["exit_reason"] == "stoploss_on_exchange"
+
+
+@pytest.mark.parametrize("dialect", ["kraken", "binance"])
+@pytest.mark.parametrize("lag", [2.5, 8])
+def test_row_15_a_lost_stop_that_is_listed_late_does_not_stand_in_the_way_of_the_exit(
+    tmp_path, dialect, lag
+):
+    """On spot the stop holds the coins: an exit beside it is rejected for want of them."""
+    plan = StrategyPlan(stoploss=-0.1, stoploss_on_exchange=True)
+    settings = {"stake_amount": 100, "plan": plan, "extra": WITH_TAG}
+    with rehearsal(tmp_path, "mixin", on=usdt("1000", dialect=dialect), **settings) as rehearsed:
+        rehearsed.bot.wait_loops(1)
+        rehearsed.exchange.fault("orders_lag", seconds=lag)
+        rehearsed.exchange.fault("lost_reply", how="drop", side="sell", times=1)
+        rehearsed.signal(A)
+        rehearsed.wait_bought(1)
+        rehearsed.wait_orders("sell", 1)
+        rehearsed.signal(sell=(A,))
+        wait_closed(rehearsed, A)
+        stops = [order for order in rehearsed.orders("sell") if order["trigger"] is not None]
+        sold = [order for order in rehearsed.orders("sell") if float(order["filled"])]
+        assert len(sold) == 1
+        assert all(order["status"] == "canceled" for order in stops)
 
 
 MORE = StrategyPlan(adjustments=(Adjustment(A, stake=60.0, after_s=2),))

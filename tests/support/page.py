@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -84,10 +84,11 @@ def expected_balances(page: Page, status: dict[str, Any]) -> dict[str, list[str]
     return found
 
 
-def assert_page_is_status(page: Page, folder: Path, seconds: int = 60) -> dict[str, Any]:
+def assert_page_is_status(page: Page, folder: Path, seconds: int = 90) -> dict[str, Any]:
     """Wait until the page shows what ``status --json`` prints at that moment; the status."""
     differences: list[Any] = []
-    for _ in range(seconds // 3):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         before = status_of(folder)
         shown, doing = shown_balances(page), verdict(page)
         after = status_of(folder)
@@ -102,8 +103,7 @@ def assert_page_is_status(page: Page, folder: Path, seconds: int = 60) -> dict[s
         if same and shown == seen and is_hidden_zero and unhedged:
             return after
         differences.append((shown, expected))
-        page.run("new Promise((done) => setTimeout(done, 100))")
-        threading.Event().wait(2)
+        time.sleep(2)
     raise AssertionError(f"The page never showed the status:\n{differences[-1]}")
 
 

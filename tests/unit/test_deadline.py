@@ -1,9 +1,16 @@
 """How long the guard may wait, one request at a time and in sum."""
 
+import threading
+
 import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
-from freqtrade_balance_guard.deadline import Deadline, WaitBudget
+from freqtrade_balance_guard.deadline import (
+    EXIT_WAIT_SECONDS,
+    RESERVE_SECONDS,
+    Deadline,
+    WaitBudget,
+)
 
 
 @pytest.fixture
@@ -70,3 +77,45 @@ def test_a_renewed_budget_is_whole_again(clock):
         clock.advance(3.0)
     budget.renew()
     assert budget.seconds_left == pytest.approx(3.0)
+
+
+def test_work_is_charged_and_what_freqtrade_would_take_is_not(clock):
+    budget = WaitBudget(clock, 3.0)
+    with budget.work():
+        clock.advance(0.2)
+        with budget.wait(1.0):
+            clock.advance(0.5)
+        with budget.left_out():
+            clock.advance(10)
+            with budget.wait(1.0):
+                clock.advance(0.1)
+            clock.advance(10)
+        clock.advance(0.2)
+    clock.advance(10)
+    assert budget.seconds_left == pytest.approx(2.0)
+
+
+def test_what_two_threads_wait_for_at_the_same_time_counts_once(clock):
+    budget = WaitBudget(clock, 3.0)
+    inside, done = threading.Event(), threading.Event()
+
+    def other():
+        with budget.wait(2.0):
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=other)
+    with budget.wait(2.0):
+        thread.start()
+        assert inside.wait(10)
+        clock.advance(1.0)
+    assert budget.seconds_left == pytest.approx(2.0)
+    clock.advance(0.5)  # the other one still waits
+    done.set()
+    thread.join(10)
+    clock.advance(5)
+    assert budget.seconds_left == pytest.approx(1.5)
+
+
+def test_the_default_leaves_a_reserve_below_three_seconds(clock):
+    assert WaitBudget(clock).seconds_left == EXIT_WAIT_SECONDS - RESERVE_SECONDS < 3
