@@ -392,3 +392,25 @@ def test_an_arbitrage_that_goes_well_logs_no_error(make, caplog):
     assert "Arbitrage 1 (two_legs) is hedged: bought 1, sold 1." in [
         one.message for one in caplog.records
     ]
+
+
+def test_a_lost_leg_is_asked_for_when_its_pause_is_over_and_not_before(make):
+    world = make(here=[Fate(arrives=None)])
+    world.here.expiry_seconds = None
+    world.go()
+    (running,) = world.executor.unresolved()
+    leg = next(one for one in running.legs if one.is_lost)
+
+    def questions():
+        return world.here.asked.count("look up")
+
+    for _ in range(3):
+        asked, due = questions(), leg.ask_after
+        world.clock.advance(due - world.clock.monotonic() - 0.5)
+        world.executor.work()
+        assert questions() == asked
+        world.clock.advance(0.5)
+        # To the last digit: what floats have lost on the way is no time.
+        world.clock._monotonic = due
+        world.executor.work()
+        assert questions() == asked + 1
