@@ -1,5 +1,6 @@
 """How exposures are closed: prepared before a trade is sold, tried in time, and said."""
 
+import threading
 from dataclasses import replace
 from decimal import Decimal as D
 
@@ -414,3 +415,17 @@ def test_a_lost_leg_is_asked_for_when_its_pause_is_over_and_not_before(make):
         world.clock._monotonic = due
         world.executor.work()
         assert questions() == asked + 1
+
+
+def test_a_round_that_another_thread_does_is_not_waited_for(make):
+    world = make(here=[Fate(lost=True, deaf=9999)])
+    world.go()
+    (running,) = world.executor.unresolved()
+    answers = []
+    with running.lock:
+        other = threading.Thread(
+            target=lambda: answers.append(world.executor._runner.advance(running)), daemon=True
+        )
+        other.start()
+        other.join(5)
+        assert answers == [None]
