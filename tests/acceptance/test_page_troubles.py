@@ -31,7 +31,12 @@ from tests.support.rest import Rest
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
-GUARD = {"reserve_balance": {"USDT": 50}, "position_size_percent": 40}
+GUARD = {
+    "reserve_balance": {"USDT": 50},
+    "position_size_percent": 40,
+    "post_trade_refresh_window": 10,
+    "balance_cache_duration": 5,
+}
 
 
 def take_pictures(page, name):
@@ -70,8 +75,13 @@ def headline(page):
 class Troubles:
     """A bot, its page, and the troubles that come over it."""
 
-    def __init__(self, bot, sandbox, page, folder):
+    def __init__(self, bot, sandbox, page, folder, small):
         self.bot, self.exchange, self.page, self.folder = bot, sandbox.control, page, folder
+        self.small = small
+
+    def signal(self, *pairs):
+        """Beside one that is denied in every loop: so the balance is read again."""
+        self.bot.control(Control(signals={**dict.fromkeys(pairs, 1), self.small: None}))
 
     def shows(self, words, seconds=90):
         found = f"document.querySelector('#verdict').innerText.includes({json.dumps(words)})"
@@ -82,7 +92,7 @@ class Troubles:
 
     def lag(self, pair):
         self.exchange.fault("balance_lag", seconds=600)
-        self.bot.control(Control(signals={pair: 1}))
+        self.signal(pair)
         self.shows("has not caught up with own orders")
         assert headline(self.page) == "Your money is safe"
         status = self.is_status()
@@ -108,7 +118,7 @@ class Troubles:
         self.exchange.fault("lost_reply", endpoint="AddOrder", side="buy", times=1)
         for endpoint in ("QueryOrders", "ClosedOrders"):
             self.exchange.fault("error", endpoint=endpoint, message="EService:Unavailable")
-        self.bot.control(Control(signals={pair: 1}))
+        self.signal(pair)
         self.shows(f"The outcome of an order of {pair} is unknown")
         assert headline(self.page) == "This needs you"
         self.is_status()
@@ -150,11 +160,10 @@ def test_lag_denial_lost_reply_and_a_ledger_that_is_away_below_a_path_after_relo
             bot.wait_loops(3)
             page.size(*DESKTOP)
             open_page(page, url)
-            troubles = Troubles(bot, sandbox, page, tmp_path)
+            troubles = Troubles(bot, sandbox, page, tmp_path, small)
             troubles.is_status()
             troubles.denial(small)
             take_pictures(page, "page")
-            bot.control(Control(signals={first: 1, small: None}))
             troubles.lag(second)
             troubles.lost_reply(third)
             troubles.ledger_away(ledger)
