@@ -38,6 +38,9 @@ GUARD = {
     "balance_cache_duration": 5,
 }
 
+# How the page writes that there is no number.
+NOTHING = "\N{EN DASH}"
+
 
 def take_pictures(page, name):
     """On a wide screen and on a phone, where somebody wants them."""
@@ -62,7 +65,7 @@ def assert_edge_in_report(page, folder):
     page.wait_for("document.body && document.body.dataset.ready == 'yes'")
     row = table(page, "Arbitrages")[0]
     # What one leg has cost is no result.
-    assert (row[2], row[4], row[5]) == ("unhedged", "–", "–")
+    assert (row[2], row[4], row[5]) == ("unhedged", NOTHING, NOTHING)
     assert page.run(f"show.amount('{newest['quoted_profit']}')") in row[3]
     take_pictures(page, "report-arbitrages")
 
