@@ -153,6 +153,17 @@ def test_what_another_bot_spent_just_before_our_first_answer_may_be_missing_from
     assert late.left() == 710
 
 
+def test_what_may_be_missing_is_kept_back_for_one_window_after_it_was_spent(account):
+    a_fill(account)
+    spent_at = account.clock.monotonic()
+    account.clock.advance(2)
+    late = Late(account, "1000")
+    account.clock.advance(1)
+    late.left()
+    assert late.siblings.unsettled(spent_at + 29.9) == 290
+    assert late.siblings.unsettled(spent_at + 30) == 0
+
+
 def test_a_fill_of_long_before_our_start_is_in_the_balance(account):
     a_fill(account)
     account.clock.advance(31)
