@@ -70,6 +70,8 @@ class ArbitrageStore:
         self._owner = owner
         self._file = LocalFile(path, "", create=True, wait_seconds=WAIT_SECONDS)
         self._has_tables = False
+        # How often something was written: what was read before may be kept while it stays the same.
+        self.generation = 0
 
     # Arbitrages
 
@@ -192,13 +194,6 @@ class ArbitrageStore:
         """Return ended arbitrages and orders with a higher number, the oldest first."""
         sql = f"{ARBITRAGE} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
         return [arbitrage_of_row(row) for row in self._rows(sql, bot, number)]
-
-    def ended_since(self, since: datetime) -> list[ArbitrageRecord]:
-        """Return this account's arbitrages of two legs that ended later, the oldest first."""
-        sql = (
-            f"{ARBITRAGE} WHERE owner IN (?, '') AND kind = 'two_legs' AND ended_at > ? ORDER BY id"
-        )
-        return [arbitrage_of_row(row) for row in self._rows(sql, self._owner, since.isoformat())]
 
     # Whose they are
 
@@ -374,8 +369,10 @@ class ArbitrageStore:
         with unavailable(self._path), self._file.transaction(flush=flush) as db:
             if not are_there(db):
                 make_tables(db)
+            self.generation += 1
             yield db
         self._has_tables = True
+        self.generation += 1
 
     def _rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
         """Return what is there; no writer waits for it."""
