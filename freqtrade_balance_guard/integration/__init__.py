@@ -1,1 +1,1 @@
-"""The only folder that imports freqtrade. ``contract.py`` lists each touch with its reason."""
+"""The only folder that imports freqtrade. Each touch has its reason in ``@relies_on`` or ``host/relied_on.py``."""

@@ -1,4 +1,4 @@
-"""A local exchange that speaks Kraken's REST protocol, with scripted trouble.
+"""A local exchange that speaks Kraken's, Binance's and prediction markets' protocols, with trouble on request.
 
 The opponent of everything else in this package, which it does not import. An unmodified freqtrade
 or ccxt trades on it live:

@@ -1,0 +1,1 @@
+"""Two legs in a bot's loop and on its exchanges."""

@@ -1,0 +1,1 @@
+"""Hooks on the backtest, and the rebalance in candle time."""

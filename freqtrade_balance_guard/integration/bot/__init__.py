@@ -1,0 +1,1 @@
+"""GuardedBot, the parts of a live bot, and what they do once per loop."""

@@ -1,0 +1,1 @@
+"""A bot's configuration and exchange, for commands that run beside it."""

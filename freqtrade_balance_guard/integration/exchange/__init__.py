@@ -1,0 +1,1 @@
+"""ccxt with deadlines: balances, look-ups, market rules, rates."""

@@ -1,0 +1,1 @@
+"""A futures account: its positions and its wallet balance."""

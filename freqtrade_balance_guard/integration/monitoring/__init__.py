@@ -1,0 +1,1 @@
+"""Starts what reports on a running bot: metrics, the page, messages."""

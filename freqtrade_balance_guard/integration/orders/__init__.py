@@ -1,0 +1,1 @@
+"""GuardedExchange, the order gateway and tracker, and orders that freqtrade does not know."""

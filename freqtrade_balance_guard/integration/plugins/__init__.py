@@ -1,0 +1,1 @@
+"""Protections and the pairlist filter, which freqtrade's configuration names."""

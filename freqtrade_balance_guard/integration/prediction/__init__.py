@@ -1,0 +1,1 @@
+"""Polymarket, Kalshi and SX Bet behind the protocol of a venue."""

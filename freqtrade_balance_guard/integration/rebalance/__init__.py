@@ -1,0 +1,1 @@
+"""The emergency rebalance of a live bot, and its locks."""

@@ -1,0 +1,1 @@
+"""GuardedWallets, the stake account, and live balances."""
