@@ -22,6 +22,7 @@ from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     OutcomeInfo,
     OutcomeOrders,
     PreparedOrder,
+    answer_of,
     outcome_of,
 )
 from freqtrade_balance_guard.arbitrage.outcomes.plan import OutcomeMarket
@@ -144,6 +145,13 @@ class PredictionVenue:
             is_open=info.is_open,
             neg_risk_augmented=info.neg_risk_augmented,
         )
+
+    def ask(self, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the raw answer of one of ccxt's methods.
+
+        :raises NoAnswer: it is none
+        """
+        return answer_of(self._wait(getattr(self.client, name)(dict(request))), self.name)
 
     # Public requests
 
