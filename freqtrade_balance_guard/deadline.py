@@ -16,7 +16,7 @@ from freqtrade_balance_guard.clock import Clock
 EXIT_WAIT_SECONDS = 3.0
 # Kept back of it: a thread wakes up late on a busy machine, and a request that is cut off takes a
 # moment to end.
-RESERVE_SECONDS = 0.4
+RESERVE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
