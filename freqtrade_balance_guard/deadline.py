@@ -77,6 +77,13 @@ class WaitBudget:
             self._add_up()
             return max(self._seconds - self._spent, 0.0)
 
+    @property
+    def seconds_spent(self) -> float:
+        """What was charged since ``renew``."""
+        with self._lock:
+            self._add_up()
+            return self._spent
+
     def renew(self) -> None:
         """Start anew: every exit that was due has been tried."""
         with self._lock:
