@@ -97,6 +97,13 @@ class BalanceChangedExternally(Event):
     amount: Decimal
     total: Decimal
 
+    @property
+    def guess(self) -> str:
+        """What it may have been, by its direction."""
+        if self.amount > 0:
+            return "a deposit, reward or manual trade"
+        return "a withdrawal or manual trade"
+
 
 @dataclass(frozen=True, slots=True)
 class ExitBackedOff(Event):

@@ -76,7 +76,10 @@ def main() -> int:
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
     names = [options.room] if options.room else list(config["rooms"])
     scores: dict[str, Score] = {}
-    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+    # In memory where there is such a place: what the tests flush need not survive a power cut.
+    memory = Path("/dev/shm")
+    place = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="mutation-", dir=place) as folder:
         tree = copy_of_the_tree(Path(folder) / "tree")
         os.chdir(tree)
         os.environ["PYTHONPATH"] = str(tree)

@@ -29,7 +29,7 @@ import pytest
 # Loaded here for the copies, which then find them in memory.
 PLUGINS = [plugin.load() for plugin in entry_points(group="pytest11")]
 OPTIONS = [
-    *("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("-q", "-x", "--no-header", "--disable-warnings", "-p", "no:cacheprovider", "-p", "no:xdist"),
     # The same examples each time, and none kept.
     *("--hypothesis-profile", "ci"),
     *("-m", "not acceptance and not benchmark and not soak"),

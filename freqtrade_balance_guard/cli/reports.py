@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from freqtrade_balance_guard.cli.context import (
@@ -164,11 +165,20 @@ def _doctor(context: CommandContext) -> int:
 
 
 def _account_findings(context: CommandContext) -> list[Finding]:
+    from freqtrade_balance_guard.clock import SystemClock
     from freqtrade_balance_guard.integration.console.account_mode import account_findings
     from freqtrade_balance_guard.integration.console.exchange import check_may_ask
 
-    check_may_ask(context.ledger, "doctor --exchange")
-    return account_findings(context.config)
+    with suppress(NothingStored):  # then no bot runs
+        check_may_ask(context.ledger, "doctor --exchange")
+    found = list(account_findings(context.config))
+    settings = context.ledger.source.settings
+    if any(venue.kind == "prediction" for venue in settings.venues.values()):
+        # Imported on use: needs a newer ccxt than the rest.
+        from freqtrade_balance_guard.integration.prediction.doctor import prediction_findings
+
+        found += prediction_findings(settings, SystemClock())
+    return found
 
 
 # check-config

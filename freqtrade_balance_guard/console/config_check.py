@@ -256,6 +256,8 @@ def venue_findings(source: "Source", exchanges: Collection[str]) -> Iterator[Fin
     :param exchanges: the names that exchanges may have; none given: they are not looked at
     """
     for name, venue in source.settings.venues.items():
+        if venue.kind == "prediction":
+            continue  # asked by `doctor --exchange`
         if exchanges and venue.name.lower() not in exchanges:
             yield Finding(
                 Level.ERROR,

@@ -46,6 +46,8 @@ MOST_POINTS = 60_000
 REBALANCE_SECONDS = 900.0
 # A fact may come that long before the balance shows what it says.
 ORDER_SECONDS = 30.0
+# A balance may follow its fact later than the next loop: then it is seen after so long.
+LOOK_SECONDS = 15.0
 # Smaller than any coin's unit: rounding of floats.
 DUST = Decimal("0.00000001")
 
@@ -206,6 +208,7 @@ class HistoryRecorder:
         self._causes = _Causes()
         self._is_due = True
         self._is_touched = False
+        self._looked_at = clock.monotonic()
         self._legs: set[str] = set()
         self._rebalanced: dict[str, float] = {}
         self._last: dict[str, tuple[Decimal, Decimal | None]] | None = None
@@ -231,9 +234,10 @@ class HistoryRecorder:
     def write(self) -> None:
         """Store what has changed since the last call; quick when nothing happened."""
         with self._guard:
-            if not self._is_due:
+            now = self._clock.monotonic()
+            if not self._is_due and now - self._looked_at < LOOK_SECONDS:
                 return
-            self._is_due = False
+            self._is_due, self._looked_at = False, now
         try:
             self._write()
         except LocalFileError as error:

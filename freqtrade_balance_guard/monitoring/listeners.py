@@ -70,14 +70,15 @@ class PlainWords:
                 )
 
         elif isinstance(event, BalanceChangedExternally):
-            # Stated once by the book, and always news.
-            logger.info(
-                "%s %s by %s beyond own orders, to %s in all: a deposit, withdrawal, reward or "
-                "manual trade.",
+            # Stated once by the book, and always news; money that left needs a look.
+            logger.log(
+                logging.INFO if event.amount > 0 else logging.WARNING,
+                "%s %s by %s beyond own orders, to %s in all: %s.",
                 event.currency,
                 "rose" if event.amount > 0 else "fell",
                 format_amount(abs(event.amount)),
                 format_amount(event.total),
+                event.guess,
             )
 
     def _is_news(self, kind: str, pair: str) -> bool:

@@ -87,8 +87,7 @@ class Notices:
                 Kind.NEWS,
                 "balance_change",
                 f"{event.currency} {verb} by {format_amount(abs(event.amount))} beyond own orders, "
-                f"to {format_amount(event.total)} in all: a deposit, withdrawal, reward or manual "
-                "trade.",
+                f"to {format_amount(event.total)} in all: {event.guess}.",
             )
         elif isinstance(event, PairsLocked):
             yield Message(Kind.LOCK, "locked", event.reason, dict(event.lock))

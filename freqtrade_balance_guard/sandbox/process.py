@@ -18,7 +18,7 @@ from freqtrade_balance_guard.sandbox.script.scenario import Scenario
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
 
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 60.0  # a machine may be busy
 _STOP_TIMEOUT_S = 5.0
 
 

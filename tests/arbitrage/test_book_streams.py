@@ -157,3 +157,15 @@ def test_a_stream_that_shows_an_old_book_is_found_out_by_reading_beside_it(fed, 
     feed.control.price(PAIR, "2800")
     read = until(lambda: b if (b := feed.book()) is not None and b.asks[0][0] >= 2800 else None)
     assert read.source == "rest"
+
+
+def test_an_exchange_at_another_address_without_websockets_there_is_read(sandbox, tmp_path):
+    """Its orders would go there; the books of the real exchange must not decide about them."""
+    clock = SystemClock()
+    ledger = open_ledger(f"sqlite:///{tmp_path / 'l.sqlite'}", bot="b", account="a", clock=clock)
+    section = sandbox.freqtrade_exchange()
+    its = VenueSettings.model_validate({**section, "account": "read"})
+    config = freqtrade_config({"name": section["name"]}) | {"dry_run": False}
+    venue = make_venue("read", its, config, bot="b", ledger=ledger, clock=clock)
+    assert venue.book_stream is None
+    ledger.close()

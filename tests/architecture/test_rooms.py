@@ -20,6 +20,7 @@ FLOORS = (
     "monitoring",
     "backtest",
     "arbitrage",
+    "prediction",
     "streams",
     "rebalance",
     "orders",

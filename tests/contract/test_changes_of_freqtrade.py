@@ -9,6 +9,8 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +68,20 @@ def bot_settings(sandbox: Sandbox, account: str, way: str, plan: StrategyPlan) -
     )
 
 
-def run(cases: list[dict]) -> None:
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.support.changed_bot"],
-        input=json.dumps(cases), text=True, capture_output=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr[-3000:]
+@contextmanager
+def runner() -> Iterator[Callable[[list[dict]], None]]:
+    """Give the function that runs the bots of cases to their end, all in one process."""
+    command = [sys.executable, "-m", "tests.support.changed_bot"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+
+        def run(cases: list[dict]) -> None:
+            process.stdin.write(json.dumps(cases) + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n"
+
+        yield run
 
 
 def written(bot: BotSettings, folder: Path, exits: set[str]) -> None:
@@ -90,7 +100,7 @@ def outcomes(changes: list[Change], folder: Path) -> dict[tuple[Change, str], Ou
         for name in ("seed", *names.values())
     ]
     scenario = Scenario.model_validate({"accounts": accounts})
-    with Sandbox.start(scenario) as sandbox:
+    with Sandbox.start(scenario) as sandbox, runner() as run:
         seed = folder / "seed"
         plan = StrategyPlan(signals={pair: 1 for pair in EXITS}, stoploss=-0.1)
         written(bot_settings(sandbox, "seed", "plain", plan), seed, set())

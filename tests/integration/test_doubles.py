@@ -3,6 +3,7 @@
 from unittest.mock import MagicMock
 
 import pytest
+from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
@@ -16,7 +17,7 @@ from freqtrade_balance_guard.rebalance.policy import (
 )
 from freqtrade_balance_guard.rebalance.rebalancer import Sight
 from tests.integration.test_backtesting import NEUTRAL
-from tests.support.doubled import EXCHANGE, bot_with
+from tests.support.doubled import EXCHANGE, MARKET, bot_with
 
 
 def order_sent(bot, mocked):
@@ -50,6 +51,28 @@ def test_a_doubled_exchange_is_guarded_by_real_limits_all_the_same(tmp_path, moc
     bot = bot_with(tmp_path, guard, mixin=True)
     assert not bot.execute_entry("ETH/BTC", 0.1)
     assert not mocked_exchange["create_order"].called
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "owned", "leaves"), [(False, 100, True), (False, 50, False), (True, 0, True)]
+)
+def test_a_pair_whose_quote_is_not_the_stake_is_paid_from_what_there_is_of_that_quote(
+    tmp_path, mocked_exchange, mocker, dry_run, owned, leaves
+):
+    other = {**MARKET, "symbol": "ETH/USDT", "quote": "USDT"}
+    markets = {"ETH/BTC": MARKET, "ETH/USDT": other}
+    mocker.patch(f"{EXCHANGE}.markets", mocker.PropertyMock(return_value=markets))
+    balance = {"free": owned, "used": 0, "total": owned}
+    mocked_exchange["get_balances"].return_value["USDT"] = balance
+    bot = bot_with(tmp_path, NEUTRAL, mixin=True, dry_run=dry_run)
+    order = {"pair": "ETH/USDT", "ordertype": "limit", "amount": 3.0, "rate": 30.0, "leverage": 1.0}
+    if leaves:
+        assert bot.exchange.create_order(side="buy", **order)
+    else:
+        with pytest.raises(DependencyException, match="USDT"):
+            bot.exchange.create_order(side="buy", **order)
+    assert mocked_exchange["create_order"].called is leaves
+    assert bot.exchange.create_order(side="sell", **order)
 
 
 def test_a_stake_in_another_currency_needs_a_rate_for_a_written_dollar_amount(

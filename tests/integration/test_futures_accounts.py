@@ -183,3 +183,26 @@ def test_small_stakes_that_plain_trades_are_traded(tmp_path, way):
             bot.wait_until(
                 lambda: len([t for t in bot.trades() if not t["is_open"]]) == 2, 40, "two exits"
             )
+
+
+def test_an_order_that_is_adopted_under_leverage_has_the_stake_that_it_ties_up(tmp_path):
+    with Sandbox.start(futures_scenario("1000")) as sandbox:
+        guard = {"ledger": {"orphan_orders": "adopt"}}
+        bot_settings = futures_settings(
+            sandbox, StrategyPlan(), way="launcher", guard=guard, stake_amount=99
+        )
+        with running(bot_settings, tmp_path, LEVERAGE.format(leverage=3)) as bot:
+            sandbox.control.fault("lost_reply", endpoint="place", times=1)
+            for endpoint in ("find", "list"):
+                sandbox.control.fault("http_status", status=502, endpoint=endpoint, duration_s=10)
+            bot.control(Control(signals={SOL: 1}))
+            bot.wait_for("could not say whether it exists", 40)
+            assert bot.trades() == []
+            bot.wait_until(lambda: is_filled(bot, 1), 60, "the adopted trade")
+            trade = bot.trades()[0]
+            assert (trade["leverage"], trade["is_short"]) == (3.0, 0)
+            assert 95 < trade["stake_amount"] < 100
+            position = sandbox.control.positions()[0]
+            assert float(position["amount"]) == pytest.approx(trade["amount"])
+            bot.control(Control(exits=[SOL]))
+            bot.wait_until(lambda: not bot.open_trades(), 30, "its exit")

@@ -1,70 +1,75 @@
 """Runs bots on a changed freqtrade, many in one process: ``python -m tests.support.changed_bot``.
 
-Standard input is a list of cases, each with the ways of its bots. The process loads what freqtrade
-needs of others once and forks: for each case a process that imports freqtrade with the change, and
-from it one for each bot. A bot does two loops and writes ``result.json`` into its folder.
+Each line of standard input is a list of cases, each with the ways of its bots, and is answered by a
+line once they have ended. The process loads all that does not depend on freqtrade once and forks:
+for each case a process that imports freqtrade with the change, and from it one for each bot. The
+bots of a case run side by side. A bot does two loops and writes ``result.json`` into its folder.
 """
 
-import contextlib
 import importlib
 import json
 import logging
 import os
+import pkgutil
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import freqtrade_balance_guard
 from tests.support.changes import CHANGED, Change, install
+from tests.support.preloaded import load_libraries
 
 
 LOOPS = 2
 SECONDS = 300  # a machine may be busy
+OURS = "freqtrade_balance_guard"
+KEPT_READY = tuple(
+    f"{OURS}.{room}"
+    for room in ("balances", "ledger", "limits", "monitoring", "orders", "settings")
+)
 
 
 def main() -> None:
-    _load_what_freqtrade_loads()
-    for case in json.load(sys.stdin):
-        _in_a_process(_run_case, case)
+    _load_what_stays_the_same()
+    for line in sys.stdin:
+        for case in json.loads(line):
+            _in_processes(_run_case, [case])
+        sys.stdout.write("done\n")
+        sys.stdout.flush()
 
 
 def _run_case(case: dict[str, Any]) -> None:
     install(Change(*case["change"]))
-    for bot in case["bots"]:
-        _in_a_process(_run_bot, bot)
+    _in_processes(_run_bot, case["bots"])
 
 
-def _in_a_process(task: Any, argument: Any) -> None:
-    pid = os.fork()
-    if pid:
+def _in_processes(task: Callable[[Any], None], arguments: list[Any]) -> None:
+    """Run ``task`` with each argument in a process of its own, side by side."""
+    pids = []
+    for argument in arguments:
+        if not (pid := os.fork()):
+            try:
+                task(argument)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        pids.append(pid)
+    for pid in pids:
         os.waitpid(pid, 0)
-        return
-    try:
-        task(argument)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(0)
 
 
-def _load_what_freqtrade_loads() -> None:
-    """All of others' modules, none of freqtrade's or ours."""
-    receiving, sending = os.pipe()
-    if not os.fork():
-        for name in ("freqtrade.worker", "freqtrade.commands", "freqtrade.resolvers"):
-            importlib.import_module(name)
-        os.write(sending, "\n".join(sys.modules).encode())
-        os._exit(0)
-    os.close(sending)
-    with os.fdopen(receiving) as pipe:
-        names = pipe.read().split("\n")
-    for name in names:
-        if not name.startswith(("freqtrade", "tests", "__m")) and name not in sys.modules:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
+def _load_what_stays_the_same() -> None:
+    """Libraries, and our modules that do not import freqtrade."""
+    load_libraries()
+    for module in pkgutil.walk_packages(freqtrade_balance_guard.__path__, f"{OURS}."):
+        if module.name.startswith(KEPT_READY):
+            importlib.import_module(module.name)
     if "freqtrade" in sys.modules:
-        raise RuntimeError("a library has imported freqtrade")
+        raise RuntimeError("freqtrade is imported already")
 
 
 def _run_bot(bot: dict[str, Any]) -> None:

@@ -36,6 +36,20 @@ def test_the_tradable_ratio_counts_to_the_last_digit() -> None:
     assert available_without_rounding_noise(available, 30.12345678, 7.5, 0.99) == meant
 
 
+def test_under_a_tradable_ratio_the_noise_is_taken_off_too() -> None:
+    random_ = random.Random(7)
+    noisy = 0
+    for _ in range(500):
+        tied_up, free = round(random_.uniform(10, 60), 8), round(random_.uniform(5, 50), 8)
+        total, available = as_freqtrade(tied_up, free, 0.99)
+        tied, at_hand = to_decimal(tied_up), to_decimal(free)
+        meant = (tied + at_hand) * Decimal("0.99") - tied
+        noisy += to_decimal(total) - tied != meant
+        assert capacity_without_rounding_noise(total, tied_up, free, 0.99) == meant
+        assert available_without_rounding_noise(available, tied_up, free, 0.99) == meant
+    assert noisy > 50
+
+
 def test_what_freqtrade_counts_otherwise_is_taken_as_it_is() -> None:
     # available_capital: 40 of it, 30 in trades, whatever is free.
     assert capacity_without_rounding_noise(40.0, 30.0, 500.0, 0.99) == 10

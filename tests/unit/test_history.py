@@ -127,13 +127,26 @@ def test_a_balance_that_follows_its_fact_one_loop_later_is_still_the_orders(worl
     assert world.told() == [START, ("USDT", "-10", "order")]
 
 
-def test_the_worker_looks_only_after_something_happened(world) -> None:
+def test_the_worker_looks_after_something_happened_and_else_every_15_seconds(world) -> None:
     looks = []
     world.recorder._look = lambda: looks.append(1) or []
-    for _ in range(5):
+    for _ in range(40):
         world.recorder(LoopEnded(0.1))
         world.recorder.write()
-    assert not looks
+        world.clock.advance(1)
+    assert len(looks) == 3
+
+
+def test_a_balance_that_follows_its_fact_loops_later_has_its_cause(world) -> None:
+    for event in (filled("ADA/USDT"), *[LoopEnded(0.1)] * 3):
+        world.recorder(event)
+        world.recorder.write()
+    world.balances["USDT"] = (D(900), D(800))
+    world.recorder.write()
+    assert world.told() == [("USDT", "1000", "start")]
+    world.clock.advance(16)
+    world.recorder.write()
+    assert world.told()[1:] == [("USDT", "-100", "order")]
 
 
 def test_what_changed_while_the_bot_was_stopped_says_so(world) -> None:

@@ -1,5 +1,6 @@
 """The one function that builds a ledger, and what it does not load."""
 
+import inspect
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.events import EventHub
-from freqtrade_balance_guard.ledger import Reserved, open_ledger
+from freqtrade_balance_guard.ledger import ReservationLedger, Reserved, open_ledger
 from freqtrade_balance_guard.ledger.facts import (
     EndedTwice,
     MoneyReserved,
@@ -19,6 +20,7 @@ from freqtrade_balance_guard.ledger.facts import (
 )
 from freqtrade_balance_guard.ledger.opening import open_store
 from freqtrade_balance_guard.ledger.sqlite.store import SqliteStore
+from freqtrade_balance_guard.settings import load_settings
 from tests.support.ledger import memory_ledger, order
 
 
@@ -39,6 +41,15 @@ def test_nothing_is_opened_before_it_is_used(tmp_path):
     open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", bot="a", account="b")
     open_ledger("postgresql://nobody:secret@127.0.0.1:1/none", bot="a", account="b")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("function", [open_ledger, ReservationLedger])
+def test_what_is_not_said_is_as_in_the_settings(function):
+    known = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+    settings = load_settings({}).ledger
+    for name in ("reservation_timeout", "heartbeat_timeout", "keep_days"):
+        assert known[name] == getattr(settings, name)
+    assert known["debug_validation"] is False
 
 
 def test_another_kind_of_database_is_refused_without_its_password():

@@ -142,8 +142,7 @@ def test_a_change_beyond_own_orders_is_told_each_time_with_its_amount(
     tell(BalanceChangedExternally("USDT", D("500.00"), D(1500)))
     tell(BalanceChangedExternally("USDT", D(-200), D(1300)))
     assert log.messages == [
-        "USDT rose by 500 beyond own orders, to 1500 in all: a deposit, withdrawal, reward or "
-        "manual trade.",
-        "USDT fell by 200 beyond own orders, to 1300 in all: a deposit, withdrawal, reward or "
-        "manual trade.",
+        "USDT rose by 500 beyond own orders, to 1500 in all: a deposit, reward or manual trade.",
+        "USDT fell by 200 beyond own orders, to 1300 in all: a withdrawal or manual trade.",
     ]
+    assert [record.levelname for record in log.records] == ["INFO", "WARNING"]

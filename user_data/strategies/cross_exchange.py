@@ -11,7 +11,6 @@ An example to read, not a way to make money.
 
 from datetime import timedelta
 
-from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 from freqtrade_balance_guard import ReservedArbitrage, best_opportunity
@@ -20,19 +19,20 @@ from freqtrade_balance_guard import ReservedArbitrage, best_opportunity
 class CrossExchange(ReservedArbitrage, IStrategy):
     """Prices must be apart by what opening and closing costs, and something more."""
 
+    venues = ("bot", "second")
     size = 200  # of one arbitrage, in stake currency
     open_at = 0.5  # percent that must be left after the fees of opening
     close_at = -0.2  # percent that closing may cost, fees included; the rest is the profit
     patience = timedelta(hours=12)
 
-    def find_opportunities(self, current_time, **kwargs):
-        for pair in self.dp.current_whitelist():
-            if Trade.get_trades_proxy(pair=pair, is_open=True):
-                continue
-            try:
-                here, there = self.order_books(("bot", pair), ("second", pair))
-            except TimeoutError:
-                continue  # not read yet: the next loop has them
+    def watched_books(self):
+        return [(venue, pair) for pair in self.dp.current_whitelist() for venue in self.venues]
+
+    def on_books(self, books, *, changed, **kwargs):
+        for pair in {pair for _, pair in changed}:
+            here, there = (books.get((venue, pair)) for venue in self.venues)
+            if here is None or there is None:
+                continue  # one of them must not be acted on now
             amount = self.size / here.asks[0][0]
             found = best_opportunity(here, there, amount, min_profit_percent=self.open_at)
             if found is not None:

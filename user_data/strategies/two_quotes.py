@@ -11,7 +11,6 @@ An example to read, not a way to make money.
 
 from datetime import timedelta
 
-from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 from freqtrade_balance_guard import ReservedArbitrage, best_opportunity
@@ -26,13 +25,17 @@ class TwoQuotes(ReservedArbitrage, IStrategy):
     close_at = -0.2  # percent that closing may cost, fees included; the rest is the profit
     patience = timedelta(hours=12)
 
-    def find_opportunities(self, current_time, **kwargs):
-        if not Trade.get_trades_proxy(pair=self.pairs[0], is_open=True):
-            tether, dollar = self.order_books(*(("bot", pair) for pair in self.pairs))
-            amount = self.size / tether.asks[0][0]
-            found = best_opportunity(tether, dollar, amount, min_profit_percent=self.open_at)
-            if found is not None and found.first.pair == self.pairs[0]:
-                yield found
+    def watched_books(self):
+        return [("bot", pair) for pair in self.pairs]
+
+    def on_books(self, books, *, changed, **kwargs):
+        tether, dollar = (books.get(("bot", pair)) for pair in self.pairs)
+        if tether is None or dollar is None:
+            return None  # one of them must not be acted on now
+        amount = self.size / tether.asks[0][0]
+        found = best_opportunity(tether, dollar, amount, min_profit_percent=self.open_at)
+        is_that_way = found is not None and found.first.pair == self.pairs[0]
+        return found if is_that_way else None
 
     def should_close_arbitrage(self, trade, current_time, **kwargs):
         if current_time - trade.open_date_utc > self.patience:

@@ -94,8 +94,8 @@ class ArbitrageEngine:
         self._executor.books.want(sorted(wanted), forever=True)
 
     def look_again(self) -> None:
-        """Call ``on_books`` soon though no book has changed: something else may have."""
-        self._executor.loop.call(self._wake)
+        """Call ``on_books`` soon with all books as changed: something else may have changed."""
+        self._executor.loop.call(self._all_have_changed)
 
     def close(self) -> None:
         """Wait for no follower; what has not ended stays stored."""
@@ -108,6 +108,10 @@ class ArbitrageEngine:
             self._changed.add(market)
             self._wake()
 
+    def _all_have_changed(self) -> None:
+        self._changed |= self._watched
+        self._wake()
+
     def _wake(self) -> None:
         if self._changed_at is None:
             self._changed_at = self._clock.monotonic()
@@ -119,14 +123,12 @@ class ArbitrageEngine:
     def _evaluate(self) -> None:
         changed, self._changed = frozenset(self._changed), set()
         changed_at, self._changed_at, self._is_due = self._changed_at, None, False
-        books: dict[Market, Book] = {}
-        for market in self._watched:
-            book = self._executor.books.usable(market)
-            if isinstance(book, Book):
-                books[market] = book
-        if not books:
+        books = UsableBooks(self._watched, self._executor.books.usable)
+        # One that must not be acted on has not changed for the strategy.
+        new = frozenset(market for market in changed if market in books)
+        if not new:
             return
-        for opportunity in self._found(books, changed & books.keys()):
+        for opportunity in self._found(books, new):
             try:
                 self._try(opportunity, changed_at)
             except Exception as error:
@@ -210,6 +212,39 @@ class ArbitrageEngine:
         self._failed.add(key)
         shown = text if error is None else f"{text}: {kind_and_words_of(error)}"
         logger.log(level, shown, exc_info=error)
+
+
+class UsableBooks(Mapping[Market, Book]):
+    """Holds the books that may be acted on; each is looked at when it is asked for.
+
+    :param usable: returns the book of a market, or in words why it must not be acted on
+    """
+
+    def __init__(self, markets: frozenset[Market], usable: Callable[[Market], Book | str]) -> None:
+        self._markets = markets
+        self._usable = usable
+        self._seen: dict[Market, Book | str] = {}
+
+    def __getitem__(self, market: Market) -> Book:
+        book = self._look(market)
+        if isinstance(book, str):
+            raise KeyError(market)
+        return book
+
+    def __contains__(self, market: object) -> bool:
+        return isinstance(market, tuple) and not isinstance(self._look(market), str)
+
+    def __iter__(self) -> Iterator[Market]:
+        return (market for market in self._markets if market in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _look(self, market: Market) -> Book | str:
+        if market not in self._seen:
+            known = market in self._markets
+            self._seen[market] = self._usable(market) if known else "it is not watched"
+        return self._seen[market]
 
 
 def folded(opportunity: Opportunity) -> Opportunity:

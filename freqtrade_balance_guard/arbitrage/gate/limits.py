@@ -15,6 +15,10 @@ from freqtrade_balance_guard.money import ZERO, exact, format_amount
 PATIENCE_SECONDS = 5.0
 
 
+# For so long what is unhedged is taken from memory while this run writes nothing.
+KNOWN_SECONDS = 1.0
+
+
 class StartLimits:
     """Denies a new arbitrage while there is too much of what has begun.
 
@@ -26,6 +30,8 @@ class StartLimits:
     ) -> None:
         self._context = context
         self._unresolved = unresolved
+        # What was read last: at which generation of the store, when, and the sum.
+        self._unhedged: tuple[int, float, Decimal] | None = None
 
     def why_not(self) -> ArbitrageDenied | None:
         """Return why none may begin now.
@@ -53,7 +59,7 @@ class StartLimits:
     def _too_much_unhedged(self, late: Sequence[RunningArbitrage]) -> ArbitrageDenied | None:
         """What is not resolved in time may turn out to be unhedged, all of it."""
         context = self._context
-        unhedged = unhedged_value(context.store.open_exposures(context.bot))
+        unhedged = self._unhedged_value()
         in_doubt = sum((self._value(one) for one in late), ZERO)
         most = context.settings.max_unhedged
         if unhedged + in_doubt <= most:
@@ -64,6 +70,15 @@ class StartLimits:
             f"{format_amount(in_doubt)} is not resolved; {format_amount(most)} is allowed",
             numbers={"unhedged": unhedged, "in_doubt": in_doubt, "max_unhedged": most},
         )
+
+    def _unhedged_value(self) -> Decimal:
+        """What this run has not changed is read again after a moment: the console may close one."""
+        store, now = self._context.store, self._context.clock.monotonic()
+        generation, known = store.generation, self._unhedged
+        if known is None or known[0] != generation or now - known[1] >= KNOWN_SECONDS:
+            value = unhedged_value(store.open_exposures(self._context.bot))
+            self._unhedged = known = (generation, now, value)
+        return known[2]
 
     def _is_late(self, running: RunningArbitrage) -> bool:
         """One that is on its way is counted by ``max_in_flight``; after its time it is in doubt."""

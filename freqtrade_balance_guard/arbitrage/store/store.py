@@ -70,6 +70,8 @@ class ArbitrageStore:
         self._owner = owner
         self._file = LocalFile(path, "", create=True, wait_seconds=WAIT_SECONDS)
         self._has_tables = False
+        # How often something was written: what was read before may be kept while it stays the same.
+        self.generation = 0
 
     # Arbitrages
 
@@ -374,8 +376,10 @@ class ArbitrageStore:
         with unavailable(self._path), self._file.transaction(flush=flush) as db:
             if not are_there(db):
                 make_tables(db)
+            self.generation += 1
             yield db
         self._has_tables = True
+        self.generation += 1
 
     def _rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
         """Return what is there; no writer waits for it."""

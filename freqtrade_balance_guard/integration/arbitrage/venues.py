@@ -57,7 +57,12 @@ class Venues(dict[str, Venue]):
     def open_all(self) -> None:
         """:raises OperationalException: a name that no exchange has"""
         ends = self._clock.monotonic() + OPEN_SECONDS
-        for name in self._settings.venues:
+        for name, settings in self._settings.venues.items():
+            if settings.kind != "exchange":
+                logger.warning(
+                    "The venue %s is a prediction market: no strategy trades on it yet.", name
+                )
+                continue
             self._not_before[name] = 0.0
             self._begin(name)
         for name, opening in list(self._opening.items()):

@@ -220,7 +220,7 @@ class Housekeeping:
                 "stake_currency": config["stake_currency"],
                 "version": __version__,
                 "freqtrade_version": freqtrade_version,
-                "floor": {config["stake_currency"]: str(wallets.account.floor())},
+                "floor": {wallets.account.currency: str(wallets.account.floor())},
                 "pid": os.getpid(),
                 "host": platform.node(),
                 "metrics": metrics_address(),

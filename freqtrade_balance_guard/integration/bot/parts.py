@@ -38,7 +38,11 @@ from freqtrade_balance_guard.integration.rebalance.live_rebalance import LiveReb
 from freqtrade_balance_guard.integration.wallets.futures_balances import FuturesBalances
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.integration.wallets.live_balances import LiveBalances
-from freqtrade_balance_guard.integration.wallets.open_trades import OpenTrade, open_trades
+from freqtrade_balance_guard.integration.wallets.open_trades import (
+    OpenTrade,
+    open_trades,
+    owned_by_trades,
+)
 from freqtrade_balance_guard.integration.wallets.simulated_balances import SimulatedBalances
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger, open_ledger
 from freqtrade_balance_guard.limits.controls import ControlName
@@ -185,7 +189,8 @@ def _registry(
 def _funding(wallets: GuardedWallets, registry: OrderRegistry, clock: Clock) -> EntryFunds:
     """What entries are paid from, connected to the book, the registry and the wallets."""
     live = wallets.live
-    funding = EntryFunds(wallets, registry, wallets.account.currency)
+    stake, is_dry_run = wallets.account.currency, bool(wallets._config["dry_run"])
+    funding = EntryFunds(wallets, registry, stake, owned_by_trades, is_dry_run=is_dry_run)
     wallets.marks = funding
     if live is not None:
         live.marks = funding

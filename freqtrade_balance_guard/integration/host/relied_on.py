@@ -231,6 +231,7 @@ CALLED_LIVE = (
     ),
     Relied("Exchange._amount_to_contracts(self, pair, amount)", "futures are rounded in contracts"),
     Relied("Exchange.fetch_dry_run_order(self, order_id)", "the outcome of a simulated order"),
+    Relied("Exchange.fetch_positions(self, pair, params)", "positions of a futures account"),
     Relied("Exchange.get_proxy_coin(self)", "the currency whose balance is the stake"),
     Relied(
         "exchange.Exchange.fetch2(self, path, api, method, params, config)",

@@ -90,7 +90,7 @@ class EntryLocks:
                 self._is_locked, self._until = False, None
                 text = f"{format_amount(available)} available"
                 self._publish(PairsUnlocked(ALL, text))
-                self._say("All pairs are unlocked: %s.", text)
+                self._say("All pairs are unlocked: %s.", text, level=logging.INFO)
             return
         if not (was_below or self._is_locked):
             # The first time each pair's own denial says why it gets no order; then the lock does
@@ -145,9 +145,9 @@ class EntryLocks:
         if self._wallets.guard is not None:
             self._wallets.guard.hub.publish(event)
 
-    def _say(self, text: str, *values: str) -> None:
+    def _say(self, text: str, *values: str, level: int = logging.WARNING) -> None:
         if PairLocks.use_db:  # a backtest says nothing
-            logger.warning(text, *values)
+            logger.log(level, text, *values)
 
 
 def _minutes(protection: Mapping[str, Any], config: Mapping[str, Any]) -> int:

@@ -75,7 +75,8 @@ class ReservedArbitrage(BalanceGuard):
         attributes, never at ``Trade``, ``self.dp`` or a database.
 
         :param books: by (venue, pair), those of ``watched_books`` that may be acted on
-        :param changed: which of them show something new; empty where something else has changed
+        :param changed: which of them show something new; all of them where something else has
+            changed, such as a slot that is free again
         """
         return None
 

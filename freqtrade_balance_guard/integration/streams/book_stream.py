@@ -130,5 +130,16 @@ def public_pro_client(exchange: Exchange) -> Any:
 
 
 def streams_books(exchange: Exchange) -> bool:
-    """Return whether ccxt.pro follows order books of this exchange."""
-    return bool((getattr(exchange._api_async, "has", None) or {}).get("watchOrderBook"))
+    """Return whether ccxt.pro follows order books of this exchange, at the same place as orders.
+
+    Who sends requests to another address (a proxy, a local exchange) and names none for websockets
+    must not be shown the books of the exchange itself.
+    """
+    api: Any = exchange._api_async
+    if not (getattr(api, "has", None) or {}).get("watchOrderBook"):
+        return False
+    own, usual = api.urls.get("api"), api.describe().get("urls", {}).get("api")
+    if not isinstance(own, dict) or not isinstance(usual, dict):
+        return bool(own == usual)
+    is_elsewhere = any(own.get(one) != usual.get(one) for one in {*own, *usual} - {"ws"})
+    return not is_elsewhere or own.get("ws") != usual.get("ws")

@@ -1,5 +1,6 @@
 """The balance book of a live futures bot, as freqtrade sees it: margin that is free, positions."""
 
+from decimal import Decimal
 from typing import Any
 
 from freqtrade.wallets import PositionWallet, Wallet
@@ -30,6 +31,11 @@ class FuturesBalances(LiveBalances):
         if coin in table and self.book.last is not None:
             table[coin] = table[coin]._replace(used=to_float(self.book.last.used))
         return table
+
+    def equity(self) -> Decimal | None:
+        """All margin, tied up and free, open profits included; None before the first answer."""
+        in_use = self.book.in_use()
+        return None if in_use is None else in_use[1]
 
     def holding(self, currency: str) -> Holding:
         """As expected: positions, not coins, stand in front of an exit."""

@@ -235,8 +235,13 @@ class LiveBalances:
 
     def keep(self) -> None:
         """Write down what is believed, for a restart; at the end of a loop, where no exit waits."""
-        if self._store is None or self._wall is None or self._is_kept:
+        if self._store is None or self._wall is None:
             return
+        if self._is_kept:
+            # Legs and other bots' orders move the book without a read.
+            self._follow_book()
+            if not self._unkept:
+                return
         self._is_kept = True
         mark = None if self.marks is None else self.marks.mark()
         self._follow_book()
@@ -291,6 +296,10 @@ class LiveBalances:
         if currency == self._stake_currency:
             return self.book.expected(currency)
         return self.book.shown(currency)
+
+    def equity(self) -> Decimal | None:
+        """All margin of a futures account; None on a spot market."""
+        return None
 
     def spendable(self) -> Decimal:
         """Stake currency that both the exchange's last answer and our own events confirm."""

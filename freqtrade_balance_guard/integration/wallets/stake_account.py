@@ -35,6 +35,9 @@ class BelievedBalance(Protocol):
     def now(self) -> float:
         """Monotonic seconds, as the book counts them."""
 
+    def equity(self) -> Decimal | None:
+        """All margin of a futures account; None where free and invested stake say it."""
+
     def spendable(self) -> Decimal:
         """Stake currency that the exchange's last answer and own events agree on."""
 
@@ -55,7 +58,10 @@ class StakeAccount:
 
     @exact
     def equity(self) -> Decimal:
-        """Free stake currency plus what open trades cost."""
+        """Free stake currency plus what open trades cost; of a futures account its margin."""
+        margin = None if self._live is None else self._live.equity()
+        if margin is not None:
+            return margin
         return self.free() + to_decimal(Trade.total_open_trades_stakes())
 
     def free(self, currency: str | None = None) -> Decimal:

@@ -2,13 +2,14 @@
 
 import json
 import threading
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.verdict import Verdict
-from freqtrade_balance_guard.errors import MoneyError, UnreadableBalance
+from freqtrade_balance_guard.errors import UnreadableBalance
 from freqtrade_balance_guard.ledger import Funds
 from freqtrade_balance_guard.ledger.store import Beat
 from freqtrade_balance_guard.limits.controls import PlannedEntry
@@ -62,8 +63,19 @@ class EntryFunds:
     mark.
     """
 
-    def __init__(self, wallets: StakeSource, registry: OrderRegistry, stake_currency: str) -> None:
+    def __init__(
+        self,
+        wallets: StakeSource,
+        registry: OrderRegistry,
+        stake_currency: str,
+        owned_by_trades: Callable[[], Mapping[str, Decimal]],
+        *,
+        is_dry_run: bool,
+    ) -> None:
+        """:param owned_by_trades: what freqtrade's open trades own, by currency"""
         self._wallets = wallets
+        self._owned_by_trades = owned_by_trades
+        self._is_dry_run = is_dry_run
         self._registry = registry
         self.other_bots = OtherBots(registry.ledger, stake_currency)
         self._stake_currency = stake_currency
@@ -74,14 +86,11 @@ class EntryFunds:
     def for_entry(self, terms: Terms, kind: EntryKind) -> Funds | None:
         """What the money for an entry is taken from; None: it was promised to this order before.
 
-        :raises LedgerUnavailable: it cannot be said
-        :raises MoneyError: it is not the stake currency that is spent
+        :raises LedgerUnavailable, UnreadableBalance: it cannot be said
         """
         wallets = self._wallets
         if terms.holds.currency != self._stake_currency:
-            raise MoneyError(
-                f"An entry in {terms.holds.currency}; {self._stake_currency} is known."
-            )
+            return self._of_another_currency(terms.holds.currency)
         if wallets.live is not None:
             if kind is EntryKind.REPLACEMENT and self._registry.is_margin:
                 # What the replaced order held is free only in the exchange's next answer.
@@ -94,6 +103,15 @@ class EntryFunds:
             return None
         mark = self._registry.ledger.mark() if self._mark is None else self._mark
         return Funds(wallets.account.free(), wallets.account.floor(), mark)
+
+    def _of_another_currency(self, currency: str) -> Funds | None:
+        """What a pair is paid from whose quote is not the stake; None: a dry run has none of it.
+
+        freqtrade rejects such a pair when it reads its pairlist, not in every way to an entry.
+        """
+        if self._is_dry_run:
+            return None
+        return self.for_leg(currency, self._owned_by_trades().get(currency, ZERO), ZERO)
 
     def for_leg(self, currency: str, owned: Decimal, floor: Decimal) -> Funds:
         """What an arbitrage leg on the bot's own exchange may be taken from.

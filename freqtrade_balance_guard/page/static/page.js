@@ -103,7 +103,7 @@
   const moneyNow = (data, now) => {
     const rows = [];
     for (const [account, coins] of Object.entries(data.status.balances)) {
-      for (const [name, one] of Object.entries(coins)) rows.push({ account, name, ...one, ...(data.balances[account]?.[name] || {}) });
+      for (const [name, one] of Object.entries(coins)) rows.push({ account, name, ...(data.balances[account]?.[name] || {}), ...one });
     }
     /* A coin that was sold is history. */
     const isShown = (r) => r.name === data.stake || Number(r.total) || Number(r.reserved_own) || Number(r.floor) || !["confirmed", "simulated"].includes(r.verdict);

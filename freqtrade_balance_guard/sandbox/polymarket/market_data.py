@@ -108,6 +108,7 @@ class MarketData:
             "feesEnabled": fees,
             "feeSchedule": _fee_schedule(market) if fees else None,
             "volume": "0",
+            "events": [{"slug": name, "negRiskAugmented": rules.neg_risk_augmented}],
         }
 
     # The order book

@@ -61,6 +61,8 @@ class WireSession:
         if gap is not None:
             self._note(gap.fault_id, gap.fault.kind, channel)
             return
+        if channel == "book":
+            self._served.journal.record("book_sent", symbol=symbol)
         self._outbox.append(json.dumps(message))
 
     def call(self, channel: str = "", symbol: str | None = None) -> Call:
