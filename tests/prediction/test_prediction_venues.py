@@ -474,6 +474,28 @@ def test_sx_has_nothing_to_sell(start):
         venue.place(order_of(sandbox, venue, side="sell"))
 
 
+# Secrets
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_error_and_no_text_of_a_venue_has_a_secret(start, dialect, caplog):
+    caplog.set_level("DEBUG")
+    sandbox = start(dialect)
+    section = sandbox.section()
+    secrets = [section["private_key"], section["private_key"].removeprefix("0x")[:40]]
+    secrets += [section["key"]] if "key" in section else []
+    with venue_on(sandbox) as venue:
+        texts = [repr(venue), str(venue)]
+        for kind, more in (("lost_reply", {"how": "502"}), ("refuse", {}), ("html", {})):
+            sandbox.control.fault(kind, times=1, endpoint="place", **more)
+            order = order_of(sandbox, venue)
+            with pytest.raises(Exception) as error:
+                venue.place(order)
+            texts += [str(error.value), repr(error.value), repr(venue.prepare(order))]
+    texts.append(caplog.text)
+    assert [secret for secret in secrets for text in texts if secret in text] == []
+
+
 # In a row
 
 

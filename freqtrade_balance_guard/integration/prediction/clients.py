@@ -5,6 +5,7 @@ which delays every second call.
 """
 
 import base64
+import logging
 from typing import Any
 
 import ccxt.prediction
@@ -26,6 +27,11 @@ _OWN_OPTIONS: dict[str, dict[str, Any]] = {
     "kalshi": {},
     "sxbet": {},
 }
+
+
+# At level DEBUG ccxt logs every request with its headers, and the answer that has a new API key.
+_QUIET = logging.getLogger("ccxt.prediction.guarded")
+_QUIET.setLevel(logging.WARNING)
 
 
 class KalshiClient(ccxt.prediction.kalshi):
@@ -63,6 +69,7 @@ def make_client(settings: VenueSettings) -> Any:
     for ours, theirs in _CREDENTIALS.items():
         if section.get(ours):
             config[theirs] = section[ours]
-    if settings.name == "kalshi":
-        return KalshiClient(config)
-    return getattr(ccxt.prediction, settings.name)(config)
+    kind = KalshiClient if settings.name == "kalshi" else getattr(ccxt.prediction, settings.name)
+    client = kind(config)
+    client.logger = _QUIET
+    return client
