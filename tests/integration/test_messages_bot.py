@@ -2,8 +2,11 @@
 
 import time
 
+import pytest
+
 from freqtrade_balance_guard.demo.strategy import Control, StrategyPlan
 from freqtrade_balance_guard.sandbox import Sandbox
+from tests.integration.test_live_bot import CHANGED_SIGNATURE
 from tests.support.live import all_pairs, running, scenario, settings
 from tests.support.receivers import about, discord, receiver, webhook
 
@@ -43,3 +46,18 @@ def test_one_message_for_each_incident_and_news_and_a_slow_server_holds_up_no_ex
                 assert len(about(got, "77 beyond own orders")) == 1
                 assert not bot.lines("Traceback")
         assert slow_got
+
+
+@pytest.mark.acceptance
+def test_a_freqtrade_that_differs_is_reported_when_the_bot_starts(tmp_path):
+    with receiver() as (url, got), Sandbox.start(scenario("1000")) as sandbox:
+        plan = StrategyPlan(signals={all_pairs(sandbox, 1)[0]: None})
+        bot_settings = settings(
+            sandbox, plan, way="launcher", guard={}, config={"webhook": webhook(url)}
+        )
+        with running(bot_settings, tmp_path, CHANGED_SIGNATURE) as bot:
+            bot.wait_until(lambda: about(got, "entries are denied, exits go on"), 30, "a warning")
+            bot.wait_loops(3)
+            (warning,) = about(got, "entries are denied, exits go on")
+            assert "Exchange.create_order(" in warning and "self_check_failed" in warning
+            assert not sandbox.control.orders()

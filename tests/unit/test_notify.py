@@ -21,6 +21,7 @@ from freqtrade_balance_guard.events import (
 from freqtrade_balance_guard.integration.monitoring.notify import Notifier
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 from freqtrade_balance_guard.monitoring.metrics.totals import Totals
+from freqtrade_balance_guard.orders.events import LostReplyFound
 from freqtrade_balance_guard.settings import AlertSettings
 
 
@@ -84,6 +85,15 @@ def test_each_kind_has_freqtrades_own_type(world) -> None:
     assert sent[RPCMessageType.PROTECTION_TRIGGER]["base_currency"] == "A"
     # Telegram would read a backtick as the begin of code.
     assert "`" not in sent[RPCMessageType.STATUS]["status"]
+
+
+def test_no_mark_of_telegrams_markup_is_in_what_it_reads_as_such(world) -> None:
+    notifier, manager, *_ = world
+    notifier(PairsLocked("*", "", {"pair": "*", "lock_end_time": "", "reason": "below my_limit"}))
+    notifier(LostReplyFound("A/B", "order_[1]*", "entry"))
+    sent = {msg["type"]: msg for msg in manager.wait_for(2)}
+    assert sent[RPCMessageType.PROTECTION_TRIGGER_GLOBAL]["reason"] == "below my limit"
+    assert "order (1)" in sent[RPCMessageType.STRATEGY_MSG]["msg"]
 
 
 def test_figures_are_looked_at_every_ten_seconds_and_a_border_is_reported_once(world) -> None:

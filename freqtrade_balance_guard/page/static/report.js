@@ -43,6 +43,9 @@
     ], scenes, ""));
   };
 
+  /* With one leg missing, what the other one has cost is no result. */
+  const isWhole = (arbitrage) => ["hedged", "filled"].includes(arbitrage.state);
+
   const oneBot = (bot) => {
     const stake = bot.stake_currency;
     const coins = [...new Set(bot.history.map((point) => point.currency))].sort((a, b) => (b === stake) - (a === stake) || a.localeCompare(b));
@@ -79,10 +82,10 @@
       bot.arbitrages.length ? table([
         { title: "when", kind: "nowrap", of: (a) => time(a.made_at) },
         { title: "legs", kind: "wide", of: (a) => a.legs.join("; ") },
-        { title: "state", of: (a) => tag(words(a.state), a.state === "unhedged" ? "bad" : ["hedged", "filled"].includes(a.state) ? "good" : "") },
+        { title: "state", of: (a) => tag(words(a.state), a.state === "unhedged" ? "bad" : isWhole(a) ? "good" : "") },
         { title: "quoted", kind: "number", of: (a) => money(a.quoted_profit, stake) },
-        { title: "filled", kind: "number", of: (a) => money(a.profit, stake) },
-        { title: "of it lost on the way", kind: "number", of: (a) => (a.quoted_profit && a.profit && Number(a.quoted_profit) ? percent(1 - Number(a.profit) / Number(a.quoted_profit)) : "–") },
+        { title: "filled", kind: "number", of: (a) => (isWhole(a) ? money(a.profit, stake) : "–") },
+        { title: "of it lost on the way", kind: "number", of: (a) => (isWhole(a) && a.quoted_profit && a.profit && Number(a.quoted_profit) ? percent(1 - Number(a.profit) / Number(a.quoted_profit)) : "–") },
       ], bot.arbitrages, "") : null,
       bot.unhedged.length ? table([
         { title: "amount", of: (u) => `${amount(u.amount)} ${u.currency} ${u.direction}` },
