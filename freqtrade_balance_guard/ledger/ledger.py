@@ -115,7 +115,7 @@ class ReservationLedger(LedgerQuestions):
             self._validate([request.client_order_id for request in batch])
         return result
 
-    def reserve_and_send(
+    def reserve_and_mark_sent(
         self, requests: Sequence[Request], why: str = "", beside: Beside | None = None
     ) -> ReserveResult:
         """Reserve all or nothing and pass the gate, in one transaction with one flush.
@@ -132,7 +132,7 @@ class ReservationLedger(LedgerQuestions):
             request.checked()
         began = self._pause.begin()
         try:
-            result = self.store.reserve_and_send(batch, self._stamp(), why, beside)
+            result = self.store.reserve_and_mark_sent(batch, self._stamp(), why, beside)
         except LedgerUnavailable as error:
             self._pause.failed(error, began)
             raise

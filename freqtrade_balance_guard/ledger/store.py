@@ -101,7 +101,7 @@ class Store(Protocol):
     def reserve(self, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
         """Check and insert all of ``batch``, or nothing. On disk when it returns."""
 
-    def reserve_and_send(
+    def reserve_and_mark_sent(
         self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
     ) -> ReserveResult:
         """Reserve all of ``batch`` and pass the gate, or nothing. On disk when it returns.

@@ -20,7 +20,7 @@ logger = logging.getLogger("freqtrade_balance_guard")
 SILENCE_SECONDS = 600.0
 
 
-class EventCounts:
+class BacktestCounts:
     """Counts facts by kind; denials also by code."""
 
     def __init__(self) -> None:

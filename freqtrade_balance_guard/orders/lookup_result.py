@@ -12,7 +12,7 @@ LATE_SECONDS = 30.0
 # An exit is asked for longer: one that turns up later holds the coins that the next one needs.
 EXIT_LATE_SECONDS = 60.0
 # "Not found" counts when the exchange says it twice with this pause: its lists may be behind.
-TWICE_WITHIN_SECONDS = 1.0
+TWICE_APART_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Absence:
             self.since = now
         if self.lost_at is None or now - self.lost_at < late_seconds:
             return False
-        return self.has_lasted(now, TWICE_WITHIN_SECONDS)
+        return self.has_lasted(now, TWICE_APART_SECONDS)
 
     def has_lasted(self, now: float, seconds: float) -> bool:
         """Whether nothing but "not found" was said for so long."""

@@ -6,7 +6,7 @@ from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.orders.lookup_result import (
-    TWICE_WITHIN_SECONDS,
+    TWICE_APART_SECONDS,
     Found,
     LookupResult,
     NotFound,
@@ -84,7 +84,7 @@ class Lookups:
 
     def _is_missing(self, tracked: TrackedOrder) -> bool:
         since = tracked.absence.since
-        return since is not None and self._clock.monotonic() - since > TWICE_WITHIN_SECONDS
+        return since is not None and self._clock.monotonic() - since > TWICE_APART_SECONDS
 
     def ask(self, tracked: TrackedOrder, deadline: Deadline) -> Order | None:
         """Ask once. What was never there, and will not come any more, is released.

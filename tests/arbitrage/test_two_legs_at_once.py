@@ -156,15 +156,15 @@ def test_intent_reservations_and_sent_are_one_transaction_with_one_flush(make, f
 def test_a_transaction_whose_outcome_is_unknown_sends_nothing_and_is_cleared_up(make, first):
     """It was written, and the answer was an error: as when the disk fails in the flush."""
     world = make(first=first)
-    ledger, really = world.ledger, world.ledger.reserve_and_send
+    ledger, really = world.ledger, world.ledger.reserve_and_mark_sent
 
     def written_and_lost(*args, **kwargs):
         really(*args, **kwargs)
         raise LedgerUnavailable("the disk does not answer")
 
-    ledger.reserve_and_send = written_and_lost
+    ledger.reserve_and_mark_sent = written_and_lost
     world.go()
-    ledger.reserve_and_send = really
+    ledger.reserve_and_mark_sent = really
     world.work(10)
     assert outcomes.sent(world) == []
     assert world.states() == [State.RELEASED, State.RELEASED]
@@ -179,9 +179,9 @@ def test_a_transaction_that_did_not_happen_leaves_no_trace(make, first):
     def lost(*args, **kwargs):
         raise LedgerUnavailable("the disk is full")
 
-    really, world.ledger.reserve_and_send = world.ledger.reserve_and_send, lost
+    really, world.ledger.reserve_and_mark_sent = world.ledger.reserve_and_mark_sent, lost
     world.go()
-    world.ledger.reserve_and_send = really
+    world.ledger.reserve_and_mark_sent = really
     world.work(10)
     assert (world.rows(), outcomes.sent(world), world.executor.unresolved()) == ([], [], [])
     # The next one takes the number that was never used, and nothing of the first is left.

@@ -18,7 +18,7 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import Event, EventHub
 from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
 from freqtrade_balance_guard.ledger.store import Beat, Store
-from freqtrade_balance_guard.orders.lookup_result import TWICE_WITHIN_SECONDS
+from freqtrade_balance_guard.orders.lookup_result import TWICE_APART_SECONDS
 from freqtrade_balance_guard.settings import ArbitrageSettings
 from tests.support.venue import Fate, ScriptedVenue
 
@@ -230,4 +230,4 @@ class World:
         return filled * order.price * (1 + order.fee_rate)
 
 
-TWICE = TWICE_WITHIN_SECONDS
+TWICE = TWICE_APART_SECONDS

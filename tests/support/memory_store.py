@@ -99,7 +99,7 @@ class MemoryStore:
     def file(self) -> None:
         return None
 
-    def reserve_and_send(
+    def reserve_and_mark_sent(
         self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
     ) -> ReserveResult:
         assert beside is None

@@ -20,7 +20,7 @@ from freqtrade_balance_guard.limits.decision import Approved, DenialCode, Denied
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
 from freqtrade_balance_guard.limits.order_check import PartialExit, RoundedOrder
 from freqtrade_balance_guard.limits.sizing import EntryKind, EntryRequest
-from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
+from freqtrade_balance_guard.monitoring.listeners import BacktestCounts, PlainWords
 from freqtrade_balance_guard.settings import load_settings
 
 
@@ -293,7 +293,7 @@ def test_a_failing_listener_does_not_stop_a_decision() -> None:
 def test_a_signal_that_is_refused_in_every_loop_is_counted_always_and_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    clock, counts = ManualClock(), EventCounts()
+    clock, counts = ManualClock(), BacktestCounts()
     guard = Guard(load_settings({}), "USDT", lambda: D(1), EventHub(counts, PlainWords(clock)))
     request = EntryRequest("X/USDT", D(100), D(2), None)
     for _ in range(300):
@@ -308,7 +308,7 @@ def one() -> Decimal:
 
 
 def test_a_guard_travels_to_hyperopts_workers_with_its_limits() -> None:
-    guard = Guard(load_settings(TIERS), "USDT", one, EventHub(EventCounts()), stateless=True)
+    guard = Guard(load_settings(TIERS), "USDT", one, EventHub(BacktestCounts()), stateless=True)
     copy = pickle.loads(pickle.dumps(guard))
     request = EntryRequest("X/USDT", D(100), D(1000), None)
     assert copy.size_entry(request, RULES, one) == guard.size_entry(request, RULES, one)

@@ -13,7 +13,7 @@ from freqtrade_balance_guard.events import (
     PartialExitReduced,
     StakeReduced,
 )
-from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords, denial_text
+from freqtrade_balance_guard.monitoring.listeners import BacktestCounts, PlainWords, denial_text
 
 
 D = Decimal
@@ -33,7 +33,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def test_every_fact_is_counted_and_refusals_also_by_code() -> None:
-    counts = EventCounts()
+    counts = BacktestCounts()
     for event in (
         denied(),
         denied("Y/USDT"),

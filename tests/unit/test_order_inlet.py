@@ -18,7 +18,7 @@ from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
 from freqtrade_balance_guard.orders.lookup_result import (
     EXIT_LATE_SECONDS,
     LATE_SECONDS,
-    TWICE_WITHIN_SECONDS,
+    TWICE_APART_SECONDS,
     Found,
     NotFound,
     Uncertain,
@@ -355,8 +355,8 @@ def test_one_not_found_is_not_enough_however_late(bench):
     tracked = bench.buy()
     bench.registry.lost(tracked)
     late = LATE_SECONDS + 5
-    assert not ask_at(bench, tracked, late, late + TWICE_WITHIN_SECONDS - 0.1)
-    assert ask_at(bench, tracked, late + TWICE_WITHIN_SECONDS)
+    assert not ask_at(bench, tracked, late, late + TWICE_APART_SECONDS - 0.1)
+    assert ask_at(bench, tracked, late + TWICE_APART_SECONDS)
 
 
 def test_while_the_request_is_under_way_nothing_is_concluded(bench):

@@ -38,7 +38,7 @@ def reserve(
     return _denial_in(result, ledger, orders)
 
 
-def reserve_and_send(
+def reserve_and_mark_sent(
     ledger: ReservationLedger,
     orders: Sequence[LegOrder],
     funds: Sequence[Funds | None],
@@ -52,7 +52,7 @@ def reserve_and_send(
     :raises LedgerUnavailable: it may be written or not
     """
     requests = _requests(orders, funds)
-    result = ledger.too_little(requests) or ledger.reserve_and_send(
+    result = ledger.too_little(requests) or ledger.reserve_and_mark_sent(
         requests, _why(what, orders), beside
     )
     return _denial_in(result, ledger, orders)

@@ -10,7 +10,7 @@ from typing import Any
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
-from freqtrade_balance_guard.arbitrage.engine.reservations import reserve, reserve_and_send
+from freqtrade_balance_guard.arbitrage.engine.reservations import reserve, reserve_and_mark_sent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
 from freqtrade_balance_guard.arbitrage.gate.limits import PATIENCE_SECONDS
@@ -103,7 +103,7 @@ class ArbitrageRunner:
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         try:
-            denial = self._reserved_and_sent(running, intent.funds)
+            denial = self._reserved_and_marked(running, intent.funds)
             if denial is not None:
                 self.going.pop(running.key, None)
                 return denial
@@ -114,7 +114,7 @@ class ArbitrageRunner:
         running.is_preparing = False
         return running
 
-    def _reserved_and_sent(
+    def _reserved_and_marked(
         self, running: RunningArbitrage, funds: Sequence[Funds | None]
     ) -> ArbitrageDenied | None:
         """:raises LedgerUnavailable, ArbitragesUnavailable: it may be written or not"""
@@ -129,13 +129,13 @@ class ArbitrageRunner:
                 store.insert_beside(db, record)
                 self.begun.add(record.id)
 
-            denial = reserve_and_send(ledger, record.orders, funds, str(record.kind), beside)
+            denial = reserve_and_mark_sent(ledger, record.orders, funds, str(record.kind), beside)
             running.is_doubtful = False
             return None if denial is None else context.explain(denial)
         record.id = running.key = store.insert(record)
         self.going[running.key] = running
         what = f"{record.kind} {record.id}"
-        denial = reserve_and_send(ledger, record.orders, funds, what, None)
+        denial = reserve_and_mark_sent(ledger, record.orders, funds, what, None)
         if denial is not None:
             denial = context.explain(denial)
             store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)

@@ -10,7 +10,7 @@ from typing import Any
 
 from freqtrade_balance_guard.guard import Guard
 from freqtrade_balance_guard.integration.host.relied_on import wrap
-from freqtrade_balance_guard.monitoring.listeners import EventCounts
+from freqtrade_balance_guard.monitoring.listeners import BacktestCounts
 
 
 KEY = "balance_guard"
@@ -41,7 +41,7 @@ def _with_counts(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def section(guard: Guard) -> dict[str, Any]:
     """What was decided in the run that has just ended."""
-    counts = guard.hub.listener(EventCounts)
+    counts = guard.hub.listener(BacktestCounts)
     if counts is None:
         return {}
     return {

@@ -34,7 +34,7 @@ from freqtrade_balance_guard.integration.startup.self_check import deny_entries,
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
 from freqtrade_balance_guard.limits.controls import ControlName
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.monitoring.listeners import EventCounts, PlainWords
+from freqtrade_balance_guard.monitoring.listeners import BacktestCounts, PlainWords
 from freqtrade_balance_guard.rebalance.policy import NO_REBALANCE_IN_FUTURES
 from freqtrade_balance_guard.settings import GuardSettings, TierLimits
 
@@ -88,7 +88,7 @@ def _put_guard(
 ) -> None:
     config, live = strategy.config, activate is None
     clock = SystemClock()
-    counts = EventCounts()
+    counts = BacktestCounts()
     hub = EventHub(counts)
     if live:
         hub.subscribe(PlainWords(clock))

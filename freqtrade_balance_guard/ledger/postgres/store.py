@@ -32,7 +32,7 @@ from freqtrade_balance_guard.ledger.postgres.steps import (
     find,
     move_account,
     move_slowly,
-    reserve_and_send,
+    reserve_and_mark_sent,
     reserve_slowly,
     unseen,
 )
@@ -105,12 +105,12 @@ class PostgresStore:
     def file(self) -> None:
         return None
 
-    def reserve_and_send(
+    def reserve_and_mark_sent(
         self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
     ) -> ReserveResult:
         if beside is not None:
             raise ValueError("Nothing is written beside the tables of a server.")
-        work = partial(reserve_and_send, batch=batch, stamp=stamp, why=why)
+        work = partial(reserve_and_mark_sent, batch=batch, stamp=stamp, why=why)
         return self._link.run(work, again=True)
 
     def move(self, steps: Sequence[Step], stamp: Stamp) -> tuple[MoveResult, ...]:

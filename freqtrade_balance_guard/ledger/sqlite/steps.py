@@ -88,7 +88,7 @@ def reserve(
     return Reserved(tuple([_insert(db, one, group, stamp, why, unseen) for one in batch]))
 
 
-def reserve_and_send(
+def reserve_and_mark_sent(
     db: Cursor, batch: Sequence[Request], stamp: Stamp, why: str, unseen: Unseen
 ) -> ReserveResult:
     """``reserve`` of new ids, and the gate of each of them.

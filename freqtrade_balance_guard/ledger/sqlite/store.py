@@ -43,7 +43,7 @@ from freqtrade_balance_guard.ledger.sqlite.steps import (
     claim,
     find,
     reserve,
-    reserve_and_send,
+    reserve_and_mark_sent,
     take_steps,
 )
 from freqtrade_balance_guard.ledger.sqlite.unseen import Unseen, holds
@@ -93,11 +93,11 @@ class SqliteStore:
     def file(self) -> Path:
         return self._file.path
 
-    def reserve_and_send(
+    def reserve_and_mark_sent(
         self, batch: Sequence[Request], stamp: Stamp, why: str, beside: Beside | None
     ) -> ReserveResult:
         def work(db: Cursor) -> ReserveResult:
-            result = reserve_and_send(db, batch, stamp, why, self._unseen)
+            result = reserve_and_mark_sent(db, batch, stamp, why, self._unseen)
             if beside is not None and isinstance(result, Reserved):
                 beside(db)
             return result
