@@ -41,10 +41,6 @@ class Deadline:
         """No time is left."""
         return self.seconds_left <= 0
 
-    def within(self, seconds: float) -> "Deadline":
-        """The earlier of this deadline and ``seconds`` from now."""
-        return Deadline(self.clock, min(self.ends_at, self.clock.monotonic() + seconds))
-
 
 class _Counting(threading.local):
     """Per thread: whether its time is the guard's at the moment."""

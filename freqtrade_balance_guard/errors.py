@@ -3,8 +3,7 @@
     BalanceGuardError
     ├── SettingsError          the user must change the configuration; the start stops
     ├── MoneyError             a number that is no amount of money (NaN, infinity, two currencies)
-    ├── UnreadableBalance      an account's free amount is not known now; nothing is spent from it
-    └── ContractError          freqtrade differs from what we rely on; entries stop, exits go on
+    └── UnreadableBalance      an account's free amount is not known now; nothing is spent from it
 
 A denial is not in this tree: it is an answer, not an accident, and is returned as a value
 (``limits.decision.Denied``).
@@ -38,10 +37,6 @@ class MoneyError(BalanceGuardError, ValueError):
 
 class UnreadableBalance(BalanceGuardError):
     """It is not known what an account has free. Before anything is sent."""
-
-
-class ContractError(BalanceGuardError):
-    """A freqtrade function that we rely on differs from the one we were tested with."""
 
 
 def redacted(text: str) -> str:

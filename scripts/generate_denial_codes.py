@@ -19,7 +19,7 @@ from generated import write_or_check
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import EventHub, OrderDenied
 from freqtrade_balance_guard.guard import Guard
-from freqtrade_balance_guard.ledger import Funds, Refused, Request
+from freqtrade_balance_guard.ledger import Funds, NotReserved, Request
 from freqtrade_balance_guard.ledger.rules import judge
 from freqtrade_balance_guard.limits.controls import PlannedEntry
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
@@ -42,7 +42,7 @@ from freqtrade_balance_guard.limits.true_cause import waits_for_rise
 from freqtrade_balance_guard.monitoring.entry_pause import Pause
 from freqtrade_balance_guard.monitoring.listeners import denial_text
 from freqtrade_balance_guard.orders.positions.watch import PositionWatch, WatchedTrade
-from freqtrade_balance_guard.orders.subscribers import DENIALS, ledger_denial
+from freqtrade_balance_guard.orders.subscribers import ledger_denial
 from freqtrade_balance_guard.rebalance.messages import sold_pair
 from freqtrade_balance_guard.settings import load_settings
 
@@ -302,8 +302,8 @@ def reserved_by_others() -> Denied:
     funds = Funds(D(100), D(0), since=0)
     request = Request("id-1", "kraken", PAIR, "buy", "USDT", D(60), funds)
     refused = judge([request], "two", lambda *_: (D(0), D(60)))
-    assert isinstance(refused, Refused)
-    return Denied(DENIALS[refused.code], refused.sentence, refused.numbers)
+    assert isinstance(refused, NotReserved)
+    return Denied(refused.code, refused.sentence, refused.numbers)
 
 
 def codes_in_use() -> set[str]:

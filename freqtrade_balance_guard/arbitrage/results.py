@@ -28,6 +28,7 @@ class ArbitrageDenialCode(StrEnum):
     MARKET_UNREADABLE = "market_unreadable"
     BALANCE_UNREADABLE = "balance_unreadable"
     BELOW_MINIMUM = "below_minimum"
+    BELOW_INVENTORY = "below_inventory"
     PRICE_MOVED = "price_moved"
     NO_RATE = "no_rate"
     NOT_WORTH_IT = "not_worth_it"

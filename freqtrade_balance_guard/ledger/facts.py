@@ -10,7 +10,7 @@ from freqtrade_balance_guard.ledger.results import (
     Conflict,
     Moved,
     MoveResult,
-    Refused,
+    NotReserved,
     ReserveResult,
 )
 
@@ -23,10 +23,10 @@ class MoneyReserved(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ReservationRefused(Event):
+class ReservationDenied(Event):
     """Nothing was reserved. Published once, not again when the same question is repeated."""
 
-    refusal: Refused
+    refusal: NotReserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def publish_reserved(result: ReserveResult, hub: EventHub) -> None:
     """Publish what ``reserve`` did; nothing where it only repeated an answer."""
     if isinstance(result, Conflict) or result.replayed:
         return
-    if isinstance(result, Refused):
-        hub.publish(ReservationRefused(result))
+    if isinstance(result, NotReserved):
+        hub.publish(ReservationDenied(result))
     else:
         hub.publish(MoneyReserved(result.reservations))
 

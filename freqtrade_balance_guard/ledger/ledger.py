@@ -34,7 +34,7 @@ from freqtrade_balance_guard.ledger.results import (
     MoveResult,
     NotClaimed,
     NotFound,
-    Refused,
+    NotReserved,
     Reserved,
     ReserveResult,
 )
@@ -150,7 +150,7 @@ class ReservationLedger(LedgerQuestions):
         file = self.store.file
         return file is not None and file.absolute() == path.absolute()
 
-    def too_little(self, requests: Sequence[Request]) -> Refused | None:
+    def too_little(self, requests: Sequence[Request]) -> NotReserved | None:
         """What ``reserve`` would say where the ``funds`` alone are too little already.
 
         The store is not asked and nothing is written: for callers that retry with new ids.

@@ -1,19 +1,11 @@
 """What comes back from the ledger: values, distinguished by their type."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import NamedTuple
 
 from freqtrade_balance_guard.ledger.reservation import Move, Reservation
-from freqtrade_balance_guard.money import format_amount
-
-
-class RefusalCode(StrEnum):
-    """Why nothing was reserved. The names are stable: they are stored, counted and shown."""
-
-    INSUFFICIENT_AVAILABLE = "insufficient_available"
-    RESERVED_BY_OTHERS = "reserved_by_others"  # it would have been enough without other bots
+from freqtrade_balance_guard.limits.decision import Denied
 
 
 # reserve
@@ -28,24 +20,17 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotReserved(Denied):
     """Nothing is reserved, and asking again with the same ids gives the same answer.
 
     ``client_order_id``, account and currency are those of the request that was too much; numbers
     are in that currency: needed, spendable, floor, reserved_own, reserved_others, available.
     """
 
-    code: RefusalCode
-    client_order_id: str
-    account: str
-    currency: str
-    sentence: str
-    numbers: dict[str, Decimal] = field(default_factory=dict)
+    client_order_id: str = ""
+    account: str = ""
+    currency: str = ""
     replayed: bool = False
-
-    def __str__(self) -> str:
-        details = ", ".join(f"{name}={format_amount(n)}" for name, n in self.numbers.items())
-        return f"{self.sentence} [{self.code}: {details}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +106,7 @@ class NotClaimed:
     sentence: str
 
 
-ReserveResult = Reserved | Refused | Conflict
+ReserveResult = Reserved | NotReserved | Conflict
 ClaimResult = Claimed | NotClaimed | NotFound
 MoveResult = Moved | Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld | NotFound
 

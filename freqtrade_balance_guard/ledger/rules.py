@@ -30,13 +30,13 @@ from freqtrade_balance_guard.ledger.results import (
     NotAllowed,
     NotClaimed,
     NotFound,
-    RefusalCode,
-    Refused,
+    NotReserved,
     Reserved,
     ReserveResult,
     Unchanged,
 )
 from freqtrade_balance_guard.ledger.store import Run, Stamp
+from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.money import ZERO, format_amount
 
 
@@ -50,10 +50,10 @@ class Asked(NamedTuple):
     """What the store already has under one client order id."""
 
     reservation: Reservation | None
-    refusal: Refused | None
+    refusal: NotReserved | None
 
 
-def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
+def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> NotReserved | None:
     """The denial of the first request that is too much, or None if all of them fit together."""
     taken: dict[tuple[str, str], Decimal] = {}
     for request in batch:
@@ -71,18 +71,18 @@ def judge(batch: Sequence[Request], bot: str, unseen: Unseen) -> Refused | None:
     return None
 
 
-def _refusal(request: Request, holds: Holds, available: Decimal) -> Refused:
+def _refusal(request: Request, holds: Holds, available: Decimal) -> NotReserved:
     funds = request.funds
     assert funds is not None  # noqa: S101  only what was checked can be denied
     without_others = EXACT.add(available, holds.others)
     enough = request.amount <= without_others
-    code = RefusalCode.RESERVED_BY_OTHERS if enough else RefusalCode.INSUFFICIENT_AVAILABLE
+    code = DenialCode.RESERVED_BY_OTHERS if enough else DenialCode.INSUFFICIENT_AVAILABLE
     why = (
         f"; other bots hold {format_amount(holds.others)} {request.currency}"
         if holds.others
         else ""
     )
-    return Refused(
+    return NotReserved(
         code=code,
         client_order_id=request.client_order_id,
         account=request.account,
@@ -172,12 +172,12 @@ def claimed_elsewhere(row: Reservation | None, step: Step, bot: str) -> MoveResu
 
 _BOOKS_FILLS = (Move.COMMIT, Move.USE)
 
-Refusal = Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld
+NotMoved = Unchanged | AlreadyEnded | NotAllowed | MoreThanHeld
 
 
 def take_step(
     reservation: Reservation, step: Step, event: int, process: str
-) -> Reservation | Refusal:
+) -> Reservation | NotMoved:
     """The reservation after ``step``, or why it stays as it is.
 
     :param event: the number that this step gets in the history
@@ -201,7 +201,7 @@ def take_step(
     return _end_unused(row, step, state, process)
 
 
-def _bind(row: Reservation, step: Step, event: int) -> Reservation | Refusal:
+def _bind(row: Reservation, step: Step, event: int) -> Reservation | NotMoved:
     if row.order_id is not None:
         if step.order_id == row.order_id:
             return Unchanged(row)
@@ -214,7 +214,7 @@ def _bind(row: Reservation, step: Step, event: int) -> Reservation | Refusal:
     )
 
 
-def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation | Refusal:
+def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation | NotMoved:
     """Book fills. What was reported used stays used, also if a later report says less."""
     ends = step.move is Move.COMMIT
     committed = row.committed
@@ -236,7 +236,7 @@ def _use(row: Reservation, step: Step, state: State, event: int) -> Reservation 
     return row.changed(state, held, committed, order_id, known_at, row.visible_from)
 
 
-def _end_unused(row: Reservation, step: Step, state: State, process: str) -> Reservation | Refusal:
+def _end_unused(row: Reservation, step: Step, state: State, process: str) -> Reservation | NotMoved:
     if row.committed:
         return NotAllowed(row, step.move, "it has fills; commit it instead")
     if step.unsent and row.state is not State.RESERVED:

@@ -215,9 +215,6 @@ class Store(Protocol):
     def lines_without_row(self) -> list[str]:
         """The client order ids of history lines whose reservation is missing."""
 
-    def running_totals(self) -> dict[tuple[str, str], Decimal]:
-        """Per account and currency the sum of what no snapshot shows, where one is kept."""
-
     def beat(self, beat: Beat) -> None:
         """Keep a sign of life in place of the last one of the same run."""
 

@@ -21,8 +21,7 @@ from freqtrade_balance_guard.ledger import (
     Funds,
     LedgerUnavailable,
     Moved,
-    RefusalCode,
-    Refused,
+    NotReserved,
     Request,
     ReservationLedger,
     Step,
@@ -39,11 +38,6 @@ from freqtrade_balance_guard.orders.tracked_order import TrackedOrder, why_of
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
-
-DENIALS = {
-    RefusalCode.INSUFFICIENT_AVAILABLE: DenialCode.INSUFFICIENT_AVAILABLE,
-    RefusalCode.RESERVED_BY_OTHERS: DenialCode.RESERVED_BY_OTHERS,
-}
 
 
 class LedgerWriter:
@@ -89,8 +83,8 @@ class LedgerWriter:
             amount = max(least, min(amount, above_floor))
         amount = as_stored(amount)
         result = self.ledger.reserve(self._request(tracked, funds, amount), why_of(terms))
-        if isinstance(result, Refused):
-            return Denied(DENIALS[result.code], result.sentence, result.numbers)
+        if isinstance(result, NotReserved):
+            return Denied(result.code, result.sentence, result.numbers)
         if isinstance(result, Conflict):
             return Denied(DenialCode.GUARD_ERROR, f"{result.sentence} ({result.client_order_id})")
         tracked.is_reserved = True

@@ -142,8 +142,3 @@ def _with_belief(known: BalanceFigures, now: Believed, age: float | None) -> Bal
         verdict=now.verdict or known.verdict,
         age_seconds=known.age_seconds if age is None else age,
     )
-
-
-def amounts_of(believed: Mapping[str, Believed]) -> dict[str, Decimal]:
-    """The totals alone, by currency."""
-    return {currency: one.total for currency, one in believed.items()}

@@ -169,17 +169,8 @@ class Plan:
     left_out: dict[str, LeftOutBecause]
 
     @property
-    def expected_freed(self) -> Decimal:
-        return sum((sale.freed for sale in self.sales), ZERO)
-
-    @property
     def reaches_target(self) -> bool:
         return self.expected >= self.target * NEAR_ENOUGH
-
-    @property
-    def pairs_to_lock(self) -> tuple[str, ...]:
-        """What is sold must not be bought back before the cooldown is over."""
-        return tuple(sale.pair for sale in self.sales)
 
 
 @exact

@@ -28,7 +28,7 @@ IN_EFFECT = frozenset(
 )
 IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}
 # Likewise within the section "arbitrage".
-LATER_IN_ARBITRAGE = frozenset({"min_inventory", "breaker"})
+LATER_IN_ARBITRAGE = frozenset({"breaker"})
 LATER = "Checked now, takes effect in a later release."
 # Spellings that freqtrade's own "exchange" section knows, beside ours.
 _OTHER_SPELLINGS = ("api_key", "apiKey", "accountId", "walletAddress", "privateKey")

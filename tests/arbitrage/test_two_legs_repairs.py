@@ -1,5 +1,6 @@
 """How exposures are closed: prepared before a trade is sold, tried in time, and said."""
 
+import threading
 from dataclasses import replace
 from decimal import Decimal as D
 
@@ -392,3 +393,39 @@ def test_an_arbitrage_that_goes_well_logs_no_error(make, caplog):
     assert "Arbitrage 1 (two_legs) is hedged: bought 1, sold 1." in [
         one.message for one in caplog.records
     ]
+
+
+def test_a_lost_leg_is_asked_for_when_its_pause_is_over_and_not_before(make):
+    world = make(here=[Fate(arrives=None)])
+    world.here.expiry_seconds = None
+    world.go()
+    (running,) = world.executor.unresolved()
+    leg = next(one for one in running.legs if one.is_lost)
+
+    def questions():
+        return world.here.asked.count("look up")
+
+    for _ in range(3):
+        asked, due = questions(), leg.ask_after
+        world.clock.advance(due - world.clock.monotonic() - 0.5)
+        world.executor.work()
+        assert questions() == asked
+        world.clock.advance(0.5)
+        # To the last digit: what floats have lost on the way is no time.
+        world.clock._monotonic = due
+        world.executor.work()
+        assert questions() == asked + 1
+
+
+def test_a_round_that_another_thread_does_is_not_waited_for(make):
+    world = make(here=[Fate(lost=True, deaf=9999)])
+    world.go()
+    (running,) = world.executor.unresolved()
+    answers = []
+    with running.lock:
+        other = threading.Thread(
+            target=lambda: answers.append(world.executor._runner.advance(running)), daemon=True
+        )
+        other.start()
+        other.join(5)
+        assert answers == [None]

@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Features do not know one another. Two legs are promised in the ledger.
     "balances": BASE,
     "limits": BASE,
-    "ledger": BASE | {"settings"},
+    # A reservation that is not made is a denial like others.
+    "ledger": BASE | {"settings", "limits"},
     "arbitrage": BASE | {"settings", "ledger", "orders"},
     # Every order meets what was promised, what is believed, and the limits.
     "orders": BASE | {"balances", "limits", "ledger"},
@@ -224,6 +225,15 @@ def test_imports_point_downward_only() -> None:
     assert [str(found) for found in IMPORTS if breaks_the_table(found)] == []
 
 
+def test_of_the_limits_the_ledger_knows_only_what_a_denial_is() -> None:
+    modules = {
+        found.module
+        for found in IMPORTS
+        if part_of(found.path) == "ledger" and found.target == "limits"
+    }
+    assert modules == {f"{PACKAGE}.limits.decision"}
+
+
 def test_the_table_has_no_circle() -> None:
     below: dict[str, set[str]] = {}
 
@@ -304,7 +314,7 @@ def test_only_the_clock_reads_real_time() -> None:
         ("limits/new.py", "from freqtrade_balance_guard import guard"),
         ("limits/new.py", "from ..balances.book import Book"),
         ("limits/new.py", "from .. import ledger"),
-        ("ledger/new.py", "import freqtrade_balance_guard.limits.sizing"),
+        ("ledger/new.py", "import freqtrade_balance_guard.balances.book"),
         ("balances/new.py", "def f():\n    from freqtrade_balance_guard.limits import market"),
         ("sandbox/new.py", "from freqtrade_balance_guard.money import ZERO"),
         ("monitoring/new.py", "from freqtrade_balance_guard.guard import Guard"),

@@ -168,6 +168,15 @@ def test_what_knows_neither_freqtrade_nor_ccxt_is_not_in_integration() -> None:
     assert pure == []
 
 
+def test_the_architecture_page_names_every_room() -> None:
+    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page[page.index("```text") : page.index("## Who may import whom")]
+    rooms = {path.split("/")[0] for path in TREES if "/" in path}
+    rooms |= {floor for path in TREES if (floor := floor_of(path))}
+    assert len(rooms) > 20
+    assert [room for room in sorted(rooms) if f" {room}/ " not in tree] == []
+
+
 # The rules can fail
 
 

@@ -134,21 +134,23 @@ def test_with_a_guard_whose_limits_do_not_bind_trades_are_those_of_plain(
     assert seen["plain"] == seen[way]
 
 
+POSITIONS = "GET /fapi/v3/positionRisk"
+FAULTS = [
+    ("balance", {"kind": "http_status", "status": 502}),
+    ("balance", {"kind": "timeout", "seconds": 15}),
+    ("balance", {"kind": "html"}),
+    ("balance", {"kind": "balance_zero"}),
+    (POSITIONS, {"kind": "http_status", "status": 502}),
+    (POSITIONS, {"kind": "timeout", "seconds": 15}),
+    (POSITIONS, {"kind": "html"}),
+]
+
+
 @pytest.mark.acceptance
 @pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "http_status", "status": 502},
-        {"kind": "timeout", "seconds": 15},
-        {"kind": "balance_zero"},
-        {"kind": "html"},
-    ],
-    ids=lambda fault: fault["kind"],
+    ("endpoint", "fault"), FAULTS, ids=[f"{fault['kind']} of {what}" for what, fault in FAULTS]
 )
-@pytest.mark.parametrize("endpoint", ["balance", "GET /fapi/v3/positionRisk"])
-def test_a_due_exit_goes_out_while_balance_or_positions_cannot_be_read(tmp_path, fault, endpoint):
-    if endpoint != "balance" and fault["kind"].startswith("balance"):
-        return
+def test_a_due_exit_goes_out_while_balance_or_positions_cannot_be_read(tmp_path, endpoint, fault):
     with Sandbox.start(futures_scenario("1000")) as sandbox:
         plan = StrategyPlan(signals={SOL: 1}, exit_after_s=None)
         bot_settings = futures_settings(sandbox, plan, way="launcher", guard={}, stake_amount=100)

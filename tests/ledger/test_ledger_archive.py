@@ -13,7 +13,7 @@ from freqtrade_balance_guard.ledger import (
     BackupImpossible,
     Funds,
     Moved,
-    Refused,
+    NotReserved,
     Reserved,
     State,
 )
@@ -46,7 +46,7 @@ def ended(ledger, how="commit", **more):
 
 def refused(ledger):
     asked = order(ledger, 10**6)
-    assert isinstance(ledger.reserve(asked), Refused)
+    assert isinstance(ledger.reserve(asked), NotReserved)
     return asked
 
 
@@ -134,7 +134,7 @@ def test_what_was_seen_only_now_stays_for_balances_that_were_asked_for_before(pl
     ledger.seen(ledger.mark())
     assert archived_in_full(ledger) == 0
     funds = Funds(Decimal(10), Decimal(0), old - 1)
-    assert isinstance(ledger.reserve(order(ledger, 5, funds=funds)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, 5, funds=funds)), NotReserved)
 
 
 def test_what_is_archived_does_not_end_again(place):
@@ -168,7 +168,7 @@ def test_an_archived_id_gives_the_answer_that_it_gave(place):
     again = ledger.reserve(asked)
     assert isinstance(again, Reserved) and again.replayed
     no = ledger.reserve(denied._replace(funds=Funds(Decimal(10**9), Decimal(0))))
-    assert isinstance(no, Refused) and no.replayed
+    assert isinstance(no, NotReserved) and no.replayed
     pair = ledger.reserve([order(ledger, 1), asked])
     assert type(pair).__name__ == "Conflict"
 

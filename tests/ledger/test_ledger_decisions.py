@@ -18,8 +18,7 @@ from freqtrade_balance_guard.ledger import (
     NotAllowed,
     NotClaimed,
     NotFound,
-    RefusalCode,
-    Refused,
+    NotReserved,
     Request,
     Reservation,
     Reserved,
@@ -42,6 +41,7 @@ from freqtrade_balance_guard.ledger.sql.statements import statements
 from freqtrade_balance_guard.ledger.sql.tables import settled
 from freqtrade_balance_guard.ledger.store import Beat, Run, Stamp
 from freqtrade_balance_guard.ledger.upkeep.heartbeats import Watch, of_dead_bots, owner_of
+from freqtrade_balance_guard.limits.decision import DenialCode
 from tests.support.ledger import memory_ledger, order
 
 
@@ -97,14 +97,14 @@ def step(before, move, *, event=9, process="one-1", **more):
     ("amount", "floor", "own", "others", "code"),
     [
         (100, 0, 0, 0, None),
-        ("100.00000001", 0, 0, 0, RefusalCode.INSUFFICIENT_AVAILABLE),
+        ("100.00000001", 0, 0, 0, DenialCode.INSUFFICIENT_AVAILABLE),
         (60, 20, 20, 0, None),
-        (61, 20, 20, 0, RefusalCode.INSUFFICIENT_AVAILABLE),
+        (61, 20, 20, 0, DenialCode.INSUFFICIENT_AVAILABLE),
         (60, 0, 0, 40, None),
-        (61, 0, 0, 40, RefusalCode.RESERVED_BY_OTHERS),
-        (100, 0, 0, 40, RefusalCode.RESERVED_BY_OTHERS),
-        (101, 0, 0, 40, RefusalCode.INSUFFICIENT_AVAILABLE),
-        (50, 10, 20, 30, RefusalCode.RESERVED_BY_OTHERS),
+        (61, 0, 0, 40, DenialCode.RESERVED_BY_OTHERS),
+        (100, 0, 0, 40, DenialCode.RESERVED_BY_OTHERS),
+        (101, 0, 0, 40, DenialCode.INSUFFICIENT_AVAILABLE),
+        (50, 10, 20, 30, DenialCode.RESERVED_BY_OTHERS),
         (40, 10, 20, 30, None),
     ],
 )
@@ -147,7 +147,7 @@ def test_an_id_twice_in_one_batch_is_a_conflict():
 def test_a_denial_is_repeated_before_anything_else_is_looked_at():
     no = judge([asked(1000)], "one", lambda *_: (D(0), D(0)))
     again = replay([asked(1)], [Asked(None, replace(no, replayed=True))])
-    assert isinstance(again, Refused) and again.replayed
+    assert isinstance(again, NotReserved) and again.replayed
 
 
 # What does a step do?

@@ -17,7 +17,7 @@ from freqtrade_balance_guard.ledger import (
     AlreadyEnded,
     Move,
     Moved,
-    Refused,
+    NotReserved,
     Reserved,
     State,
     Step,
@@ -301,7 +301,7 @@ def test_a_kill(tmp_path, name, point):
     if name == "refuse":
         scene.requests = [scene.requests[0]._replace(amount=Decimal(500))]
         answer = ledger.reserve(scene.requests[0])
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, NotReserved)
         assert answer.replayed is done
     if name in ("reserve", "reserve a pair"):
         asked = scene.requests[: len(AFTER[name])]

@@ -17,7 +17,7 @@ from freqtrade_balance_guard.ledger import (
     Move,
     Moved,
     NotAllowed,
-    Refused,
+    NotReserved,
     Reserved,
     State,
     Step,
@@ -127,7 +127,7 @@ def test_an_id_that_somebody_else_has_is_answered_as_it_was_for_him(place):
     assert ledger.reserve(many).replayed, "a yes stays one, also if there is no more money"
     assert ledger.reserve([many, many]).replayed
     refused = asked(ledger, 300, 0)
-    assert isinstance(other.reserve(refused), Refused)
+    assert isinstance(other.reserve(refused), NotReserved)
     assert ledger.reserve(refused).replayed
     assert isinstance(ledger.reserve([asked(ledger, 1, 0), request]), Conflict)
     assert ledger.audit() == []
@@ -141,7 +141,7 @@ def test_the_sum_follows_own_steps_and_those_of_others(place):
 
     def check():
         refused = ledger.reserve(asked(ledger, left + 1, mark))
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, NotReserved)
         assert refused.numbers["available"] == left
 
     first = made(ledger.reserve(asked(ledger, 20, mark))).client_order_id
@@ -203,7 +203,7 @@ def test_what_another_program_writes_is_in_the_sum(place, tmp_path):
     db.execute("UPDATE reservations SET requested = '60', held = '60' WHERE state = 'reserved'")
     db.close()
     refused = ledger.reserve(asked(ledger, 50, mark))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotReserved)
     assert refused.numbers["available"] == 40
     assert ledger.find(one).held == 60
 
@@ -218,7 +218,7 @@ def test_another_connection_begins_without_sums(place):
     made(other.reserve(asked(other, 60, mark)))
     for _ in range(2):
         ledger.heartbeat()  # two rows, of the new connection
-    assert isinstance(ledger.reserve(asked(ledger, 50, mark)), Refused)
+    assert isinstance(ledger.reserve(asked(ledger, 50, mark)), NotReserved)
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
@@ -230,7 +230,7 @@ def test_a_file_that_was_replaced_is_summed_anew(place, tmp_path):
         (tmp_path / name).unlink()
     with pytest.raises(LedgerUnavailable):
         ledger.reserve(asked(ledger, 41, mark))
-    assert isinstance(ledger.reserve(asked(ledger, 41, mark)), Refused)
+    assert isinstance(ledger.reserve(asked(ledger, 41, mark)), NotReserved)
     made(ledger.reserve(asked(ledger, 40, mark)))
 
 
@@ -243,7 +243,7 @@ def test_a_step_of_what_a_balance_shows_does_not_change_its_sum(place):
     assert isinstance(ledger.reserve(asked(ledger, 40, mark)), Reserved)
     assert isinstance(ledger.settle(commit(shown, 7))[0], Moved)
     refused = ledger.reserve(asked(ledger, 61, mark))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotReserved)
     assert refused.numbers["available"] == 60
     assert isinstance(ledger.reserve(asked(ledger, 60, mark)), Reserved)
 
@@ -255,7 +255,7 @@ def test_a_step_of_another_bots_order_changes_the_sum_of_others(place):
     assert isinstance(ledger.reserve(asked(ledger, 30, mark)), Reserved)
     assert isinstance(ledger.release(theirs, "the exchange does not know it"), Moved)
     refused = ledger.reserve(asked(ledger, 80, mark))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotReserved)
     assert (refused.numbers["reserved_own"], refused.numbers["reserved_others"]) == (30, 0)
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from freqtrade_balance_guard.ledger import Funds, Move, Refused, Reserved
+from freqtrade_balance_guard.ledger import Funds, Move, NotReserved, Reserved
 from freqtrade_balance_guard.money import Money
 from tests.support.ledger import made, order
 
@@ -17,7 +17,7 @@ def test_what_was_reserved_before_the_outlook_is_in_the_askers_own_numbers(place
     made(ledger.reserve(order(ledger, 60)))
     outlook = other.outlook("USDT", 0)
     # 100 on the account; the other bot knows of the 60 and has 40 left.
-    assert isinstance(reserve(other, 41, 40, outlook), Refused)
+    assert isinstance(reserve(other, 41, 40, outlook), NotReserved)
     assert isinstance(reserve(other, 40, 40, outlook), Reserved)
 
 
@@ -26,7 +26,7 @@ def test_what_was_reserved_after_the_outlook_is_subtracted(place):
     outlook = other.outlook("USDT", 0)
     made(ledger.reserve(order(ledger, 60)))
     refused = reserve(other, 41, 100, outlook)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotReserved)
     assert refused.numbers["reserved_others"] == 60
     assert isinstance(reserve(other, 40, 100, outlook), Reserved)
 
@@ -41,7 +41,7 @@ def test_a_believed_snapshot_between_outlook_and_order_gives_nothing_away(place)
     ledger.bind(late, "EX-2")
     ledger.seen(mark)
     assert ledger.seen(ledger.mark()) == 1
-    assert isinstance(reserve(other, 11, 70, outlook), Refused)
+    assert isinstance(reserve(other, 11, 70, outlook), NotReserved)
     assert isinstance(reserve(other, 10, 70, outlook), Reserved)
 
 
@@ -91,6 +91,6 @@ def test_an_exit_between_outlook_and_order_is_subtracted_too(place):
     outlook = other.outlook("USDT", 0)
     for _ in range(2):  # the first one makes the book
         made(ledger.reserve(order(ledger, 30, funds=None)))
-    assert isinstance(reserve(other, 41, 100, outlook), Refused)
+    assert isinstance(reserve(other, 41, 100, outlook), NotReserved)
     assert isinstance(reserve(other, 40, 100, outlook), Reserved)
     assert other.audit() == []

@@ -15,13 +15,13 @@ from freqtrade_balance_guard.ledger import (
     Moved,
     NotAllowed,
     NotFound,
-    RefusalCode,
-    Refused,
+    NotReserved,
     Reserved,
     State,
     Step,
     Unchanged,
 )
+from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.money import Money
 from tests.support.ledger import made, order
 
@@ -37,8 +37,8 @@ def test_money_that_is_reserved_is_not_promised_again(place):
     ledger = place.open()
     reserve(ledger, 60)
     refused = ledger.reserve(order(ledger, 50))
-    assert isinstance(refused, Refused)
-    assert refused.code is RefusalCode.INSUFFICIENT_AVAILABLE
+    assert isinstance(refused, NotReserved)
+    assert refused.code is DenialCode.INSUFFICIENT_AVAILABLE
     assert refused.numbers == {
         "needed": 50,
         "spendable": 100,
@@ -54,7 +54,7 @@ def test_money_that_is_reserved_is_not_promised_again(place):
 def test_the_last_unit_may_be_reserved_and_not_one_more(place):
     ledger = place.open()
     reserve(ledger, "99.99999999")
-    assert isinstance(ledger.reserve(order(ledger, "0.000000010000000001")), Refused)
+    assert isinstance(ledger.reserve(order(ledger, "0.000000010000000001")), NotReserved)
     reserve(ledger, "0.00000001")
 
 
@@ -63,7 +63,7 @@ def test_amounts_of_eighteen_and_more_decimals_are_compared_exactly(place):
     amount = "0.100000000000000000000000000000000000001"
     for _ in range(9):
         reserve(ledger, amount, spendable=1)
-    assert isinstance(ledger.reserve(order(ledger, amount, spendable=1)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, amount, spendable=1)), NotReserved)
     left = "0.099999999999999999999999999999999999991"
     assert reserve(ledger, left, spendable=1).requested == Decimal(left)
     assert ledger.held("USDT").own == 1
@@ -71,7 +71,7 @@ def test_amounts_of_eighteen_and_more_decimals_are_compared_exactly(place):
 
 def test_the_floor_is_never_promised(place):
     ledger = place.open()
-    assert isinstance(ledger.reserve(order(ledger, 91, floor=10)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, 91, floor=10)), NotReserved)
     reserve(ledger, 90, floor=10)
 
 
@@ -79,7 +79,7 @@ def test_what_other_bots_hold_is_subtracted_and_named(place):
     one, two = place.open("one"), place.open("two")
     reserve(one, 70)
     refused = two.reserve(order(two, 40))
-    assert refused.code is RefusalCode.RESERVED_BY_OTHERS
+    assert refused.code is DenialCode.RESERVED_BY_OTHERS
     assert refused.numbers["reserved_others"] == 70
     assert "other bots hold 70 USDT" in refused.sentence
     assert two.held("USDT") == Holds(own=Decimal(0), others=Decimal(70))
@@ -190,7 +190,7 @@ def test_a_retried_no_stays_no_although_there_is_room_now(place):
     first = ledger.reserve(request)
     ledger.release(blocking.client_order_id, "changed my mind")
     again = ledger.reserve(request)
-    assert isinstance(again, Refused)
+    assert isinstance(again, NotReserved)
     assert again.replayed
     assert (again.code, again.numbers, again.sentence) == (
         first.code,
@@ -205,7 +205,7 @@ def test_every_leg_of_a_refused_pair_stays_refused(place):
     ledger = place.open()
     legs = [order(ledger, 10), order(ledger, 200)]
     ledger.reserve(legs)
-    assert isinstance(ledger.reserve(legs[0]), Refused)
+    assert isinstance(ledger.reserve(legs[0]), NotReserved)
 
 
 def test_another_order_under_a_known_id_is_a_conflict(place):
@@ -272,7 +272,7 @@ def test_the_unused_part_is_free_in_the_same_step(place):
     ledger = place.open()
     one = reserve(ledger, 100).client_order_id
     ledger.commit(one, Decimal(30))
-    assert isinstance(ledger.reserve(order(ledger, 71)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, 71)), NotReserved)
     reserve(ledger, 70)
 
 
@@ -321,7 +321,7 @@ def test_more_than_was_held_is_only_booked_as_a_fact(place):
     assert ledger.commit(one, Decimal(51)) == MoreThanHeld(ledger.find(one), Decimal(51))
     assert isinstance(ledger.use(one, Decimal(51)), MoreThanHeld)
     assert ledger.commit(one, Decimal(51), excess=True).reservation.committed == 51
-    assert isinstance(ledger.reserve(order(ledger, 50)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, 50)), NotReserved)
     assert ledger.audit(place.account) == []
 
 

@@ -15,7 +15,7 @@ from freqtrade_balance_guard.ledger import (
     AlreadyEnded,
     LedgerUnavailable,
     Moved,
-    Refused,
+    NotReserved,
     ReservationLedger,
     SchemaTooNew,
     State,
@@ -150,7 +150,7 @@ def go_on_with(ledger):
     assert isinstance(ledger.release("v1-in-flight", "not found"), Moved)
     assert isinstance(ledger.commit("v1-committed"), AlreadyEnded)
     again = order(ledger, 5000, client_order_id="v1-refused", account="kraken")
-    assert isinstance(ledger.reserve(again), Refused)
+    assert isinstance(ledger.reserve(again), NotReserved)
     made(ledger.reserve(order(ledger, 1)))
     assert ledger.audit() == []
 

@@ -14,7 +14,7 @@ from freqtrade_balance_guard.ledger import (
     Move,
     Moved,
     NotAllowed,
-    Refused,
+    NotReserved,
     ReservationLedger,
     Reserved,
     State,
@@ -164,7 +164,7 @@ def break_off_with_one_filled_and_one_under_way(ledger):
     states = [ledger.find(leg.client_order_id).state for leg in legs]
     assert states == [State.COMMITTED, State.IN_FLIGHT, State.RELEASED]
     # Money that is under way is not given out again.
-    assert isinstance(ledger.reserve(order(ledger, 41, account=second.account)), Refused)
+    assert isinstance(ledger.reserve(order(ledger, 41, account=second.account)), NotReserved)
     assert ledger.held("USDT", account=second.account).own == 60
 
 

@@ -5,7 +5,7 @@
 
 from decimal import Decimal
 
-from freqtrade_balance_guard.ledger import Funds, Holds, Refused, Reserved
+from freqtrade_balance_guard.ledger import Funds, Holds, NotReserved, Reserved
 from tests.support.ledger import made, order
 
 
@@ -20,7 +20,7 @@ def test_an_order_that_the_balance_shows_is_not_subtracted_again(place):
     ledger.send(resting)
     ledger.bind(resting, "EX-1")
     mark = ledger.mark()  # and now the balance is asked for: 100 less the 60 of the order
-    assert isinstance(reserve(ledger, 40, free=40, mark=mark), Refused)  # not believed so far
+    assert isinstance(reserve(ledger, 40, free=40, mark=mark), NotReserved)  # not believed so far
     assert ledger.seen(mark) == 1
     assert isinstance(reserve(ledger, 40, free=40, mark=mark), Reserved)
     assert ledger.audit(place.account) == []
@@ -44,7 +44,7 @@ def test_what_was_spent_is_subtracted_until_a_balance_shows_it(place):
     ledger.send(bought)
     ledger.commit(bought, Decimal(55))
     assert other.held("USDT", mark=old) == Holds(Decimal(0), Decimal(55))
-    assert isinstance(reserve(other, 46, free=100, mark=old), Refused)
+    assert isinstance(reserve(other, 46, free=100, mark=old), NotReserved)
     new = other.mark()
     assert other.seen(new) == 1
     assert other.held("USDT") == Holds(Decimal(0), Decimal(0))

@@ -24,7 +24,7 @@ from freqtrade_balance_guard.ledger import (
     Move,
     Moved,
     NotAllowed,
-    Refused,
+    NotReserved,
     Request,
     Reserved,
     State,
@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
 
     def ask(self, bot, legs, mark):
         answer = bot.twins.reserve(legs, mark)
-        assert isinstance(answer, Reserved | Refused)
+        assert isinstance(answer, Reserved | NotReserved)
         for leg in legs:
             if isinstance(answer, Reserved):
                 self.world.makers[leg.client_order_id] = bot.twins.process

@@ -46,6 +46,7 @@ class World:
         floors: dict[str, Decimal] | None = None,
         is_at_once: bool = False,
         max_in_flight: int = 1,
+        min_inventory: dict[str, dict[str, object]] | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.floors = floors or {}
@@ -60,6 +61,7 @@ class World:
                 "max_unhedged": max_unhedged,
                 "leg_timeout": leg_timeout,
                 "max_in_flight": max_in_flight,
+                "min_inventory": min_inventory or {},
             }
         )
         self.here = ScriptedVenue(

@@ -17,7 +17,7 @@ from freqtrade_balance_guard.ledger.results import (
     Moved,
     MoveResult,
     NotFound,
-    Refused,
+    NotReserved,
     Reserved,
     ReserveResult,
 )
@@ -71,7 +71,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = RLock()
         self._rows: dict[str, Reservation] = {}
-        self._refusals: dict[str, Refused] = {}
+        self._refusals: dict[str, NotReserved] = {}
         self._history: list[Line] = []
         self._books: dict[tuple[str, str], Book] = {}
         self._claims: dict[str, Run] = {}
@@ -138,7 +138,7 @@ class MemoryStore:
         self._history.append((row, None, stamp, why))
         return row
 
-    def _refuse(self, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> Refused:
+    def _refuse(self, batch: Sequence[Request], refusal: NotReserved, stamp: Stamp) -> NotReserved:
         for one in batch:
             self._refusals[one.client_order_id] = replace(refusal, replayed=True)
             self._history.append((one.client_order_id, None, stamp, str(refusal)))

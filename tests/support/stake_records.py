@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from freqtrade_balance_guard.rebalance.early_warning import Sample, measure
+from freqtrade_balance_guard.rebalance.early_warning import Sample
+from tests.support.early_warning import measure
 
 
 THRESHOLD = Decimal("2.5")

@@ -28,12 +28,6 @@ def test_a_deadline_counts_down_and_never_below_zero(clock):
     assert deadline.is_over
 
 
-def test_a_part_of_a_deadline_never_ends_after_the_whole(clock):
-    deadline = Deadline.after(clock, 2.0)
-    assert deadline.within(0.5).seconds_left == pytest.approx(0.5)
-    assert deadline.within(9).seconds_left == pytest.approx(2.0)
-
-
 def test_what_was_waited_is_missing_from_the_next_wait(clock):
     budget = WaitBudget(clock, 3.0)
     with budget.wait(1.0) as deadline:

@@ -13,9 +13,9 @@ from freqtrade_balance_guard.ledger.facts import (
     EndedTwice,
     MoneyReserved,
     ReservationCommitted,
+    ReservationDenied,
     ReservationExpired,
     ReservationMoved,
-    ReservationRefused,
     ReservationReleased,
 )
 from freqtrade_balance_guard.ledger.opening import open_store
@@ -96,7 +96,7 @@ def test_everything_that_happens_is_stated_once():
     ledger.expire_unsent()
     assert [type(fact) for fact in told] == [
         *[MoneyReserved] * 3,
-        ReservationRefused,
+        ReservationDenied,
         ReservationMoved,
         ReservationCommitted,
         EndedTwice,

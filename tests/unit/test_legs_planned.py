@@ -96,6 +96,13 @@ def test_exactly_the_minimums_are_enough_and_a_hair_less_is_not() -> None:
     assert answer.numbers == {"amount": D(1), "amount_min": D("0.01"), "cost_min": D("100.01")}
 
 
+def test_nothing_is_no_order_also_where_the_exchange_names_no_minimum() -> None:
+    free = {"amount_min": D(0), "cost_min": D(0)}
+    answer = denied(plan(market("100", **free), market("110", **free), amount="0.009"))
+    assert answer.code is ArbitrageDenialCode.BELOW_MINIMUM
+    assert planned(plan(market("100", **free), market("110", **free), amount="0.01"))
+
+
 def test_as_much_slippage_as_is_allowed_is_allowed() -> None:
     assert planned(plan(market("100", "101"), market("110")))
     answer = denied(plan(market("100", "101.01"), market("110")))

@@ -11,8 +11,9 @@ from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot
 from freqtrade_balance_guard.balances.verdict import Verdict
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Request, ReservationLedger
+from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import Money
-from freqtrade_balance_guard.orders.funds.other_bots import OtherBots
+from freqtrade_balance_guard.orders.funds.other_bots import OtherBots, _at
 from tests.support.memory_store import MemoryStore
 
 
@@ -212,3 +213,20 @@ def test_our_own_order_that_is_found_and_followed_is_held_once(account):
     account.book.place("m-1", OwnOrder("ETH", "USDT", "buy", D(3), D(100), D(0), now, now))
     account.look()
     assert account.spendable() == 700
+
+
+def test_the_stake_currency_is_known_by_its_name(account):
+    a_fill(account)
+    account.clock.advance(2)
+    late = Late(account, "1000")
+    late.siblings = OtherBots(account.mine, "".join(["US", "DT"]))
+    account.clock.advance(1)
+    assert late.left() == 710
+
+
+@pytest.mark.parametrize(("what", "used"), [("reserve", 0), ("use", 40), ("commit", 40)])
+def test_what_an_order_had_used_before_its_first_known_line_is_what_that_line_says(what, used):
+    at = ManualClock().wall()
+    line = Entry(7, "o-1", at, "other", "run", what, "open", D(0), D(40), "EX-1", None, None, "")
+    then = _at([line], at - timedelta(seconds=1))
+    assert (then.used, then.brought, then.is_over, then.at) == (used, None, False, at)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.rebalance.early_warning import EarlyWarning, Outlook, Sample, measure
+from freqtrade_balance_guard.rebalance.early_warning import EarlyWarning, Outlook, Sample
+from tests.support.early_warning import measure
 
 
 D = Decimal

@@ -8,7 +8,8 @@ from statistics import median
 
 import pytest
 
-from freqtrade_balance_guard.rebalance.early_warning import Sample, measure
+from freqtrade_balance_guard.rebalance.early_warning import Sample
+from tests.support.early_warning import measure
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -30,6 +30,7 @@ from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Int
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.gate.balances import BalanceReader
+from freqtrade_balance_guard.arbitrage.gate.inventory import below_inventory
 from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
@@ -291,6 +292,9 @@ class TwoLegExecutor:
         funds = funds_for(orders)
         if isinstance(funds, ArbitrageDenied):
             return funds
+        denied = below_inventory(orders, funds, self._context.settings.min_inventory)
+        if denied is not None:
+            return denied
         quoted = {"quoted_profit": f"{plan.profit:f}", "value": f"{plan.value:f}"}
         ages = [self.books.age((leg.venue, leg.pair)) for leg in opportunity.legs]
         known = [age for age in ages if age is not None]

@@ -8,7 +8,7 @@ from freqtrade_balance_guard.arbitrage.venue import LegOrder
 from freqtrade_balance_guard.ledger import (
     Conflict,
     Funds,
-    Refused,
+    NotReserved,
     Request,
     ReservationLedger,
     Reserved,
@@ -91,7 +91,9 @@ def _denial_in(
 
 
 @exact
-def _denial_of(rejected: Refused, orders: Sequence[LegOrder], others: Decimal) -> ArbitrageDenied:
+def _denial_of(
+    rejected: NotReserved, orders: Sequence[LegOrder], others: Decimal
+) -> ArbitrageDenied:
     """:param others: what other bots hold of it, also where it was left out of what is spendable"""
     (order,) = [one for one in orders if one.client_order_id == rejected.client_order_id]
     code, sentence = ArbitrageDenialCode(str(rejected.code)), rejected.sentence

@@ -195,13 +195,6 @@ class ArbitrageStore:
         sql = f"{ARBITRAGE} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
         return [arbitrage_of_row(row) for row in self._rows(sql, bot, number)]
 
-    def ended_since(self, since: datetime) -> list[ArbitrageRecord]:
-        """Return this account's arbitrages of two legs that ended later, the oldest first."""
-        sql = (
-            f"{ARBITRAGE} WHERE owner IN (?, '') AND kind = 'two_legs' AND ended_at > ? ORDER BY id"
-        )
-        return [arbitrage_of_row(row) for row in self._rows(sql, self._owner, since.isoformat())]
-
     # Whose they are
 
     def owners(self) -> set[str]:

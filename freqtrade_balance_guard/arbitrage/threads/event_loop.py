@@ -28,11 +28,6 @@ class EventLoopThread:
         self._is_closed = False
         self._lock = threading.Lock()
 
-    @property
-    def is_closed(self) -> bool:
-        """It was closed, and takes nothing more."""
-        return self._is_closed
-
     def run(self, work: Coroutine[Any, Any, R]) -> "Future[R]":
         """Begin ``work`` in the loop; from any thread.
 

@@ -233,6 +233,7 @@ class ArbitrageLoop:
 
     def end(self) -> None:
         """Stop with the bot."""
+        self._worker.stopping.set()  # nothing more is begun that no thread would follow
         self.streaming.close()
         self._worker.stop()
 

@@ -71,7 +71,6 @@ class LiveRebalancer(Rebalancer):
         self._read_from = float("-inf")
         # What the last read came to, until all else changes.
         self._after_read: NotNow | None = None
-        self._is_looked_up = False
         self._has_failed = False
 
     def ask(self, reply: Reply) -> None:

@@ -22,7 +22,7 @@ from freqtrade_balance_guard.ledger.results import (
     Moved,
     MoveResult,
     NotFound,
-    Refused,
+    NotReserved,
     Reserved,
     ReserveResult,
 )
@@ -87,7 +87,7 @@ def _insert(link: Link, request: Request, group: str | None, stamp: Stamp, why: 
     return row
 
 
-def _refuse(link: Link, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
+def _refuse(link: Link, batch: Sequence[Request], refusal: NotReserved, stamp: Stamp) -> None:
     for one in batch:
         event = _next_event(link)
         row = reserved(event, one, None, stamp)

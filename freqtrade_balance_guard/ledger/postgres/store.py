@@ -263,10 +263,6 @@ class PostgresStore:
         last = changes[-1][0].event if changes else after
         return Outlook(max(made, default=after), max(after, last - LATE_EVENTS), changes)
 
-    def running_totals(self) -> dict[tuple[str, str], Decimal]:
-        rows = self._ask(SQL["running_totals"])
-        return {(account, currency): unseen for account, currency, unseen in rows}
-
     def beats(self, account: str | None) -> list[Beat]:
         rows = self._ask(SQL["beats"])
         return [Beat._make(row) for row in rows if account in (None, row[0])]

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 
 from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, UNFINISHED, Reservation, State
-from freqtrade_balance_guard.ledger.results import RefusalCode, Refused
+from freqtrade_balance_guard.ledger.results import NotReserved
+from freqtrade_balance_guard.limits.decision import DenialCode
 
 
 # The state of a row that is no reservation: it keeps the id of a denied request.
@@ -30,13 +31,13 @@ def settled(row: Reservation) -> int | None:
     return int(row.visible_from != NEVER and row.state not in UNFINISHED)
 
 
-def write_refusal(refusal: Refused) -> str:
+def write_refusal(refusal: NotReserved) -> str:
     return json.dumps(asdict(refusal), default=str)
 
 
-def read_refusal(text: str) -> Refused:
+def read_refusal(text: str) -> NotReserved:
     """A stored denial, as the answer to the same question asked again."""
     stored = json.loads(text)
     numbers = {name: Decimal(value) for name, value in stored["numbers"].items()}
-    refused = Refused(**{**stored, "code": RefusalCode(stored["code"]), "numbers": numbers})
+    refused = NotReserved(**{**stored, "code": DenialCode(stored["code"]), "numbers": numbers})
     return replace(refused, replayed=True)

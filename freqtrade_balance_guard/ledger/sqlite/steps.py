@@ -17,7 +17,7 @@ from freqtrade_balance_guard.ledger.results import (
     Moved,
     MoveResult,
     NotFound,
-    Refused,
+    NotReserved,
     Reserved,
     ReserveResult,
 )
@@ -131,7 +131,7 @@ def _insert(
     return row
 
 
-def _refuse(db: Cursor, batch: Sequence[Request], refusal: Refused, stamp: Stamp) -> None:
+def _refuse(db: Cursor, batch: Sequence[Request], refusal: NotReserved, stamp: Stamp) -> None:
     text = write_refusal(refusal)
     when = stamp.at.isoformat()
     for one in batch:

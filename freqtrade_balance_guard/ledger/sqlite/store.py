@@ -233,9 +233,6 @@ class SqliteStore:
 
         return self._file.read(look)
 
-    def running_totals(self) -> dict[tuple[str, str], Decimal]:
-        return {}  # summed afresh each time
-
     def beats(self, account: str | None) -> list[Beat]:
         return [
             Beat._make((*row[:4], datetime.fromisoformat(row[4]), row[5]))

@@ -41,9 +41,6 @@ class Query:
         except NotANumber as error:
             raise missing(name) from error
 
-    def decimal_or_none(self, name: str) -> Decimal | None:
-        return self.decimal(name) if self.params.get(name) else None
-
     def integer(self, name: str) -> int | None:
         text = self.params.get(name)
         if not text:
