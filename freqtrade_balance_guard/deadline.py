@@ -16,7 +16,7 @@ from freqtrade_balance_guard.clock import Clock
 EXIT_WAIT_SECONDS = 3.0
 # Kept back of it: a thread wakes up late on a busy machine, and a request that is cut off takes a
 # moment to end.
-RESERVE_SECONDS = 0.4
+RESERVE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,13 @@ class WaitBudget:
         with self._lock:
             self._add_up()
             return max(self._seconds - self._spent, 0.0)
+
+    @property
+    def seconds_spent(self) -> float:
+        """What was charged since ``renew``."""
+        with self._lock:
+            self._add_up()
+            return self._spent
 
     def renew(self) -> None:
         """Start anew: every exit that was due has been tried."""

@@ -18,7 +18,7 @@ from freqtrade_balance_guard.orders.tracked_order import TrackedOrder
 # How long a lost reply is asked for before freqtrade gets its error. Entries leave the exits some
 # of the budget, and so does housekeeping.
 ENTRY_LOOKUP_SECONDS = 1.8
-KEPT_FOR_EXITS_SECONDS = 0.8
+KEPT_FOR_EXITS_SECONDS = 0.7
 EXIT_LOOKUP_SECONDS = 1.0
 KEPT_BY_HOUSEKEEPING_SECONDS = 0.6
 # One question takes at most so long. With less time left it would only be a vain request.

@@ -106,7 +106,11 @@ def test_a_late_entry_is_the_only_one_of_its_signal_and_becomes_a_trade(
         settled_books(rehearsed)
         for pair in pairs:
             assert len([o for o in rehearsed.orders("buy") if o["pair"] == pair]) == 1, pair
-            eventually(rehearsed, lambda one=pair: wrong_trade(rehearsed, one))
+            if dialect == "kraken":  # Binance takes its fee in the coin
+                eventually(rehearsed, lambda one=pair: wrong_trade(rehearsed, one))
+        trades = rehearsed.bot.open_trades()
+        assert sorted(trade["pair"] for trade in trades) == sorted(pairs)
+        assert {trade["enter_tag"] for trade in trades} == {"signal"}
         # None that has arrived late was made where requests expire: those of the signal were.
         late = [row for row in reservations(rehearsed) if not row.committed]
         assert len(late) == (len(pairs) if expires else 0)
@@ -157,9 +161,10 @@ def test_a_late_exit_sells_nothing_that_another_bot_of_the_account_owns(tmp_path
         ours.bot.wait_until(lambda: not ours.bot.open_trades(), 120, "the exits")
         wait_for_arrivals(bots.exchange, ours.bot, len(pairs))
         ours.bot.wait_loops(3)
+        sold = ours.orders("sell")
         for pair in pairs:
-            assert len(filled(bots.orders_of(0), "sell", pair)) == 1, pair
-        assert not bots.orders_of(1, "sell")
+            assert len(filled(sold, "sell", pair)) == 1, pair
+        assert {order["key"] for order in sold} == {key}
         held = bots.exchange.state()["accounts"]["main"]["balances"]
         for pair, amount in owned.items():
             assert float(held[pair.partition("/")[0]]["total"]) >= amount * (1 - 1e-9), pair

@@ -73,15 +73,18 @@ def wrong_books(rehearsed: Rehearsal, db_url: str | None = None) -> list[str]:
         rows = ledger.reservations(account=ACCOUNT)
     audit = rehearsed.exchange.audit()
     wrong += [] if audit["ok"] else [f"exchange: {finding}" for finding in audit["findings"]]
-    known = {order["order_id"]: order for order in rehearsed.bot.orders()}
-    by_id = {row.order_id: row for row in rows if row.order_id}
+    known = {(order["ft_pair"], order["order_id"]): order for order in rehearsed.bot.orders()}
+    by_id = {(row.pair, row.order_id): row for row in rows if row.order_id}
     orders = rehearsed.orders()
+    exists = set()
     for order in orders:
+        # Binance numbers the orders of each market.
+        numbered = (order["pair"], str(order["number"]))
+        key = numbered if numbered in known | by_id else (order["pair"], order["id"])
+        exists.add(key)
         name = f"{order['side']} {order['id']} of {order['pair']} ({order['status']})"
-        row = by_id.get(order["id"])
-        wrong += [f"{name}: {one}" for one in _wrong_row(order, row)]
-        wrong += [f"{name}: {one}" for one in _wrong_order(order, known.get(order["id"]))]
-    exists = {order["id"] for order in orders}
+        wrong += [f"{name}: {one}" for one in _wrong_row(order, by_id.get(key))]
+        wrong += [f"{name}: {one}" for one in _wrong_order(order, known.get(key))]
     wrong += [f"ledger: order {one} does not exist" for one in by_id if one not in exists]
     wrong += [f"freqtrade: order {one} does not exist" for one in known if one not in exists]
     for row in rows:

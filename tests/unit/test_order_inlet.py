@@ -26,7 +26,6 @@ from freqtrade_balance_guard.orders.lookup_result import (
 from freqtrade_balance_guard.orders.lookups import FAIR_ASK_SECONDS, KEPT_BY_HOUSEKEEPING_SECONDS
 from freqtrade_balance_guard.orders.registry import (
     ENDED_KEPT_SECONDS,
-    UNWATCHED_SECONDS,
     OrderRegistry,
 )
 from freqtrade_balance_guard.orders.subscribers import BookOrders
@@ -494,9 +493,9 @@ def test_an_order_that_was_cancelled_is_asked_for_in_the_next_loop(bench):
     assert bench.registry.unwatched() == [tracked]
 
 
-def test_an_order_is_unwatched_after_a_while_and_not_before(bench):
+def test_an_order_is_unwatched_after_a_minute_and_not_before(bench):
     tracked = accepted(bench)
-    bench.clock.advance(UNWATCHED_SECONDS)
+    bench.clock.advance(60)
     assert bench.registry.unwatched() == []
     bench.clock.advance(0.1)
     assert bench.registry.unwatched() == [tracked]

@@ -165,6 +165,14 @@ def test_what_may_be_missing_is_kept_back_for_one_window_after_it_was_spent(acco
     assert late.siblings.unsettled(spent_at + 30) == 0
 
 
+def test_what_was_spent_in_the_moment_of_our_first_answer_may_be_missing_from_it(account):
+    a_fill(account)
+    late = Late(account, "1000")
+    assert late.left() == 710
+    account.clock.advance(29.9)
+    assert late.left() == 710
+
+
 def test_a_fill_of_long_before_our_start_is_in_the_balance(account):
     a_fill(account)
     account.clock.advance(31)

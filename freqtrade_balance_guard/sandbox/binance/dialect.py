@@ -104,6 +104,7 @@ class BinanceDialect:
         return self._keys.authenticate(asked, self._exchange.now())
 
     def check_expiry(self, asked: Asked) -> None:
+        """The receive window is looked at again before an order is carried out, as on Binance."""
         route = self.routes.get((asked.request.method, asked.request.path))
         if route is not None and route.signed:
             check_time(asked, self._exchange.now())
@@ -135,9 +136,3 @@ class SpotDialect(BinanceDialect):
     """Binance's spot API."""
 
     routes = SPOT_ROUTES
-
-    def answer(self, asked: Asked, caller: Caller | None) -> Answer:
-        """The receive window is looked at again before an order is carried out, as on Binance."""
-        if asked.call.role == "place":
-            check_time(asked, self._exchange.now())
-        return super().answer(asked, caller)
