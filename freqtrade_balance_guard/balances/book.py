@@ -373,18 +373,9 @@ class BalanceBook:
     @alone
     @exact
     def seen(self, currency: str) -> Decimal | None:
-        """The total in the last answer, with what own orders did since; None before the first.
-
-        Such an order may be in that answer or not: of what is possible the nearest to what is
-        expected counts.
-        """
+        """The total in the last answer, with what own orders did since; None before the first."""
         account = self._accounts.get(currency)
-        if account is None or not account.was_seen:
-            return None
-        since = [flow.amount for flow in account.flows if flow.at >= account.seen_as_of]
-        lowest = account.seen.total + sum((one for one in since if one < 0), ZERO)
-        highest = account.seen.total + sum((one for one in since if one > 0), ZERO)
-        return min(max(account.expected, lowest), highest)
+        return account.seen_with_own() if account is not None and account.was_seen else None
 
     @alone
     def is_settling(self, now: float) -> bool:
