@@ -225,6 +225,16 @@ class Account:
             (f.amount for f in self.flows if f.amount < 0 and f.at >= self.seen_as_of), ZERO
         )
 
+    def seen_with_own(self) -> Decimal:
+        """The total as seen, with own flows since.
+
+        Each may be in that answer or not: of what is possible the nearest to what is expected.
+        """
+        since = [flow.amount for flow in self.flows if flow.at >= self.seen_as_of]
+        lowest = self.seen.total + sum((one for one in since if one < 0), ZERO)
+        highest = self.seen.total + sum((one for one in since if one > 0), ZERO)
+        return min(max(self.expected, lowest), highest)
+
     def paid_unheard(self, orders: OwnOrders) -> Decimal:
         """What the answer lacks because orders took it of which we did not hear yet.
 

@@ -375,10 +375,7 @@ class BalanceBook:
     def seen(self, currency: str) -> Decimal | None:
         """The total in the last answer, with what own orders did since; None before the first."""
         account = self._accounts.get(currency)
-        if account is None or not account.was_seen:
-            return None
-        since = (flow.amount for flow in account.flows if flow.at >= account.seen_as_of)
-        return account.seen.total + sum(since, ZERO)
+        return account.seen_with_own() if account is not None and account.was_seen else None
 
     @alone
     def is_settling(self, now: float) -> bool:

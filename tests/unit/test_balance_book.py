@@ -512,3 +512,11 @@ def test_what_was_seen_is_compared_with_own_orders_since_in_it() -> None:
     assert bot.book.seen("COIN") is None
     bot.answer(2, USDT="70", COIN="40")
     assert (bot.book.seen("USDT"), bot.expected()) == (70, 60)
+
+
+def test_an_order_that_the_answer_already_had_is_not_added_to_it() -> None:
+    bot = Bot(USDT="100")
+    bot.answer(5, USDT="140")  # the sale is in it already, and is heard of a moment later
+    bot.trade("sell", "40", at=6)
+    assert bot.expected() == 140
+    assert bot.book.seen("USDT") == 140
