@@ -1,1 +1,4 @@
-"""The only folder that imports freqtrade. Each touch has its reason in ``@relies_on`` or ``host/relied_on.py``."""
+"""The only folder that imports freqtrade.
+
+Each touch has its reason: in ``@relies_on`` at an override, or in ``host/relied_on.py``.
+"""

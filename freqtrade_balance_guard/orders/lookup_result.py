@@ -48,7 +48,7 @@ class Absence:
     lost_at: float | None = None
     since: float | None = None
 
-    def is_proven(self, now: float, late_seconds: float) -> bool:
+    def note_not_found(self, now: float, late_seconds: float) -> bool:
         """Take up a "not found" that came ``now``; True if the order will never be there.
 
         :param late_seconds: how long after ``lost_at`` the request may still arrive

@@ -100,7 +100,7 @@ class Lookups:
         if not isinstance(answer, NotFound):
             tracked.absence.begin_anew()
             tracked.was_unanswered = tracked.was_unanswered or has_time
-        elif tracked.absence.is_proven(now, tracked.late_seconds):
+        elif tracked.absence.note_not_found(now, tracked.late_seconds):
             self._rejected(tracked, "the exchange does not know it")
         return None
 

@@ -1,4 +1,4 @@
-"""A local exchange that speaks Kraken's, Binance's and prediction markets' protocols, with trouble on request.
+"""A local exchange with trouble on request: Kraken's, Binance's, prediction markets' protocols.
 
 The opponent of everything else in this package, which it does not import. An unmodified freqtrade
 or ccxt trades on it live:

@@ -7,7 +7,7 @@ import pytest
 
 from freqtrade_balance_guard import Leg, Opportunity
 from freqtrade_balance_guard.arbitrage.compare import Book
-from freqtrade_balance_guard.arbitrage.gate.engine import ArbitrageEngine, UsableBooks
+from freqtrade_balance_guard.arbitrage.gate.book_trigger import ArbitrageEngine, UsableBooks
 from freqtrade_balance_guard.arbitrage.gate.permits import PermitDesk, Permits
 from freqtrade_balance_guard.arbitrage.gate.purity import Impure, checked
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied

@@ -14,7 +14,7 @@ from freqtrade_balance_guard.arbitrage.books.stream import ReceivedBook
 from freqtrade_balance_guard.arbitrage.books.venue_books import VenueBooks
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
-from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread, LoopEnded
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread, LoopClosed
 from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
 
 
@@ -94,7 +94,7 @@ class BookFeed:
         if known is None:
             known = VenueBooks(name, self._context, self._cache, lambda one: self.on_change(one))
             self._venues[name] = known
-            with contextlib.suppress(LoopEnded):
+            with contextlib.suppress(LoopClosed):
                 self._loop.run(known.run())
         return known
 

@@ -22,14 +22,14 @@ from freqtrade_balance_guard.arbitrage.engine.context import (
     ArbitrageContext,
     ReadFunds,
 )
+from freqtrade_balance_guard.arbitrage.engine.dead_bots import DeadBotClaims
 from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
-from freqtrade_balance_guard.arbitrage.engine.heirs import Heirs
 from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
-from freqtrade_balance_guard.arbitrage.gate.balances import BalanceReader
+from freqtrade_balance_guard.arbitrage.gate.balances import BalanceRefresher
 from freqtrade_balance_guard.arbitrage.gate.inventory import below_inventory
 from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
@@ -135,8 +135,8 @@ class TwoLegExecutor:
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
-        self._heirs = Heirs(self._context)
-        self.balances = BalanceReader(self._context, (funds or {}).keys())
+        self._dead_bots = DeadBotClaims(self._context)
+        self.balances = BalanceRefresher(self._context, (funds or {}).keys())
         self._limits = StartLimits(self._context, self.unresolved)
         self._tasks = Tasks()
         self._refresh_at = 0.0
@@ -207,7 +207,7 @@ class TwoLegExecutor:
     def work(self) -> None:
         """Go on with what is not resolved and tend exposures: once per loop, and at the start."""
         self._runner.or_none(self._resume)
-        self._runner.or_none(self._heirs.claim)
+        self._runner.or_none(self._dead_bots.claim)
         self._refresh_venues()
         self._tasks.run_each(
             (("arbitrage", one.key), lambda one=one: self._follow(one))  # type: ignore[misc]
@@ -237,7 +237,7 @@ class TwoLegExecutor:
     @property
     def dead_bots(self) -> set[str]:
         """Bots of this account that left something open and have been silent for the time-out."""
-        return self._heirs.dead
+        return self._dead_bots.dead
 
     @property
     def is_recovered(self) -> bool:
@@ -322,9 +322,9 @@ class TwoLegExecutor:
 
     def _resume(self) -> None:
         """Load what an earlier run has left, at the first call and after a claim."""
-        if self._is_recovered and not self._heirs.has_claimed:
+        if self._is_recovered and not self._dead_bots.has_claimed:
             return
-        self._heirs.has_claimed = False
+        self._dead_bots.has_claimed = False
         context = self._context
         for record in context.store.unfinished(context.bot):
             # Read after them: what has just begun is not taken for left.

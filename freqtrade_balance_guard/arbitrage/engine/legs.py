@@ -95,7 +95,7 @@ class LegRun:
         absence = self.absence
         absence.lost_at = self.placed_at
         expired_after = LOST_SECONDS if expiry_seconds is None else expiry_seconds
-        is_proven = absence.is_proven(now, max(late_seconds, expired_after))
+        is_proven = absence.note_not_found(now, max(late_seconds, expired_after))
         if self.reported is not None:
             # It was there: one such answer is none. An exchange may forget what has ended, and a
             # simulated order lives as long as its process.
@@ -104,7 +104,7 @@ class LegRun:
         elif is_proven:
             self.is_lost = False
             self.rejected = "the exchange does not know it"
-        elif absence.is_proven(now, late_seconds):
+        elif absence.note_not_found(now, late_seconds):
             self.is_lost = True
             self.ask_after = now + self.pause
             self.pause = min(2 * self.pause, LONGEST_LOST_PAUSE_SECONDS)

@@ -107,7 +107,7 @@ class ArbitrageRunner:
             if denial is not None:
                 self.going.pop(running.key, None)
                 return denial
-            self._leave(running)
+            self._send_to_exchanges(running)
         except Exception as error:
             # What is written is looked up, or released where nothing has left.
             self._failed(running, error)
@@ -265,10 +265,10 @@ class ArbitrageRunner:
             raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
         crash_point("arbitrage gated")
         running.record.state = context.store.mark_sent(running.record)
-        self._leave(running)
+        self._send_to_exchanges(running)
         self._await_replies(running)
 
-    def _leave(self, running: RunningArbitrage) -> None:
+    def _send_to_exchanges(self, running: RunningArbitrage) -> None:
         """Hand the orders to the threads of their keys."""
         context = self._context
         crash_point("arbitrage sent")

@@ -11,7 +11,7 @@ from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 BALANCE_SECONDS = 20.0
 
 
-class BalanceReader:
+class BalanceRefresher:
     """Reads the accounts of the watched markets, each in the thread of its key.
 
     :param own_accounts: accounts that others read, such as the bot's own

@@ -15,7 +15,7 @@ R = TypeVar("R")
 END_SECONDS = 5.0
 
 
-class LoopEnded(RuntimeError):
+class LoopClosed(RuntimeError):
     """The loop takes nothing more: the bot ends."""
 
 
@@ -31,11 +31,11 @@ class EventLoopThread:
     def run(self, work: Coroutine[Any, Any, R]) -> "Future[R]":
         """Begin ``work`` in the loop; from any thread.
 
-        :raises LoopEnded: the loop was closed
+        :raises LoopClosed: the loop was closed
         """
         try:
             loop = self._started()
-        except LoopEnded:
+        except LoopClosed:
             work.close()
             raise
         return asyncio.run_coroutine_threadsafe(work, loop)
@@ -62,7 +62,7 @@ class EventLoopThread:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._is_closed:
-                raise LoopEnded("the engine has ended")
+                raise LoopClosed("the engine has ended")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(

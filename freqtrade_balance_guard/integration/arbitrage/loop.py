@@ -26,7 +26,7 @@ from freqtrade_balance_guard.arbitrage.books.feed import BooksNotReady
 from freqtrade_balance_guard.arbitrage.compare import Book
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
 from freqtrade_balance_guard.arbitrage.events import ArbitrageFinished
-from freqtrade_balance_guard.arbitrage.gate.engine import folded
+from freqtrade_balance_guard.arbitrage.gate.book_trigger import folded
 from freqtrade_balance_guard.arbitrage.gate.permits import Claim
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
 from freqtrade_balance_guard.arbitrage.positions import Position

@@ -10,7 +10,7 @@ from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.arbitrage.books.cache import Market
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
-from freqtrade_balance_guard.arbitrage.gate.engine import ArbitrageEngine
+from freqtrade_balance_guard.arbitrage.gate.book_trigger import ArbitrageEngine
 from freqtrade_balance_guard.arbitrage.gate.permits import PermitDesk, Permits
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.clock import Clock

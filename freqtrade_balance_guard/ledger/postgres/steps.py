@@ -52,7 +52,9 @@ def reserve_slowly(link: Link, batch: Sequence[Request], stamp: Stamp, why: str)
         return _reserve(link, batch, stamp, why)
 
 
-def reserve_and_mark_sent(link: Link, batch: Sequence[Request], stamp: Stamp, why: str) -> ReserveResult:
+def reserve_and_mark_sent(
+    link: Link, batch: Sequence[Request], stamp: Stamp, why: str
+) -> ReserveResult:
     """Reserve and pass the gate, in one transaction that is flushed."""
     with link.transaction():
         result = _reserve(link, batch, stamp, why)

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 15.0
 
 
-class Heirs:
+class DeadBotClaims:
     """Claims the rows of bots that have been silent for ``ledger.heartbeat_timeout``.
 
     A bot with a new freqtrade database has a new name: what it left under the old one is a dead
