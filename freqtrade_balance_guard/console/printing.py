@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from freqtrade_balance_guard.arbitrage.positions import Position
@@ -134,7 +135,7 @@ def show_status(console: Console, status: Status) -> None:
     elif status.bots:
         console.print(_bots_table(status.bots))
     if status.arbitrages:
-        console.print(_arbitrages_table(status.arbitrages, status.at))
+        _show(console, _arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
     for order in status.unresolved:
@@ -219,6 +220,19 @@ def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
             _say(console, f"    {line}", style="dim")
 
 
+def _show(console: Console, table: Table) -> None:
+    """A table; where it is wider than the screen, each row as a block of lines with headings."""
+    if Measurement.get(console, console.options, table).maximum <= console.width:
+        console.print(table)
+        return
+    headings = [str(column.header) for column in table.columns]
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    _blocks(
+        console,
+        ([f"{name}: {cell}" for name, cell in zip(headings, row, strict=True)] for row in rows),
+    )
+
+
 def _bots_table(bots: Sequence[BotView]) -> Table:
     table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
     for bot in bots:
@@ -277,7 +291,7 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
             one.doing if one.is_open else f"closed: {one.closed_how}",
             style="" if one.is_open else "dim",
         )
-    console.print(table)
+    _show(console, table)
 
 
 def show_arbitrages(
@@ -296,7 +310,7 @@ def show_arbitrages(
         earned = [_rounded(one.result.get(name)) for name in ("quoted_profit", "profit", "fees")]
         made_at = one.made_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(str(one.id), one.bot, str(one.state), made_at, legs, *earned, one.note)
-    console.print(table)
+    _show(console, table)
     for record in arbitrages if with_legs else ():
         for leg in record.orders:
             reported = record.reported.get(leg.client_order_id)
@@ -382,4 +396,4 @@ def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
             str(one.cause),
             one.detail,
         )
-    console.print(table)
+    _show(console, table)

@@ -28,10 +28,21 @@ class Console:
 
     def __call__(self, *arguments, code=0):
         answer = subprocess.run(
-            [sys.executable, "-m", "freqtrade_balance_guard", *arguments,
-             "-c", str(self.folder / "config.json"), "--userdir", str(self.folder)],
-            capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": str(WIDTH)},
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "freqtrade_balance_guard",
+                *arguments,
+                "-c",
+                str(self.folder / "config.json"),
+                "--userdir",
+                str(self.folder),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "COLUMNS": str(WIDTH)},
+        )
         assert answer.returncode == code, (arguments, answer.stdout, answer.stderr)
         return answer.stdout
 
@@ -78,18 +89,26 @@ def test_numbers_are_true_while_it_runs_and_after_a_clean_stop_with_resting_stop
     with Sandbox.start(scenario("1000")) as sandbox:
         pairs = all_pairs(sandbox, 3)
         plan = StrategyPlan(
-            signals={pairs[0]: 1, pairs[1]: 1, pairs[2]: None}, stakes={pairs[2]: 1.0},
-            stoploss=-0.5, stoploss_on_exchange=True,
-        )  # fmt: skip
+            signals={pairs[0]: 1, pairs[1]: 1, pairs[2]: None},
+            stakes={pairs[2]: 1.0},
+            stoploss=-0.5,
+            stoploss_on_exchange=True,
+        )
         bot_settings = settings(
-            sandbox, plan, way="launcher", guard={"reserve_balance": {"USDT": 50}},
-            stake_amount=100, dry_run=dry_run, max_open_trades=4,
-        )  # fmt: skip
+            sandbox,
+            plan,
+            way="launcher",
+            guard={"reserve_balance": {"USDT": 50}},
+            stake_amount=100,
+            dry_run=dry_run,
+            max_open_trades=4,
+        )
         with running(bot_settings, tmp_path) as bot:
             bot.wait_until(
                 lambda: sum(one["ft_order_side"] == "stoploss" for one in bot.orders()) == 2,
-                60, "two stops",
-            )  # fmt: skip
+                60,
+                "two stops",
+            )
             bot.wait_loops(6)
             check_numbers(console, pairs, is_running=True)
             assert not bot.lines("Traceback")

@@ -98,8 +98,9 @@ def test_the_strategy_of_the_page_finds_what_is_worth_it():
     strategy = object.__new__(names["CrossExchange"])
     here = Book("bot", "BTC/USDT", bids=[[49990, 1]], asks=[[50000, 1]], taker_fee=0.001)
     there = Book("second", "BTC/USDT", bids=[[50900, 1]], asks=[[50910, 1]], taker_fee=0.002)
-    strategy.order_books = lambda *markets: [here, there]
-    (found,) = strategy.find_opportunities(None)
+    markets = strategy.watched_books()
+    found = strategy.on_books({markets[0]: here, markets[1]: there}, changed=frozenset(markets))
     assert shown(found)[1] == ("second", "sell", D("0.004"), D(50900))
-    strategy.order_books = lambda *markets: [here, here]
-    assert list(strategy.find_opportunities(None)) == []
+    same = {markets[0]: here, markets[1]: here}
+    assert strategy.on_books(same, changed=frozenset(markets)) is None
+    assert strategy.on_books({markets[0]: here}, changed=frozenset(markets)) is None

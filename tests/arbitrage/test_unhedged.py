@@ -236,6 +236,15 @@ def test_the_console_lists_and_resolves_it(registry, make, capsys):
     assert status_of(registry.ledger_view()).as_json()["unhedged"] == []
 
 
+def test_on_a_narrow_screen_no_word_of_the_list_is_broken(registry, make, capsys, monkeypatch):
+    stored(registry, make)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert console(registry, "unhedged", "list") == 0
+    out = capsys.readouterr().out
+    assert "pair: COIN/USDT" in out and "what is being done: " in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_nothing_is_resolved_without_a_yes(registry, make, capsys, monkeypatch):
     exposure = stored(registry, make)
     monkeypatch.setattr("builtins.input", lambda _: "no")
