@@ -31,6 +31,7 @@ from freqtrade_balance_guard.monitoring.history import HistoryPoint
 WIDTH = 160
 # Below it a table would be broken within words: one block of lines per row is readable.
 NARROW = 140
+UNLIMITED = 10_000
 STYLES = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: ""}
 
 
@@ -222,7 +223,10 @@ def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
 
 def _show(console: Console, table: Table) -> None:
     """A table; where it is wider than the screen, each row as a block of lines with headings."""
-    if Measurement.get(console, console.options, table).maximum <= console.width:
+    if (
+        Measurement.get(console, console.options.update_width(UNLIMITED), table).maximum
+        <= console.width
+    ):
         console.print(table)
         return
     headings = [str(column.header) for column in table.columns]
