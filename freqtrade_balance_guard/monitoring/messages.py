@@ -41,6 +41,8 @@ from freqtrade_balance_guard.settings import AlertSettings
 
 # A balance that is unreadable for less is the exchange's hiccup.
 UNREADABLE_SECONDS = 60.0
+# A difference that is gone sooner is an own order of which the bot had not heard yet.
+DISCREPANCY_SECONDS = 15.0
 # Utilisation must fall so far below its border, in percent points, before it is reported again.
 UTILIZATION_GAP = Decimal(10)
 
@@ -74,6 +76,7 @@ class Notices:
         self._open: set[tuple[str, str]] = set()  # incidents that are not over, and crossed borders
         self._unresolved: dict[str, str] = {}  # client order id -> pair
         self._unreadable_since: dict[str, float] = {}
+        self._apart_since: dict[str, float] = {}
 
     # Facts
 
@@ -188,7 +191,7 @@ class Notices:
             yield from self._of_verdict(one, now)
             if one.currency == self._stake_currency:
                 yield from self._of_utilization(one)
-            yield from self._of_discrepancy(one)
+            yield from self._of_discrepancy(one, now)
 
     def _of_verdict(self, one: BalanceFigures, now: float) -> Iterator[Message]:
         place = f"{one.account} {one.currency}"
@@ -219,21 +222,25 @@ class Notices:
         elif percent < border - UTILIZATION_GAP:
             self._open.discard(("utilization", f"{one.account} {one.currency}"))
 
-    def _of_discrepancy(self, one: BalanceFigures) -> Iterator[Message]:
+    def _of_discrepancy(self, one: BalanceFigures, now: float) -> Iterator[Message]:
         # While own money is under way a difference is expected, and no news.
+        place = f"{one.account} {one.currency}"
         if one.discrepancy is None or one.verdict == Verdict.LAGGING:
+            self._apart_since.pop(place, None)
             return
         percent, border = one.discrepancy * HUNDRED, self._alerts.discrepancy_percent
-        if percent > border:
+        if percent <= border:
+            self._apart_since.pop(place, None)
+            if percent < border / 2:
+                self._open.discard(("discrepancy", place))
+        elif now - self._apart_since.setdefault(place, now) >= DISCREPANCY_SECONDS:
             yield from self._begins(
                 "discrepancy",
-                f"{one.account} {one.currency}",
+                place,
                 f"The exchange says {_text(one.seen)} {one.currency}, {_text(one.expected)} is "
                 f"expected: {percent:.1f} % apart, more than {format_amount(border)} %.",
                 Kind.NEWS,
             )
-        elif percent < border / 2:
-            self._open.discard(("discrepancy", f"{one.account} {one.currency}"))
 
     # Once at the begin, once at the end
 

@@ -31,8 +31,10 @@ def test_one_message_for_each_incident_and_news_and_a_slow_server_holds_up_no_ex
                 bot.wait_until(lambda: about(got, "77 beyond own orders"), 90, "the news of 77")
                 # The reply is lost, and the exchange cannot say what happened: an incident.
                 sandbox.control.fault("lost_reply", endpoint="AddOrder", times=1)
-                sandbox.control.fault("error", endpoint="QueryOrders", times=200,
-                                      message="EService:Unavailable")  # fmt: skip
+                for endpoint in ("QueryOrders", "OpenOrders", "ClosedOrders"):
+                    sandbox.control.fault(
+                        "error", endpoint=endpoint, times=200, message="EService:Unavailable"
+                    )
                 began = time.monotonic()
                 bot.control(Control(exits=[first]))
                 bot.wait_until(
@@ -40,12 +42,13 @@ def test_one_message_for_each_incident_and_news_and_a_slow_server_holds_up_no_ex
                     20, "an exit",
                 )  # fmt: skip
                 assert time.monotonic() - began < 9
+                bot.wait_until(lambda: bool(slow_got), 30, "an incident")
                 sandbox.control.clear_faults()
                 bot.wait_until(lambda: not bot.open_trades(), 60, "all sold")
                 bot.wait_loops(5)
                 assert len(about(got, "77 beyond own orders")) == 1
                 assert not bot.lines("Traceback")
-        assert slow_got
+                assert not about(got, "apart")
 
 
 @pytest.mark.acceptance

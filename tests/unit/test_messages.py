@@ -129,14 +129,27 @@ def test_utilization_is_told_above_its_border_and_again_only_after_ten_points_le
     assert seen == [0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1]
 
 
-def test_a_discrepancy_is_told_above_its_border_unless_own_money_is_under_way(notices) -> None:
-    seen = []
-    for shown, verdict in ((100, "confirmed"), (98, "lagging"), (98, "external_change"),
-                           (98, "confirmed"), (99.4, "confirmed"), (98, "confirmed"),
-                           (99.6, "confirmed"), (98, "confirmed")):  # fmt: skip
-        now = figures(seen=D(str(shown)), expected=D(100), verdict=verdict)
-        seen.append(len(told(notices.of_figures(now, 0.0))))
-    assert seen == [0, 0, 1, 0, 0, 0, 0, 1]
+def test_a_discrepancy_that_lasts_is_reported_above_its_border_unless_own_money_is_under_way(
+    notices,
+) -> None:
+    looks = [
+        (0, 100, "confirmed", 0),
+        (1, 98, "lagging", 0),
+        (2, 98, "external_change", 0),
+        (16, 98, "external_change", 0),  # for 14 s
+        (17, 98, "confirmed", 1),
+        (18, 99.4, "confirmed", 0),
+        (19, 98, "confirmed", 0),
+        (40, 98, "confirmed", 0),  # the same one goes on
+        (41, 99.6, "confirmed", 0),
+        (42, 98, "confirmed", 0),
+        (50, 99.6, "confirmed", 0),  # gone after 8 s
+        (51, 98, "confirmed", 0),
+        (66, 98, "confirmed", 1),
+    ]
+    for now, shown, verdict, count in looks:
+        look = figures(seen=D(str(shown)), expected=D(100), verdict=verdict)
+        assert len(told(notices.of_figures(look, float(now)))) == count, now
 
 
 def test_an_unreadable_balance_is_told_after_a_minute_and_a_ledger_at_once(notices) -> None:
