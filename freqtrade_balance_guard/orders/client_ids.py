@@ -109,7 +109,9 @@ class ClientIds:
 
         :param trading_mode: freqtrade's: spot, margin or futures
         """
-        name = SAME_AS.get(exchange_id, exchange_id)
+        # freqtrade's name of an exchange's demo accounts.
+        ccxt_id = exchange_id.removesuffix("_demo")
+        name = SAME_AS.get(ccxt_id, ccxt_id)
         row = TABLE.get((name, "futures" if trading_mode == "futures" else "spot"))
         if row is None:
             return replace(_NO_IDS, exchange=exchange_id, trading_mode=trading_mode)

@@ -163,7 +163,7 @@ class GuardSettings(Section):
         default_factory=ArbitrageSettings, description="The two legs of an arbitrage."
     )
     futures: FuturesSettings = Field(
-        default_factory=FuturesSettings, description="Limits of a futures account."
+        default_factory=FuturesSettings, description="What holds on futures accounts only."
     )
     alerts: AlertSettings = Field(
         default_factory=AlertSettings, description="Which changes send a message."

@@ -26,7 +26,8 @@ class OfflineExchange(Exchange):
     def __init__(self, market: dict[str, Any], config: dict[str, Any], precision_mode: int) -> None:
         self._markets = {PAIR: market}
         self._config = config
-        self._api = SimpleNamespace(precisionMode=precision_mode)
+        self._api = SimpleNamespace(precisionMode=precision_mode, id="kraken")
+        self._is_demo_trading = False
         self._leverage_tiers = {}
         self._exchange_ws = None
         self.trading_mode = TradingMode(config["trading_mode"])

@@ -39,7 +39,7 @@ def clock():
 
 
 def venues_of(clock, own=None):
-    settings = SimpleNamespace(venues={"there": object()})
+    settings = SimpleNamespace(venues={"there": SimpleNamespace(kind="exchange")})
     strategy = SimpleNamespace(custom_venues=lambda: own or {})
     return Venues(settings, {}, SimpleNamespace(bot="bot"), clock, strategy)
 
