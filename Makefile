@@ -37,7 +37,7 @@ test: install ## Lint, types, and all tests that finish in minutes.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -p tests.support.preloaded -n 3 --dist loadfile --no-loadscope-reorder -m "not acceptance and not benchmark and not soak"
+	@$(BIN)/python -m pytest -p tests.support.preloaded -n 4 --dist loadfile --no-loadscope-reorder -m "not acceptance and not benchmark and not soak"
 
 lint: install ## Repair what can be repaired, then check style and types.
 	@$(BIN)/ruff check --fix .
