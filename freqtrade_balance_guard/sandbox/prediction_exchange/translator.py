@@ -2,6 +2,7 @@
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,7 @@ class Route:
         return None if found is None else found.groupdict()
 
 
-class PredictionTranslator:
+class PredictionTranslator(ABC):
     """Finds the route of a request; the protocols add theirs, their keys and their errors."""
 
     def __init__(self, exchange: PredictionExchange) -> None:
@@ -84,30 +85,33 @@ class PredictionTranslator:
 
     # For the protocols
 
+    @abstractmethod
     def make_routes(self) -> list[Route]:
-        raise NotImplementedError
+        """The protocol's requests, in the order in which they are looked for."""
 
+    @abstractmethod
     def key_of(self, request: Request) -> tuple[str, str | None]:
         """The key that a request names, and whose it is (None: unknown)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def market_of(self, query: Query) -> tuple[str | None, str | None]:
         """Which market a request is about, and the side of the order that it places."""
-        raise NotImplementedError
 
+    @abstractmethod
     def authenticate(self, asked: Asked) -> Caller:
         """Raises ProtocolError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unknown_route(self) -> ProtocolError:
-        raise NotImplementedError
+        """The exchange's own error for a request that it does not know."""
 
+    @abstractmethod
     def rejected(self, error: BetRejected, query: Query) -> ProtocolError:
         """The exchange's own error for a rejection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scripted(self, fault: Fault) -> ProtocolError:
-        raise NotImplementedError
+        """The exchange's own error for a fault that was asked for."""
 
     # Translator
 
@@ -129,7 +133,8 @@ class PredictionTranslator:
         return self.authenticate(asked) if asked.call.private else None
 
     def check_expiry(self, asked: Asked) -> None:
-        """Nothing to look at: requests of this exchange do not expire."""
+        """Requests of an exchange that does not say otherwise do not expire."""
+        return
 
     def answer(self, asked: Asked, caller: Caller | None) -> Answer:
         route, query = self._route(asked.request)
