@@ -111,6 +111,7 @@ def test_the_demo_plays_a_scene_on_both_sides_and_prints_nothing_but_json(capfd,
     assert "Balance guard" in (output / "floor-guarded.log").read_text()
 
 
+@pytest.mark.acceptance
 def test_the_demo_shows_the_same_wiring_in_dry_run(capfd, tmp_path):
     code, out = _run(
         capfd,

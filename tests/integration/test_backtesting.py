@@ -26,9 +26,18 @@ def plain(workspace):
     return result
 
 
-@pytest.mark.parametrize("way", ["mixin", "launcher"])
 @pytest.mark.parametrize(
-    "guard", [None, {"enabled": False}, NEUTRAL], ids=["no section", "disabled", "neutral"]
+    ("way", "guard"),
+    [
+        pytest.param("launcher", None, id="no section, launcher"),
+        pytest.param("mixin", NEUTRAL, id="neutral, mixin"),
+        pytest.param("mixin", {"enabled": False}, id="disabled, mixin"),
+        pytest.param("mixin", None, id="no section, mixin", marks=pytest.mark.acceptance),
+        pytest.param(
+            "launcher", {"enabled": False}, id="disabled, launcher", marks=pytest.mark.acceptance
+        ),
+        pytest.param("launcher", NEUTRAL, id="neutral, launcher", marks=pytest.mark.acceptance),
+    ],
 )
 def test_inert_and_neutral_settings_give_the_same_trades_as_plain(workspace, plain, way, guard):
     workspace.write_config(guard)
@@ -50,6 +59,7 @@ def test_mixin_and_launcher_make_the_same_decisions(workspace, plain):
     assert "Balance guard" in results[0]["log"]
 
 
+@pytest.mark.acceptance
 def test_the_same_run_twice_gives_the_same_trades(workspace):
     workspace.write_config(
         {"tiers": [{"up_to": 990, "position_size_percent": 20}, {"position_size_percent": 50}]}

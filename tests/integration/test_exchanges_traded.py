@@ -12,7 +12,11 @@ from tests.support.live import running, settings
 
 FUTURES = {"trading_mode": "futures", "margin_mode": "isolated"}
 DIALECTS = [
-    pytest.param("kraken", "ETH/USDT", {}, marks=pytest.mark.shows("kraken", "spot", "traded")),
+    # Most tests of bots trade on Kraken.
+    pytest.param(
+        *("kraken", "ETH/USDT", {}),
+        marks=[pytest.mark.shows("kraken", "spot", "traded"), pytest.mark.acceptance],
+    ),
     pytest.param("binance", "ETH/USDT", {}, marks=pytest.mark.shows("binance", "spot", "traded")),
     pytest.param(
         *("binance-futures", "ETH/USDT:USDT", FUTURES),

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_hyperopt_with_two_workers_and_our_protections(workspace):
     rebalance = {"enabled": True, "enough_stake": 400, "target_stake": 500}
@@ -36,6 +38,7 @@ def test_hyperopt_with_two_workers_and_our_protections(workspace):
         parameters.unlink()
 
 
+@pytest.mark.acceptance
 def test_the_limits_hold_inside_hyperopts_workers(workspace):
     workspace.write_strategy()
     averages = {}

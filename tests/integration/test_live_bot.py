@@ -67,7 +67,14 @@ def test_without_a_guard_the_same_orders_and_rows_as_plain(tmp_path, guard):
     assert seen["plain"] == seen["mixin"] == seen["launcher"]
 
 
-@pytest.mark.parametrize("free", ["3.05", "2.2", "0"])
+@pytest.mark.parametrize(
+    "free",
+    [
+        pytest.param("3.05", marks=pytest.mark.acceptance),
+        pytest.param("2.2", marks=pytest.mark.acceptance),
+        "0",
+    ],
+)
 def test_with_too_little_money_no_order_and_one_line_for_each_pair(tmp_path, free):
     with Sandbox.start(scenario(free)) as sandbox:
         pairs = all_pairs(sandbox, 10)

@@ -32,7 +32,13 @@ def moved_apart(there):
     there.control.price(PAIR, "2550")
 
 
-@pytest.mark.parametrize("dry_run", [False, True], ids=["live", "dry-run"])
+@pytest.mark.parametrize(
+    "dry_run",
+    [
+        pytest.param(False, id="live"),
+        pytest.param(True, id="dry-run", marks=pytest.mark.acceptance),
+    ],
+)
 def test_both_legs_leave_when_the_books_change_and_become_a_trade(tmp_path, dry_run):
     with (
         exchanges() as (here, there),
