@@ -14,12 +14,16 @@ FUTURES = {"trading_mode": "futures", "margin_mode": "isolated"}
 DIALECTS = [
     # Most tests of bots trade on Kraken.
     pytest.param(
-        *("kraken", "ETH/USDT", {}),
+        "kraken",
+        "ETH/USDT",
+        {},
         marks=[pytest.mark.shows("kraken", "spot", "traded"), pytest.mark.acceptance],
     ),
     pytest.param("binance", "ETH/USDT", {}, marks=pytest.mark.shows("binance", "spot", "traded")),
     pytest.param(
-        *("binance-futures", "ETH/USDT:USDT", FUTURES),
+        "binance-futures",
+        "ETH/USDT:USDT",
+        FUTURES,
         marks=pytest.mark.shows("binance", "futures", "traded"),
     ),
 ]

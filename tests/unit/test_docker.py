@@ -17,10 +17,11 @@ DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 COMPOSE = sorted([*(ROOT / "docker").glob("*.yml"), ROOT / "monitoring" / "docker-compose.yml"])
 # What the compose specification allows, as far as these files use it.
 TOP = {"services", "volumes"}
-SERVICE = {
-    *("build", "image", "restart", "volumes", "ports", "command", "entrypoint", "environment"),
-    *("depends_on", "healthcheck"),
-}
+SERVICE = set(
+    """
+    build image restart volumes ports command entrypoint environment depends_on healthcheck
+    """.split()
+)
 
 
 def healthcheck():
