@@ -169,7 +169,7 @@ def _draw_panel(panel: Any, line: Timeline, performance: Performance) -> None:
     if line.told_free:
         at, amounts = _steps(line.told_free, end)
         panel.step(
-            *(at, amounts), where="post", color="#d97706", linestyle="--", label="shown to the bot"
+            at, amounts, where="post", color="#d97706", linestyle="--", label="shown to the bot"
         )
     marks = (
         (line.buys, "^", "#15803d", "bought"),

@@ -116,4 +116,4 @@ def test_numbers_are_true_while_it_runs_and_after_a_clean_stop_with_resting_stop
         assert "No bot is running" in console.read("doctor")
         console("doctor", "--json")
         assert "No difference" in console.read("reconcile")
-        console("status", "--bot", "nobody", code=1)
+        console("status", "--bot", "no-such-bot", code=1)

@@ -35,12 +35,12 @@ def balance_guard(*arguments):
 def test_the_figures_of_a_demos_report_are_those_of_its_json(tmp_path):
     output, file = tmp_path / "demo", tmp_path / "report.html"
     balance_guard("demo", "--scenes", SCENES, "--output", str(output))
-    told = json.loads(
+    report = json.loads(
         balance_guard("report", "--html", str(file), "--from-demo", str(output), "--json")
     )
-    assert file.stat().st_size == told["bytes"] <= 300_000
-    denied = sum(sum(bot["denials"].values()) for bot in told["bots"])
-    orders = [bot["counters"].get("orders", {}) for bot in told["bots"]]
+    assert file.stat().st_size == report["bytes"] <= 300_000
+    denied = sum(sum(bot["denials"].values()) for bot in report["bots"])
+    orders = [bot["counters"].get("orders", {}) for bot in report["bots"]]
     accepted = sum(
         number
         for counted in orders

@@ -43,7 +43,7 @@ NOTHING = "\N{EN DASH}"
 
 
 def take_pictures(page, name):
-    """On a wide screen and on a phone, where somebody wants them."""
+    """On a wide screen and on a phone."""
     folder = os.environ.get("BALANCE_GUARD_PICTURES")
     for size, device in ((PHONE, "phone"), (DESKTOP, "desktop")):
         page.size(*size)

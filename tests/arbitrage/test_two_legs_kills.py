@@ -67,6 +67,29 @@ def play(world: World, deadly: Deadly) -> bool:
         world.executor.close()
 
 
+def balanced_after_restarts(world, scene, point):
+    """Restart twice, since the recovery may be killed as well; then nothing is left over."""
+    world.start()
+    crash_points.watcher = Deadly("arbitrage booked", 1)
+    try:
+        world.work(5)
+    except Killed:
+        pass
+    crash_points.watcher = None
+    world.executor.close()
+    world.start()
+    world.work(60)
+    for _ in range(20):  # on a busy machine a round may end after the next has begun
+        if world.store.unfinished("bot"):
+            world.work(5)
+    world.check()
+    net = world.here.net("COIN") + world.there.net("COIN")
+    never_placed = not world.here.orders and not world.there.orders
+    one_leg_only = len(world.here.orders) + len(world.there.orders) == 1
+    is_wanted = net == SCENES[scene][3]
+    assert is_wanted or never_placed or one_leg_only or point == "arbitrage leaving"
+
+
 @pytest.mark.parametrize(
     ("make", "first"), [("sqlite", "buy"), ("memory", "sell")], indirect=["make", "first"]
 )
@@ -82,23 +105,7 @@ def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first,
         # A round more or less of asking depends on which of two threads was first.
         if not play(world, deadly):
             assert deadly.counts[point] < nth
-        world.start()
-        # Twice: the recovery may be killed as well.
-        crash_points.watcher = Deadly("arbitrage booked", 1)
-        try:
-            world.work(5)
-        except Killed:
-            pass
-        crash_points.watcher = None
-        world.executor.close()
-        world.start()
-        world.work(60)
-        world.check()
-        net = world.here.net("COIN") + world.there.net("COIN")
-        never_placed = not world.here.orders and not world.there.orders
-        wanted = SCENES[scene][3]
-        one_leg_only = len(world.here.orders) + len(world.there.orders) == 1
-        assert net == wanted or never_placed or one_leg_only or point == "arbitrage leaving"
+        balanced_after_restarts(world, scene, point)
 
 
 def test_every_named_point_is_hit(make, first):
@@ -139,7 +146,7 @@ def test_an_exposure_of_an_earlier_run_is_announced_and_blocks(make, first):
     world.go()
     world.start()
     assert world.go().code == "unhedged"
-    (found,) = world.told(UnhedgedFound)
+    (found,) = world.published(UnhedgedFound)
     assert found.exposure.net == D(-1)
 
 

@@ -60,7 +60,7 @@ def test_1_too_little_for_the_first_leg_reserves_and_sends_nothing(make, first):
     assert f"{there_is} " in denied.sentence
     assert denied.numbers["needed"] == D(needed)
     assert (world.rows(), sent(world)) == ([], [])
-    assert [event.denial for event in world.told(OpportunityDenied)] == [denied]
+    assert [event.denial for event in world.published(OpportunityDenied)] == [denied]
     world.check()
 
 
@@ -125,7 +125,7 @@ def test_4_both_refused_releases_both(make, first):
 def unhedged(world, ended, net):
     assert ended.state is ArbitrageState.UNHEDGED
     assert ended.exposure.net == net
-    (event,) = world.told(UnhedgedOpened)
+    (event,) = world.published(UnhedgedOpened)
     assert event.exposure == ended.exposure
     assert world.executor.exposures()[0].id == ended.exposure.id
     assert world.executor.exposures()[0].doing.startswith("held")
@@ -187,9 +187,9 @@ def test_8_an_unexpected_error_anywhere_ends_in_one_of_the_rows(make, first, poi
     world.check()
     assert world.executor.unresolved() == []
     # Who books pairs and counts exposures hears of each once.
-    told = [event.number for event in world.told(ArbitrageFinished)]
+    told = [event.number for event in world.published(ArbitrageFinished)]
     assert sorted(told) == [pair.id for pair in world.arbitrages()]
-    opened = [event.exposure.id for event in world.told(UnhedgedOpened)]
+    opened = [event.exposure.id for event in world.published(UnhedgedOpened)]
     assert len(opened) == len(set(opened)) == (point in ("arbitrage tended", "arbitrage leaving"))
 
 
@@ -274,7 +274,7 @@ def test_10_without_any_answer_nothing_is_sent_and_the_pair_counts_as_unhedged(m
     world = with_(make(first=first, policy="complete"), Fate(lost=True, deaf=40), REJECTED)
     result = world.go()
     assert isinstance(result, ArbitrageUnresolved)
-    assert len(world.told(LegUnresolved)) == 1
+    assert len(world.published(LegUnresolved)) == 1
     assert world.go().code is ArbitrageDenialCode.UNHEDGED
     world.work(20)
     assert len(sent(world)) == 2

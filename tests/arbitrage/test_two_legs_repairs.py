@@ -235,17 +235,17 @@ def test_a_sold_trades_other_leg_that_is_not_bought_back_at_once_is_announced_on
     world = make(there=[REJECTED, REJECTED])
     opened(world, exposure(0, "-0.5", closes=True))
     world.work(5)
-    (event,) = world.told(UnhedgedOpened)
+    (event,) = world.published(UnhedgedOpened)
     assert event.exposure.id == 1
     world.work(60)
-    assert len(world.told(UnhedgedOpened)) == 1
-    assert [one.exposure.closed_how for one in world.told(UnhedgedClosed)] == [
+    assert len(world.published(UnhedgedOpened)) == 1
+    assert [one.exposure.closed_how for one in world.published(UnhedgedClosed)] == [
         "closed with its trade on there"
     ]
     quick = make()
     opened(quick, exposure(0, "-0.5", closes=True))
     quick.work(60)
-    assert quick.told(UnhedgedOpened) == []
+    assert quick.published(UnhedgedOpened) == []
 
 
 def test_too_little_money_is_waited_for_and_said(make):
@@ -341,11 +341,11 @@ def test_a_lost_reply_is_asked_for_with_growing_pauses_until_patience_ends(make)
     assert result == ArbitrageUnresolved(1, "the outcome of buy of COIN/USDT on here is not known")
     # 10 s for the leg and 5 more.
     assert pauses == [0.1, 0.2, 0.4, 0.8, *[1.0] * 13]
-    (event,) = world.told(LegUnresolved)
+    (event,) = world.published(LegUnresolved)
     assert (event.number, event.venue, event.pair) == (1, "here", "COIN/USDT")
     assert event.client_order_id == "here-1"
     world.work(30)
-    assert len(world.told(LegUnresolved)) == 1
+    assert len(world.published(LegUnresolved)) == 1
 
 
 def test_other_work_is_not_kept_waiting_by_a_lost_reply(make):
@@ -355,7 +355,7 @@ def test_other_work_is_not_kept_waiting_by_a_lost_reply(make):
     result = world.go()
     assert isinstance(result, ArbitrageUnresolved)
     assert (result.sentence, pauses) == ("something else is to be done; it goes on", [])
-    assert world.told(LegUnresolved) == []
+    assert world.published(LegUnresolved) == []
     world.work(20)
     (arbitrage,) = world.arbitrages()
     assert arbitrage.state is ArbitrageState.HEDGED
@@ -365,7 +365,7 @@ def test_how_far_apart_both_legs_left_is_said(make):
     world = make(here=[Fate(throttled=0.25)])
     world.there.same_key_as = "here"
     world.go()
-    (event,) = world.told(LegsSent)
+    (event,) = world.published(LegsSent)
     assert (event.number, event.trigger_to_order_seconds) == (1, 0)
     assert event.skew_seconds == 0.25
 

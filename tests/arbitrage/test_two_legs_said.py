@@ -54,9 +54,9 @@ def test_what_happens_to_a_leg_on_its_way_is_an_event(make, fate, event):
     world = make(here=[fate])
     world.go()
     kinds = (OrderAccepted, OrderReplyLost, OrderRejected)
-    told = [one for kind in kinds for one in world.told(kind)]
+    events = [one for kind in kinds for one in world.published(kind)]
     others = [OrderAccepted(COIN, "leg")] * (2 if fate is FILLS else 1)
-    assert sorted(told, key=str) == sorted(
+    assert sorted(events, key=str) == sorted(
         {event, *others} if fate is not FILLS else others, key=str
     )
 
@@ -71,7 +71,7 @@ def test_a_long_rejection_is_cut_for_those_who_count_it(make):
 
     world.here.place = reject
     world.go()
-    (event,) = world.told(OrderRejected)
+    (event,) = world.published(OrderRejected)
     assert (event.reason, len(event.text)) == ("funds", 200)
     (record,) = [one for one in world.arbitrages() if one.kind is ArbitrageKind.TWO_LEGS]
     assert record.state is ArbitrageState.UNHEDGED
@@ -81,17 +81,17 @@ def test_an_end_is_published_once_with_what_was_bought_and_sold(make):
     world = make(here=[Fate(fills=D("0.75"))])
     world.go()
     world.work(60)
-    first, *_ = world.told(ArbitrageFinished)
+    first, *_ = world.published(ArbitrageFinished)
     assert (first.number, first.kind, first.state) == (1, "two_legs", "unhedged")
     assert (first.bought, first.sold) == (D("0.75"), D(1))
-    assert len([one for one in world.told(ArbitrageFinished) if one.number == 1]) == 1
+    assert len([one for one in world.published(ArbitrageFinished) if one.number == 1]) == 1
 
 
 def test_what_covers_itself_is_hedged_again_and_only_what_is_closed_is_said_to_be(make, logged):
     world = make(policy="hold")
     opened(world, exposure(0, "0.5"), exposure(0, "-0.3"))
     world.executor.work()
-    assert [one.exposure.id for one in world.told(UnhedgedClosed)] == [2]
+    assert [one.exposure.id for one in world.published(UnhedgedClosed)] == [2]
     assert logged("Hedged again") == [
         ("INFO", "Hedged again: exposure 2 was set off against exposure 1.")
     ]
@@ -116,7 +116,7 @@ def test_a_naked_leg_is_an_error_in_the_log_and_its_repair_is_not(make, logged):
     ((level, line),) = logged("Unhedged: ")
     assert level == "ERROR" and "1 COIN on here (COIN/USDT) is held without its sale" in line
     assert logged("Hedged again") == [("INFO", "Hedged again: exposure 1 was unwound on here.")]
-    assert len(world.told(UnhedgedOpened)) == len(world.told(UnhedgedClosed)) == 1
+    assert len(world.published(UnhedgedOpened)) == len(world.published(UnhedgedClosed)) == 1
 
 
 def test_what_is_closed_with_its_trade_is_business_as_usual(make, logged):

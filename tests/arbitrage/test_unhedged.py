@@ -75,7 +75,7 @@ def test_unwind_reverses_the_leg_that_filled(make, first, which):
     venue = world.here if which is bought_only else world.there
     assert venue.asked.count(f"place {side}") == 1
     assert world.executor.exposures() == []
-    (closed,) = world.told(UnhedgedClosed)
+    (closed,) = world.published(UnhedgedClosed)
     assert closed.exposure.closed_how == f"unwound on {exposure.venue}"
     assert [pair.kind for pair in world.arbitrages()] == [
         ArbitrageKind.TWO_LEGS,
@@ -156,7 +156,7 @@ def test_what_is_too_small_to_sell_is_held_and_says_so(make):
 def test_it_is_announced_once_when_it_opens(make, first):
     world, exposure = bought_only(make, first=first)
     world.work(60)
-    assert [event.exposure for event in world.told(UnhedgedOpened)] == [exposure]
+    assert [event.exposure for event in world.published(UnhedgedOpened)] == [exposure]
 
 
 # By hand

@@ -1,5 +1,7 @@
 """The guard itself fails, wherever it may: no entry slips through, no exit is lost or held up."""
 
+from dataclasses import replace
+
 import pytest
 from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
@@ -125,6 +127,38 @@ def test_the_balance_in_front_of_an_exit_is_there_although_we_fail(
     }
     bot.wallets.update()
     assert bot.wallets.get_total("ETH") == 3.0
+
+
+def test_a_stop_is_handled_and_its_answer_kept_although_we_fail_to_watch_it(bot, mocker):
+    trade = mocker.MagicMock(is_open=True, has_open_orders=False, has_open_sl_orders=False)
+    mocker.patch.object(FreqtradeBot, "handle_stoploss_on_exchange", return_value=True)
+    watching = breaks(mocker, "monitoring.stop_watch.StopWatch.look")
+    assert bot.handle_stoploss_on_exchange(trade) is True
+    assert watching.called
+
+
+def test_the_pass_over_exits_ends_well_although_we_fail_to_watch_stops(bot, mocker):
+    mocker.patch.object(FreqtradeBot, "exit_positions", return_value=2)
+    watching = breaks(mocker, "monitoring.stop_watch.StopWatch.keep_only")
+    assert bot.exit_positions([]) == 2
+    assert watching.called
+
+
+def test_an_entry_whose_claim_fails_is_denied_and_ends_no_loop(bot, mocker):
+    entered = mocker.patch.object(FreqtradeBot, "execute_entry", return_value=True)
+    arbitrage = mocker.MagicMock()
+    bot.guard = replace(bot.guard, arbitrage=arbitrage)
+    arbitrage.streaming.desk.claim_entry.side_effect = ZeroDivisionError("planted")
+    with pytest.raises(DependencyException, match="guard_error"):
+        bot.execute_entry("ETH/BTC", 0.1)
+    assert not entered.called
+
+
+def test_without_knowing_the_slots_of_arbitrages_no_slot_is_free(bot, mocker):
+    arbitrage = mocker.MagicMock()
+    bot.guard = replace(bot.guard, arbitrage=arbitrage)
+    arbitrage.slots_taken.side_effect = ZeroDivisionError("planted")
+    assert bot.get_free_open_trades() == 0
 
 
 def test_no_entry_is_sized_on_a_balance_that_we_failed_on(bot, mocker):

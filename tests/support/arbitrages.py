@@ -174,7 +174,7 @@ class World:
         about = json.dumps({"owned": dict(owned)})
         self.ledger.store.beat(Beat(account, bot, "its run", 1, self.clock.wall(), about))
 
-    def told(self, kind: type[Event]) -> list[Any]:
+    def published(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def rows(self) -> list[Any]:

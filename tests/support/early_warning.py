@@ -38,21 +38,21 @@ def measure(
 ) -> Measured:
     """Replay a record of samples and hold each warning against what came."""
     warning = EarlyWarning(window, horizon)
-    told = [
+    reported = [
         (sample.at, outlook.seconds or 0.0)
         for sample in record
         if (outlook := warning.observe(sample, threshold)) is not None
     ]
     every = list(_falls(record, threshold, 0.0))
     real = list(_falls(record, threshold, horizon))
-    coming = [next((fall for fall in every if fall >= at), float("inf")) for at, _ in told]
-    leads = [fall - at for (at, _), fall in zip(told, coming, strict=True)]
-    good = [(s, lead) for (_, s), lead in zip(told, leads, strict=True) if lead <= 2 * horizon]
+    coming = [next((fall for fall in every if fall >= at), float("inf")) for at, _ in reported]
+    leads = [fall - at for (at, _), fall in zip(reported, coming, strict=True)]
+    good = [(s, lead) for (_, s), lead in zip(reported, leads, strict=True) if lead <= 2 * horizon]
     return Measured(
         falls=len(real),
-        foretold=sum(any(0 <= fall - at <= 2 * horizon for at, _ in told) for fall in real),
-        warnings=len(told),
-        false_alarms=len(told) - len(good),
+        foretold=sum(any(0 <= fall - at <= 2 * horizon for at, _ in reported) for fall in real),
+        warnings=len(reported),
+        false_alarms=len(reported) - len(good),
         leads=tuple(lead for _, lead in good),
         errors=tuple(seconds - lead for seconds, lead in good),
     )

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 
-TOKEN = "123456:telegram-token-of-nobody"
+TOKEN = "123456:telegram-token-planted"
 CHAT = "4711"
 # Put behind the rehearsal strategy: freqtrade's own Telegram module, with another server.
 OWN_TELEGRAM_SERVER = """

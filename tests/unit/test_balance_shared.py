@@ -19,28 +19,28 @@ def order(held: str, used: str = "0", brought: str | None = None, **more: bool) 
     return Shared("USDT", D(held), D(used), None if brought is None else "COIN", amount, **more)
 
 
-def told(shared: SharedOrders, news: Shared, now: float, *, is_old: bool = False) -> list[Flow]:
+def flows_of(shared: SharedOrders, news: Shared, now: float, *, is_old: bool = False) -> list[Flow]:
     return shared.share("its-1", news, now, is_old=is_old)
 
 
 def test_each_fill_flows_once_as_far_as_it_is_new() -> None:
     shared = SharedOrders()
-    assert told(shared, order("10"), 1) == []
-    assert told(shared, order("6", "4", "4"), 2) == [
+    assert flows_of(shared, order("10"), 1) == []
+    assert flows_of(shared, order("6", "4", "4"), 2) == [
         Flow("USDT", D(-4), 2, D(0)),
         Flow("COIN", D(4), 2, D(0)),
     ]
-    assert told(shared, order("6", "4", "4"), 3) == []
-    assert told(shared, order("0", "9", "10", is_open=False), 4) == [
+    assert flows_of(shared, order("6", "4", "4"), 3) == []
+    assert flows_of(shared, order("0", "9", "10", is_open=False), 4) == [
         Flow("USDT", D(-5), 4, D(0)),
         Flow("COIN", D(6), 4, D(0)),
     ]
-    assert told(shared, order("0", "10", "10", is_open=False), 5) == [], "it has ended"
+    assert flows_of(shared, order("0", "10", "10", is_open=False), 5) == [], "it has ended"
 
 
 def test_what_was_assumed_of_a_fee_is_doubtful_both_ways() -> None:
     shared = SharedOrders()
-    assert told(shared, order("0", "100", "200", is_exact=False), 1) == [
+    assert flows_of(shared, order("0", "100", "200", is_exact=False), 1) == [
         Flow("USDT", D(-100), 1, D("0.5")),
         Flow("COIN", D(199), 1, D(2)),
     ]
@@ -48,21 +48,21 @@ def test_what_was_assumed_of_a_fee_is_doubtful_both_ways() -> None:
 
 def test_what_is_old_is_in_the_balance_already() -> None:
     shared = SharedOrders()
-    assert told(shared, order("6", "4", "4"), 1, is_old=True) == []
+    assert flows_of(shared, order("6", "4", "4"), 1, is_old=True) == []
     assert shared.held("USDT") == 6
-    assert told(shared, order("5", "5", "5"), 2) == [
+    assert flows_of(shared, order("5", "5", "5"), 2) == [
         Flow("USDT", D(-1), 2, D(0)),
         Flow("COIN", D(1), 2, D(0)),
     ]
     silent = SharedOrders()
-    assert told(silent, order("6", "4"), 1, is_old=True) == []
-    assert told(silent, order("6", "4", "4"), 2) == [Flow("COIN", D(4), 2, D(0))]
+    assert flows_of(silent, order("6", "4"), 1, is_old=True) == []
+    assert flows_of(silent, order("6", "4", "4"), 2) == [Flow("COIN", D(4), 2, D(0))]
 
 
 def test_a_hold_counts_from_the_moment_at_which_it_was_seen_first() -> None:
     shared = SharedOrders()
-    told(shared, order("10"), 5)
-    told(shared, order("7", "3"), 8)
+    flows_of(shared, order("10"), 5)
+    flows_of(shared, order("7", "3"), 8)
     assert shared.held("USDT") == 7
     assert shared.held("USDT", since=4) == 7
     assert shared.held("USDT", since=5) == 0
@@ -71,12 +71,12 @@ def test_a_hold_counts_from_the_moment_at_which_it_was_seen_first() -> None:
 
 def test_what_it_gave_back_or_used_is_released_and_forgotten_later() -> None:
     shared = SharedOrders()
-    told(shared, order("10"), 5)
-    told(shared, order("7", "3"), 8)
+    flows_of(shared, order("10"), 5)
+    flows_of(shared, order("7", "3"), 8)
     assert shared.released("USDT", since=7) == 3
     assert shared.released("USDT", since=8) == 0
     assert shared.released("COIN", since=7) == 0
-    told(shared, order("0", "3", is_open=False), 9)
+    flows_of(shared, order("0", "3", is_open=False), 9)
     assert shared.released("USDT", since=7) == 10
     shared.share("its-2", order("1"), 8 + KEPT_SECONDS, is_old=False)
     assert shared.released("USDT", since=7) == 7, "the first one is old"
@@ -84,7 +84,7 @@ def test_what_it_gave_back_or_used_is_released_and_forgotten_later() -> None:
 
 def test_an_order_that_has_ended_is_followed_no_longer_than_its_corrections() -> None:
     shared = SharedOrders()
-    told(shared, order("0", "3", "3", is_open=False), 5)
+    flows_of(shared, order("0", "3", "3", is_open=False), 5)
     assert shared.concerned() == {"USDT", "COIN"}
     shared.share("its-2", Shared("EUR", D(1), D(0)), 5 + KEPT_SECONDS - 1, is_old=False)
     assert shared.concerned() == {"USDT", "COIN", "EUR"}
@@ -97,8 +97,8 @@ def test_an_order_that_has_ended_is_followed_no_longer_than_its_corrections() ->
 
 def test_money_that_was_just_given_back_is_still_concerned() -> None:
     shared = SharedOrders()
-    told(shared, order("10"), 1)
-    told(shared, order("4", is_open=True), 2)
+    flows_of(shared, order("10"), 1)
+    flows_of(shared, order("4", is_open=True), 2)
     assert shared.concerned() == {"USDT"}
     assert shared.released("USDT", since=0) == 6
 

@@ -19,7 +19,7 @@ from freqtrade.exchange import Exchange
 
 from freqtrade_balance_guard.arbitrage.books.stream import BookStream
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
-from freqtrade_balance_guard.arbitrage.planning.depth import price_of
+from freqtrade_balance_guard.arbitrage.planning.depth import best_price_in
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.venue import (
     GOOD_TILL_CANCELLED,
@@ -192,11 +192,7 @@ class CcxtVenue:
         return bids, asks
 
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
-        bids, asks = self.order_book(pair)
-        try:
-            return price_of(asks if side == "buy" else bids, amount)
-        except LookupError as error:
-            raise LookupError(f"the order book of {pair} on {self.name}: {error}") from error
+        return best_price_in(self.order_book(pair), side, amount, f"{pair} on {self.name}")
 
     # Private requests: in the thread of the key
 

@@ -97,7 +97,10 @@ class GuardedBot(FreqtradeBot):
         """freqtrade's own exits first: none of them waits for us, and what they free counts."""
         parts = self.guard
         closed: int = super().exit_positions(trades, *args, **kwargs)
-        parts.stops.keep_only({trade.id for trade in trades if trade.is_open})
+        try:
+            parts.stops.keep_only({trade.id for trade in trades if trade.is_open})
+        except Exception as error:
+            parts.wallets.log_error("Stops cannot be watched.", error)
         parts.loop.waits.renew()
         parts.rebalancer.step(self)
         if parts.arbitrage is not None:
@@ -112,7 +115,11 @@ class GuardedBot(FreqtradeBot):
         """A purchase of an arbitrage in progress needs its slot."""
         free: int = super().get_free_open_trades(*args, **kwargs)
         arbitrage = self.guard.arbitrage
-        return free if arbitrage is None else max(0, free - arbitrage.slots_taken())
+        try:
+            return free if arbitrage is None else max(0, free - arbitrage.slots_taken())
+        except Exception as error:
+            self.guard.wallets.log_error("Slots of arbitrages are unknown; entries wait.", error)
+            return 0
 
     @relies_on("FreqtradeBot.cleanup(self)", "the end of a run is said to the account's other bots")
     def cleanup(self, *args: Any, **kwargs: Any) -> None:
@@ -161,6 +168,12 @@ class GuardedBot(FreqtradeBot):
         try:
             has_fired: bool = super().handle_stoploss_on_exchange(trade, *args, **kwargs)
         finally:
+            self._watch_stop(trade)
+        return has_fired
+
+    def _watch_stop(self, trade: Any) -> None:
+        """Never raises: freqtrade is in the middle of its exits."""
+        try:
             is_protected = bool(
                 not trade.is_open
                 or not trade.has_open_position
@@ -168,7 +181,8 @@ class GuardedBot(FreqtradeBot):
                 or trade.has_open_sl_orders
             )
             self.guard.stops.look(trade.id, trade.pair, is_protected=is_protected)
-        return has_fired
+        except Exception as error:
+            self.guard.wallets.log_error("Stops cannot be watched.", error)
 
     @relies_on(
         "FreqtradeBot._safe_exit_amount(self, trade, pair, amount)",
@@ -224,7 +238,10 @@ class GuardedBot(FreqtradeBot):
             yield None
             return
         desk = arbitrage.streaming.desk
-        claim = desk.claim_entry(pair)
+        try:
+            claim = desk.claim_entry(pair)
+        except Exception as error:
+            raise EntryDenied(wallets.fail_closed(pair, error)) from error
         if isinstance(claim, str):
             denied = Denied(DenialCode.ARBITRAGE_IN_PROGRESS, claim)
             raise EntryDenied(wallets.denied(pair, denied))

@@ -26,7 +26,7 @@ from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     outcome_of,
 )
 from freqtrade_balance_guard.arbitrage.outcomes.plan import OutcomeMarket
-from freqtrade_balance_guard.arbitrage.planning.depth import price_of
+from freqtrade_balance_guard.arbitrage.planning.depth import best_price_in
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.venue import (
@@ -171,11 +171,7 @@ class PredictionVenue:
         return levels
 
     def best_price(self, pair: str, side: Side, amount: Decimal) -> Price:
-        bids, asks = self.order_book(pair)
-        try:
-            return price_of(asks if side == "buy" else bids, amount)
-        except LookupError as error:
-            raise LookupError(f"the order book of {pair} on {self.name}: {error}") from error
+        return best_price_in(self.order_book(pair), side, amount, f"{pair} on {self.name}")
 
     # Private requests
 

@@ -78,7 +78,7 @@ class GuardedWallets(Wallets):
     activate: Callable[["GuardedWallets"], None] | None = None
     _guarded_strategy: IStrategy | None = None
     _told_wallets: dict[str, Wallet] | None = None
-    _told_error = False
+    _is_error_logged = False
     # The entry that freqtrade is executing; written under freqtrade's exit lock.
     entry: Entry | None = None
 
@@ -134,7 +134,7 @@ class GuardedWallets(Wallets):
         except Exception as error:
             # An exit may be waiting for this: it gets freqtrade's own answer. Entries are denied.
             live.book.fail(Unreadable(f"the guard failed ({kind_and_words_of(error)})"))
-            self._tell_error("The guard failed on a balance; entries wait.", error)
+            self.log_error("The guard failed on a balance; entries wait.", error)
             super().update(require_update)
 
     def _update_from_the_book(self, live: "LiveBalances", require_update: bool) -> None:
@@ -166,7 +166,7 @@ class GuardedWallets(Wallets):
             changes = self.dry_run_changes()
         except Exception as error:
             # An exit may be waiting for this.
-            self._tell_error("What legs did to simulated balances cannot be read.", error)
+            self.log_error("What legs did to simulated balances cannot be read.", error)
             return
         for currency, change in changes.items():
             free, used, total = self._wallets.get(currency, Wallet(currency))[1:4]
@@ -190,7 +190,7 @@ class GuardedWallets(Wallets):
                 self._update_dry()
                 self.simulated.keep(self._wallets)
         except Exception as error:
-            self._tell_error("The guard could not keep what is believed.", error)
+            self.log_error("The guard could not keep what is believed.", error)
 
     def record_wallet_state(self) -> None:
         """freqtrade's daily row of balances; not of a balance that was not read yet."""
@@ -411,10 +411,10 @@ class GuardedWallets(Wallets):
         """
         if self._is_backtest or self.guard is None:
             raise error
-        self._tell_error(f"The guard failed on {pair}; its entry is denied.", error)
+        self.log_error(f"The guard failed on {pair}; its entry is denied.", error)
         return self.guard.deny_for_error(pair, error)
 
-    def _tell_error(self, text: str, error: Exception) -> None:
-        level = logging.DEBUG if self._told_error else logging.ERROR
-        logger.log(level, text, exc_info=error)
-        self._told_error = True
+    def log_error(self, text: str, error: Exception) -> None:
+        """Log a failure of ours, the first of a run with its traceback."""
+        (logger.debug if self._is_error_logged else logger.error)(text, exc_info=error)
+        self._is_error_logged = True
