@@ -20,7 +20,8 @@ Row = Mapping[str, Any]
 _TOLERANCE = Decimal("1.001")
 
 # "... [cap_below_minimum: minimum=3.15, cap=2.5]"
-_REFUSAL = re.compile(r"freqtrade_balance_guard.*\[([a-z_]+)[:\]]")
+# Messages of the guard end with a code in brackets, too.
+_DENIAL = re.compile(r"freqtrade_balance_guard.* No order for .*\[([a-z_]+)[:\]]")
 _PAIR = re.compile(r"\b[A-Z0-9]{2,}/[A-Z0-9]{2,}\b")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - ")
 _STAMP_FORM = "%Y-%m-%d %H:%M:%S,%f"
@@ -183,7 +184,7 @@ def refusals(log: str) -> tuple[dict[str, int], dict[str, int]]:
     codes: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     for line in log.splitlines():
-        found = _REFUSAL.search(line)
+        found = _DENIAL.search(line)
         if found:
             codes[found.group(1)] += 1
             pairs.update(set(_PAIR.findall(line)))
@@ -195,7 +196,7 @@ def refusal_times(log: str) -> list[float]:
     times = []
     for line in log.splitlines():
         stamp = _STAMP.match(line)
-        if stamp and _REFUSAL.search(line):
+        if stamp and _DENIAL.search(line):
             # Without a zone it is local time, which is what timestamp() takes it for.
             times.append(datetime.strptime(stamp.group(1), _STAMP_FORM).timestamp())
     return times

@@ -100,6 +100,8 @@ LOG = """\
 no. [cap_below_minimum]
 2026-01-02 03:04:07,000 - freqtrade.wallets - WARNING - Minimum stake amount > available balance.
 2026-01-02 03:04:08,000 - freqtrade.worker - INFO - Bot heartbeat. [RUNNING: 1]
+2026-01-02 03:04:09,000 - freqtrade_balance_guard.integration.monitoring.notify - INFO - 91 % of \
+USDT is in use. [utilization]
 """
 
 
