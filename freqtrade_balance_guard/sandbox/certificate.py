@@ -10,6 +10,8 @@ import ipaddress
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography import x509
@@ -17,6 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _VALID = datetime.timedelta(days=30)
 _RENEW_BEFORE = datetime.timedelta(days=7)
@@ -28,7 +35,9 @@ def certificate_path() -> Path:
     path = folder / "loopback.pem"
     if not _is_usable(path):
         folder.mkdir(mode=0o700, exist_ok=True)
-        _make(path)
+        with _locked(folder):
+            if not _is_usable(path):  # of sandboxes that start at once the first one makes it
+                _make(path)
     return path
 
 
@@ -87,12 +96,18 @@ def _make(path: Path) -> None:
     draft = Path(name_of_draft)
     with os.fdopen(handle, "wb") as file:
         file.write(text)
-    if path.exists():
-        draft.replace(path)
+    draft.replace(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Wait until no other sandbox is here (where the system has such locks)."""
+    if fcntl is None:
+        yield
         return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass  # of two sandboxes that start at once the first one's is used by both
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
     finally:
-        draft.unlink()
+        os.close(handle)

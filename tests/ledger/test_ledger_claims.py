@@ -1,6 +1,5 @@
 """What a dead bot left is claimed by exactly one live bot, and settled by that one."""
 
-import multiprocessing
 import time
 
 import pytest
@@ -18,9 +17,7 @@ from freqtrade_balance_guard.ledger import (
 )
 from freqtrade_balance_guard.ledger.facts import ReservationClaimed
 from tests.support.ledger import made, order
-
-
-FORK = multiprocessing.get_context("fork")
+from tests.support.processes import PROCESSES
 
 
 def reserve(ledger):
@@ -192,9 +189,9 @@ def test_of_processes_that_race_exactly_one_gets_each(kind, tmp_path, request):
     victim = open_ledger(db_url, bot="victim", account=account)
     left = {reserve(victim) for _ in range(9)}
     victim.close()
-    barrier, results = FORK.Barrier(4), FORK.Queue()
+    barrier, results = PROCESSES.Barrier(4), PROCESSES.Queue()
     processes = [
-        FORK.Process(target=claim_all, args=(name, db_url, account, barrier, results))
+        PROCESSES.Process(target=claim_all, args=(name, db_url, account, barrier, results))
         for name in "abcd"
     ]
     for process in processes:

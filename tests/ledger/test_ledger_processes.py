@@ -1,6 +1,5 @@
 """Several real processes on one set of books: together they never promise more than there is."""
 
-import multiprocessing
 import os
 import signal
 import time
@@ -10,9 +9,7 @@ import pytest
 
 from freqtrade_balance_guard.ledger import LedgerUnavailable, Reserved, open_ledger
 from tests.support.ledger import order
-
-
-FORK = multiprocessing.get_context("fork")
+from tests.support.processes import PROCESSES
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -24,10 +21,10 @@ def db_url(request, tmp_path):
 
 def run(number, target, *args):
     """Let ``number`` processes do ``target`` at the same time."""
-    barrier = FORK.Barrier(number)
-    results = FORK.Queue()
+    barrier = PROCESSES.Barrier(number)
+    results = PROCESSES.Queue()
     processes = [
-        FORK.Process(target=_child, args=(barrier, results, target, name, *args))
+        PROCESSES.Process(target=_child, args=(barrier, results, target, name, *args))
         for name in "abcd"[:number]
     ]
     for process in processes:
@@ -91,7 +88,7 @@ def come_and_go(name, db_url, account, outstanding, most):
 @pytest.mark.parametrize("number", [2, 4])
 def test_bots_that_come_and_go_never_hold_more_than_there_is(db_url, number):
     account = f"come-and-go-{number}"
-    outstanding, most = FORK.Value("i", 0), FORK.Value("i", 0)
+    outstanding, most = PROCESSES.Value("i", 0), PROCESSES.Value("i", 0)
     told = run(number, come_and_go, db_url, account, outstanding, most)
     assert min(told) > 0
     assert most.value == min(30 * number, 90)
@@ -126,7 +123,7 @@ def spend(name, db_url, account, exchange):
 @pytest.mark.parametrize("number", [2, 4])
 def test_no_order_is_rejected_for_funds_whatever_balance_each_bot_last_saw(db_url, number):
     account = f"spend-{number}"
-    exchange = FORK.Value("i", 100)
+    exchange = PROCESSES.Value("i", 100)
     assert run(number, spend, db_url, account, exchange) == ["fine"] * number
     assert 0 <= exchange.value < 40  # and most of it was spent
 
@@ -134,7 +131,8 @@ def test_no_order_is_rejected_for_funds_whatever_balance_each_bot_last_saw(db_ur
 def test_one_that_is_killed_in_the_middle_holds_nobody_up(db_url):
     account = "killed"
     victims = [
-        FORK.Process(target=_busy_for_ever, args=(name, db_url, account)) for name in ("a", "b")
+        PROCESSES.Process(target=_busy_for_ever, args=(name, db_url, account))
+        for name in ("a", "b")
     ]
     for victim in victims:
         victim.start()
@@ -160,8 +158,8 @@ def _busy_for_ever(name, db_url, account):
 
 def test_one_that_stands_still_in_the_middle_of_a_write_does_not_hold_up_the_others(tmp_path):
     db_url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    ready = FORK.Event()
-    sleeper = FORK.Process(target=_stop_inside_a_write, args=(db_url, ready))
+    ready = PROCESSES.Event()
+    sleeper = PROCESSES.Process(target=_stop_inside_a_write, args=(db_url, ready))
     sleeper.start()
     assert ready.wait(10)
     ledger = open_ledger(db_url, bot="awake", account="main")

@@ -1,6 +1,5 @@
 """The lock between processes: fair, bounded, and without it the caller goes on."""
 
-import multiprocessing
 import os
 import signal
 import time
@@ -8,9 +7,7 @@ import time
 import pytest
 
 from freqtrade_balance_guard.ledger.sqlite.file_lock import FairLock
-
-
-FORK = multiprocessing.get_context("fork")
+from tests.support.processes import PROCESSES
 
 
 def hold(base, ready, release):
@@ -24,8 +21,8 @@ def hold(base, ready, release):
 
 @pytest.fixture
 def holder(tmp_path):
-    ready, release = FORK.Event(), FORK.Event()
-    process = FORK.Process(target=hold, args=(tmp_path / "books", ready, release))
+    ready, release = PROCESSES.Event(), PROCESSES.Event()
+    process = PROCESSES.Process(target=hold, args=(tmp_path / "books", ready, release))
     process.start()
     assert ready.wait(10)
     process.let_go = release.set
@@ -97,9 +94,9 @@ def busy(base, seconds, results):
 
 
 def test_busy_processes_share_evenly(tmp_path):
-    results = FORK.Queue()
+    results = PROCESSES.Queue()
     processes = [
-        FORK.Process(target=busy, args=(tmp_path / "books", 1.5, results)) for _ in range(4)
+        PROCESSES.Process(target=busy, args=(tmp_path / "books", 1.5, results)) for _ in range(4)
     ]
     for process in processes:
         process.start()
