@@ -52,7 +52,7 @@ _COLUMNS = (
 
 
 def as_table(played: Sequence[Played], *, dry_run: bool, width: int) -> Table:
-    """Two rows per scene and for the total of several; below WIDE columns the reasons stand underneath."""
+    """Two rows per scene and for the total; below WIDE columns the reasons stand underneath."""
     wide = width >= WIDE
     total = totals(played)
     mode = "dry-run" if dry_run else "live on the sandbox"
