@@ -11,6 +11,7 @@ Nothing is ever sent twice: a lost reply is resolved by asking. What fails befor
 both legs; what fails after it is looked up in every loop until there is an answer.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -46,10 +47,10 @@ from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
 from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.arbitrage.venue import KeepsConnections, LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.errors import kind_and_words_of
+from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger
 from freqtrade_balance_guard.settings import ArbitrageSettings
@@ -79,6 +80,7 @@ class TwoLegExecutor:
     :param is_stopping: the bot ends; what is not resolved is left to the next run
     :param is_wanted: other work waits; an arbitrage is followed later
     :param explain: puts a denial for funds as the part that knows the account better would
+    :param loop: the engine's, where venues use it as well
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class TwoLegExecutor:
         is_stopping: Callable[[], bool] = lambda: False,
         is_wanted: Callable[[], bool] = lambda: False,
         explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
+        loop: EventLoopThread | None = None,
     ) -> None:
         by_account = AccountFunds(
             venues,
@@ -111,6 +114,7 @@ class TwoLegExecutor:
             floors={name.upper(): amount for name, amount in (floors or {}).items()},
             believed=believed or {},
         )
+        self.loop = loop or EventLoopThread()
         self._context = ArbitrageContext(
             ledger=ledger,
             venues=venues,
@@ -123,14 +127,13 @@ class TwoLegExecutor:
             wait=wait,
             rates=rates,
             known_rates=known_rates or rates,
-            queues=KeyQueues(clock),
+            queues=KeyQueues(clock, self.loop),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
             is_wanted=is_wanted,
             explain=explain,
         )
         self._proposals = Proposals(self._context)
-        self.loop = EventLoopThread()
         self.books = BookFeed(self._context, self.loop)
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
@@ -225,6 +228,8 @@ class TwoLegExecutor:
             refresh = getattr(venue, "refresh_if_due", None)
             if refresh is not None and not self._context.queues.is_stuck(venue, PUBLIC):
                 self._context.queues.submit(venue, refresh, PUBLIC)
+            if isinstance(venue, KeepsConnections):
+                self.loop.run(_kept_warm(venue))
 
     def _follow(self, running: RunningArbitrage) -> None:
         self._runner.or_none(lambda: self._runner.advance(running))
@@ -257,9 +262,12 @@ class TwoLegExecutor:
 
     def close(self) -> None:
         """Wait for requests that are in progress. What is not resolved stays stored."""
-        self.loop.close()
         self._tasks.close()
+        # Orders that leave from the loop are waited for, so it ends last.
         self._context.queues.close()
+        if self.loop.is_started:
+            self.loop.finish(_closed(list(self._context.venues.values())))
+        self.loop.close()
 
     # Planning
 
@@ -398,3 +406,17 @@ class TwoLegExecutor:
         logger.debug("No arbitrage: %s", denial)
         self._context.hub.publish(OpportunityDenied(denial, opportunity))
         return denial
+
+
+async def _kept_warm(venue: KeepsConnections) -> None:
+    try:
+        await venue.keep_warm()
+    except Exception as error:
+        logger.debug("A connection for orders is not kept open: %s", words_of(error))
+
+
+async def _closed(venues: Sequence[object]) -> None:
+    for venue in venues:
+        if isinstance(venue, KeepsConnections):
+            with contextlib.suppress(Exception):
+                await venue.close_connections()

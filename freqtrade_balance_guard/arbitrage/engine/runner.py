@@ -3,9 +3,10 @@
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
@@ -24,10 +25,22 @@ from freqtrade_balance_guard.arbitrage.results import (
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.arbitrage.venue import (
+    LegOrder,
+    SendsInLoop,
+    Venue,
+    sends_in_loop,
+)
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
-from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
+from freqtrade_balance_guard.ledger import (
+    Funds,
+    LedgerUnavailable,
+    Move,
+    Moved,
+    Reserved,
+    Step,
+)
 
 
 logger = logging.getLogger(__name__)
@@ -98,15 +111,15 @@ class ArbitrageRunner:
         try:
             if context.is_stopping():
                 raise GateClosed("the bot stops")
-            for order in record.orders:
-                context.venues[order.venue].check(order)
+            self._check(running)
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         try:
-            denial = self._reserved_and_marked(running, intent.funds)
-            if denial is not None:
+            reserved = self._reserved_and_marked(running, intent.funds)
+            if isinstance(reserved, ArbitrageDenied):
                 self.going.pop(running.key, None)
-                return denial
+                return reserved
+            running.reserved = reserved
             self._send_to_exchanges(running)
         except Exception as error:
             # What is written is looked up, or released where nothing has left.
@@ -116,7 +129,7 @@ class ArbitrageRunner:
 
     def _reserved_and_marked(
         self, running: RunningArbitrage, funds: Sequence[Funds | None]
-    ) -> ArbitrageDenied | None:
+    ) -> ArbitrageDenied | Reserved:
         """:raises LedgerUnavailable, ArbitragesUnavailable: it may be written or not"""
         context, record = self._context, running.record
         ledger, store = context.ledger, context.store
@@ -129,22 +142,25 @@ class ArbitrageRunner:
                 store.insert_beside(db, record)
                 self.begun.add(record.id)
 
-            denial = reserve_and_mark_sent(ledger, record.orders, funds, str(record.kind), beside)
+            result = reserve_and_mark_sent(ledger, record.orders, funds, str(record.kind), beside)
             running.is_doubtful = False
-            return None if denial is None else context.explain(denial)
+            return context.explain(result) if isinstance(result, ArbitrageDenied) else result
         record.id = running.key = store.insert(record)
         self.going[running.key] = running
         what = f"{record.kind} {record.id}"
-        denial = reserve_and_mark_sent(ledger, record.orders, funds, what, None)
-        if denial is not None:
-            denial = context.explain(denial)
+        result = reserve_and_mark_sent(ledger, record.orders, funds, what, None)
+        if isinstance(result, ArbitrageDenied):
+            denial = context.explain(result)
             store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
             return denial
         record.state = store.mark_sent(record)
-        return None
+        return result
 
     def see_through(self, running: RunningArbitrage) -> ArbitrageResult:
         """Wait for the replies, and follow it to its end; in a thread that waits for it alone."""
+        reserved, running.reserved = running.reserved, None
+        if reserved is not None:
+            self._context.ledger.publish_sent(reserved)
         try:
             self._await_replies(running)
         except Exception as error:
@@ -258,8 +274,7 @@ class ArbitrageRunner:
         context = self._context
         if context.is_stopping():
             raise GateClosed("the bot stops")
-        for order in running.record.orders:
-            context.venues[order.venue].check(order)
+        self._check(running)
         results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
         if not all(isinstance(result, Moved) for result in results):
             raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
@@ -268,8 +283,19 @@ class ArbitrageRunner:
         self._send_to_exchanges(running)
         self._await_replies(running)
 
+    def _check(self, running: RunningArbitrage) -> None:
+        """Have a last look at the orders, and make what can be made of their requests.
+
+        :raises OrderRejected: one cannot be sent
+        """
+        for leg in running.legs:
+            venue = self._context.venues[leg.order.venue]
+            venue.check(leg.order)
+            if isinstance(venue, SendsInLoop) and sends_in_loop(venue):
+                leg.prepared = venue.prepare(leg.order)
+
     def _send_to_exchanges(self, running: RunningArbitrage) -> None:
-        """Hand the orders to the threads of their keys."""
+        """Let the orders go, each key's in order: from the engine's loop, or its own thread."""
         context = self._context
         crash_point("arbitrage sent")
         running.has_left = True
@@ -279,16 +305,20 @@ class ArbitrageRunner:
             by_key.setdefault(venue.queue, []).append((leg, venue))
         for legs in by_key.values():
             try:
-                future = context.queues.submit(
-                    legs[0][1],
-                    lambda legs=legs: self._settlement.place(legs),  # type: ignore[misc]
-                )
+                future = self._handed_over(legs)
             except RuntimeError as error:  # the threads have ended
                 for leg, _ in legs:
                     leg.answer = f"not sent: {error}"
                     leg.placed_at = context.clock.monotonic()
             else:
                 running.placing.append(future)
+
+    def _handed_over(self, legs: Sequence[tuple[LegRun, Venue]]) -> "Future[None]":
+        """:raises RuntimeError: the threads have ended"""
+        queues, venue = self._context.queues, legs[0][1]
+        if all(sends_in_loop(one) for _, one in legs):
+            return queues.send(venue, partial(self._settlement.send, legs))
+        return queues.submit(venue, partial(self._settlement.place, legs))
 
     def _await_replies(self, running: RunningArbitrage) -> None:
         """Wait for the replies to both orders, for as long as they usually take.

@@ -1,9 +1,12 @@
 """Follows orders from "sent" to the end: the same code after a send, in every loop, and later."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import wait
+from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 from freqtrade_balance_guard.arbitrage.booked.result import result_of
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
@@ -22,7 +25,14 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageEnded
 from freqtrade_balance_guard.arbitrage.states import ENDED as ENDED_STATES
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
-from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue, expiry_of
+from freqtrade_balance_guard.arbitrage.venue import (
+    LookUp,
+    OrderRejected,
+    SendsInLoop,
+    Venue,
+    VenueOrder,
+    expiry_of,
+)
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
@@ -35,6 +45,8 @@ from freqtrade_balance_guard.orders.lookup_result import Uncertain
 
 logger = logging.getLogger(__name__)
 
+# After this the reply to an order that was sent in the engine's loop is taken as lost.
+SEND_SECONDS = 15.0
 # How long one round waits for look-ups; what has not come back is taken up by a later round.
 ROUND_SECONDS = 3.0
 # The purpose of a leg in events about orders.
@@ -64,25 +76,40 @@ class Settlement:
     # Sending
 
     def place(self, legs: Sequence[tuple[LegRun, Venue]]) -> None:
-        """Send legs of one key in order, in its thread.
+        """Send legs of one key in order, in its thread."""
+        for leg, venue in self._as_long_as_taken(legs):
+            with self._placing(leg, venue):
+                crash_point("arbitrage leaving")
+                leg.answer = venue.place(leg.order)
 
-        After a leg that was certainly rejected the next one does not leave: it would stand alone.
-        """
+    async def send(self, legs: Sequence[tuple[LegRun, Venue]]) -> None:
+        """Send legs of one key in order, in the engine's loop."""
+        for leg, venue in self._as_long_as_taken(legs):
+            with self._placing(leg, venue):
+                crash_point("arbitrage leaving")
+                async with asyncio.timeout(SEND_SECONDS):
+                    leg.answer = await _sent_by(venue, leg)
+
+    def _as_long_as_taken(
+        self, legs: Sequence[tuple[LegRun, Venue]]
+    ) -> Iterator[tuple[LegRun, Venue]]:
+        """Yield legs of one key until one was certainly rejected: the next would stand alone."""
         is_first_rejected = False
         for leg, venue in legs:
             if is_first_rejected:
                 leg.answer = "not sent: the other leg was rejected"
                 leg.placed_at = self._context.clock.monotonic()
                 continue
-            self._place_one(leg, venue)
+            yield leg, venue
             is_first_rejected = isinstance(leg.answer, str)
 
-    def _place_one(self, leg: LegRun, venue: Venue) -> None:
+    @contextmanager
+    def _placing(self, leg: LegRun, venue: Venue) -> Iterator[None]:
+        """Note when an order left, what its outcome is, and when that was known."""
         clock, hub = self._context.clock, self._context.hub
         leg.sent_at = clock.monotonic()
         try:
-            crash_point("arbitrage leaving")
-            leg.answer = venue.place(leg.order)
+            yield
         except OrderRejected as rejection:
             leg.answer = why = str(rejection) or "rejected"
             reason = order_events.rejection_reason(why)
@@ -280,6 +307,13 @@ class Settlement:
         bought, sold = running.filled("buy"), running.filled("sell")
         exposure = exposures[0] if exposures else None
         return ArbitrageEnded(record.id, record.state, bought, sold, exposure, note)  # type: ignore[arg-type]
+
+
+def _sent_by(venue: Venue, leg: LegRun) -> Coroutine[Any, Any, VenueOrder]:
+    if not isinstance(venue, SendsInLoop):
+        raise TypeError(f"{venue.name} does not send in the loop")
+    prepared = venue.prepare(leg.order) if leg.prepared is None else leg.prepared
+    return venue.send(leg.order, prepared)
 
 
 def _check(step: Step, result: MoveResult) -> None:
