@@ -11,7 +11,6 @@ Nothing is ever sent twice: a lost reply is resolved by asking. What fails befor
 both legs; what fails after it is looked up in every loop until there is an answer.
 """
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -41,6 +40,7 @@ from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageEnded,
     ArbitrageResult,
 )
+from freqtrade_balance_guard.arbitrage.sending.connections import closed, kept_warm
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
@@ -50,7 +50,7 @@ from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import KeepsConnections, LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
-from freqtrade_balance_guard.errors import kind_and_words_of, words_of
+from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, ReservationLedger
 from freqtrade_balance_guard.settings import ArbitrageSettings
@@ -142,8 +142,7 @@ class TwoLegExecutor:
         self.balances = BalanceRefresher(self._context, (funds or {}).keys())
         self._limits = StartLimits(self._context, self.unresolved)
         self._tasks = Tasks()
-        self._refresh_at = 0.0
-        self._is_recovered = False
+        self._refresh_at, self._is_recovered = 0.0, False
 
     # What a loop calls
 
@@ -229,7 +228,7 @@ class TwoLegExecutor:
             if refresh is not None and not self._context.queues.is_stuck(venue, PUBLIC):
                 self._context.queues.submit(venue, refresh, PUBLIC)
             if isinstance(venue, KeepsConnections):
-                self.loop.run(_kept_warm(venue))
+                self.loop.run(kept_warm(venue))
 
     def _follow(self, running: RunningArbitrage) -> None:
         self._runner.or_none(lambda: self._runner.advance(running))
@@ -266,7 +265,7 @@ class TwoLegExecutor:
         # Orders that leave from the loop are waited for, so it ends last.
         self._context.queues.close()
         if self.loop.is_started:
-            self.loop.finish(_closed(list(self._context.venues.values())))
+            self.loop.finish(closed(list(self._context.venues.values())))
         self.loop.close()
 
     # Planning
@@ -406,17 +405,3 @@ class TwoLegExecutor:
         logger.debug("No arbitrage: %s", denial)
         self._context.hub.publish(OpportunityDenied(denial, opportunity))
         return denial
-
-
-async def _kept_warm(venue: KeepsConnections) -> None:
-    try:
-        await venue.keep_warm()
-    except Exception as error:
-        logger.debug("A connection for orders is not kept open: %s", words_of(error))
-
-
-async def _closed(venues: Sequence[object]) -> None:
-    for venue in venues:
-        if isinstance(venue, KeepsConnections):
-            with contextlib.suppress(Exception):
-                await venue.close_connections()

@@ -3,17 +3,15 @@
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.reservations import reserve, reserve_and_mark_sent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
-from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
+from freqtrade_balance_guard.arbitrage.events import LegUnresolved
 from freqtrade_balance_guard.arbitrage.gate.limits import PATIENCE_SECONDS
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
@@ -22,14 +20,12 @@ from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageResult,
     ArbitrageUnresolved,
 )
+from freqtrade_balance_guard.arbitrage.sending.order_sender import OrderSender
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import (
     LegOrder,
-    SendsInLoop,
-    Venue,
-    sends_in_loop,
 )
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
@@ -48,8 +44,6 @@ logger = logging.getLogger(__name__)
 # Between two rounds of asking; doubled each time up to the second.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
-# How long the replies to both orders are waited for before they are looked up one by one.
-PLACE_SECONDS = 3.0
 
 
 class GateClosed(BalanceGuardError):
@@ -78,6 +72,7 @@ class ArbitrageRunner:
     def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
         self._context = context
         self._settlement = settlement
+        self._sender = OrderSender(context)
         self.going: dict[int, RunningArbitrage] = {}
         # The numbers of what this run has begun: none of it was left by an earlier one.
         self.begun: set[int] = set()
@@ -111,7 +106,7 @@ class ArbitrageRunner:
         try:
             if context.is_stopping():
                 raise GateClosed("the bot stops")
-            self._check(running)
+            self._sender.check(running)
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         try:
@@ -120,7 +115,7 @@ class ArbitrageRunner:
                 self.going.pop(running.key, None)
                 return reserved
             running.reserved = reserved
-            self._send_to_exchanges(running)
+            self._sender.send(running)
         except Exception as error:
             # What is written is looked up, or released where nothing has left.
             self._failed(running, error)
@@ -162,7 +157,7 @@ class ArbitrageRunner:
         if reserved is not None:
             self._context.ledger.publish_sent(reserved)
         try:
-            self._await_replies(running)
+            self._sender.await_replies(running)
         except Exception as error:
             self._failed(running, error)
         return self._see_through(running, is_patient=True)
@@ -274,67 +269,14 @@ class ArbitrageRunner:
         context = self._context
         if context.is_stopping():
             raise GateClosed("the bot stops")
-        self._check(running)
+        self._sender.check(running)
         results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
         if not all(isinstance(result, Moved) for result in results):
             raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
         crash_point("arbitrage gated")
         running.record.state = context.store.mark_sent(running.record)
-        self._send_to_exchanges(running)
-        self._await_replies(running)
-
-    def _check(self, running: RunningArbitrage) -> None:
-        """Have a last look at the orders, and make what can be made of their requests.
-
-        :raises OrderRejected: one cannot be sent
-        """
-        for leg in running.legs:
-            venue = self._context.venues[leg.order.venue]
-            venue.check(leg.order)
-            if isinstance(venue, SendsInLoop) and sends_in_loop(venue):
-                leg.prepared = venue.prepare(leg.order)
-
-    def _send_to_exchanges(self, running: RunningArbitrage) -> None:
-        """Let the orders go, each key's in order: from the engine's loop, or its own thread."""
-        context = self._context
-        crash_point("arbitrage sent")
-        running.has_left = True
-        by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
-        for leg in running.legs:
-            venue = context.venues[leg.order.venue]
-            by_key.setdefault(venue.queue, []).append((leg, venue))
-        for legs in by_key.values():
-            try:
-                future = self._handed_over(legs)
-            except RuntimeError as error:  # the threads have ended
-                for leg, _ in legs:
-                    leg.answer = f"not sent: {error}"
-                    leg.placed_at = context.clock.monotonic()
-            else:
-                running.placing.append(future)
-
-    def _handed_over(self, legs: Sequence[tuple[LegRun, Venue]]) -> "Future[None]":
-        """:raises RuntimeError: the threads have ended"""
-        queues, venue = self._context.queues, legs[0][1]
-        if all(sends_in_loop(one) for _, one in legs):
-            return queues.send(venue, partial(self._settlement.send, legs))
-        return queues.submit(venue, partial(self._settlement.place, legs))
-
-    def _await_replies(self, running: RunningArbitrage) -> None:
-        """Wait for the replies to both orders, for as long as they usually take.
-
-        What hangs is taken up when it comes back; the other leg is followed meanwhile.
-        """
-        futures, running.placing = running.placing, []
-        wait(futures, PLACE_SECONDS)
-        sent = [leg.sent_at for leg in running.legs]
-        began_at = min(sent) if running.began_at is None else running.began_at
-        self._context.hub.publish(
-            LegsSent(running.record.id, min(sent) - began_at, max(sent) - min(sent))
-        )
-        for future in futures:
-            if future.done():
-                future.result()
+        self._sender.send(running)
+        self._sender.await_replies(running)
 
     def _failed(self, running: RunningArbitrage, error: Exception) -> None:
         running.record.note = kind_and_words_of(error)

@@ -1,12 +1,9 @@
 """Follows orders from "sent" to the end: the same code after a send, in every loop, and later."""
 
-import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import wait
-from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
 
 from freqtrade_balance_guard.arbitrage.booked.result import result_of
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
@@ -27,10 +24,7 @@ from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMov
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.venue import (
     LookUp,
-    OrderRejected,
-    SendsInLoop,
     Venue,
-    VenueOrder,
     expiry_of,
 )
 from freqtrade_balance_guard.crash_points import crash_point
@@ -38,19 +32,14 @@ from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
-from freqtrade_balance_guard.orders import events as order_events
 from freqtrade_balance_guard.orders.lookup_result import NotFound as OrderNotFound
 from freqtrade_balance_guard.orders.lookup_result import Uncertain
 
 
 logger = logging.getLogger(__name__)
 
-# After this the reply to an order that was sent in the engine's loop is taken as lost.
-SEND_SECONDS = 15.0
 # How long one round waits for look-ups; what has not come back is taken up by a later round.
 ROUND_SECONDS = 3.0
-# The purpose of a leg in events about orders.
-LEG = "leg"
 
 
 class Settlement:
@@ -72,62 +61,6 @@ class Settlement:
             if reported is not None:
                 leg.learn(reported)
         return RunningArbitrage(record, legs, has_left=True, key=record.id)
-
-    # Sending
-
-    def place(self, legs: Sequence[tuple[LegRun, Venue]]) -> None:
-        """Send legs of one key in order, in its thread."""
-        for leg, venue in self._as_long_as_taken(legs):
-            with self._placing(leg, venue):
-                crash_point("arbitrage leaving")
-                leg.answer = venue.place(leg.order)
-
-    async def send(self, legs: Sequence[tuple[LegRun, Venue]]) -> None:
-        """Send legs of one key in order, in the engine's loop."""
-        for leg, venue in self._as_long_as_taken(legs):
-            with self._placing(leg, venue):
-                crash_point("arbitrage leaving")
-                async with asyncio.timeout(SEND_SECONDS):
-                    leg.answer = await _sent_by(venue, leg)
-
-    def _as_long_as_taken(
-        self, legs: Sequence[tuple[LegRun, Venue]]
-    ) -> Iterator[tuple[LegRun, Venue]]:
-        """Yield legs of one key until one was certainly rejected: the next would stand alone."""
-        is_first_rejected = False
-        for leg, venue in legs:
-            if is_first_rejected:
-                leg.answer = "not sent: the other leg was rejected"
-                leg.placed_at = self._context.clock.monotonic()
-                continue
-            yield leg, venue
-            is_first_rejected = isinstance(leg.answer, str)
-
-    @contextmanager
-    def _placing(self, leg: LegRun, venue: Venue) -> Iterator[None]:
-        """Note when an order left, what its outcome is, and when that was known."""
-        clock, hub = self._context.clock, self._context.hub
-        leg.sent_at = clock.monotonic()
-        try:
-            yield
-        except OrderRejected as rejection:
-            leg.answer = why = str(rejection) or "rejected"
-            reason = order_events.rejection_reason(why)
-            hub.publish(order_events.OrderRejected(leg.order.pair, LEG, reason, why[:200]))
-        except Exception as error:
-            logger.warning(
-                "The reply to an order of %s on %s is lost (%s: %s); it will be looked up.",
-                leg.order.pair,
-                venue.name,
-                type(error).__name__,
-                words_of(error),
-            )
-            hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
-        else:
-            hub.publish(order_events.OrderAccepted(leg.order.pair, LEG))
-        finally:
-            leg.placed_at = clock.monotonic()
-        crash_point("arbitrage answered")
 
     # Looking up
 
@@ -307,13 +240,6 @@ class Settlement:
         bought, sold = running.filled("buy"), running.filled("sell")
         exposure = exposures[0] if exposures else None
         return ArbitrageEnded(record.id, record.state, bought, sold, exposure, note)  # type: ignore[arg-type]
-
-
-def _sent_by(venue: Venue, leg: LegRun) -> Coroutine[Any, Any, VenueOrder]:
-    if not isinstance(venue, SendsInLoop):
-        raise TypeError(f"{venue.name} does not send in the loop")
-    prepared = venue.prepare(leg.order) if leg.prepared is None else leg.prepared
-    return venue.send(leg.order, prepared)
 
 
 def _check(step: Step, result: MoveResult) -> None:
