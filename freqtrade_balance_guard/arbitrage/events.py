@@ -67,3 +67,18 @@ class UnhedgedClosed(Event):
     """It is hedged again, or the user has taken care of it."""
 
     exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerTripped(Event):
+    """Too many arbitrages of an account ended badly: none begins. Said again at the start."""
+
+    account: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerResumed(Event):
+    """``arbitrages resume``: they begin again."""
+
+    account: str
