@@ -165,7 +165,10 @@ class Notices:
                 # The buying back of a trade that was sold is part of its end.
                 self._open.discard(("unhedged", str(one.id)))
                 return
-            text = f"Hedged again: {one.base} of arbitrage {one.arbitrage_id} was {one.closed_how}."
+            what = f"{one.base} of arbitrage {one.arbitrage_id}"
+            text = f"Hedged again: {what} was {one.closed_how}."
+            if event.is_by_hand:
+                text = f"No longer unhedged: {what} was closed by hand: {one.closed_how}."
             yield from self._ends("unhedged", str(one.id), text)
         elif isinstance(event, LegUnresolved):
             yield from self._begins(

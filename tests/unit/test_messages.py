@@ -91,6 +91,15 @@ def test_what_is_unhedged_is_told_at_its_begin_and_end_also_after_a_restart(noti
     assert told(notices.of_event(UnhedgedClosed(closing))) == []
 
 
+def test_what_the_user_has_closed_is_not_called_hedged(notices) -> None:
+    list(notices.of_event(UnhedgedOpened(EXPOSURE)))
+    closed = replace(EXPOSURE, closed_how="sold on the exchange")
+    (message,) = notices.of_event(UnhedgedClosed(closed, is_by_hand=True))
+    assert message.kind is Kind.RECOVERY
+    assert message.text.endswith("was closed by hand: sold on the exchange.")
+    assert told(notices.of_event(UnhedgedClosed(closed, is_by_hand=True))) == []
+
+
 def test_a_position_that_is_too_small_is_told_once_until_it_could_be_sold(notices) -> None:
     assert told(notices.of_event(ExitBackedOff("A/B"))) == [("incident", "exit_too_small")]
     assert told(notices.of_event(ExitBackedOff("A/B"))) == []
