@@ -165,10 +165,11 @@ class Status:
         }
 
 
-def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
+def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = False) -> Status:
     """What is stored about the config's account, and about others on which its bot holds money.
 
     :param bot: whose reservations are the own ones; None: found by the heartbeats
+    :param is_running: it has a ledger, so one that is not there cannot be reached
     :raises OSError: the file with the believed balances cannot be read
     """
     source = ledger.source
@@ -183,8 +184,11 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         bots = tuple(b for b in ledger.bots if b.account == source.account)
         unfinished = ledger.unfinished()
     except NothingStored as nothing:
-        notes.append(str(nothing))
         unfinished, own = [], bot or source.bot
+        if is_running:
+            ledger_error = f"{source.shown_ledger} is not there any more."
+        else:
+            notes.append(str(nothing))
     except LedgerUnavailable as error:
         ledger_error = str(error)
         unfinished = []
