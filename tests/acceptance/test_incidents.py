@@ -36,7 +36,7 @@ EVERY_GET = ("status", "denials", "balances", "history", "reservations", "decisi
              "arbitrages", "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
 COMMANDS = (
     ["status"], ["status", "--json"], ["explain", "BTC/USDT"], ["doctor"], ["doctor", "--json"],
-    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"],
+    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"], ["denials"],
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def outputs(bot, rest, folder):
             [sys.executable, "-m", "freqtrade_balance_guard", *command, *place],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert answer.stdout, (command, answer.stderr)
+        assert answer.stdout + answer.stderr, command
         found[" ".join(command)] = answer.stdout + answer.stderr
     report = folder / "report.html"
     subprocess.run(
