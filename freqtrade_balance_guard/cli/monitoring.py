@@ -123,7 +123,11 @@ def write_csv(points: list[HistoryPoint]) -> None:
 def add_denials(parser: argparse.ArgumentParser) -> None:
     """Denied entries by day and code."""
     parser.add_argument(
-        "--days", type=_days, default=1, metavar="N", help="today and so many before (default: 1)"
+        "--days",
+        type=_days,
+        default=1,
+        metavar="N",
+        help="so many days, today included (default: 1)",
     )
     parser.add_argument(
         "--send",
