@@ -36,7 +36,8 @@ EVERY_GET = ("status", "denials", "balances", "history", "reservations", "decisi
              "arbitrages", "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
 COMMANDS = (
     ["status"], ["status", "--json"], ["explain", "BTC/USDT"], ["doctor"], ["doctor", "--json"],
-    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"], ["denials"],
+    ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"],
+    ["denials"], ["unhedged", "list"], ["rebalance", "--preview"],
 )  # fmt: skip
 
 
