@@ -25,7 +25,7 @@ PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
 
 COLUMNS = (
     "scene", "bot", "orders", "rejected by the exchange", "private calls", "slowest loop",
-    "wrong size", "unknown orders", "stuck trades", "legs alone", "warnings", "end value",
+    "wrong size", "unknown orders", "stuck trades", "legs alone", "warnings",
     "denied by the guard",
 )  # fmt: skip
 COUNTED = ("wrong_sizes", "unknown_orders", "stuck_trades", "legs_alone")
@@ -52,7 +52,6 @@ def _cells(measures: Mapping[str, Any]) -> list[str]:
         f"{measures['slowest_loop']:.1f} s",
         *(str(len(measures[key])) for key in COUNTED),
         str(measures["warnings"]),
-        f"{float(measures['end_value']):.2f}",
         _listed({f"`{code}`": count for code, count in measures["refusals"].items()}),
     ]
 

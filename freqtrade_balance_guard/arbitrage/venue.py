@@ -1,8 +1,9 @@
 """``Venue``: all that two legs need of an exchange. Write one for an exchange that ccxt lacks.
 
-A venue is used from one thread at a time per ``queue`` (an API key), never from two: requests of
-one key leave in the order in which they were made. Two venues with two keys are used at the same
-time, each from a thread of its own.
+A venue is used by one thread at a time per ``queue`` (an API key), never by two: requests of one
+key leave in the order in which they were made. Two venues with two keys are used at the same time,
+each from a thread of its own. A venue with ``send`` is given its orders in the engine's loop, where
+an order leaves without waiting for a thread; ``AsyncVenue`` is one that lives there altogether.
 
 The one promise that everything rests on: ``place`` raises ``OrderRejected`` only if the exchange
 certainly does not have the order. Whatever else it raises means that the outcome is unknown, and
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.errors import BalanceGuardError
@@ -175,6 +176,18 @@ class VenueOrder:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedOrder:
+    """An order as it will be sent; where it is signed already, sent again only byte for byte.
+
+    ``order_id``: the venue's id, where it is known before anything is sent.
+    """
+
+    client_order_id: str
+    payload: Mapping[str, Any]
+    order_id: str | None = None
+
+
 LookUp = VenueOrder | NotFound | Uncertain
 
 
@@ -256,6 +269,38 @@ class Venue(Protocol):
 
     def look_up(self, order: LegOrder, order_id: str | None) -> LookUp:
         """Return the order as it is, by its client order id, or the exchange's id where known."""
+
+
+@runtime_checkable
+class SendsInLoop(Protocol):
+    """A venue whose orders leave from the engine's loop: ``send`` instead of ``place``."""
+
+    def prepare(self, order: LegOrder) -> PreparedOrder:
+        """Make all of the request that the moment of sending does not change; no request.
+
+        The same order gives the same: what is stored of it is enough to make it once more.
+
+        :raises OrderRejected: the exchange would make another order of it
+        """
+
+    async def send(self, order: LegOrder, prepared: PreparedOrder) -> VenueOrder:
+        """Send it, once, with the promises of ``place``. Nothing here may hold the loop up."""
+
+
+@runtime_checkable
+class KeepsConnections(Protocol):
+    """A venue with connections in the engine's loop that an order must not wait for."""
+
+    async def keep_warm(self) -> None:
+        """Use them if they were not used lately; called every few seconds."""
+
+    async def close_connections(self) -> None:
+        """End them."""
+
+
+def sends_in_loop(venue: object) -> bool:
+    """Return whether the engine's loop sends its orders now; a dry-run may have no ``send``."""
+    return isinstance(venue, SendsInLoop) and bool(getattr(venue, "is_sending_in_loop", True))
 
 
 def expiry_of(venue: Venue) -> float | None:

@@ -20,11 +20,15 @@ class Command(NamedTuple):
 # The function ("module:function" below the package) is loaded when its command is used.
 COMMANDS = {
     "demo": Command(
-        "demo.command:add_arguments",
+        "cli.rehearse:add_demo",
         "Watch freqtrade trade on a local exchange, plain and guarded side by side.",
     ),
+    "rehearse": Command(
+        "cli.rehearse:add_rehearse",
+        "Run your own strategy live on a local exchange with troubles, plain and guarded.",
+    ),
     "sandbox": Command(
-        "sandbox.command:add_arguments",
+        "cli.sandbox:add_sandbox",
         "Start the local exchange to rehearse a strategy live without an account.",
     ),
     "status": Command(

@@ -167,19 +167,31 @@ def _report_of_bot(context: CommandContext) -> int:
 
 
 def _report_of_demo(args: argparse.Namespace) -> int:
-    folder, now = args.from_demo, SystemClock().wall()
-    results = folder / "results.json"
+    results = args.from_demo / "results.json"
     if not results.exists():
         say(f"{results} is not there: play the demo first (balance-guard demo).")
         return FOUND
-    demo = json.loads(results.read_text(encoding="utf-8"))
+    html, reports = demo_report(args.from_demo)
+    return _write_report(args, html, reports)
+
+
+def demo_report(folder: Path) -> tuple[str, list[dict[str, Any]]]:
+    """The HTML of a demo or a rehearsal that was played, and the data in it, one for each bot.
+
+    :raises LocalFileError: what a bot stored cannot be read (likewise the stores' own errors)
+    :raises TooLarge: it would be larger than a report may be
+    """
+    now = SystemClock().wall()
+    demo = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     reports = []
     for scene in demo["scenes"]:
         path = folder / f"{scene['name']}-guarded.sqlite"
         for account, bot in accounts_in(path):
-            source = ReportSource(path.absolute(), account, bot, scene["title"], "USDT")
+            source = ReportSource(
+                path.absolute(), account, bot, scene["title"], demo.get("stake_currency", "USDT")
+            )
             reports.append(report_of(source, None, now))
-    return _write_report(args, render(reports, now, demo), reports)
+    return render(reports, now, demo), reports
 
 
 def _write_report(args: argparse.Namespace, html: str, reports: list[dict[str, Any]]) -> int:

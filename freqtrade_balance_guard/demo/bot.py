@@ -48,12 +48,22 @@ class BotError(Exception):
 
 
 @dataclass(frozen=True)
+class OwnStrategy:
+    """A user's strategy, which stays where it is."""
+
+    name: str
+    folder: Path
+    recursive: bool = False  # also look in the folders below
+
+
+@dataclass(frozen=True)
 class BotSettings:
     """One bot. Everything that is not said here is freqtrade's default."""
 
     exchange: Mapping[str, Any]  # freqtrade's `exchange` section
     plan: StrategyPlan = field(default_factory=StrategyPlan)
     source: str | None = None  # the strategy's text; None: the one that obeys the plan
+    own: OwnStrategy | None = None  # in place of plan and source
     files: Mapping[str, str] = field(default_factory=dict)  # more files in the bot's folder
     way: Way = "plain"
     guard: Mapping[str, Any] | None = None  # the `balance_guard` section; None: no section
@@ -96,9 +106,15 @@ class BotSettings:
             *(sys.executable, "-m", module, "trade"),
             *("--config", str(user_dir / "config.json")),
             *("--userdir", str(user_dir)),
-            *("--strategy", STRATEGY_NAME),
             *("--db-url", f"sqlite:///{user_dir / 'trades.sqlite'}"),
+            *self._strategy_options(),
         ]
+
+    def _strategy_options(self) -> list[str]:
+        if self.own is None:
+            return ["--strategy", STRATEGY_NAME]
+        options = ["--strategy", self.own.name, "--strategy-path", str(self.own.folder)]
+        return [*options, *(["--recursive-strategy-search"] if self.own.recursive else [])]
 
 
 class Bot:
@@ -266,8 +282,9 @@ class Bot:
         (self.user_dir / "config.json").write_text(config, encoding="utf-8")
         plan = json.dumps(self.settings.plan.as_dict(), indent=2)
         (self.user_dir / PLAN_FILE).write_text(plan, encoding="utf-8")
-        source = self.settings.source or strategy_source(mixin=self.settings.way == "mixin")
-        (strategies / "rehearsal.py").write_text(source, encoding="utf-8")
+        if self.settings.own is None:
+            source = self.settings.source or strategy_source(mixin=self.settings.way == "mixin")
+            (strategies / "rehearsal.py").write_text(source, encoding="utf-8")
         for name, text in self.settings.files.items():
             (self.user_dir / name).write_text(text, encoding="utf-8")
         (self.user_dir / LOOPS_FILE).unlink(missing_ok=True)

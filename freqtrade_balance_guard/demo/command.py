@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from freqtrade_balance_guard.sandbox import SandboxDidNotStart
 
 # Without a terminal (a log, a pipe) rich assumes 80 columns; nothing there is too narrow for this.
 _WIDTH = 160
+
+# Writes the report of a folder with results; the sentence that says where it lies.
+ReportWriter = Callable[[Path], str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, write_report: ReportWriter | None = None) -> int:
     """0: all claims held; 1: a claim was broken, or a scene could not be played; 2: bad options."""
     # Progress goes to stderr: with --json, stdout is JSON and nothing else.
     talk = Console(stderr=True)
@@ -69,11 +72,15 @@ def run(args: argparse.Namespace) -> int:
         talk.print("Stopped.")
         return 130
     results = table.as_json(played, dry_run=args.dry_run, seconds=clock.monotonic() - started)
-    files = _write(played, results, args)
+    files = write_results(played, results, args.output, has_picture=not args.dry_run)
+    if write_report is not None:
+        files.append(write_report(args.output))
     if args.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     else:
-        _show(played, results, args)
+        show_results(played, dry_run=args.dry_run)
+        if results["ok"]:
+            Console().print("The guarded bot kept every claim of every scene.", style="green")
     for note in files:
         talk.print(note, markup=False, highlight=False, soft_wrap=True)
     return 0 if results["ok"] else 1
@@ -93,25 +100,17 @@ def _play_all(scenes: Sequence[Scene], args: argparse.Namespace, talk: Console) 
     played = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balance-guard-")))
-        progress = stack.enter_context(
-            Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[state]}"),
-                TimeElapsedColumn(),
-                console=talk,
-            )
-        )
+        bars = stack.enter_context(progress(talk))
         for number, scene in enumerate(scenes, start=1):
-            progress.console.print(f"Scene {number} of {len(scenes)}: {scene.title}")
+            bars.console.print(f"Scene {number} of {len(scenes)}: {scene.title}")
             tasks: dict[Side, TaskID] = {
-                side: progress.add_task(f"  {side:8}", total=1.0, state="") for side in SIDES
+                side: bars.add_task(f"  {side:8}", total=1.0, state="") for side in SIDES
             }
 
             def report(
                 side: Side, state: str, share: float, tasks: dict[Side, TaskID] = tasks
             ) -> None:
-                progress.update(tasks[side], completed=share, state=state)
+                bars.update(tasks[side], completed=share, state=state)
 
             played.append(
                 play_scene(
@@ -122,20 +121,32 @@ def _play_all(scenes: Sequence[Scene], args: argparse.Namespace, talk: Console) 
                     report=report,
                 )
             )
-            _keep_books(folder / scene.name, scene, args)
+            keep_books(folder / scene.name, scene, args.output, dry_run=args.dry_run)
     return played
 
 
-def _keep_books(folder: Path, scene: Scene, args: argparse.Namespace) -> None:
+def progress(talk: Console) -> Progress:
+    """One bar for each bot, with what it does now."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        console=talk,
+    )
+
+
+def keep_books(folder: Path, scene: Scene, output: Path, *, dry_run: bool = False) -> None:
     """Keep what the guarded bot has stored: ``balance-guard report --from-demo`` shows it."""
-    args.output.mkdir(parents=True, exist_ok=True)
-    name = "balance_guard.dryrun.sqlite" if args.dry_run else "balance_guard.sqlite"
-    copy_of(folder / "guarded" / name, args.output / f"{scene.name}-guarded.sqlite")
+    output.mkdir(parents=True, exist_ok=True)
+    name = "balance_guard.dryrun.sqlite" if dry_run else "balance_guard.sqlite"
+    copy_of(folder / "guarded" / name, output / f"{scene.name}-guarded.sqlite")
 
 
-def _write(played: Sequence[Played], results: object, args: argparse.Namespace) -> list[str]:
+def write_results(
+    played: Sequence[Played], results: object, output: Path, *, has_picture: bool
+) -> list[str]:
     """Picture, results and the bots' logs; sentences about what was written."""
-    output: Path = args.output
     output.mkdir(parents=True, exist_ok=True)
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     for one in played:
@@ -143,7 +154,7 @@ def _write(played: Sequence[Played], results: object, args: argparse.Namespace) 
             log = output / f"{one.scene.name}-{performance.side}.log"
             log.write_text(performance.log, encoding="utf-8")
     notes = [f"Results and the logs of the bots: {output}"]
-    if args.dry_run:
+    if not has_picture:
         # A dry run leaves no trace on the exchange that could be drawn.
         return notes
     try:
@@ -153,13 +164,12 @@ def _write(played: Sequence[Played], results: object, args: argparse.Namespace) 
     return [*notes, f"Picture: {', '.join(str(file) for file in files)}"]
 
 
-def _show(played: Sequence[Played], results: dict[str, object], args: argparse.Namespace) -> None:
+def show_results(played: Sequence[Played], *, dry_run: bool) -> None:
+    """The table, and every broken claim."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
-    console.print(table.as_table(played, dry_run=args.dry_run, width=console.width))
+    console.print(table.as_table(played, dry_run=dry_run, width=console.width))
     for one in played:
         for sentence in one.broken:
             console.print(f"{one.scene.name}: {sentence}", style="red", markup=False)
-    if results["ok"]:
-        console.print("The guarded bot kept every claim of every scene.", style="green")

@@ -30,7 +30,7 @@ _LEVEL = re.compile(r" - (WARNING|ERROR|CRITICAL) - ")
 
 @dataclass
 class Measures:
-    """One side of a scene. Times in seconds, values in the stake currency."""
+    """One side of a scene. Times in seconds."""
 
     orders: int = 0
     rejections: dict[str, int] = field(default_factory=dict)  # the exchange's words -> how often
@@ -41,7 +41,6 @@ class Measures:
     unknown_orders: list[str] = field(default_factory=list)
     stuck_trades: list[str] = field(default_factory=list)
     legs_alone: list[str] = field(default_factory=list)  # bought on one exchange, sold on none
-    end_value: Decimal = Decimal(0)
     warnings: int = 0  # lines at WARNING or above in the bot's log
     refusals: dict[str, int] = field(default_factory=dict)  # the guard's code -> log lines
     refused_pairs: dict[str, int] = field(default_factory=dict)  # pair -> the guard's log lines
@@ -53,7 +52,7 @@ class Measures:
         return sum(self.rejections.values())
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "end_value": str(self.end_value), "rejected": self.rejected}
+        return {**asdict(self), "rejected": self.rejected}
 
 
 def added(parts: Sequence[Measures]) -> Measures:
@@ -63,7 +62,6 @@ def added(parts: Sequence[Measures]) -> Measures:
         total.orders += part.orders
         total.private_calls += part.private_calls
         total.loops += part.loops
-        total.end_value += part.end_value
         total.warnings += part.warnings
         total.wrong_sizes += part.wrong_sizes
         total.unknown_orders += part.unknown_orders
@@ -79,7 +77,7 @@ def added(parts: Sequence[Measures]) -> Measures:
 
 def rejections(refused: Iterable[Row]) -> dict[str, int]:
     """Rejected orders by the exchange's error string (other private requests do not count here)."""
-    return dict(Counter(str(row["error"]) for row in refused if row["endpoint"] == "AddOrder"))
+    return dict(Counter(str(row["error"]) for row in refused if row["role"] == "place"))
 
 
 def unknown_orders(on_exchange: Iterable[Row], in_database: Iterable[Row]) -> list[str]:
@@ -100,9 +98,7 @@ def stuck_trades(
     ``markets``: symbol -> price (the bid), amount_min and cost_min as they are now.
     """
     refused_sells = Counter(
-        str(row["symbol"])
-        for row in refused
-        if row["endpoint"] == "AddOrder" and row["args"].get("type") == "sell"
+        str(row["symbol"]) for row in refused if row["role"] == "place" and row["side"] == "sell"
     )
     stuck = []
     for trade in open_trades:

@@ -238,7 +238,6 @@ class _Stage:
             ),
             unknown_orders=measure.unknown_orders(on_exchange, in_database),
             stuck_trades=measure.stuck_trades(bot.open_trades(), refused, markets),
-            end_value=self._dry_value(bot, state) if self._dry_run else _value(state),
             warnings=measure.warnings(bot.log()),
             refusals=codes,
             refused_pairs=pairs,
@@ -258,41 +257,17 @@ class _Stage:
             Counter(measures.rejections) + Counter(measure.rejections(exchange.rejections()))
         )
         measures.private_calls += exchange.counters()["private"]
-        measures.end_value += _value(state)
         prices = {symbol: Decimal(told["last"]) for symbol, told in state["prices"].items()}
         measures.legs_alone = measure.legs_alone([*orders, *there], prices)
 
-    def _dry_value(self, bot: Bot, state: dict[str, Any]) -> Decimal:
-        """The simulated wallet: what it began with, what is realised, what is held."""
-        value = self._scene.stake
-        for trade in bot.trades():
-            value += Decimal(str(trade["realized_profit"] or trade["close_profit_abs"] or 0))
-            if trade["is_open"]:
-                held = Decimal(str(trade["amount"])) * _price(state, trade["pair"])
-                value += held - Decimal(str(trade["stake_amount"]))
-        return value
-
     def _now(self) -> float:
         return self._clock.wall().timestamp()
-
-
-def _value(state: dict[str, Any]) -> Decimal:
-    """All that the account owns, at the present prices, in USDT."""
-    value = Decimal(0)
-    for currency, holding in state["accounts"][ACCOUNT]["balances"].items():
-        price = Decimal(1) if currency == "USDT" else _price(state, f"{currency}/USDT")
-        value += Decimal(holding["total"]) * price
-    return value
 
 
 def _wallet(sandbox: Sandbox) -> dict[str, float]:
     """What the account has, as simulated money."""
     balances = sandbox.control.state()["accounts"][ACCOUNT]["balances"]
     return {currency: float(holding["total"]) for currency, holding in balances.items()}
-
-
-def _price(state: dict[str, Any], symbol: str) -> Decimal:
-    return Decimal(state["prices"][symbol]["last"])
 
 
 def totals(played: Sequence[Played]) -> dict[Side, Measures]:

@@ -45,7 +45,6 @@ _COLUMNS = (
     _Column("stuck\ntrades", lambda m: _count(m.stuck_trades)),
     _Column("legs\nalone", lambda m: _count(m.legs_alone), shown="wide"),
     _Column("log\nwarnings", lambda m: str(m.warnings), shown="wide"),
-    _Column("end\nvalue", lambda m: f"{m.end_value:.2f}"),
     _Column(
         "denied by the guard\n(lines in the log)", lambda m: _listed(m.refusals), "left", "wide"
     ),
@@ -60,7 +59,7 @@ def as_table(played: Sequence[Played], *, dry_run: bool, width: int) -> Table:
     below = [] if wide else _reasons(total["plain"], total["guarded"])
     if dry_run:
         below.append("A dry run asks the exchange for nothing: rejections, sizes and private calls")
-        below.append("show live only. Orders and end value are those of the simulated wallet.")
+        below.append("show live only. Orders are those of the simulated wallet.")
     table = Table(
         title=f"The same trouble, plain and guarded ({mode})",
         box=box.SIMPLE_HEAD,
@@ -77,7 +76,8 @@ def as_table(played: Sequence[Played], *, dry_run: bool, width: int) -> Table:
     for one in played:
         both = {"plain": one.plain.measures, "guarded": one.guarded.measures}
         _add_rows(table, columns, one.scene.name, both, broken=bool(one.broken))
-    _add_rows(table, columns, "total", total, broken=any(one.broken for one in played))
+    if len(played) > 1:
+        _add_rows(table, columns, "total", total, broken=any(one.broken for one in played))
     return table
 
 

@@ -121,7 +121,8 @@ class ReservationLedger(LedgerQuestions):
         """Reserve all or nothing and pass the gate, in one transaction with one flush.
 
         For orders that leave at once: where it comes back as ``Reserved`` all of them are marked as
-        sent. The ids have to be new.
+        sent. The ids have to be new. Nothing is published before ``publish_sent``: who listens must
+        not hold the orders up.
 
         :param beside: writes the caller's own intent in the same transaction (``writes_to``)
         :raises LedgerUnavailable: it may be written or not; do not send, and ask ``find``
@@ -136,14 +137,18 @@ class ReservationLedger(LedgerQuestions):
         except LedgerUnavailable as error:
             self._pause.failed(error, began)
             raise
-        if self._hub is not None:
-            publish_reserved(result, self._hub)
-            if isinstance(result, Reserved):
-                for row in result.reservations:
-                    publish_moved(Step(Move.SEND, row.client_order_id), Moved(row), self._hub)
         if self._debug:
             self._validate([request.client_order_id for request in batch])
         return result
+
+    def publish_sent(self, result: ReserveResult) -> None:
+        """Publish what ``reserve_and_mark_sent`` did, once its orders have left."""
+        if self._hub is None:
+            return
+        publish_reserved(result, self._hub)
+        if isinstance(result, Reserved):
+            for row in result.reservations:
+                publish_moved(Step(Move.SEND, row.client_order_id), Moved(row), self._hub)
 
     def writes_to(self, path: Path) -> bool:
         """Return whether its rows are in this SQLite file: then ``beside`` may write there."""

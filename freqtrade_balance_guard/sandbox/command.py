@@ -26,6 +26,7 @@ from freqtrade_balance_guard.sandbox.freqtrade_config import TLS_PORT_DISTANCE, 
 from freqtrade_balance_guard.sandbox.prediction_exchange.scenario import PredictionScenario
 from freqtrade_balance_guard.sandbox.prediction_exchange.venue_config import venue_section
 from freqtrade_balance_guard.sandbox.script.clock import SystemClock
+from freqtrade_balance_guard.sandbox.script.markets_file import MarketsFile
 from freqtrade_balance_guard.sandbox.server import Server, ServerTls
 from freqtrade_balance_guard.sandbox.server_addresses import Addresses
 
@@ -65,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON file with accounts, markets, prices and faults (default: 1000 USDT)",
     )
     parser.add_argument(
+        "--markets",
+        metavar="FILE",
+        help="JSON file with the pairs, fees, minimums and precision of an exchange, "
+        "as --fetch-markets writes it",
+    )
+    parser.add_argument(
         "--dialect",
         choices=DIALECTS,
         help="protocol to speak (default: the scenario's, which is kraken unless it says other)",
@@ -97,9 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
     Exit codes: 0 ended by request, 130 by a signal, 1 no such address, 2 unusable scenario.
     """
-    scenario = (
-        _child_scenario() if args.child_of is not None else _scenario(args.scenario, args.dialect)
-    )
+    scenario = _child_scenario() if args.child_of is not None else _scenario(args)
     if scenario is None:
         return _BAD_SCENARIO
     account = args.account or scenario.accounts[0].name
@@ -179,11 +184,17 @@ def _child_scenario() -> AnyScenario | None:
         return None
 
 
-def _scenario(path: str | None, dialect: str | None) -> AnyScenario | None:
+def _scenario(args: argparse.Namespace) -> AnyScenario | None:
+    path = args.markets or args.scenario
     if path is None:
-        return default_scenario(dialect or "kraken")
+        return default_scenario(args.dialect or "kraken")
+    if args.markets and args.scenario:
+        _complain("--markets and --scenario exclude each other: a scenario names its markets")
+        return None
     try:
-        return scenario_from_file(Path(path), dialect)
+        if args.markets:
+            return MarketsFile.from_file(path).scenario(args.dialect)
+        return scenario_from_file(Path(path), args.dialect)
     except OSError as error:
         _complain(f"cannot read {path}: {error.strerror}")
     except ValidationError as error:

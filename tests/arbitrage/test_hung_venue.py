@@ -40,9 +40,9 @@ def test_an_exposure_on_a_healthy_venue_is_bought_back_while_another_hangs(make,
 
 
 def test_a_hung_place_does_not_keep_the_other_leg_from_being_booked(make, hanging, monkeypatch):
-    from freqtrade_balance_guard.arbitrage.engine import runner
+    from freqtrade_balance_guard.arbitrage.sending import order_sender
 
-    monkeypatch.setattr(runner, "PLACE_SECONDS", 0.2)
+    monkeypatch.setattr(order_sender, "PLACE_SECONDS", 0.2)
     world = make()
     place = world.there.place
 

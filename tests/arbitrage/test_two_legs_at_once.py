@@ -4,6 +4,8 @@ The tests of the slow way are run again here on the same table, the same late re
 kills. What differs is said below.
 """
 
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -45,9 +47,10 @@ for _module in (outcomes, late, kills):
             globals()[_name] = _test
 
 
-@pytest.fixture(params=["one file", "two stores"])
+@pytest.fixture(params=["one file", "two stores", "from the loop"])
 def make(request, folder, monkeypatch):
-    """Worlds whose ledger is in the arbitrages' file, or elsewhere."""
+    """Worlds whose ledger is in the arbitrages' file, or elsewhere; or whose orders leave from the
+    engine's loop."""
     monkeypatch.setattr(venue_books, "PAUSE_SECONDS", 0.005)
     worlds = []
 
@@ -56,8 +59,9 @@ def make(request, folder, monkeypatch):
         place.mkdir()
         memory = MemoryStore()
         url = f"sqlite:///{place / 'ledger.sqlite'}"
-        is_one = request.param == "one file"
+        is_one = request.param != "two stores"
         keep = (lambda: open_store(url)) if is_one else (lambda: memory)
+        more["sends_in_loop"] = request.param == "from the loop"
         worlds.append(World(keep, place, is_at_once=True, **more))
         return worlds[-1]
 
@@ -120,7 +124,7 @@ def test_nothing_is_asked_of_any_venue_before_both_orders_are_under_way(make, fi
         venue.asked.clear()
         for name in ("best_price", "balances", "look_up"):
             note(venue, name)
-    running = world.executor.begin(world.opportunity())
+    running = world.begin_now(world.opportunity())
     world.executor.see_through(running)
     assert asked == []
     assert all(venue.asked[0].startswith("place") for venue in world.venues)
@@ -190,7 +194,9 @@ def test_a_transaction_that_did_not_happen_leaves_no_trace(make, first):
 
 
 @pytest.mark.parametrize(
-    ("make", "first"), [("one file", "buy"), ("two stores", "sell")], indirect=["make", "first"]
+    ("make", "first"),
+    [("one file", "buy"), ("two stores", "sell"), ("from the loop", "buy")],
+    indirect=["make", "first"],
 )
 @pytest.mark.parametrize("scene", kills.SCENES)
 def test_killed_at_every_point_and_restarted_the_books_are_balanced(make, first, scene):
@@ -219,10 +225,45 @@ def test_every_point_but_those_inside_the_one_transaction_is_hit(make, first):
 def test_as_many_as_max_in_flight_are_under_way_at_the_same_time(make, first):
     world = make(first=first, max_in_flight=2)
     first_one = world.begin(world.opportunity())
-    second = world.executor.begin(world.opportunity())
-    third = world.executor.begin(world.opportunity())
+    second = world.begin_now(world.opportunity())
+    third = world.begin_now(world.opportunity())
     assert not isinstance(first_one, ArbitrageDenied) and not isinstance(second, ArbitrageDenied)
     assert third.code is ArbitrageDenialCode.ARBITRAGE_IN_PROGRESS
     for running in (first_one, second):
         assert world.executor.see_through(running).state is ArbitrageState.HEDGED
+    world.check()
+
+
+@pytest.mark.parametrize("make", ["from the loop"], indirect=True)
+def test_orders_of_free_keys_leave_from_the_loop_and_of_one_key_in_order(make, first):
+    world = make(first=first)
+    assert world.go().state is ArbitrageState.HEDGED
+    assert [venue.sent_in for venue in world.venues] == [{"arbitrage-engine"}] * 2
+    world.check()
+    world.there.same_key_as = "here"
+    really, order = [venue.place for venue in world.venues], []
+    for venue, place in zip(world.venues, really, strict=True):
+        venue.place = lambda leg, place=place: order.append(leg.venue) or place(leg)
+    assert world.go().state is ArbitrageState.HEDGED
+    assert order == (["here", "there"] if first == "buy" else ["there", "here"])
+
+
+@pytest.mark.parametrize("make", ["from the loop"], indirect=True)
+def test_an_order_waits_for_what_its_key_was_asked_before_and_the_loop_does_not(make, first):
+    world = make(first=first)
+    world.begin(world.opportunity(100))
+    free = threading.Event()
+    world.executor._context.queues.submit(world.here, lambda: free.wait(30))
+    running = world.begin_now(world.opportunity())
+
+    async def answer():
+        return "the loop goes on"
+
+    assert world.executor.loop.run(answer()).result(5) == "the loop goes on"
+    ends = time.monotonic() + 10
+    while not world.there.asked and time.monotonic() < ends:
+        time.sleep(0.002)
+    assert ("place sell" in world.there.asked, "place buy" in world.here.asked) == (True, False)
+    free.set()
+    assert world.executor.see_through(running).state is ArbitrageState.HEDGED
     world.check()

@@ -51,10 +51,10 @@ def test_without_a_rule_every_entry_within_the_free_balance_is_right():
 
 def test_only_refused_orders_count_as_rejections_and_each_under_the_exchanges_words():
     refused = [
-        {"endpoint": "AddOrder", "error": "EOrder:Insufficient funds"},
-        {"endpoint": "AddOrder", "error": "EOrder:Insufficient funds"},
-        {"endpoint": "AddOrder", "error": "EOrder:Cost minimum not met"},
-        {"endpoint": "BalanceEx", "error": "EAPI:Rate limit exceeded"},
+        {"role": "place", "error": "EOrder:Insufficient funds"},
+        {"role": "place", "error": "EOrder:Insufficient funds"},
+        {"role": "place", "error": "EOrder:Cost minimum not met"},
+        {"role": "balance", "error": "EAPI:Rate limit exceeded"},
     ]
 
     assert measure.rejections(refused) == {
@@ -75,8 +75,8 @@ def test_an_order_without_a_row_in_the_database_is_unknown_to_the_bot():
 def test_a_trade_under_the_minimum_is_stuck_and_one_above_it_is_not():
     trades = [{"pair": "ADA/USDT", "amount": 15.2}, {"pair": "XRP/USDT", "amount": 23.3}]
     refused = [
-        {"endpoint": "AddOrder", "symbol": "ADA/USDT", "args": {"type": "sell"}},
-        {"endpoint": "AddOrder", "symbol": "ADA/USDT", "args": {"type": "buy"}},
+        {"role": "place", "symbol": "ADA/USDT", "side": "sell"},
+        {"role": "place", "symbol": "ADA/USDT", "side": "buy"},
     ]
     markets = {
         "ADA/USDT": {"price": "0.25", "amount_min": "1", "cost_min": "5"},
@@ -119,12 +119,12 @@ def test_warnings_are_counted_whoever_wrote_them():
 
 
 def test_scenes_add_up_and_the_slowest_loop_is_the_slowest_of_all():
-    one = Measures(orders=2, slowest_loop=1.5, rejections={"A": 1}, end_value=Decimal("10.5"))
-    two = Measures(orders=3, slowest_loop=9.0, rejections={"A": 2, "B": 1}, end_value=Decimal(1))
+    one = Measures(orders=2, slowest_loop=1.5, rejections={"A": 1})
+    two = Measures(orders=3, slowest_loop=9.0, rejections={"A": 2, "B": 1})
 
     total = measure.added([one, two])
 
-    assert (total.orders, total.slowest_loop, total.end_value) == (5, 9.0, Decimal("11.5"))
+    assert (total.orders, total.slowest_loop) == (5, 9.0)
     assert total.rejections == {"A": 3, "B": 1}
     assert total.rejected == 4
 

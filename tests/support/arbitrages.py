@@ -20,7 +20,7 @@ from freqtrade_balance_guard.ledger import Funds, ReservationLedger, State
 from freqtrade_balance_guard.ledger.store import Beat, Store
 from freqtrade_balance_guard.orders.lookup_result import TWICE_APART_SECONDS
 from freqtrade_balance_guard.settings import ArbitrageSettings
-from tests.support.venue import Fate, ScriptedVenue
+from tests.support.venue import Fate, LoopScriptedVenue, ScriptedVenue
 
 
 D = Decimal
@@ -45,6 +45,7 @@ class World:
         money_there: dict[str, Decimal] | None = None,
         floors: dict[str, Decimal] | None = None,
         is_at_once: bool = False,
+        sends_in_loop: bool = False,
         max_in_flight: int = 1,
         min_inventory: dict[str, dict[str, object]] | None = None,
     ) -> None:
@@ -64,10 +65,10 @@ class World:
                 "min_inventory": min_inventory or {},
             }
         )
-        self.here = ScriptedVenue(
-            "here", self.clock, money_here or {"COIN": D(10), "USDT": D(1000)}, D(100)
-        )
-        self.there = ScriptedVenue(
+        self.sends_in_loop = sends_in_loop
+        kind = LoopScriptedVenue if sends_in_loop else ScriptedVenue
+        self.here = kind("here", self.clock, money_here or {"COIN": D(10), "USDT": D(1000)}, D(100))
+        self.there = kind(
             "there", self.clock, money_there or {"COIN": D(10), "USDT": D(1000)}, D(110)
         )
         self.there.is_dear = True
@@ -136,7 +137,18 @@ class World:
         for venue in self.venues:
             self.executor._context.funds[venue.account](["COIN", "USDT"])
         self.books_are_there()
-        return self.executor.begin(opportunity)
+        return self.begin_now(opportunity)
+
+    def begin_now(self, opportunity: Opportunity) -> Any:
+        """Where the venues send from the engine's loop, from there, as the engine does."""
+        executor = self.executor
+        if not self.sends_in_loop:
+            return executor.begin(opportunity)
+
+        async def begin() -> Any:
+            return executor.begin(opportunity)
+
+        return executor.loop.run(begin()).result(30)
 
     def books_are_there(self) -> None:
         markets = [(venue.name, "COIN/USDT") for venue in self.venues]

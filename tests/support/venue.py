@@ -1,5 +1,6 @@
 """An exchange in memory that does to each order what a script says, and knows the truth."""
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     LookUp,
     MarketRules,
     OrderRejected,
+    PreparedOrder,
     Price,
     VenueOrder,
 )
@@ -246,3 +248,15 @@ class ScriptedVenue:
 
 def fates(*shares: Iterable[object]) -> list[Fate]:
     return [Fate(fills=Decimal(str(share))) for share in shares]
+
+
+class LoopScriptedVenue(ScriptedVenue):
+    """The same, and its orders leave from the engine's loop."""
+
+    def prepare(self, order: LegOrder) -> PreparedOrder:
+        return PreparedOrder(order.client_order_id, {"side": order.side})
+
+    async def send(self, order: LegOrder, prepared: PreparedOrder) -> VenueOrder:
+        assert prepared == self.prepare(order)
+        self.__dict__.setdefault("sent_in", set()).add(threading.current_thread().name)
+        return await asyncio.to_thread(self.place, order)

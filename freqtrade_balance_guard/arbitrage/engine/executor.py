@@ -40,13 +40,14 @@ from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageEnded,
     ArbitrageResult,
 )
+from freqtrade_balance_guard.arbitrage.sending.connections import closed, kept_warm
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore, ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, KeyQueues
 from freqtrade_balance_guard.arbitrage.threads.tasks import Tasks
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.arbitrage.venue import KeepsConnections, LegOrder, Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import kind_and_words_of
@@ -79,6 +80,7 @@ class TwoLegExecutor:
     :param is_stopping: the bot ends; what is not resolved is left to the next run
     :param is_wanted: other work waits; an arbitrage is followed later
     :param explain: puts a denial for funds as the part that knows the account better would
+    :param loop: the engine's, where venues use it as well
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class TwoLegExecutor:
         is_stopping: Callable[[], bool] = lambda: False,
         is_wanted: Callable[[], bool] = lambda: False,
         explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
+        loop: EventLoopThread | None = None,
     ) -> None:
         by_account = AccountFunds(
             venues,
@@ -111,6 +114,7 @@ class TwoLegExecutor:
             floors={name.upper(): amount for name, amount in (floors or {}).items()},
             believed=believed or {},
         )
+        self.loop = loop or EventLoopThread()
         self._context = ArbitrageContext(
             ledger=ledger,
             venues=venues,
@@ -123,14 +127,13 @@ class TwoLegExecutor:
             wait=wait,
             rates=rates,
             known_rates=known_rates or rates,
-            queues=KeyQueues(clock),
+            queues=KeyQueues(clock, self.loop),
             is_with_trade=is_with_trade,
             is_stopping=is_stopping,
             is_wanted=is_wanted,
             explain=explain,
         )
         self._proposals = Proposals(self._context)
-        self.loop = EventLoopThread()
         self.books = BookFeed(self._context, self.loop)
         self._settlement = Settlement(self._context)
         self._runner = ArbitrageRunner(self._context, self._settlement)
@@ -139,8 +142,7 @@ class TwoLegExecutor:
         self.balances = BalanceRefresher(self._context, (funds or {}).keys())
         self._limits = StartLimits(self._context, self.unresolved)
         self._tasks = Tasks()
-        self._refresh_at = 0.0
-        self._is_recovered = False
+        self._refresh_at, self._is_recovered = 0.0, False
 
     # What a loop calls
 
@@ -225,6 +227,8 @@ class TwoLegExecutor:
             refresh = getattr(venue, "refresh_if_due", None)
             if refresh is not None and not self._context.queues.is_stuck(venue, PUBLIC):
                 self._context.queues.submit(venue, refresh, PUBLIC)
+            if isinstance(venue, KeepsConnections):
+                self.loop.run(kept_warm(venue))
 
     def _follow(self, running: RunningArbitrage) -> None:
         self._runner.or_none(lambda: self._runner.advance(running))
@@ -257,9 +261,12 @@ class TwoLegExecutor:
 
     def close(self) -> None:
         """Wait for requests that are in progress. What is not resolved stays stored."""
-        self.loop.close()
         self._tasks.close()
+        # Orders that leave from the loop are waited for, so it ends last.
         self._context.queues.close()
+        if self.loop.is_started:
+            self.loop.finish(closed(list(self._context.venues.values())))
+        self.loop.close()
 
     # Planning
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, VenueOrder
-from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, PreparedOrder, VenueOrder
+from freqtrade_balance_guard.ledger import Move, Reservation, Reserved, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, exact
 from freqtrade_balance_guard.orders.lookup_result import Absence
 from freqtrade_balance_guard.orders.tracked_order import FEE_ASSUMED
@@ -34,6 +34,8 @@ class LegRun:
 
     order: LegOrder
     sent_at: float
+    # What a venue that sends in the engine's loop made of the order before.
+    prepared: PreparedOrder | None = None
     placed_at: float | None = None
     reported: VenueOrder | None = None
     rejected: str = ""
@@ -173,6 +175,8 @@ class RunningArbitrage:
     began_at: float | None = None
     # The requests that carry its orders, while they are waited for.
     placing: "list[Future[None]]" = field(default_factory=list, repr=False)
+    # What was reserved with the intent, until it is published.
+    reserved: Reserved | None = None
     # Under which the runner has it.
     key: int = 0
     # Held by the one thread that does a round.

@@ -13,7 +13,6 @@ from freqtrade_balance_guard.ledger import (
     ReservationLedger,
     Reserved,
 )
-from freqtrade_balance_guard.ledger.results import ReserveResult
 from freqtrade_balance_guard.ledger.store import Beside
 from freqtrade_balance_guard.money import exact, format_amount
 from freqtrade_balance_guard.orders.terms import as_stored
@@ -35,7 +34,7 @@ def reserve(
     requests = _requests(orders, funds)
     # An opportunity that cannot be paid comes again in every loop: it must not fill the ledger.
     result = ledger.too_little(requests) or ledger.reserve(requests, _why(what, orders))
-    return _denial_in(result, ledger, orders)
+    return None if isinstance(result, Reserved) else _denied(result, ledger, orders)
 
 
 def reserve_and_mark_sent(
@@ -44,18 +43,22 @@ def reserve_and_mark_sent(
     funds: Sequence[Funds | None],
     what: str,
     beside: Beside | None,
-) -> ArbitrageDenied | None:
+) -> ArbitrageDenied | Reserved:
     """Promise what the exchanges will keep back, and mark both as sent: one transaction, one flush.
 
     :param beside: writes the intent in the same transaction, where the ledger is in its file
-    :return: why nothing is reserved
+    :return: what is reserved, to be published once the orders have left; or why nothing is
     :raises LedgerUnavailable: it may be written or not
     """
     requests = _requests(orders, funds)
-    result = ledger.too_little(requests) or ledger.reserve_and_mark_sent(
-        requests, _why(what, orders), beside
-    )
-    return _denial_in(result, ledger, orders)
+    too_little = ledger.too_little(requests)
+    if too_little is not None:
+        return _denied(too_little, ledger, orders)
+    result = ledger.reserve_and_mark_sent(requests, _why(what, orders), beside)
+    if isinstance(result, Reserved):
+        return result
+    ledger.publish_sent(result)
+    return _denied(result, ledger, orders)
 
 
 def _requests(orders: Sequence[LegOrder], funds: Sequence[Funds | None]) -> list[Request]:
@@ -79,11 +82,9 @@ def _why(what: str, orders: Sequence[LegOrder]) -> str:
     return f"{LEG_OF}{what}: {terms}"
 
 
-def _denial_in(
-    result: ReserveResult, ledger: ReservationLedger, orders: Sequence[LegOrder]
-) -> ArbitrageDenied | None:
-    if isinstance(result, Reserved):
-        return None
+def _denied(
+    result: NotReserved | Conflict, ledger: ReservationLedger, orders: Sequence[LegOrder]
+) -> ArbitrageDenied:
     if isinstance(result, Conflict):
         return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, result.sentence)
     others = ledger.held(result.currency, account=result.account).others

@@ -3,7 +3,6 @@
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.reservations import reserve, reserve_and_mark_sent
 from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
-from freqtrade_balance_guard.arbitrage.events import LegsSent, LegUnresolved
+from freqtrade_balance_guard.arbitrage.events import LegUnresolved
 from freqtrade_balance_guard.arbitrage.gate.limits import PATIENCE_SECONDS
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
@@ -21,13 +20,23 @@ from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageResult,
     ArbitrageUnresolved,
 )
+from freqtrade_balance_guard.arbitrage.sending.order_sender import OrderSender
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, Venue
+from freqtrade_balance_guard.arbitrage.venue import (
+    LegOrder,
+)
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import BalanceGuardError, kind_and_words_of
-from freqtrade_balance_guard.ledger import Funds, LedgerUnavailable, Move, Moved, Step
+from freqtrade_balance_guard.ledger import (
+    Funds,
+    LedgerUnavailable,
+    Move,
+    Moved,
+    Reserved,
+    Step,
+)
 
 
 logger = logging.getLogger(__name__)
@@ -35,8 +44,6 @@ logger = logging.getLogger(__name__)
 # Between two rounds of asking; doubled each time up to the second.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
-# How long the replies to both orders are waited for before they are looked up one by one.
-PLACE_SECONDS = 3.0
 
 
 class GateClosed(BalanceGuardError):
@@ -65,6 +72,7 @@ class ArbitrageRunner:
     def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
         self._context = context
         self._settlement = settlement
+        self._sender = OrderSender(context)
         self.going: dict[int, RunningArbitrage] = {}
         # The numbers of what this run has begun: none of it was left by an earlier one.
         self.begun: set[int] = set()
@@ -98,16 +106,16 @@ class ArbitrageRunner:
         try:
             if context.is_stopping():
                 raise GateClosed("the bot stops")
-            for order in record.orders:
-                context.venues[order.venue].check(order)
+            self._sender.check(running)
         except Exception as error:
             return ArbitrageDenied(ArbitrageDenialCode.GUARD_ERROR, kind_and_words_of(error))
         try:
-            denial = self._reserved_and_marked(running, intent.funds)
-            if denial is not None:
+            reserved = self._reserved_and_marked(running, intent.funds)
+            if isinstance(reserved, ArbitrageDenied):
                 self.going.pop(running.key, None)
-                return denial
-            self._send_to_exchanges(running)
+                return reserved
+            running.reserved = reserved
+            self._sender.send(running)
         except Exception as error:
             # What is written is looked up, or released where nothing has left.
             self._failed(running, error)
@@ -116,7 +124,7 @@ class ArbitrageRunner:
 
     def _reserved_and_marked(
         self, running: RunningArbitrage, funds: Sequence[Funds | None]
-    ) -> ArbitrageDenied | None:
+    ) -> ArbitrageDenied | Reserved:
         """:raises LedgerUnavailable, ArbitragesUnavailable: it may be written or not"""
         context, record = self._context, running.record
         ledger, store = context.ledger, context.store
@@ -129,24 +137,27 @@ class ArbitrageRunner:
                 store.insert_beside(db, record)
                 self.begun.add(record.id)
 
-            denial = reserve_and_mark_sent(ledger, record.orders, funds, str(record.kind), beside)
+            result = reserve_and_mark_sent(ledger, record.orders, funds, str(record.kind), beside)
             running.is_doubtful = False
-            return None if denial is None else context.explain(denial)
+            return context.explain(result) if isinstance(result, ArbitrageDenied) else result
         record.id = running.key = store.insert(record)
         self.going[running.key] = running
         what = f"{record.kind} {record.id}"
-        denial = reserve_and_mark_sent(ledger, record.orders, funds, what, None)
-        if denial is not None:
-            denial = context.explain(denial)
+        result = reserve_and_mark_sent(ledger, record.orders, funds, what, None)
+        if isinstance(result, ArbitrageDenied):
+            denial = context.explain(result)
             store.end(record, ArbitrageMove.DENY, context.clock.wall(), denial.sentence)
             return denial
         record.state = store.mark_sent(record)
-        return None
+        return result
 
     def see_through(self, running: RunningArbitrage) -> ArbitrageResult:
         """Wait for the replies, and follow it to its end; in a thread that waits for it alone."""
+        reserved, running.reserved = running.reserved, None
+        if reserved is not None:
+            self._context.ledger.publish_sent(reserved)
         try:
-            self._await_replies(running)
+            self._sender.await_replies(running)
         except Exception as error:
             self._failed(running, error)
         return self._see_through(running, is_patient=True)
@@ -258,53 +269,14 @@ class ArbitrageRunner:
         context = self._context
         if context.is_stopping():
             raise GateClosed("the bot stops")
-        for order in running.record.orders:
-            context.venues[order.venue].check(order)
+        self._sender.check(running)
         results = context.ledger.settle(*[Step(Move.SEND, one) for one in running.ids])
         if not all(isinstance(result, Moved) for result in results):
             raise GateClosed(f"the ledger did not mark the orders as sent: {results}")
         crash_point("arbitrage gated")
         running.record.state = context.store.mark_sent(running.record)
-        self._send_to_exchanges(running)
-        self._await_replies(running)
-
-    def _send_to_exchanges(self, running: RunningArbitrage) -> None:
-        """Hand the orders to the threads of their keys."""
-        context = self._context
-        crash_point("arbitrage sent")
-        running.has_left = True
-        by_key: dict[str, list[tuple[LegRun, Venue]]] = {}
-        for leg in running.legs:
-            venue = context.venues[leg.order.venue]
-            by_key.setdefault(venue.queue, []).append((leg, venue))
-        for legs in by_key.values():
-            try:
-                future = context.queues.submit(
-                    legs[0][1],
-                    lambda legs=legs: self._settlement.place(legs),  # type: ignore[misc]
-                )
-            except RuntimeError as error:  # the threads have ended
-                for leg, _ in legs:
-                    leg.answer = f"not sent: {error}"
-                    leg.placed_at = context.clock.monotonic()
-            else:
-                running.placing.append(future)
-
-    def _await_replies(self, running: RunningArbitrage) -> None:
-        """Wait for the replies to both orders, for as long as they usually take.
-
-        What hangs is taken up when it comes back; the other leg is followed meanwhile.
-        """
-        futures, running.placing = running.placing, []
-        wait(futures, PLACE_SECONDS)
-        sent = [leg.sent_at for leg in running.legs]
-        began_at = min(sent) if running.began_at is None else running.began_at
-        self._context.hub.publish(
-            LegsSent(running.record.id, min(sent) - began_at, max(sent) - min(sent))
-        )
-        for future in futures:
-            if future.done():
-                future.result()
+        self._sender.send(running)
+        self._sender.await_replies(running)
 
     def _failed(self, running: RunningArbitrage, error: Exception) -> None:
         running.record.note = kind_and_words_of(error)

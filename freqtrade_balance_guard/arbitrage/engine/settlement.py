@@ -22,13 +22,16 @@ from freqtrade_balance_guard.arbitrage.results import ArbitrageEnded
 from freqtrade_balance_guard.arbitrage.states import ENDED as ENDED_STATES
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
-from freqtrade_balance_guard.arbitrage.venue import LookUp, OrderRejected, Venue, expiry_of
+from freqtrade_balance_guard.arbitrage.venue import (
+    LookUp,
+    Venue,
+    expiry_of,
+)
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import kind_and_words_of, words_of
 from freqtrade_balance_guard.ledger import ENDED, AlreadyEnded, Move, NotFound, State, Step
 from freqtrade_balance_guard.ledger.results import Moved, MoveResult, Unchanged
 from freqtrade_balance_guard.money import ZERO, format_amount
-from freqtrade_balance_guard.orders import events as order_events
 from freqtrade_balance_guard.orders.lookup_result import NotFound as OrderNotFound
 from freqtrade_balance_guard.orders.lookup_result import Uncertain
 
@@ -37,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 # How long one round waits for look-ups; what has not come back is taken up by a later round.
 ROUND_SECONDS = 3.0
-# The purpose of a leg in events about orders.
-LEG = "leg"
 
 
 class Settlement:
@@ -60,47 +61,6 @@ class Settlement:
             if reported is not None:
                 leg.learn(reported)
         return RunningArbitrage(record, legs, has_left=True, key=record.id)
-
-    # Sending
-
-    def place(self, legs: Sequence[tuple[LegRun, Venue]]) -> None:
-        """Send legs of one key in order, in its thread.
-
-        After a leg that was certainly rejected the next one does not leave: it would stand alone.
-        """
-        is_first_rejected = False
-        for leg, venue in legs:
-            if is_first_rejected:
-                leg.answer = "not sent: the other leg was rejected"
-                leg.placed_at = self._context.clock.monotonic()
-                continue
-            self._place_one(leg, venue)
-            is_first_rejected = isinstance(leg.answer, str)
-
-    def _place_one(self, leg: LegRun, venue: Venue) -> None:
-        clock, hub = self._context.clock, self._context.hub
-        leg.sent_at = clock.monotonic()
-        try:
-            crash_point("arbitrage leaving")
-            leg.answer = venue.place(leg.order)
-        except OrderRejected as rejection:
-            leg.answer = why = str(rejection) or "rejected"
-            reason = order_events.rejection_reason(why)
-            hub.publish(order_events.OrderRejected(leg.order.pair, LEG, reason, why[:200]))
-        except Exception as error:
-            logger.warning(
-                "The reply to an order of %s on %s is lost (%s: %s); it will be looked up.",
-                leg.order.pair,
-                venue.name,
-                type(error).__name__,
-                words_of(error),
-            )
-            hub.publish(order_events.OrderReplyLost(leg.order.pair, LEG))
-        else:
-            hub.publish(order_events.OrderAccepted(leg.order.pair, LEG))
-        finally:
-            leg.placed_at = clock.monotonic()
-        crash_point("arbitrage answered")
 
     # Looking up
 

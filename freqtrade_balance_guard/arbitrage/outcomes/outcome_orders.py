@@ -8,25 +8,13 @@ from typing import Any, Protocol
 from freqtrade_balance_guard.arbitrage.outcomes.fees import OutcomeFees
 from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
 from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, PreparedOrder, VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
 from freqtrade_balance_guard.money import ZERO, to_decimal
 
 
 class NoAnswer(BalanceGuardError):
     """The venue's answer is not one: the outcome is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedOrder:
-    """A signed order as it will be sent, and sent again only byte for byte.
-
-    ``order_id``: the venue's id, where it is known before anything is sent.
-    """
-
-    client_order_id: str
-    payload: Mapping[str, Any]
-    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class EventLoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        # The loop itself holds its tasks weakly.
+        self._kept: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, R]) -> "Future[R]":
@@ -39,6 +41,43 @@ class EventLoopThread:
             work.close()
             raise
         return asyncio.run_coroutine_threadsafe(work, loop)
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the caller runs in the loop."""
+        return self._thread is not None and threading.get_ident() == self._thread.ident
+
+    @property
+    def is_started(self) -> bool:
+        """Return whether there is a loop to be ended."""
+        return self._loop is not None and not self._is_closed
+
+    def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` as the last thing before ``close``, for as long as an end may take."""
+        with contextlib.suppress(RuntimeError, StillRunning):
+            self.run(work).result(END_SECONDS)
+
+    def start(self, work: Coroutine[Any, Any, R]) -> "Future[R]":
+        """Begin ``work`` from within the loop: it is the next thing that runs.
+
+        :return: what other threads can wait for
+        """
+        future: Future[R] = Future()
+        task = asyncio.get_running_loop().create_task(work)
+        self._kept.add(task)
+
+        def ended(task: "asyncio.Task[R]") -> None:
+            self._kept.discard(task)
+            if task.cancelled():
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            elif (error := task.exception()) is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(task.result())
+
+        task.add_done_callback(ended)
+        return future
 
     def call(self, work: Callable[[], object]) -> None:
         """Call ``work`` in the loop soon; from any thread. After the end: nothing."""

@@ -27,6 +27,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     LookUp,
     MarketRules,
     OrderRejected,
+    PreparedOrder,
     Price,
     VenueOrder,
 )
@@ -43,6 +44,10 @@ from freqtrade_balance_guard.integration.exchange.order_error import Outcome, cl
 from freqtrade_balance_guard.integration.exchange.order_lookup import fetch_known, find_order
 from freqtrade_balance_guard.integration.exchange.shared_api_key import OwnConnection
 from freqtrade_balance_guard.integration.streams.book_stream import CcxtBookStream, streams_books
+from freqtrade_balance_guard.integration.streams.order_client import (
+    OrderClient,
+    sends_asynchronously,
+)
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal, to_float
 from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.client_ids import ClientIds, tag_of
@@ -102,6 +107,8 @@ class CcxtVenue:
         self._client = GuardClient(plain, self.clock)
         self._books = PublicBooks(self.exchange)
         self._expiry = RequestExpiry(str(self.exchange.id), self._api, self.clock)
+        self._orders = OrderClient(self.exchange, self.clock)
+        self._is_asynchronous = sends_asynchronously(self.exchange)
 
     @property
     def _api(self) -> Any:
@@ -232,31 +239,72 @@ class CcxtVenue:
         return bool((of_orders.get("timeInForce") or {}).get(time_in_force))
 
     def place(self, order: LegOrder) -> VenueOrder:
-        amount, price = to_float(order.amount), to_float(order.price)
         if self.dry_wallet is not None:
+            amount, price = to_float(order.amount), self._simulated_price(order)
             made: Any = self.exchange.create_dry_run_order(
-                order.pair, "limit", order.side, amount, self._simulated_price(order), 1.0
+                order.pair, "limit", order.side, amount, price, 1.0
             )
             self._dry_ids[order.client_order_id] = made["id"]
             if order.time_in_force != GOOD_TILL_CANCELLED:
                 self.cancel(order, made["id"])
                 made = self.exchange.fetch_dry_run_order(made["id"])
             return self._read(made)
-        params = self._ids.order_params(order.client_order_id) | self._expiry.params()
-        if order.time_in_force != GOOD_TILL_CANCELLED and self.takes(order.time_in_force):
-            params["timeInForce"] = order.time_in_force
+        request = self.prepare(order).payload
+        with self._reading_errors(), self._with_headers(self._expiry.headers()):
+            made = self._api.create_order(
+                **request["order"], params={**request["params"], **self._expiry.params()}
+            )
+        return self._read(made)
+
+    @contextmanager
+    def _reading_errors(self) -> Iterator[None]:
+        """:raises OrderRejected: the exchange certainly does not have what was sent inside"""
         try:
-            with self._with_headers(self._expiry.headers()):
-                made = self._api.create_order(
-                    order.pair, "limit", order.side, amount, price, params=params
-                )
+            yield
         except Exception as error:
             if classify(error) is Outcome.REJECTED:
                 if self._reload_at is not None:
                     self._reload_at = self.clock.monotonic()  # the rules may be others by now
                 raise OrderRejected(words_of(error)) from error
             raise
+
+    # Orders from the engine's loop
+
+    @property
+    def is_sending_in_loop(self) -> bool:
+        """Return whether ``send`` is used: freqtrade simulates fills with requests that wait."""
+        return self.dry_wallet is None and self._is_asynchronous
+
+    def prepare(self, order: LegOrder) -> PreparedOrder:
+        """Make the request; ccxt signs it when it leaves: its time and its nonce are of then."""
+        params = self._ids.order_params(order.client_order_id)
+        if order.time_in_force != GOOD_TILL_CANCELLED and self.takes(order.time_in_force):
+            params["timeInForce"] = order.time_in_force
+        of_ccxt = {
+            "symbol": order.pair,
+            "type": "limit",
+            "side": order.side,
+            "amount": to_float(order.amount),
+            "price": to_float(order.price),
+        }
+        payload = {"order": of_ccxt, "params": params}
+        return PreparedOrder(order.client_order_id, payload)
+
+    async def send(self, order: LegOrder, prepared: PreparedOrder) -> VenueOrder:
+        request = prepared.payload
+        params = {**request["params"], **self._expiry.params()}
+        with self._reading_errors():
+            made = await self._orders.create_order(request["order"], params, self._expiry.headers())
         return self._read(made)
+
+    async def keep_warm(self) -> None:
+        """Keep a connection open for the next order; in the engine's loop."""
+        if self.is_sending_in_loop:
+            await self._orders.keep_warm()
+
+    async def close_connections(self) -> None:
+        """End the connections of ``send``."""
+        await self._orders.close()
 
     @contextmanager
     def _with_headers(self, headers: Mapping[str, str]) -> Iterator[None]:

@@ -80,7 +80,7 @@ def classify(error: BaseException) -> Outcome:
         if isinstance(error, TemporaryError | RetryableOrderError):
             return Outcome.UNKNOWN
         return Outcome.REJECTED if isinstance(error, _BEFORE_SENDING) else Outcome.UNKNOWN
-    if isinstance(cause.__cause__, requests.RequestException):
+    if _is_of_the_connection(cause.__cause__):
         # ccxt files a broken connection, and a status that it does not know (524: the gate gave
         # up waiting), as ExchangeError.
         return Outcome.UNKNOWN
@@ -113,6 +113,12 @@ def is_insufficient_funds(error: BaseException) -> bool:
     if isinstance(error, InsufficientFundsError) or isinstance(cause, ccxt.InsufficientFunds):
         return True
     return cause is not None and _has_code(cause, _FUNDS_CODES)
+
+
+def _is_of_the_connection(cause: BaseException | None) -> bool:
+    return isinstance(cause, requests.RequestException) or type(cause).__module__.startswith(
+        "aiohttp."
+    )
 
 
 def _has_code(cause: BaseException, codes: Mapping[str, str]) -> bool:

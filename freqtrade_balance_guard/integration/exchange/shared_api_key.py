@@ -45,6 +45,18 @@ class Turns:
             self._since = self._clock.monotonic()
         return has_turn
 
+    def take_at_once(self) -> bool:
+        """Take the turn if it is free; for the engine's loop, which waits for no lock."""
+        has_turn = self._turn.acquire(blocking=False)
+        if has_turn:
+            self._since = self._clock.monotonic()
+        return has_turn
+
+    def is_too_long(self) -> bool:
+        """Return whether the other's request takes too long to be waited for."""
+        since = self._since
+        return since is not None and self._clock.monotonic() - since >= TURN_SECONDS
+
     def give(self) -> None:
         """The request is over."""
         self._since = None
@@ -77,6 +89,12 @@ class Turns:
 
         api.fetch2 = fetch2
         setattr(api, MARK, self)
+
+
+def turns_of(api: Any) -> Turns | None:
+    """Return with whom this ccxt object takes turns; None: it has its key for itself."""
+    turns = getattr(api, MARK, None)
+    return turns if isinstance(turns, Turns) else None
 
 
 class OwnConnection:

@@ -21,7 +21,6 @@ from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
     OutcomeOrders,
-    PreparedOrder,
     answer_of,
     outcome_of,
 )
@@ -34,6 +33,7 @@ from freqtrade_balance_guard.arbitrage.venue import (
     LookUp,
     MarketRules,
     OrderRejected,
+    PreparedOrder,
     Price,
     VenueOrder,
 )

@@ -16,14 +16,19 @@ from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
-    PreparedOrder,
     answer_of,
     number,
     outcome_of,
     total,
 )
 from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules, PriceRange
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, OrderRejected, VenueOrder
+from freqtrade_balance_guard.arbitrage.venue import (
+    LegOrder,
+    LookUp,
+    OrderRejected,
+    PreparedOrder,
+    VenueOrder,
+)
 from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
 from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import NotFound

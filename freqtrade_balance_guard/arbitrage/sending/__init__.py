@@ -1,0 +1,1 @@
+"""Orders on their way out: from the engine's loop, or from the thread of their key."""
