@@ -64,6 +64,7 @@ class UnhedgedFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class UnhedgedClosed(Event):
-    """It is hedged again, or the user has taken care of it."""
+    """It is hedged again, or (``is_by_hand``) the user has taken care of it."""
 
     exposure: Exposure
+    is_by_hand: bool = False

@@ -87,6 +87,10 @@ COMMANDS = {
         "cli.monitoring:add_history",
         "Show every change of the balances with its cause, as a table, CSV or JSON.",
     ),
+    "denials": Command(
+        "cli.monitoring:add_denials",
+        "Show denied entries by day and code, or let the bot send those of today.",
+    ),
     "report": Command(
         "cli.monitoring:add_report",
         "Write one HTML file that shows what the guard did, to be sent around.",

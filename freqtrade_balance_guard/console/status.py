@@ -165,10 +165,11 @@ class Status:
         }
 
 
-def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
+def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = False) -> Status:
     """What is stored about the config's account, and about others on which its bot holds money.
 
     :param bot: whose reservations are the own ones; None: found by the heartbeats
+    :param is_running: it has a ledger, so one that is not there cannot be reached
     :raises OSError: the file with the believed balances cannot be read
     """
     source = ledger.source
@@ -183,8 +184,11 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         bots = tuple(b for b in ledger.bots if b.account == source.account)
         unfinished = ledger.unfinished()
     except NothingStored as nothing:
-        notes.append(str(nothing))
         unfinished, own = [], bot or source.bot
+        if is_running:
+            ledger_error = f"{source.shown_ledger} is not there any more."
+        else:
+            notes.append(str(nothing))
     except LedgerUnavailable as error:
         ledger_error = str(error)
         unfinished = []
@@ -197,24 +201,12 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
     names = sorted({b.bot for b in bots})
     if own is None and len(names) > 1:
         notes.append(SEVERAL_BOTS.format(", ".join(names)))
-    balances = tuple(
-        CurrencyStatus(
-            account=account,
-            currency=currency,
-            floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
-            believed=believed.get((account, currency)),
-            holds=_holds(ledger, account, currency, believed.get((account, currency)), own)
-            if ledger_error is None
-            else None,
-        )
-        for account, currency in sorted(places)
-    )
     arbitrages, unhedged = _legs(ledger, notes)
     return Status(
         account=source.account,
         bot=own,
         at=ledger.clock.wall(),
-        balances=balances,
+        balances=tuple(_currencies(ledger, believed, places, floors, own, ledger_error is None)),
         bots=bots,
         notes=tuple(notes),
         ledger_error=ledger_error,
@@ -225,6 +217,27 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
         paused=_pauses(ledger, own),
         unresolved=tuple(_unresolved(ledger, unfinished)),
     )
+
+
+def _currencies(
+    ledger: LedgerView,
+    believed: Mapping[tuple[str, str], BelievedBalance],
+    places: Iterable[tuple[str, str]],
+    floors: Mapping[str, Decimal],
+    own: str | None,
+    is_readable: bool,
+) -> Iterator[CurrencyStatus]:
+    """One row for each account and currency; ``is_readable``: the ledger can be read."""
+    for account, currency in sorted(places):
+        known = believed.get((account, currency))
+        is_own = account == ledger.source.account
+        yield CurrencyStatus(
+            account=account,
+            currency=currency,
+            floor=floors.get(currency.upper(), ZERO) if is_own else ZERO,
+            believed=known,
+            holds=_holds(ledger, account, currency, known, own) if is_readable else None,
+        )
 
 
 def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[UnresolvedOrder]:
