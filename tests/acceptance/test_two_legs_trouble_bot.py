@@ -69,6 +69,9 @@ def test_reload_config_while_a_leg_rests_loses_nothing_and_sends_nothing_twice(w
     assert len(scene.orders("bot")) == len(scene.orders("there")) == 1
     again = opened(world)
     again.check("hedged")
+    # What was bought while the bot was rebuilt is no deposit: that would be said in this time.
+    time.sleep(35)
+    assert bot.lines("apart|beyond own orders") == []
 
 
 def test_reload_config_between_opening_and_closing_keeps_the_pair_together(world, rest):

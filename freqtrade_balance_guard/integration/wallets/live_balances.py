@@ -103,7 +103,7 @@ class LiveBalances:
         self._wall: datetime | None = None
         self._is_kept = True
         if store is not None:
-            book.remember(store.load(clock.wall()), clock.monotonic())
+            book.remember(store.load(clock.wall()), clock.monotonic(), store.marks)
 
     def now(self) -> float:
         """Monotonic seconds, as the book counts them."""

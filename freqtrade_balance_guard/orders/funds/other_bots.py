@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.flow import Flow
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 from freqtrade_balance_guard.ledger.reservation import ENDED
@@ -70,6 +71,7 @@ class OtherBots:
         after, newest = self._after, dict[str, Reservation]()
         if after is None:
             after, newest = self._begin(book, now, wall)
+            self._catch_up(book, now, wall)
         outlook = self._ledger.outlook(currency or self._currency, after)
         old = set(newest)
         for entry, row in outlook.changes:
@@ -135,6 +137,29 @@ class OtherBots:
             shared = Shared(row.currency, ZERO, then.used, then.brought_currency, then.brought)
             book.share(client_order_id, shared, now, is_old=True)
         return after, newest
+
+    def _catch_up(self, book: BalanceBook, now: float, wall: datetime) -> None:
+        """What ended after the balance was written down, before a restart or during it."""
+        marks = book.unexplained()
+        if not marks:
+            return
+        later = self._ledger.changes(min(marks.values()))
+        orders = {row.client_order_id: row.currency for _, row in later}
+        flows: dict[str, list[Flow]] = {currency: [] for currency in marks}
+        for client_order_id, spent in orders.items():
+            known: dict[str, Decimal] = {}
+            for line in self._ledger.history(client_order_id):
+                moved = {spent: -line.committed}
+                if line.received is not None and line.received_currency is not None:
+                    moved[line.received_currency] = line.received
+                for currency, amount in moved.items():
+                    more = amount - known.get(currency, ZERO)
+                    if more and currency in marks and line.event > marks[currency]:
+                        at = now - (wall - line.at).total_seconds()
+                        flows[currency].append(Flow(currency, more, at))
+                known |= moved
+        for currency, moved_since in flows.items():
+            book.catch_up(currency, moved_since)
 
     def _note(self, entry: Entry) -> None:
         if entry.why == FEE_ASSUMED:
