@@ -38,7 +38,8 @@ class OtherBots:
     def __init__(self, ledger: ReservationLedger, currency: str) -> None:
         self._ledger = ledger
         self._currency = currency
-        self._after: int | None = None
+        # Up to which event of the ledger the book knows everything; None before the first look.
+        self.after: int | None = None
         # Spent shortly before our first answer, which may lack it: amount, and until when
         # (monotonic seconds).
         self._unsettled: list[tuple[Decimal, float]] = []
@@ -68,7 +69,7 @@ class OtherBots:
         :return: ``Funds.since``: up to which reservation the book knows everything
         :raises LedgerUnavailable: it cannot be read; the book may lack something
         """
-        after, newest = self._after, dict[str, Reservation]()
+        after, newest = self.after, dict[str, Reservation]()
         if after is None:
             after, newest = self._begin(book, now, wall)
             self._catch_up(book, now, wall)
@@ -91,7 +92,7 @@ class OtherBots:
             if not row.unfinished:
                 self._left_out.discard(client_order_id)
                 self._counted.pop(client_order_id, None)
-        self._after = outlook.after
+        self.after = outlook.after
         return outlook.since
 
     def _stop_counting(self, book: BalanceBook, now: float) -> None:
