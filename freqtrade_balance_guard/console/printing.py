@@ -224,10 +224,7 @@ def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
 
 def _show(console: Console, table: Table) -> None:
     """A table; where it is wider than the screen, each row as a block of lines with headings."""
-    if (
-        Measurement.get(console, console.options.update_width(UNLIMITED), table).maximum
-        <= console.width
-    ):
+    if _fits(console, table):
         console.print(table)
         return
     headings = [str(column.header) for column in table.columns]
@@ -236,6 +233,11 @@ def _show(console: Console, table: Table) -> None:
         console,
         ([f"{name}: {cell}" for name, cell in zip(headings, row, strict=True)] for row in rows),
     )
+
+
+def _fits(console: Console, table: Table) -> bool:
+    unlimited = console.options.update_width(UNLIMITED)
+    return Measurement.get(console, unlimited, table).maximum <= console.width
 
 
 def _bots_table(bots: Sequence[BotView]) -> Table:
@@ -398,7 +400,7 @@ def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
     for heading in ("change", "total", "available"):
         table.add_column(heading, justify="right")
     table.add_column("cause")
-    table.add_column("", overflow="fold")
+    table.add_column("of", overflow="fold")
     for one in points:
         available = "" if one.available is None else format_amount(one.available)
         table.add_row(
@@ -411,4 +413,18 @@ def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
             str(one.cause),
             one.detail,
         )
-    _show(console, table)
+    if _fits(console, table):
+        console.print(table)
+    else:
+        _blocks(console, (_history_lines(one, with_bots) for one in points))
+
+
+def _history_lines(one: HistoryPoint, with_bots: bool) -> list[str]:
+    """A change on two lines."""
+    why = str(one.cause) + (f" of {one.detail}" if one.detail else "")
+    available = "" if one.available is None else f", {format_amount(one.available)} available"
+    change = ("+" if one.change > 0 else "") + format_amount(one.change)
+    return [
+        f"{one.at:%Y-%m-%d %H:%M:%S} {change} {one.currency}: {format_amount(one.total)} in all",
+        f"{why}{available}" + (f", {one.bot}" if with_bots else ""),
+    ]
