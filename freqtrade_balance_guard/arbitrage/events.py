@@ -68,3 +68,18 @@ class UnhedgedClosed(Event):
 
     exposure: Exposure
     is_by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerTripped(Event):
+    """Too many arbitrages of an account ended badly: none begins. Said again at the start."""
+
+    account: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerResumed(Event):
+    """``arbitrages resume``: they begin again."""
+
+    account: str

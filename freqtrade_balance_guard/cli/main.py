@@ -69,7 +69,7 @@ COMMANDS = {
     ),
     "arbitrages": Command(
         "cli.actions:add_arbitrages",
-        "List the last arbitrages with what they earned, or show both legs of one.",
+        "List the last arbitrages, show both legs of one, or let the breaker go.",
     ),
     "unhedged": Command(
         "cli.actions:add_unhedged",

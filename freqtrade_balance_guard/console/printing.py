@@ -140,6 +140,10 @@ def show_status(console: Console, status: Status) -> None:
         _show(console, _arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
+    if status.breaker is not None and status.breaker.tripped_at is not None:
+        _say(console, status.breaker.sentence(), style="bold yellow")
+    for drift in status.drifts:
+        _say(console, drift.sentence())
     for order in status.unresolved:
         _say(console, order.sentence, style="red")
     if status.last_rebalance is not None:

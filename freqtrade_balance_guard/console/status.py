@@ -9,6 +9,10 @@ from typing import Any
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import (
     ArbitragesUnavailable,
+    BreakerRow,
+    Drift,
+    read_breakers,
+    read_drifts,
     read_exposures,
     read_positions,
 )
@@ -135,6 +139,8 @@ class Status:
     ledger_error: str | None = None
     arbitrages: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
+    breaker: BreakerRow | None = None
+    drifts: tuple[Drift, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
     paused: tuple[Pause, ...] = ()
@@ -157,6 +163,8 @@ class Status:
             # A copy for scripts of release 0.1.
             "pairs": [one.as_json(self.at) for one in self.arbitrages],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
+            "breaker": self.breaker.as_json() if self.breaker else None,
+            "drifts": [one.as_json() for one in self.drifts],
             "unresolved": [one.as_json() for one in self.unresolved],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
@@ -175,10 +183,9 @@ def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = 
     source = ledger.source
     believed = {(b.account, b.currency): b for b in read_believed(source.local)}
     notes: list[str] = []
-    ledger_error = None
     bots: tuple[BotView, ...] = ()
     places = {place for place in believed if place[0] == source.account}
-    own = bot
+    own, ledger_error = bot, None
     try:
         own = ledger.own_bot(bot)
         bots = tuple(b for b in ledger.bots if b.account == source.account)
@@ -198,10 +205,9 @@ def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = 
     floors = floors_of(ledger, own if ledger_error is None else None)
     if places:
         places |= {(source.account, currency) for currency in floors}
-    names = sorted({b.bot for b in bots})
-    if own is None and len(names) > 1:
+    if own is None and len(names := sorted({b.bot for b in bots})) > 1:
         notes.append(SEVERAL_BOTS.format(", ".join(names)))
-    arbitrages, unhedged = _legs(ledger, notes)
+    arbitrages, unhedged, breaker, drifts = _legs(ledger, notes)
     return Status(
         account=source.account,
         bot=own,
@@ -212,6 +218,8 @@ def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = 
         ledger_error=ledger_error,
         arbitrages=arbitrages,
         unhedged=unhedged,
+        breaker=breaker,
+        drifts=drifts,
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
@@ -256,14 +264,16 @@ def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[Unr
 
 def _legs(
     ledger: LedgerView, notes: list[str]
-) -> tuple[tuple[Position, ...], tuple[Exposure, ...]]:
-    """Open arbitrages and exposures; a note where they cannot be read."""
-    file = ledger.source.local
+) -> tuple[tuple[Position, ...], tuple[Exposure, ...], BreakerRow | None, tuple[Drift, ...]]:
+    """Open arbitrages, exposures, breaker, drifts; a note where they cannot be read."""
+    file, account = ledger.source.local, ledger.source.account
     try:
-        return tuple(read_positions(file)), tuple(read_exposures(file))
+        breaker = next((one for one in read_breakers(file) if one.owner == account), None)
+        drifts = tuple(one for one in read_drifts(file) if one.account == account)
+        return tuple(read_positions(file)), tuple(read_exposures(file)), breaker, drifts
     except ArbitragesUnavailable as error:
         notes.append(f"Open arbitrages and exposures are unknown: {error}.")
-        return (), ()
+        return (), (), None, ()
 
 
 def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.events import (
+    BreakerResumed,
+    BreakerTripped,
     LegUnresolved,
     UnhedgedClosed,
     UnhedgedFound,
@@ -156,7 +158,16 @@ class Notices:
             yield from self._ends("stop_missing", str(event.trade_id), text)
 
     def _of_legs(self, event: Event) -> Iterator[Message]:
-        if isinstance(event, UnhedgedOpened | UnhedgedFound):
+        if isinstance(event, BreakerTripped):
+            text = (
+                f"No new arbitrage begins on {event.account}: {event.why}. Look at them "
+                "(balance-guard arbitrages list), then: balance-guard arbitrages resume."
+            )
+            yield from self._begins("breaker", event.account, text)
+        elif isinstance(event, BreakerResumed):
+            text = f"Arbitrages on {event.account} may begin again."
+            yield from self._ends("breaker", event.account, text)
+        elif isinstance(event, UnhedgedOpened | UnhedgedFound):
             one = event.exposure
             yield from self._begins("unhedged", str(one.id), f"Unhedged: {one.sentence()}.")
         elif isinstance(event, UnhedgedClosed):

@@ -203,7 +203,7 @@ def test_it_is_closed_once_by_type_and_by_database(make):
         world.store.resolve(exposure.id, world.clock.wall(), "twice")
     with (
         pytest.raises(ArbitragesUnavailable, match="this exposure is closed"),
-        world.store._transaction() as db,
+        world.store.transaction() as db,
     ):
         db.execute("UPDATE arbitrage_exposures SET closed_at = NULL")
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedFound, UnhedgedOpened
+from freqtrade_balance_guard.arbitrage.events import (
+    BreakerResumed,
+    BreakerTripped,
+    UnhedgedClosed,
+    UnhedgedFound,
+    UnhedgedOpened,
+)
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import (
@@ -247,3 +253,11 @@ def test_a_sender_that_fails_is_logged_and_the_next_message_goes_out(outbox, cap
     box.put(Message(Kind.NEWS, "a", "two"))
     sender.wait_for(1)
     assert sender.sent[0].text == "two"
+
+
+def test_a_breaker_is_told_when_it_stops_arbitrages_and_when_they_may_begin_again(notices) -> None:
+    tripped = BreakerTripped("main", "20 in stake currency was lost; max_loss is 10")
+    (message,) = notices.of_event(tripped)
+    assert message.kind is Kind.INCIDENT and "arbitrages resume" in message.text
+    assert told(notices.of_event(tripped)) == []
+    assert told(notices.of_event(BreakerResumed("main"))) == [("recovery", "breaker")]
