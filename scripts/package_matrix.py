@@ -1,7 +1,7 @@
 """Installs the wheel of a release into fresh environments and tries it there.
 
     python scripts/package_matrix.py --pythons python3.11 python3.12 python3.13
-    python scripts/package_matrix.py --pythons python3.12 --freqtrade 2026.9 --tests tests/unit/test_money.py
+    python scripts/package_matrix.py --pythons python3.12 --freqtrade 2026.9 --tests tests/contract
 
 For every interpreter and release of freqtrade: `balance-guard --version`, a scene of the demo in
 dry-run and one live on the sandbox, and tests/unit, all with the installed package and not with
@@ -43,12 +43,13 @@ def main() -> int:
     parser.add_argument("--wheel", type=Path, help="take this one, and build none")
     options = parser.parse_args()
     version = release.agreed_version(None)
+    commit = release.run("git", "rev-parse", "HEAD").strip()
     wheel = options.wheel or release.build(version)[0]
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for python in options.pythons:
             for freqtrade in options.freqtrade:
-                trial = Trial(python, freqtrade, options.environments, Path(folder))
+                trial = Trial(python, freqtrade, options.environments, Path(folder), commit)
                 failed |= not trial.run(wheel, version, options.tests)
     return 1 if failed else 0
 
@@ -56,7 +57,9 @@ def main() -> int:
 class Trial:
     """One interpreter with one release of freqtrade."""
 
-    def __init__(self, python: str, freqtrade: str, environments: Path, folder: Path) -> None:
+    def __init__(
+        self, python: str, freqtrade: str, environments: Path, folder: Path, commit: str
+    ) -> None:
         said = subprocess.run(
             [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
             capture_output=True,
@@ -65,6 +68,7 @@ class Trial:
         ).stdout.strip()
         self.name = f"{said}-{freqtrade}"
         self._python = python
+        self._commit = commit  # of the tests: work may go on while this runs
         self._freqtrade = freqtrade
         self._environment = environments.resolve() / self.name
         self._binaries = self._environment / "bin"
@@ -126,7 +130,7 @@ class Trial:
         """The tests of the commit; the package in their tree is the one that was installed."""
         tree = self._folder / "tree"
         archive = self._folder / "tree.tar"
-        release.run("git", "archive", "--output", str(archive), "HEAD")
+        release.run("git", "archive", "--output", str(archive), self._commit)
         with tarfile.open(archive) as packed:
             packed.extractall(
                 tree,
@@ -136,7 +140,6 @@ class Trial:
         where = self._say(
             "python", "-c", f"import {release.PACKAGE} as p; print(p.__path__[0])"
         ).strip()
-        (tree / release.PACKAGE).rmdir() if (tree / release.PACKAGE).exists() else None
         (tree / release.PACKAGE).symlink_to(where)
         said = self._say(
             *("python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"),
