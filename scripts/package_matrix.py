@@ -134,7 +134,7 @@ class Trial:
         with tarfile.open(archive) as packed:
             packed.extractall(
                 tree,
-                [each for each in packed if not each.name.startswith(f"{release.PACKAGE}/")],
+                [each for each in packed if each.name.split("/")[0] != release.PACKAGE],
                 filter="data",
             )
         where = self._say(
