@@ -33,7 +33,6 @@ from freqtrade_balance_guard.settings.messages import SHAPES
 from freqtrade_balance_guard.settings.schema import (
     IN_EFFECT,
     IN_EFFECT_IN_A_TIER,
-    LATER_IN_ARBITRAGE,
 )
 from freqtrade_balance_guard.settings.values import Rule
 
@@ -67,13 +66,13 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("venues.*.", "One venue", VenueSettings, frozenset(VenueSettings.model_fields)),
     ("events.*.", "One event", EventSettings, frozenset()),
     ("events.*.outcomes.*.", "The outcomes of an event on one venue", OutcomePair, frozenset()),
+    ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset(ArbitrageSettings.model_fields)),
     (
-        "arbitrage.",
-        "`arbitrage`",
-        ArbitrageSettings,
-        frozenset(ArbitrageSettings.model_fields) - LATER_IN_ARBITRAGE,
+        "arbitrage.breaker.",
+        "`arbitrage.breaker`",
+        BreakerSettings,
+        frozenset(BreakerSettings.model_fields),
     ),
-    ("arbitrage.breaker.", "`arbitrage.breaker`", BreakerSettings, frozenset()),
     ("futures.", "`futures`", FuturesSettings, frozenset()),
     ("alerts.", "`alerts`", AlertSettings, frozenset(AlertSettings.model_fields)),
     ("metrics.", "`metrics`", MetricsSettings, frozenset(MetricsSettings.model_fields)),

@@ -64,6 +64,22 @@ class UnhedgedFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class UnhedgedClosed(Event):
-    """It is hedged again, or the user has taken care of it."""
+    """It is hedged again, or (``is_by_hand``) the user has taken care of it."""
 
     exposure: Exposure
+    is_by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerTripped(Event):
+    """Too many arbitrages of an account ended badly: none begins. Said again at the start."""
+
+    account: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerResumed(Event):
+    """``arbitrages resume``: they begin again."""
+
+    account: str

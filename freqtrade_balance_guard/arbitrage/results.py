@@ -25,6 +25,7 @@ class ArbitrageDenialCode(StrEnum):
     ORDER_UNRESOLVED = "order_unresolved"
     REBALANCE_COOLDOWN = "rebalance_cooldown"
     UNHEDGED = "unhedged"
+    BREAKER = "breaker"
     MARKET_UNREADABLE = "market_unreadable"
     BALANCE_UNREADABLE = "balance_unreadable"
     BELOW_MINIMUM = "below_minimum"

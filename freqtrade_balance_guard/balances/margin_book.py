@@ -125,7 +125,9 @@ class MarginBook(BalanceBook):
         before = self._last
         account = self._accounts.setdefault(self.coin, Account(self.coin))
         account.noise = snapshot.noise + self._unseen.unknown_since(snapshot.as_of - self._lag)
-        positions = (*snapshot.positions, *(() if before is None else before.positions))
+        # What was closed since the answer before may still have cost something.
+        known = (*(() if before is None else before.positions), *snapshot.positions)
+        positions = {(position.pair, position.side): position for position in known}.values()
         self.margin.at_risk = sum((position.margin for position in positions), ZERO)
         notional = sum((position.notional for position in positions), ZERO)
         funding = self._funding(snapshot, account, notional)

@@ -5,7 +5,9 @@ import time
 
 from freqtrade_balance_guard.arbitrage.store import (
     ArbitrageStore,
+    BreakerRows,
     read_arbitrages,
+    read_breakers,
     read_exposures,
 )
 from freqtrade_balance_guard.cli.context import (
@@ -224,14 +226,17 @@ def _count(text: str) -> int:
 
 
 def add_arbitrages(parser: argparse.ArgumentParser) -> None:
-    """``arbitrages list|show``."""
-    commands = parser.add_subparsers(dest="what", metavar="list|show", required=True)
+    """``arbitrages list|show|resume``."""
+    commands = parser.add_subparsers(dest="what", metavar="list|show|resume", required=True)
     list_ = commands.add_parser("list", help="the last arbitrages, the newest first")
     list_.add_argument("--last", metavar="COUNT", type=int, default=SHOWN_IN_A_TABLE)
     add_command(list_, _list_arbitrages)
     show = commands.add_parser("show", help="both legs of one, and what it earned")
     show.add_argument("number", metavar="ID", type=int, help="as the list shows it")
     add_command(show, _show_arbitrage)
+    resume = commands.add_parser("resume", help="let arbitrages begin that the breaker has stopped")
+    resume.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    add_command(resume, _resume_arbitrages)
 
 
 def _list_arbitrages(context: CommandContext) -> int:
@@ -254,6 +259,26 @@ def _show_arbitrage(context: CommandContext) -> int:
         print_json(found[0].as_json())
     else:
         printing.show_arbitrages(printing.console(), found, with_legs=True)
+    return FINE
+
+
+def _resume_arbitrages(context: CommandContext) -> int:
+    """0: they may begin; 1: the breaker has stopped nothing, or not confirmed."""
+    source = context.ledger.source
+    row = next((one for one in read_breakers(source.local) if one.owner == source.account), None)
+    if row is None or row.tripped_at is None:
+        say(f"The breaker of {source.account} has stopped nothing.")
+        return FOUND
+    question = f"{row.sentence()}\nWhat has ended so far no longer counts. Let them begin again?"
+    if not confirm(question, yes=context.args.yes):
+        say("Nothing was changed: not confirmed.")
+        return FOUND
+    rows = BreakerRows(ArbitrageStore(source.local, source.account), source.account)
+    rows.resume(context.clock.wall())
+    if context.args.json:
+        print_json(rows.row().as_json())
+    else:
+        say(f"Arbitrages of {source.account} may begin again, within seconds if a bot runs.")
     return FINE
 
 

@@ -69,7 +69,7 @@ COMMANDS = {
     ),
     "arbitrages": Command(
         "cli.actions:add_arbitrages",
-        "List the last arbitrages with what they earned, or show both legs of one.",
+        "List the last arbitrages, show both legs of one, or let the breaker go.",
     ),
     "unhedged": Command(
         "cli.actions:add_unhedged",
@@ -86,6 +86,10 @@ COMMANDS = {
     "history": Command(
         "cli.monitoring:add_history",
         "Show every change of the balances with its cause, as a table, CSV or JSON.",
+    ),
+    "denials": Command(
+        "cli.monitoring:add_denials",
+        "Show denied entries by day and code, or let the bot send those of today.",
     ),
     "report": Command(
         "cli.monitoring:add_report",

@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,13 @@ from freqtrade_balance_guard.cli.context import (
 )
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console import printing
+from freqtrade_balance_guard.console.bot_command import named_bot, send_denials
 from freqtrade_balance_guard.console.bot_source import NotPossible
+from freqtrade_balance_guard.ledger import NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
+from freqtrade_balance_guard.monitoring.denials import denials_by_day
 from freqtrade_balance_guard.monitoring.history import HistoryPoint, read_history
+from freqtrade_balance_guard.monitoring.metrics.totals import KEEP_DAYS
 from freqtrade_balance_guard.page.report import (
     ReportSource,
     TooLarge,
@@ -110,6 +115,61 @@ def write_csv(points: list[HistoryPoint]) -> None:
     writer.writeheader()
     for point in points:
         writer.writerow(point.as_json())
+
+
+# denials
+
+
+def add_denials(parser: argparse.ArgumentParser) -> None:
+    """Denied entries by day and code."""
+    parser.add_argument(
+        "--days",
+        type=_days,
+        default=1,
+        metavar="N",
+        help="so many days, today included (default: 1)",
+    )
+    parser.add_argument(
+        "--send",
+        action="store_true",
+        help="let the running bot send those of today to its Telegram, Discord or webhook",
+    )
+    add_bot_argument(parser)
+    add_command(parser, _denials)
+
+
+def _days(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= KEEP_DAYS:
+        raise ValueError(f"must be 1 to {KEEP_DAYS}")
+    return number
+
+
+def _denials(context: CommandContext) -> int:
+    """0: shown, and taken by the bot where it is to send; 1: it did not take the command."""
+    args, ledger, today = context.args, context.ledger, context.clock.wall().date()
+    try:
+        name = named_bot(ledger, args.bot)
+    except NothingStored as nothing:
+        if args.json:
+            print_json({"bot": None, "days": []})
+        say(str(nothing))
+        return FINE
+    source = ledger.source
+    first = today - timedelta(days=args.days - 1)
+    found = denials_by_day(source.local, source.account, name, first, today)
+    answer = send_denials(ledger, name, context.clock, time.sleep) if args.send else None
+    if args.json:
+        sent = {} if answer is None else {"sent": answer.done, "sentence": answer.text}
+        print_json({"bot": name, "days": [one.as_json() for one in found], **sent})
+    else:
+        if found:
+            printing.show_denials(printing.console(), found)
+        else:
+            say("No entry was denied in this time.")
+        if answer is not None:
+            say(answer.text)
+    return FINE if answer is None or answer.done else FOUND
 
 
 # report

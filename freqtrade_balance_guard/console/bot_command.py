@@ -90,6 +90,19 @@ def set_pause(
     return ask_bot(ledger, name, kind, {}, clock, sleep, look_again=again)
 
 
+def send_denials(
+    ledger: LedgerView, bot: str | None, clock: Clock, sleep: Callable[[float], None]
+) -> Answer:
+    """Ask a running bot to send the denials of today as a message.
+
+    :raises NotPossible: which bot is meant is unknown, or it does not run
+    """
+    name = named_bot(ledger, bot)
+    if name not in {view.bot for view in ledger.alive}:
+        raise NotPossible(f"{name} does not run, so it sends no message.")
+    return ask_bot(ledger, name, "denials", {}, clock, sleep, look_again="the same command")
+
+
 def named_bot(ledger: LedgerView, bot: str | None) -> str:
     """The bot that is meant.
 

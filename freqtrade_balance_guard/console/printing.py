@@ -24,6 +24,7 @@ from freqtrade_balance_guard.console.status import CurrencyStatus, Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import format_amount
+from freqtrade_balance_guard.monitoring.denials import DenialsOfDay
 from freqtrade_balance_guard.monitoring.history import HistoryPoint
 
 
@@ -139,6 +140,10 @@ def show_status(console: Console, status: Status) -> None:
         _show(console, _arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
+    if status.breaker is not None and status.breaker.tripped_at is not None:
+        _say(console, status.breaker.sentence(), style="bold yellow")
+    for drift in status.drifts:
+        _say(console, drift.sentence())
     for order in status.unresolved:
         _say(console, order.sentence, style="red")
     if status.last_rebalance is not None:
@@ -378,6 +383,16 @@ def _table(*headings: str) -> Table:
 
 def _amount(amount: Decimal | None) -> str:
     return "-" if amount is None else format_amount(amount)
+
+
+def show_denials(console: Console, days: Sequence[DenialsOfDay]) -> None:
+    """One line for each day and code, the oldest day first."""
+    table = _table("day (UTC)", "code")
+    table.add_column("entries denied", justify="right")
+    for one in days:
+        for code, number in one.by_code.items():
+            table.add_row(f"{one.day:%Y-%m-%d}", code, str(number))
+    _show(console, table)
 
 
 def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:

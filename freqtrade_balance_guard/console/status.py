@@ -9,6 +9,10 @@ from typing import Any
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import (
     ArbitragesUnavailable,
+    BreakerRow,
+    Drift,
+    read_breakers,
+    read_drifts,
     read_exposures,
     read_positions,
 )
@@ -135,6 +139,8 @@ class Status:
     ledger_error: str | None = None
     arbitrages: tuple[Position, ...] = ()
     unhedged: tuple[Exposure, ...] = ()
+    breaker: BreakerRow | None = None
+    drifts: tuple[Drift, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
     paused: tuple[Pause, ...] = ()
@@ -157,6 +163,8 @@ class Status:
             # A copy for scripts of release 0.1.
             "pairs": [one.as_json(self.at) for one in self.arbitrages],
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
+            "breaker": self.breaker.as_json() if self.breaker else None,
+            "drifts": [one.as_json() for one in self.drifts],
             "unresolved": [one.as_json() for one in self.unresolved],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
@@ -165,26 +173,29 @@ class Status:
         }
 
 
-def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
+def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = False) -> Status:
     """What is stored about the config's account, and about others on which its bot holds money.
 
     :param bot: whose reservations are the own ones; None: found by the heartbeats
+    :param is_running: it has a ledger, so one that is not there cannot be reached
     :raises OSError: the file with the believed balances cannot be read
     """
     source = ledger.source
     believed = {(b.account, b.currency): b for b in read_believed(source.local)}
     notes: list[str] = []
-    ledger_error = None
     bots: tuple[BotView, ...] = ()
     places = {place for place in believed if place[0] == source.account}
-    own = bot
+    own, ledger_error = bot, None
     try:
         own = ledger.own_bot(bot)
         bots = tuple(b for b in ledger.bots if b.account == source.account)
         unfinished = ledger.unfinished()
     except NothingStored as nothing:
-        notes.append(str(nothing))
         unfinished, own = [], bot or source.bot
+        if is_running:
+            ledger_error = f"{source.shown_ledger} is not there any more."
+        else:
+            notes.append(str(nothing))
     except LedgerUnavailable as error:
         ledger_error = str(error)
         unfinished = []
@@ -194,37 +205,47 @@ def status_of(ledger: LedgerView, *, bot: str | None = None) -> Status:
     floors = floors_of(ledger, own if ledger_error is None else None)
     if places:
         places |= {(source.account, currency) for currency in floors}
-    names = sorted({b.bot for b in bots})
-    if own is None and len(names) > 1:
+    if own is None and len(names := sorted({b.bot for b in bots})) > 1:
         notes.append(SEVERAL_BOTS.format(", ".join(names)))
-    balances = tuple(
-        CurrencyStatus(
-            account=account,
-            currency=currency,
-            floor=floors.get(currency.upper(), ZERO) if account == source.account else ZERO,
-            believed=believed.get((account, currency)),
-            holds=_holds(ledger, account, currency, believed.get((account, currency)), own)
-            if ledger_error is None
-            else None,
-        )
-        for account, currency in sorted(places)
-    )
-    arbitrages, unhedged = _legs(ledger, notes)
+    arbitrages, unhedged, breaker, drifts = _legs(ledger, notes)
     return Status(
         account=source.account,
         bot=own,
         at=ledger.clock.wall(),
-        balances=balances,
+        balances=tuple(_currencies(ledger, believed, places, floors, own, ledger_error is None)),
         bots=bots,
         notes=tuple(notes),
         ledger_error=ledger_error,
         arbitrages=arbitrages,
         unhedged=unhedged,
+        breaker=breaker,
+        drifts=drifts,
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
         unresolved=tuple(_unresolved(ledger, unfinished)),
     )
+
+
+def _currencies(
+    ledger: LedgerView,
+    believed: Mapping[tuple[str, str], BelievedBalance],
+    places: Iterable[tuple[str, str]],
+    floors: Mapping[str, Decimal],
+    own: str | None,
+    is_readable: bool,
+) -> Iterator[CurrencyStatus]:
+    """One row for each account and currency; ``is_readable``: the ledger can be read."""
+    for account, currency in sorted(places):
+        known = believed.get((account, currency))
+        is_own = account == ledger.source.account
+        yield CurrencyStatus(
+            account=account,
+            currency=currency,
+            floor=floors.get(currency.upper(), ZERO) if is_own else ZERO,
+            believed=known,
+            holds=_holds(ledger, account, currency, known, own) if is_readable else None,
+        )
 
 
 def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[UnresolvedOrder]:
@@ -243,14 +264,16 @@ def _unresolved(ledger: LedgerView, rows: Iterable[Reservation]) -> Iterator[Unr
 
 def _legs(
     ledger: LedgerView, notes: list[str]
-) -> tuple[tuple[Position, ...], tuple[Exposure, ...]]:
-    """Open arbitrages and exposures; a note where they cannot be read."""
-    file = ledger.source.local
+) -> tuple[tuple[Position, ...], tuple[Exposure, ...], BreakerRow | None, tuple[Drift, ...]]:
+    """Open arbitrages, exposures, breaker, drifts; a note where they cannot be read."""
+    file, account = ledger.source.local, ledger.source.account
     try:
-        return tuple(read_positions(file)), tuple(read_exposures(file))
+        breaker = next((one for one in read_breakers(file) if one.owner == account), None)
+        drifts = tuple(one for one in read_drifts(file) if one.account == account)
+        return tuple(read_positions(file)), tuple(read_exposures(file)), breaker, drifts
     except ArbitragesUnavailable as error:
         notes.append(f"Open arbitrages and exposures are unknown: {error}.")
-        return (), ()
+        return (), (), None, ()
 
 
 def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:

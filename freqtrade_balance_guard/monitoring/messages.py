@@ -6,12 +6,13 @@ once. A border has hysteresis: what is above it has to fall clearly below before
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from freqtrade_balance_guard.arbitrage.events import (
+    BreakerResumed,
+    BreakerTripped,
     LegUnresolved,
     UnhedgedClosed,
     UnhedgedFound,
@@ -48,11 +49,12 @@ UTILIZATION_GAP = Decimal(10)
 
 
 class Kind(StrEnum):
-    """How a message is sent: a warning, news, or freqtrade's own message about a lock."""
+    """How a message is sent: a warning, news, an answer, or freqtrade's own about a lock."""
 
     INCIDENT = "incident"
     RECOVERY = "recovery"
     NEWS = "news"
+    ANSWER = "answer"
     LOCK = "lock"
     UNLOCK = "unlock"
 
@@ -156,7 +158,16 @@ class Notices:
             yield from self._ends("stop_missing", str(event.trade_id), text)
 
     def _of_legs(self, event: Event) -> Iterator[Message]:
-        if isinstance(event, UnhedgedOpened | UnhedgedFound):
+        if isinstance(event, BreakerTripped):
+            text = (
+                f"No new arbitrage begins on {event.account}: {event.why}. Look at them "
+                "(balance-guard arbitrages list), then: balance-guard arbitrages resume."
+            )
+            yield from self._begins("breaker", event.account, text)
+        elif isinstance(event, BreakerResumed):
+            text = f"Arbitrages on {event.account} may begin again."
+            yield from self._ends("breaker", event.account, text)
+        elif isinstance(event, UnhedgedOpened | UnhedgedFound):
             one = event.exposure
             yield from self._begins("unhedged", str(one.id), f"Unhedged: {one.sentence()}.")
         elif isinstance(event, UnhedgedClosed):
@@ -165,7 +176,10 @@ class Notices:
                 # The buying back of a trade that was sold is part of its end.
                 self._open.discard(("unhedged", str(one.id)))
                 return
-            text = f"Hedged again: {one.base} of arbitrage {one.arbitrage_id} was {one.closed_how}."
+            what = f"{one.base} of arbitrage {one.arbitrage_id}"
+            text = f"Hedged again: {what} was {one.closed_how}."
+            if event.is_by_hand:
+                text = f"No longer unhedged: {what} was closed by hand: {one.closed_how}."
             yield from self._ends("unhedged", str(one.id), text)
         elif isinstance(event, LegUnresolved):
             yield from self._begins(
@@ -255,20 +269,6 @@ class Notices:
         if (code, what) in self._open:
             self._open.remove((code, what))
             yield Message(Kind.RECOVERY, code, text)
-
-
-def denial_summary(day: date, denials: dict[str, int]) -> Message | None:
-    """The denials of one day by code; None where there was none."""
-    if not denials:
-        return None
-    most = sorted(denials.items(), key=lambda one: (-one[1], one[0]))
-    codes = ", ".join(f"{code.replace('_', ' ')} {number}" for code, number in most)
-    total = sum(denials.values())
-    return Message(
-        Kind.NEWS,
-        "denials_of_a_day",
-        f"{day:%Y-%m-%d}: {total} {'entry was' if total == 1 else 'entries were'} denied: {codes}.",
-    )
 
 
 def _text(amount: Decimal | None) -> str:

@@ -57,12 +57,12 @@ class Look:
 
     def status(self) -> Status:
         """The same as ``balance-guard status`` at this moment."""
-        return self.with_books(lambda books: status_of(books, bot=self.source.bot))
+        return self.with_books(self._status)
 
     def figures(self) -> Figures:
         """All gauges."""
         with closing(LedgerView(self.source, self.clock)) as books:
-            status = status_of(books, bot=self.source.bot)
+            status = self._status(books)
             reservations = self._reservations(books)
         unhedged: dict[str, Decimal] = {}
         for exposure in status.unhedged:
@@ -77,6 +77,9 @@ class Look:
             is_ledger_up=status.ledger_error is None and reservations is not None,
             are_entries_paused=bool(status.paused),
         )
+
+    def _status(self, books: LedgerView) -> Status:
+        return status_of(books, bot=self.source.bot, is_running=True)
 
     def _reservations(self, books: LedgerView) -> dict[str, int] | None:
         try:

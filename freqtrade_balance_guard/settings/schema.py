@@ -10,7 +10,7 @@ from freqtrade_balance_guard.money import to_float
 from freqtrade_balance_guard.settings.messages import SECTION
 from freqtrade_balance_guard.settings.model import GuardSettings
 from freqtrade_balance_guard.settings.redaction import fold
-from freqtrade_balance_guard.settings.sections import ArbitrageSettings, TierSettings
+from freqtrade_balance_guard.settings.sections import TierSettings
 from freqtrade_balance_guard.settings.venue import VenueSettings
 
 
@@ -27,8 +27,6 @@ IN_EFFECT = frozenset(
     """.split()
 )
 IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}
-# Likewise within the section "arbitrage".
-LATER_IN_ARBITRAGE = frozenset({"breaker"})
 LATER = "Checked now, takes effect in a later release."
 # Spellings that freqtrade's own "exchange" section knows, beside ours.
 _OTHER_SPELLINGS = ("api_key", "apiKey", "accountId", "walletAddress", "privateKey")
@@ -70,8 +68,6 @@ def section_schema() -> dict[str, Any]:
                 del drawn["default"]  # "not written" is no value that a user could write
     _mark_later(schema["properties"], IN_EFFECT)
     _mark_later(schema["$defs"][TierSettings.__name__]["properties"], IN_EFFECT_IN_A_TIER)
-    arbitrage = schema["$defs"][ArbitrageSettings.__name__]["properties"]
-    _mark_later(arbitrage, frozenset(arbitrage) - LATER_IN_ARBITRAGE)
     venue = schema["$defs"][VenueSettings.__name__]["properties"]
     for spelling in _OTHER_SPELLINGS:
         name = "key" if fold(spelling) == "apikey" else _known_name(spelling)

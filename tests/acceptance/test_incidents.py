@@ -32,11 +32,12 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 LEDGER_WORD = "planted-word-of-the-ledger"
 JWT_WORD = "planted-word-for-tokens-0123456789abcdef"
 URL_WORD = "planted-word-in-an-address"
-EVERY_GET = ("status", "balances", "history", "reservations", "decisions", "counters",
+EVERY_GET = ("status", "denials", "balances", "history", "reservations", "decisions", "counters",
              "arbitrages", "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
 COMMANDS = (
     ["status"], ["status", "--json"], ["explain", "BTC/USDT"], ["doctor"], ["doctor", "--json"],
     ["reservations", "list", "--json"], ["reconcile"], ["history", "--csv"], ["ledger", "check"],
+    ["denials"], ["unhedged", "list"], ["rebalance", "--preview"],
 )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ PHRASES = {
     "ledger back": "The ledger can be used again",
     "unreadable": "has been unreadable for a minute",
     "readable": "balance is readable again",
+    "denials so far": "so far: ",
 }
 
 
@@ -94,7 +96,7 @@ def outputs(bot, rest, folder):
             [sys.executable, "-m", "freqtrade_balance_guard", *command, *place],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert answer.stdout, (command, answer.stderr)
+        assert answer.stdout + answer.stderr, command
         found[" ".join(command)] = answer.stdout + answer.stderr
     report = folder / "report.html"
     subprocess.run(
@@ -153,6 +155,10 @@ class Incidents:
         self.wait_sent("ledger back")
         return took
 
+    def denials_are_asked_for(self, rest):
+        assert rest.ask("POST", "guard/denials").json()["done"]
+        self.wait_sent("denials so far", 30)
+
     def filled_sells(self):
         orders = self.exchange.orders()
         return [one for one in orders if one["side"] == "sell" and one["status"] == "closed"]
@@ -202,6 +208,7 @@ def test_each_incident_is_one_message_per_channel_and_no_output_has_a_secret(tmp
             run.outcome_is_unknown()
             assert run.ledger_is_away(server) < 12
             run.balance_is_unreadable()
+            run.denials_are_asked_for(rest)
             bot.wait_loops(5)
             everything = outputs(bot, rest, tmp_path)
             assert not bot.lines("Traceback")

@@ -167,6 +167,9 @@ def test_lag_denial_lost_reply_and_a_ledger_that_is_away_below_a_path_after_relo
             troubles.lag(second)
             troubles.lost_reply(third)
             troubles.ledger_away(ledger)
+        # The bot has ended: what was true then is no answer.
+        troubles.shows("Not known: the bot cannot be reached", 60)
+        assert "is safe" not in verdict(page)
         asked = {urlsplit(one).netloc for one in page.requests if one.startswith("http")}
         assert asked == {urlsplit(url).netloc}
         assert page.errors == []
@@ -196,6 +199,8 @@ def test_an_unhedged_leg_and_its_end_by_hand(tmp_path):
         page.run("document.querySelector('#ask-yes').click()")
         page.wait_for("!document.querySelector('[data-card=Unhedged]')", 60)
         assert assert_page_is_status(page, tmp_path)["unhedged"] == []
+        # The page has written the file only: the bot has noticed, and its message is on the page.
+        page.wait_for("document.body.innerText.includes('closed by hand: sold by hand')", 60)
         assert_edge_in_report(page, tmp_path)
         assert httpx.get(f"{url}/../api/v1/guard/unhedged", trust_env=False).status_code == 401
         assert page.errors == []

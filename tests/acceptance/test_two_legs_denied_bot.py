@@ -175,10 +175,10 @@ CHECKED_TWICE = '''
 
 from freqtrade_balance_guard.integration.arbitrage.ccxt_venue import CcxtVenue
 
-place = CcxtVenue.place
+send = CcxtVenue.send
 
 
-def checked_twice(self, order):
+async def checked_twice(self, order, prepared):
     """The fault of the naive way: what is reserved counts as spent when it is looked at again."""
     wallets = WALLETS[0]
     ledger = wallets.marks._registry.ledger
@@ -191,10 +191,10 @@ def checked_twice(self, order):
     if free[row.currency] - held < row.amount:
         from freqtrade_balance_guard.arbitrage.venue import OrderRejected
         raise OrderRejected("insufficient balance")
-    return place(self, order)
+    return await send(self, order, prepared)
 
 
-CcxtVenue.place = checked_twice
+CcxtVenue.send = checked_twice
 WALLETS = []
 Rehearsal.bot_start = lambda self, **kwargs: WALLETS.append(self.wallets)
 '''

@@ -313,14 +313,16 @@ def test_what_an_earlier_run_has_left_is_as_old_as_its_intent(make):
     now = world.clock.monotonic()
     age = (world.clock.wall() - record.made_at).total_seconds()
     assert age >= 8
-    running = world.executor._settlement.resumed(record)
+    running = world.executor._runner._settlement.resumed(record)
     assert running.has_left and not running.is_preparing
     assert [(leg.sent_at, leg.placed_at) for leg in running.legs] == [(now - age, now)] * 2
     assert [leg.filled for leg in running.legs] == [1, 0]
     assert [leg.reported is None for leg in running.legs] == [False, True]
     # A clock that was set back makes nothing older than now.
     record.made_at = world.clock.wall().replace(year=2030)
-    assert [leg.sent_at for leg in world.executor._settlement.resumed(record).legs] == [now] * 2
+    assert [leg.sent_at for leg in world.executor._runner._settlement.resumed(record).legs] == [
+        now
+    ] * 2
 
 
 # How long a loop waits
@@ -372,14 +374,14 @@ def test_how_far_apart_both_legs_left_is_said(make):
 
 def test_an_error_on_the_way_out_is_logged_and_the_outcome_is_looked_up(make, monkeypatch, caplog):
     world = make()
-    settlement = world.executor._settlement
-    place = settlement.place
+    sender = world.executor._runner._sender
+    place = sender._from_thread
 
     def broken(legs):
         place(legs)
         raise RuntimeError("a listener failed")
 
-    monkeypatch.setattr(settlement, "place", broken)
+    monkeypatch.setattr(sender, "_from_thread", broken)
     assert world.go().state is ArbitrageState.HEDGED
     assert "Arbitrage 1: an error before its end" in caplog.text
     world.check()

@@ -43,6 +43,33 @@ def test_it_has_amount_venue_age_value_owner_and_what_is_done(make):
     assert now.doing.startswith("held")
 
 
+def test_its_end_by_hand_is_published_once_though_another_process_closed_it(make):
+    world, exposure = bought_only(make)
+    world.work(10)
+    assert world.published(UnhedgedClosed) == []
+    console = ArbitrageStore(world.file, "account of here")
+    console.resolve(exposure.id, world.clock.wall(), "sold by hand")
+    world.work(10)
+    (ended,) = world.published(UnhedgedClosed)
+    assert (ended.exposure.id, ended.exposure.closed_how) == (exposure.id, "sold by hand")
+
+
+def test_its_end_by_the_policy_is_published_once(make):
+    world, exposure = bought_only(make, policy="unwind")
+    world.work(30)
+    (ended,) = world.published(UnhedgedClosed)
+    assert ended.exposure.id == exposure.id
+
+
+def test_what_an_earlier_run_has_left_and_the_user_closes_is_published_once(make):
+    world, exposure = bought_only(make)
+    world.start()
+    world.work(10)
+    ArbitrageStore(world.file, "account of here").resolve(exposure.id, world.clock.wall(), "sold")
+    world.work(10)
+    assert [one.exposure.id for one in world.published(UnhedgedClosed)] == [exposure.id]
+
+
 def test_its_value_follows_the_price(make):
     world, _ = bought_only(make)
     world.executor.work()
@@ -176,7 +203,7 @@ def test_it_is_closed_once_by_type_and_by_database(make):
         world.store.resolve(exposure.id, world.clock.wall(), "twice")
     with (
         pytest.raises(ArbitragesUnavailable, match="this exposure is closed"),
-        world.store._transaction() as db,
+        world.store.transaction() as db,
     ):
         db.execute("UPDATE arbitrage_exposures SET closed_at = NULL")
 

@@ -234,3 +234,10 @@ def test_orders_without_a_known_outcome_are_shown_with_what_that_means(registry)
     ]  # fmt: skip
     assert status.as_json()["unresolved"][1]["age_seconds"] >= 10
     assert "the next exit goes out all the same" in status.unresolved[1].sentence
+
+
+def test_a_ledger_that_is_not_there_is_an_error_where_the_bot_runs(registry):
+    stopped = status_of(registry.ledger_view(), bot="one-aaaa")
+    assert stopped.ledger_error is None and "Nothing is stored yet" in stopped.notes[0]
+    running = status_of(registry.ledger_view(), bot="one-aaaa", is_running=True)
+    assert "is not there any more" in running.ledger_error and running.notes == ()

@@ -5,37 +5,39 @@ import json
 import pytest
 
 
-def test_hyperopt_with_two_workers_and_our_protections(workspace):
+# The mixin of two legs holds the other one, too; workers get both by value.
+@pytest.mark.parametrize(
+    "mixin", ["ReservedArbitrage", pytest.param(False, marks=pytest.mark.acceptance)]
+)
+def test_hyperopt_with_two_workers_and_our_protections(workspace, mixin):
     rebalance = {"enabled": True, "enough_stake": 400, "target_stake": 500}
     workspace.write_config({"position_size_percent": 30, "rebalance": rebalance})
-    # The mixin of two legs holds the other one, too; workers get both by value.
-    for mixin in ("ReservedArbitrage", False):
-        workspace.write_strategy(
-            "Clockwork",
-            mixin=mixin,
-            body="""
-            candles = IntParameter(1, 5, default=2, space="protection")
-            @property
-            def protections(self):
-                return [
-                    {"method": "MinimumBalance", "stop_duration_candles": self.candles.value},
-                    {"method": "RebalanceCooldown", "lock_all": self.candles.value > 2},
-                ]
-            """,
-        )
-        done = workspace.run(
-            "hyperopt", "--strategy", "Clockwork", "--spaces", "buy", "protection",
-            "-e", "4", "-j", "2", "--min-trades", "1", "--hyperopt-loss", "SharpeHyperOptLossDaily",
-            "--random-state", "1", launcher=not mixin,
-        )  # fmt: skip
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, output[-3000:]
-        assert "Best result" in output
-        assert ("ReservedArbitrage does nothing here" in output) == bool(mixin)
-        # The parameter file keeps the strategy's own name.
-        parameters = workspace.folder / "strategies" / "clockwork.json"
-        assert json.loads(parameters.read_text())["strategy_name"] == "Clockwork"
-        parameters.unlink()
+    workspace.write_strategy(
+        "Clockwork",
+        mixin=mixin,
+        body="""
+        candles = IntParameter(1, 5, default=2, space="protection")
+        @property
+        def protections(self):
+            return [
+                {"method": "MinimumBalance", "stop_duration_candles": self.candles.value},
+                {"method": "RebalanceCooldown", "lock_all": self.candles.value > 2},
+            ]
+        """,
+    )
+    done = workspace.run(
+        "hyperopt", "--strategy", "Clockwork", "--spaces", "buy", "protection",
+        "-e", "3", "-j", "2", "--min-trades", "1", "--hyperopt-loss", "SharpeHyperOptLossDaily",
+        "--random-state", "1", launcher=not mixin,
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-3000:]
+    assert "Best result" in output
+    assert ("ReservedArbitrage does nothing here" in output) == bool(mixin)
+    # The parameter file keeps the strategy's own name.
+    parameters = workspace.folder / "strategies" / "clockwork.json"
+    assert json.loads(parameters.read_text())["strategy_name"] == "Clockwork"
+    parameters.unlink()
 
 
 @pytest.mark.acceptance

@@ -16,8 +16,8 @@ from tests.support.rest import PASSWORD, USER, Rest
 
 
 GETS = ("status", "balances", "history", "reservations", "decisions", "counters", "arbitrages",
-        "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
-POSTS = ("rebalance", "pause", "resume", "unhedged/1/resolve")
+        "denials", "messages", "unhedged", "explain/BTC/USDT")  # fmt: skip
+POSTS = ("rebalance", "denials", "pause", "resume", "unhedged/1/resolve")
 GUARD = {"reserve_balance": {"USDT": 50}, "position_size_percent": 40}
 
 
@@ -70,6 +70,12 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
             }
             counters = rest.ask("GET", "guard/counters").json()
             assert counters["denials"]["stake_below_minimum"] >= 1
+            (day,) = rest.ask("GET", "guard/denials").json()["days"]
+            assert day["denials"].keys() == counters["denials"].keys()
+            assert cli(tmp_path, "denials")["days"][0]["total"] >= day["total"] >= 1
+            asked = rest.ask("POST", "guard/denials").json()
+            assert asked["done"], asked
+            bot.wait_for(r"so far: \d+ entr.* denied: stake below minimum \d+", 20)
             points = rest.ask("GET", f"guard/history?currency={first.split('/')[0]}").json()
             assert [one["cause"] for one in points["points"]][:1] == ["order"]
 

@@ -299,7 +299,7 @@ def test_a_book_is_streamed_and_changes_at_once(start, dialect):
         first = await client.watch_order_book(sandbox.outcome(1))
         best = first["asks"][0][0]
         book(sandbox, bids=[("0.50", "100")], asks=[("0.55", "100")])
-        changed = await asyncio.wait_for(client.watch_order_book(sandbox.outcome(1)), 3)
+        changed = await asyncio.wait_for(client.watch_order_book(sandbox.outcome(1)), 30)
         return best, changed["bids"][0][0], changed["asks"][0][0]
 
     best, bid, ask = on(sandbox, work)
@@ -314,15 +314,16 @@ def test_orders_and_fills_are_streamed(start, dialect):
     async def work(client):
         watching = asyncio.ensure_future(client.watch_my_trades())
         orders = asyncio.ensure_future(client.watch_orders())
-        await asyncio.sleep(0.3)
-        made = await buy(client, sandbox, 0, 40, 0.45)
-        trades = await asyncio.wait_for(watching, 3)
-        seen = await asyncio.wait_for(orders, 3)
-        return made, trades, seen
+        made = []
+        # What is sent before a stream has begun is not on it.
+        while not (watching.done() and orders.done()) and len(made) < 40:
+            made.append((await buy(client, sandbox, 0, 5, 0.45))["id"])
+            await asyncio.sleep(0.2)
+        return made, await watching, await orders
 
     made, trades, seen = on(sandbox, work)
-    assert trades[-1]["order"] == made["id"]
-    assert seen[-1]["id"] == made["id"]
+    assert trades[-1]["order"] in made
+    assert seen[-1]["id"] in made
 
 
 def test_polymarkets_trades_fail_after_they_were_matched(start):

@@ -436,7 +436,7 @@ class BalanceModel(RuleBasedStateMachine, TrueExchange):
 
 
 BalanceModel.TestCase.settings = settings(
-    max_examples=1000,
+    max_examples=500,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

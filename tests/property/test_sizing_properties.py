@@ -187,7 +187,7 @@ def tight_entries(draw: st.DrawFn) -> tuple[Market, EntryRequest, EntryLimits]:
 
 
 @given(tight_entries())
-@settings(many, max_examples=800)
+@settings(many, max_examples=500)
 def test_an_exit_is_possible_for_every_entry_that_goes_out(
     entry: tuple[Market, EntryRequest, EntryLimits],
 ) -> None:
@@ -310,7 +310,7 @@ def assert_sellable(market: Market, amount: Decimal, price: Decimal) -> None:
         lambda mode: st.tuples(st.just(mode), amount_precisions[mode], logarithmic(1e-9, 1e9))
     )
 )
-@settings(many, max_examples=1500)
+@settings(many, max_examples=700)
 def test_amounts_are_truncated_as_freqtrade_truncates_them(
     case: tuple[int, float | None, float],
 ) -> None:
@@ -360,7 +360,7 @@ def freqtrade_questions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(freqtrade_questions(), st.sampled_from(EntryKind), markets())
-@settings(many, max_examples=1000)
+@settings(many, max_examples=600)
 def test_without_limits_a_stake_is_what_freqtrade_makes_of_it(
     asked: dict[str, Any], kind: EntryKind, market: Market
 ) -> None:

@@ -48,6 +48,7 @@ class World:
         sends_in_loop: bool = False,
         max_in_flight: int = 1,
         min_inventory: dict[str, dict[str, object]] | None = None,
+        breaker: dict[str, object] | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.floors = floors or {}
@@ -63,6 +64,7 @@ class World:
                 "leg_timeout": leg_timeout,
                 "max_in_flight": max_in_flight,
                 "min_inventory": min_inventory or {},
+                "breaker": breaker or {},
             }
         )
         self.sends_in_loop = sends_in_loop

@@ -170,6 +170,29 @@ def test_while_it_is_not_known_what_others_did_before_the_answer_may_lack_all(bo
     assert book.expected("USDT").free == D("219.85")
 
 
+def test_what_others_did_before_they_were_followed_may_be_missing_for_as_long_as_answers_lag(book):
+    book.others_acted(5.0)
+    fill(book, "a", 34.0)
+    book.accept(answer(34.5, "319.85", "219.85", positions=[position()]))
+    assert book.spendable("USDT") == D("119.70")
+    book.accept(answer(80.0, "319.85", "219.85", positions=[position()]))
+    fill(book, "b", 81.0, cost="30", fee="0.015")
+    book.accept(answer(82.0, "319.835", "209.835", positions=[position()]))
+    assert book.spendable("USDT") == D("209.835")
+
+
+@pytest.mark.parametrize(
+    ("paid", "reason"), [("3", FUNDING), ("3.01", ""), ("-3", FUNDING), ("-3.01", "")]
+)
+def test_funding_is_at_most_a_percent_of_the_positions(book, paid, reason):
+    fill(book, "a", 10.0)
+    book.accept(answer(45.0, "319.85", "219.85", positions=[position()]))
+    wallet = D("319.85") - D(paid)
+    changes = book.accept(answer(80.0, str(wallet), str(wallet - 100), positions=[position()]))
+    changes += book.accept(answer(120.0, str(wallet), str(wallet - 100), positions=[position()]))
+    assert [(change.amount, change.reason) for change in changes] == [(-D(paid), reason)]
+
+
 # What changes without an order
 
 

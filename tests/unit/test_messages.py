@@ -3,13 +3,19 @@
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedFound, UnhedgedOpened
+from freqtrade_balance_guard.arbitrage.events import (
+    BreakerResumed,
+    BreakerTripped,
+    UnhedgedClosed,
+    UnhedgedFound,
+    UnhedgedOpened,
+)
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.events import (
@@ -20,7 +26,7 @@ from freqtrade_balance_guard.events import (
 )
 from freqtrade_balance_guard.ledger.facts import ReservationCommitted, ReservationReleased
 from freqtrade_balance_guard.ledger.reservation import Reservation, State
-from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices, denial_summary
+from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures, Figures
 from freqtrade_balance_guard.monitoring.outbox import Outbox, read_messages
 from freqtrade_balance_guard.orders.events import (
@@ -89,6 +95,15 @@ def test_what_is_unhedged_is_told_at_its_begin_and_end_also_after_a_restart(noti
     assert told(notices.of_event(UnhedgedFound(EXPOSURE))) == [("incident", "unhedged")]
     closing = replace(EXPOSURE, closes=True)
     assert told(notices.of_event(UnhedgedClosed(closing))) == []
+
+
+def test_what_the_user_has_closed_is_not_called_hedged(notices) -> None:
+    list(notices.of_event(UnhedgedOpened(EXPOSURE)))
+    closed = replace(EXPOSURE, closed_how="sold on the exchange")
+    (message,) = notices.of_event(UnhedgedClosed(closed, is_by_hand=True))
+    assert message.kind is Kind.RECOVERY
+    assert message.text.endswith("was closed by hand: sold on the exchange.")
+    assert told(notices.of_event(UnhedgedClosed(closed, is_by_hand=True))) == []
 
 
 def test_a_position_that_is_too_small_is_told_once_until_it_could_be_sold(notices) -> None:
@@ -166,14 +181,6 @@ def test_an_unreadable_balance_is_told_after_a_minute_and_a_ledger_at_once(notic
     assert told(notices.of_figures(figures(), 93.0)) == [("recovery", "ledger_unavailable")]
 
 
-def test_a_day_of_denials_is_summed_up_by_code() -> None:
-    summary = denial_summary(date(2026, 1, 2), {"below_threshold": 3, "balance_lagging": 9})
-    assert summary is not None and summary.text == (
-        "2026-01-02: 12 entries were denied: balance lagging 9, below threshold 3."
-    )
-    assert denial_summary(date(2026, 1, 2), {}) is None
-
-
 class Sender:
     """Remembers what is sent; blocks while it is told to."""
 
@@ -237,3 +244,11 @@ def test_a_sender_that_fails_is_logged_and_the_next_message_goes_out(outbox, cap
     box.put(Message(Kind.NEWS, "a", "two"))
     sender.wait_for(1)
     assert sender.sent[0].text == "two"
+
+
+def test_a_breaker_is_told_when_it_stops_arbitrages_and_when_they_may_begin_again(notices) -> None:
+    tripped = BreakerTripped("main", "20 in stake currency was lost; max_loss is 10")
+    (message,) = notices.of_event(tripped)
+    assert message.kind is Kind.INCIDENT and "arbitrages resume" in message.text
+    assert told(notices.of_event(tripped)) == []
+    assert told(notices.of_event(BreakerResumed("main"))) == [("recovery", "breaker")]

@@ -121,6 +121,24 @@ def test_denials_are_summed_up_when_the_day_is_over(world) -> None:
     ]
 
 
+def test_denials_so_far_are_sent_on_request_also_where_there_are_none(world) -> None:
+    notifier, manager, _, totals, _ = world
+    notifier.sum_up_today()
+    notifier.work()
+    for _ in range(2):
+        totals(OrderDenied("A/B", "below_threshold", "", {}))
+    totals.write()
+    notifier.work()  # not asked again
+    manager.wait_for(2)
+    notifier.sum_up_today()
+    notifier.work()
+    answers = [msg["status"] for msg in manager.wait_for(3) if msg["type"] is RPCMessageType.STATUS]
+    assert answers == [
+        "Balance guard: 2026-01-01 so far: no entry was denied.",
+        "Balance guard: 2026-01-01 so far: 2 entries were denied: below threshold 2.",
+    ]
+
+
 def test_without_freqtrades_manager_messages_are_only_kept(tmp_path: Path) -> None:
     place = (tmp_path / "guard.sqlite", "kraken", "bot", ManualClock())
     notifier = Notifier(None, AlertSettings(), "USDT", *place, Figures)

@@ -27,9 +27,9 @@ from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
 from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
-from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.gate.balances import BalanceRefresher
+from freqtrade_balance_guard.arbitrage.gate.breaker import Breaker
 from freqtrade_balance_guard.arbitrage.gate.inventory import below_inventory
 from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
@@ -135,12 +135,12 @@ class TwoLegExecutor:
         )
         self._proposals = Proposals(self._context)
         self.books = BookFeed(self._context, self.loop)
-        self._settlement = Settlement(self._context)
-        self._runner = ArbitrageRunner(self._context, self._settlement)
+        self._breaker = Breaker(self._context)
+        self._runner = ArbitrageRunner(self._context, self._breaker.judge)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
         self._dead_bots = DeadBotClaims(self._context)
         self.balances = BalanceRefresher(self._context, (funds or {}).keys())
-        self._limits = StartLimits(self._context, self.unresolved)
+        self._limits = StartLimits(self._context, self._breaker, self.unresolved)
         self._tasks = Tasks()
         self._refresh_at, self._is_recovered = 0.0, False
 
@@ -210,6 +210,7 @@ class TwoLegExecutor:
         """Go on with what is not resolved and tend exposures: once per loop, and at the start."""
         self._runner.or_none(self._resume)
         self._runner.or_none(self._dead_bots.claim)
+        self._runner.or_none(self._breaker.judge)
         self._refresh_venues()
         self._tasks.run_each(
             (("arbitrage", one.key), lambda one=one: self._follow(one))  # type: ignore[misc]
@@ -332,6 +333,7 @@ class TwoLegExecutor:
         if self._is_recovered and not self._dead_bots.has_claimed:
             return
         self._dead_bots.has_claimed = False
+        self._breaker.judge()
         context = self._context
         for record in context.store.unfinished(context.bot):
             # Read after them: what has just begun is not taken for left.
@@ -339,7 +341,7 @@ class TwoLegExecutor:
                 logger.warning(
                     "Arbitrage %s was left by an earlier run; it is looked up.", record.id
                 )
-                self._runner.going[record.id] = self._settlement.resumed(record)
+                self._runner.resume(record)
         if not self._is_recovered:
             for exposure in self.exposures():
                 logger.error("Unhedged since %s: %s.", exposure.opened_at, exposure.sentence())

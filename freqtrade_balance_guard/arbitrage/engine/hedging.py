@@ -30,6 +30,7 @@ from freqtrade_balance_guard.arbitrage.results import (
 )
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import NotOpen
+from freqtrade_balance_guard.arbitrage.store.announced import AnnouncedExposures
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
 from freqtrade_balance_guard.crash_points import crash_point
@@ -54,6 +55,7 @@ class Hedging:
         self._context = context
         self._proposals = proposals
         self._runner = runner
+        self._announced = AnnouncedExposures(context.store, context.hub)
         # Reserved before the sale of its trade, by the number of the arbitrage.
         self._prepared: dict[int, tuple[RunningArbitrage, Decimal]] = {}
         self._alerted = set[int]()
@@ -69,7 +71,9 @@ class Hedging:
         :raises ArbitragesUnavailable: nothing can be read or written
         """
         context = self._context
-        exposures = [one for one in context.store.open_exposures(context.bot) if one.id not in busy]
+        every = context.store.open_exposures(context.bot)
+        self._announced.publish_ends({one.id for one in every})
+        exposures = [one for one in every if one.id not in busy]
         if self._set_off(exposures):
             exposures = [
                 one for one in context.store.open_exposures(context.bot) if one.id not in busy

@@ -67,17 +67,25 @@ class Intent:
 
 
 class ArbitrageRunner:
-    """Runs the arbitrages of one bot. ``going``: by number, what is stored and has not ended."""
+    """Runs the arbitrages of one bot. ``going``: by number, what is stored and has not ended.
 
-    def __init__(self, context: ArbitrageContext, settlement: Settlement) -> None:
+    :param judge: called after each end, before the next arbitrage may begin
+    """
+
+    def __init__(self, context: ArbitrageContext, judge: Callable[[], None]) -> None:
+        self._judge = judge
         self._context = context
-        self._settlement = settlement
+        self._settlement = Settlement(context)
         self._sender = OrderSender(context)
         self.going: dict[int, RunningArbitrage] = {}
         # The numbers of what this run has begun: none of it was left by an earlier one.
         self.begun: set[int] = set()
         self._logged: set[str] = set()
         self._unnumbered = itertools.count(-1, -1)
+
+    def resume(self, record: ArbitrageRecord) -> None:
+        """Take up what an earlier run has left."""
+        self.going[record.id] = self._settlement.resumed(record)
 
     def run(self, intent: Intent) -> ArbitrageResult:
         """Carry it out until it has ended or patience has. Never raises."""
@@ -321,6 +329,7 @@ class ArbitrageRunner:
         finally:
             running.lock.release()
         if ended is not None:
+            self._judge()
             self.going.pop(running.key, None)
         return ended
 

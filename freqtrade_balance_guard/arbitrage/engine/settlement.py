@@ -187,9 +187,9 @@ class Settlement:
     def _finished(self, running: RunningArbitrage) -> ArbitrageEnded:
         context, record = self._context, running.record
         now = context.clock.wall()
+        record.result |= result_of(running, context.known_rate, now)
         if record.kind is ArbitrageKind.TWO_LEGS:
             ending = ending_of_two_legs(running, context.bot, context.rate, now)
-            record.result |= result_of(running, context.known_rate, now)
         else:
             numbers = record.shares or {record.exposure or 0: ZERO}
             found = context.store.open_exposures(context.bot)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.engine.context import ArbitrageContext
 from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
+from freqtrade_balance_guard.arbitrage.gate.breaker import Breaker
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.unhedged import unhedged_value
@@ -20,16 +21,20 @@ KNOWN_SECONDS = 1.0
 
 
 class StartLimits:
-    """Denies a new arbitrage while there is too much of what has begun.
+    """Denies a new arbitrage while there is too much of what has begun, or after bad endings.
 
     :param unresolved: what has begun and not ended
     """
 
     def __init__(
-        self, context: ArbitrageContext, unresolved: Callable[[], Sequence[RunningArbitrage]]
+        self,
+        context: ArbitrageContext,
+        breaker: Breaker,
+        unresolved: Callable[[], Sequence[RunningArbitrage]],
     ) -> None:
         self._context = context
         self._unresolved = unresolved
+        self._breaker = breaker
         # What was read last: at which generation of the store, when, and the sum.
         self._unhedged: tuple[int, float, Decimal] | None = None
 
@@ -38,6 +43,8 @@ class StartLimits:
 
         :raises ArbitragesUnavailable: what is unhedged cannot be read
         """
+        if (stopped := self._breaker.why_not()) is not None:
+            return stopped
         under_way: list[RunningArbitrage] = []
         late: list[RunningArbitrage] = []
         for one in self._unresolved():

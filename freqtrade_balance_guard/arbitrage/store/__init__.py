@@ -1,8 +1,15 @@
 """Arbitrages, exposures and positions in the guard's local SQLite file."""
 
+from freqtrade_balance_guard.arbitrage.store.breakers import (
+    BreakerRow,
+    BreakerRows,
+    read_breakers,
+)
 from freqtrade_balance_guard.arbitrage.store.file import ArbitragesUnavailable
 from freqtrade_balance_guard.arbitrage.store.look import (
+    Drift,
     read_arbitrages,
+    read_drifts,
     read_exposures,
     read_positions,
     read_profit,
@@ -16,8 +23,13 @@ from freqtrade_balance_guard.arbitrage.store.store import (
 __all__ = [
     "ArbitrageStore",
     "ArbitragesUnavailable",
+    "BreakerRow",
+    "BreakerRows",
+    "Drift",
     "NotOpen",
     "read_arbitrages",
+    "read_breakers",
+    "read_drifts",
     "read_exposures",
     "read_positions",
     "read_profit",

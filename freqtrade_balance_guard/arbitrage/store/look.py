@@ -1,6 +1,7 @@
 """Reads what bots have stored of arbitrages, for the console, which leaves no trace."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -20,10 +21,13 @@ from freqtrade_balance_guard.arbitrage.store.records import (
 from freqtrade_balance_guard.arbitrage.store.tables import are_of_0_1, are_there
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.local_file import read_only
-from freqtrade_balance_guard.money import ZERO
+from freqtrade_balance_guard.money import ZERO, format_amount
 
 
 R = TypeVar("R")
+
+# What release 0.1 did not store.
+_NEWER = (" FROM arbitrages ", " FROM arbitrage_drifts ")
 
 
 def read_positions(path: Path) -> list[Position]:
@@ -66,6 +70,37 @@ def read_arbitrages(
     return _read(path, sql, arbitrage_of_row)
 
 
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What fees in the coin and rounding have left over (above 0) or taken, in base currency."""
+
+    account: str
+    base: str
+    net: Decimal
+
+    def sentence(self) -> str:
+        """Return one sentence for people."""
+        amount = format_amount(abs(self.net))
+        what = f"left {amount} over" if self.net > ZERO else f"taken {amount}"
+        return (
+            f"Drift of {self.base}: fees and rounding have {what}; the next purchase makes it good."
+        )
+
+    def as_json(self) -> dict[str, str]:
+        """Return it for scripts: amounts as text with all digits."""
+        return {"account": self.account, "currency": self.base, "amount": f"{self.net:f}"}
+
+
+def read_drifts(path: Path) -> list[Drift]:
+    """Return what of each coin is held more or less than the trades say, all accounts.
+
+    :raises ArbitragesUnavailable: the file cannot be read
+    """
+    sql = "SELECT owner, base, net FROM arbitrage_drifts ORDER BY owner, base"
+    found = _read(path, sql, lambda row: Drift(str(row[0]), str(row[1]), Decimal(str(row[2]))))
+    return [one for one in found if one.net]
+
+
 def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R]:
     with unavailable(path):
         if not path.exists():
@@ -73,7 +108,7 @@ def _read(path: Path, sql: str, made: Callable[[Sequence[object]], R]) -> list[R
         with read_only(path) as db:
             if are_there(db):
                 return [made(row) for row in db.execute(sql)]
-            if not are_of_0_1(db) or " FROM arbitrages " in sql:
+            if not are_of_0_1(db) or any(one in sql for one in _NEWER):
                 return []
             for name, old in OLD_NAMES.items():
                 sql = sql.replace(name, old)

@@ -80,7 +80,7 @@ class ArbitrageStore:
 
         :raises NotOpen: the exposure that it is for was closed meanwhile
         """
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             return self._insert(db, record)
 
     @property
@@ -121,7 +121,7 @@ class ArbitrageStore:
     def mark_sent(self, record: ArbitrageRecord) -> ArbitrageState:
         """Write that its orders are about to leave."""
         state = after(record.state, ArbitrageMove.SEND)
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE arbitrages SET state = ? WHERE id = ?", (str(state), record.id))
         return state
 
@@ -131,14 +131,14 @@ class ArbitrageStore:
         :raises NotOpen: it was closed meanwhile
         """
         sql = "UPDATE arbitrages SET exposure = ?, shares = ? WHERE id = ?"
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             _check_open(db, record)
             db.execute(sql, (record.exposure, _shares(record), record.id))
 
     def learn(self, record: ArbitrageRecord, reported: Mapping[str, VenueOrder]) -> None:
         """Write what the exchanges say of its orders."""
         text = json.dumps({one: order.as_json() for one, order in reported.items()})
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE arbitrages SET reported = ? WHERE id = ?", (text, record.id))
 
     def end(
@@ -158,7 +158,7 @@ class ArbitrageStore:
         :raises states.NotAllowed: it has ended
         """
         state = after(record.state, move)
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             db.execute(
                 "UPDATE arbitrages SET state = ?, ended_at = ?, note = ?, result = ? WHERE id = ?",
                 (str(state), now.isoformat(), note, json.dumps(record.result), record.id),
@@ -171,18 +171,18 @@ class ArbitrageStore:
     def unfinished(self, bot: str) -> list[ArbitrageRecord]:
         """Return the arbitrages of a bot that have not ended, the oldest first."""
         sql = f"{ARBITRAGE} WHERE bot = ? AND state IN ({UNFINISHED_STATES}) ORDER BY id"
-        return [arbitrage_of_row(row) for row in self._rows(sql, bot)]
+        return [arbitrage_of_row(row) for row in self.rows(sql, bot)]
 
     def record(self, number: int) -> ArbitrageRecord | None:
         """Return one arbitrage by its number."""
-        rows = self._rows(f"{ARBITRAGE} WHERE id = ?", number)
+        rows = self.rows(f"{ARBITRAGE} WHERE id = ?", number)
         return arbitrage_of_row(rows[0]) if rows else None
 
     def of_group(self, arbitrage_id: int) -> list[ArbitrageRecord]:
         """Return an arbitrage, and all orders that closed exposures of it."""
-        exposures = {str(row[0]) for row in self._rows(_OF_ARBITRAGE, arbitrage_id)}
+        exposures = {str(row[0]) for row in self.rows(_OF_ARBITRAGE, arbitrage_id)}
         sql = f"{ARBITRAGE} WHERE id = ? OR exposure IS NOT NULL ORDER BY id"
-        found = [arbitrage_of_row(row) for row in self._rows(sql, arbitrage_id)]
+        found = [arbitrage_of_row(row) for row in self.rows(sql, arbitrage_id)]
         return [
             one
             for one in found
@@ -193,7 +193,7 @@ class ArbitrageStore:
     def ended_after(self, bot: str, number: int) -> list[ArbitrageRecord]:
         """Return ended arbitrages and orders with a higher number, the oldest first."""
         sql = f"{ARBITRAGE} WHERE bot = ? AND id > ? AND ended_at IS NOT NULL ORDER BY id"
-        return [arbitrage_of_row(row) for row in self._rows(sql, bot, number)]
+        return [arbitrage_of_row(row) for row in self.rows(sql, bot, number)]
 
     # Whose they are
 
@@ -202,7 +202,7 @@ class ArbitrageStore:
         found: set[str] = set()
         for table, is_open in _OPEN.items():
             sql = f"SELECT DISTINCT bot FROM {table} WHERE {is_open} AND owner IN (?, '')"  # noqa: S608
-            found |= {str(row[0]) for row in self._rows(sql, self._owner)}
+            found |= {str(row[0]) for row in self.rows(sql, self._owner)}
         return found
 
     def claim(self, dead: Collection[str], bot: str) -> int:
@@ -211,7 +211,7 @@ class ArbitrageStore:
         Each row goes to one bot: the second one to claim it finds another owner.
         """
         count = 0
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             for table in ("arbitrages", "arbitrage_exposures"):
                 is_open = _OPEN[table]
                 for one in dead:
@@ -225,30 +225,30 @@ class ArbitrageStore:
     def claim_position(self, position: Position, bot: str) -> bool:
         """Take over the trade of a dead bot; False if another bot was quicker."""
         sql = "UPDATE arbitrage_positions SET bot = ?, owner = ? WHERE arbitrage_id = ? AND bot = ?"
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             values = (bot, self._owner, position.arbitrage_id, position.bot)
             return db.execute(sql, values).rowcount == 1
 
     def record_exposure(self, exposure: Exposure) -> Exposure:
         """Write a new exposure; return it with its number."""
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             return self._write_exposure(db, exposure)
 
     def exposures_of(self, arbitrage_id: int) -> list[Exposure]:
         """Return the open exposures that came of an arbitrage, whoever owns them."""
         sql = f"{EXPOSURE} WHERE arbitrage_id = ? AND closed_at IS NULL ORDER BY id"
-        return [exposure_of_row(row) for row in self._rows(sql, arbitrage_id)]
+        return [exposure_of_row(row) for row in self.rows(sql, arbitrage_id)]
 
     # What freqtrade has of it
 
     def to_book(self, bot: str) -> list[ArbitrageRecord]:
         """Return what ended with fills, and is not marked as booked in freqtrade."""
         sql = f"{ARBITRAGE} WHERE bot = ? AND {_TO_BOOK} ORDER BY id"
-        return [arbitrage_of_row(row) for row in self._rows(sql, bot)]
+        return [arbitrage_of_row(row) for row in self.rows(sql, bot)]
 
     def booked(self, record: ArbitrageRecord, position: Position | None) -> None:
         """Mark that freqtrade knows its share; ``position``: its trade, if it has one."""
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             db.execute("UPDATE arbitrages SET booked = 1 WHERE id = ?", (record.id,))
             if position is not None:
                 db.execute(PUT_POSITION, [*cells_of_position(position), self._owner])
@@ -256,11 +256,11 @@ class ArbitrageStore:
     def positions(self, bot: str) -> list[Position]:
         """Return what is not closed, the oldest first."""
         sql = f"{POSITION} WHERE bot = ? AND closed_at IS NULL ORDER BY arbitrage_id"
-        return [position_of_row(row) for row in self._rows(sql, bot)]
+        return [position_of_row(row) for row in self.rows(sql, bot)]
 
     def position(self, arbitrage_id: int) -> Position | None:
         """Return the trade that came of an arbitrage."""
-        rows = self._rows(f"{POSITION} WHERE arbitrage_id = ?", arbitrage_id)
+        rows = self.rows(f"{POSITION} WHERE arbitrage_id = ?", arbitrage_id)
         return position_of_row(rows[0]) if rows else None
 
     def follow(self, position: Position, exposures: Sequence[Exposure]) -> None:
@@ -268,7 +268,7 @@ class ArbitrageStore:
 
         :raises NotOpen: an order of one is in progress; to be tried again when it has ended
         """
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             for exposure in exposures:
                 if exposure.id and _is_in_progress(db, exposure.id):
                     raise NotOpen(f"An order that closes exposure {exposure.id} is in progress.")
@@ -281,16 +281,16 @@ class ArbitrageStore:
     def open_exposures(self, bot: str) -> list[Exposure]:
         """Return what is not hedged, the oldest first."""
         sql = f"{EXPOSURE} WHERE bot = ? AND closed_at IS NULL ORDER BY id"
-        return [exposure_of_row(row) for row in self._rows(sql, bot)]
+        return [exposure_of_row(row) for row in self.rows(sql, bot)]
 
     def exposure(self, number: int) -> Exposure | None:
         """Return one exposure by its number."""
-        rows = self._rows(f"{EXPOSURE} WHERE id = ?", number)
+        rows = self.rows(f"{EXPOSURE} WHERE id = ?", number)
         return exposure_of_row(rows[0]) if rows else None
 
     def note(self, exposure: Exposure) -> bool:
         """Write what is being done and what it is worth; False if it was closed meanwhile."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             values = (
                 exposure.doing,
                 str(exposure.value),
@@ -308,7 +308,7 @@ class ArbitrageStore:
 
         :raises NotOpen: an order of one is in progress, or it was closed meanwhile
         """
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             for exposure in exposures:
                 row = db.execute(f"{EXPOSURE} WHERE id = ?", (exposure.id,)).fetchone()
                 if row is None or not exposure_of_row(row).is_open:
@@ -323,7 +323,7 @@ class ArbitrageStore:
 
         :raises NotOpen: there is none, it is closed, or an order of it is in progress
         """
-        with self._transaction(flush=True) as db:
+        with self.transaction(flush=True) as db:
             if _is_in_progress(db, number):
                 raise NotOpen(f"An order that closes exposure {number} is in progress.")
             done = db.execute(
@@ -340,7 +340,7 @@ class ArbitrageStore:
     def drift(self, base: str) -> Decimal:
         """Return what of ``base`` is held more (above 0) or less than the trades say."""
         sql = "SELECT net FROM arbitrage_drifts WHERE owner = ? AND base = ?"
-        rows = self._rows(sql, self._owner, base)
+        rows = self.rows(sql, self._owner, base)
         return Decimal(str(rows[0][0])) if rows else ZERO
 
     def _add_drift(self, db: Connection, base: str, change: Decimal) -> None:
@@ -364,7 +364,7 @@ class ArbitrageStore:
         return replace(exposure, id=int(made.lastrowid or 0))
 
     @contextmanager
-    def _transaction(self, *, flush: bool = False) -> Iterator[Connection]:
+    def transaction(self, *, flush: bool = False) -> Iterator[Connection]:
         """Open one transaction; with ``flush`` it survives a power cut, else a kill."""
         with unavailable(self._path), self._file.transaction(flush=flush) as db:
             if not are_there(db):
@@ -374,10 +374,10 @@ class ArbitrageStore:
         self._has_tables = True
         self.generation += 1
 
-    def _rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
+    def rows(self, sql: str, *values: object) -> list[Sequence[Any]]:
         """Return what is there; no writer waits for it."""
         if not self._has_tables:
-            with self._transaction():
+            with self.transaction():
                 pass  # makes the tables
         with unavailable(self._path), self._file.connection() as db:
             return list(db.execute(sql, values))

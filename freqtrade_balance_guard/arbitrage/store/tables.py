@@ -89,7 +89,9 @@ CREATE TABLE IF NOT EXISTS arbitrage_drifts (
 );
 CREATE TABLE IF NOT EXISTS arbitrage_breakers (
     owner      TEXT PRIMARY KEY,
-    resumed_at TEXT NOT NULL
+    resumed_at TEXT NOT NULL DEFAULT '',
+    tripped_at TEXT,
+    why        TEXT NOT NULL DEFAULT ''
 );
 """
 # Release 0.1 called an arbitrage a pair, and knew neither accounts nor the purchase's order id.

@@ -162,6 +162,7 @@ def _executor(
         is_stopping=worker.stopping.is_set,
         is_wanted=lambda: worker.is_wanted,
         explain=preconditions.explained,
+        loop=venues.loop,
     )
 
 

@@ -12,6 +12,8 @@ from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
+from freqtrade_balance_guard.arbitrage.sending.async_venue import as_venue
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import words_of
@@ -34,6 +36,8 @@ class Venues(dict[str, Venue]):
     """Holds the venues by name. One that could not be reached is tried again when asked for.
 
     That takes long: it happens in a thread of its own, and no loop waits for it.
+
+    ``loop``: the engine's, in which asynchronous venues of the user live.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Venues(dict[str, Venue]):
         strategy: Any,
     ) -> None:
         super().__init__()
+        self.loop = EventLoopThread()
         self._settings = settings
         self._config = config
         self._ledger = ledger
@@ -72,7 +77,7 @@ class Venues(dict[str, Venue]):
         if self._wrong is not None:
             raise self._wrong
         for name, venue in self._strategy.custom_venues().items():
-            self[str(name).lower()] = venue
+            self[str(name).lower()] = as_venue(venue, self.loop)
 
     def __missing__(self, name: str) -> Venue:
         if name in self._not_before and self._clock.monotonic() >= self._not_before[name]:

@@ -14,7 +14,11 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.persistence import Trade
 
 from freqtrade_balance_guard.clock import Clock
-from freqtrade_balance_guard.integration.monitoring.start import metrics_address, stop_monitoring
+from freqtrade_balance_guard.integration.monitoring.start import (
+    metrics_address,
+    send_denials,
+    stop_monitoring,
+)
 from freqtrade_balance_guard.integration.orders.orphan_orders import OrphanOrders
 from freqtrade_balance_guard.integration.orders.position_watch import LivePositionWatch
 from freqtrade_balance_guard.integration.rebalance.entry_locks import EntryLocks
@@ -257,6 +261,9 @@ class Housekeeping:
                 done, text = self._release(bot, command)
             elif command.kind in ("pause", "resume"):
                 done, text = self._confirm_pause(command)
+            elif command.kind == "denials":
+                done = send_denials()
+                text = "they go out as a message" if done else "this bot sends no messages"
             elif command.kind == "explain":
                 done, text = True, self._answers_of_controls(str(command.payload.get("pair")))
             else:

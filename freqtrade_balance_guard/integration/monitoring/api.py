@@ -24,7 +24,7 @@ from freqtrade_balance_guard.arbitrage.store import (
 )
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console import reservations
-from freqtrade_balance_guard.console.bot_command import set_pause
+from freqtrade_balance_guard.console.bot_command import send_denials, set_pause
 from freqtrade_balance_guard.console.bot_source import NotPossible
 from freqtrade_balance_guard.console.explain import explain, full_pair
 from freqtrade_balance_guard.console.rebalance import ask_for_one, attempt_as_json, preview_of
@@ -32,9 +32,11 @@ from freqtrade_balance_guard.integration.console.config import locks_on
 from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
 from freqtrade_balance_guard.monitoring.decisions import read_decisions
+from freqtrade_balance_guard.monitoring.denials import denials_by_day
 from freqtrade_balance_guard.monitoring.history import read_history
 from freqtrade_balance_guard.monitoring.metrics.counting import Key
 from freqtrade_balance_guard.monitoring.metrics.figures import BalanceFigures
+from freqtrade_balance_guard.monitoring.metrics.totals import KEEP_DAYS
 from freqtrade_balance_guard.monitoring.outbox import read_messages
 from freqtrade_balance_guard.page.look import Look
 from freqtrade_balance_guard.page.shell import page_shell, static_file
@@ -211,6 +213,15 @@ def _add_decisions(router: APIRouter, bot: Watched, clock: SystemClock) -> None:
         """What was counted since the first start: denials by code, cache, orders, rejections."""
         return _counters_json(bot.counters())
 
+    @router.get("/denials")
+    @_answered
+    def denials(days: Annotated[int, Query(ge=1, le=KEEP_DAYS)] = 1) -> dict[str, Any]:
+        """Denied entries by day and code, the oldest day first."""
+        today = clock.wall().date()
+        first = today - timedelta(days=days - 1)
+        found = denials_by_day(source.local, source.account, source.bot or "", first, today)
+        return {"bot": source.bot, "days": [one.as_json() for one in found]}
+
     @router.get("/messages")
     @_answered
     def messages(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
@@ -264,6 +275,13 @@ def _add_actions(router: APIRouter, look: Look, clock: SystemClock) -> None:
         closed = ArbitrageStore(source.local).resolve(number, clock.wall(), words)
         sentence = f"Exposure {closed.id} is closed: {closed.closed_how}."
         return {"done": True, "sentence": sentence, "exposure": closed.as_json(clock.wall())}
+
+    @router.post("/denials")
+    @_answered
+    def denials() -> dict[str, Any]:
+        """Send the denials of today to the bot's Telegram, Discord or webhook."""
+        answer = look.with_books(lambda books: send_denials(books, source.bot, clock, time.sleep))
+        return {"done": answer.done, "sentence": answer.text}
 
     @router.post("/pause")
     @_answered

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from freqtrade.enums import RPCMessageType
 
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import Event
-from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices, denial_summary
+from freqtrade_balance_guard.monitoring.denials import DenialsOfDay, denials_by_day
+from freqtrade_balance_guard.monitoring.messages import Kind, Message, Notices
 from freqtrade_balance_guard.monitoring.metrics.figures import Figures
-from freqtrade_balance_guard.monitoring.metrics.totals import read_daily_totals
 from freqtrade_balance_guard.monitoring.outbox import Outbox
 from freqtrade_balance_guard.settings import AlertSettings
 
@@ -58,6 +58,7 @@ class Notifier:
         self._outbox = Outbox(path, account, bot, clock, self._send)
         self._looked_at = float("-inf")
         self._day = clock.wall().date()
+        self._is_asked = threading.Event()
 
     def __call__(self, event: Event) -> None:
         with self._guard:
@@ -68,8 +69,15 @@ class Notifier:
         """An incident that another part has found."""
         self._put([Message(Kind.INCIDENT, code, text)])
 
+    def sum_up_today(self) -> None:
+        """Send the denials of today so far with the next work; never waits."""
+        self._is_asked.set()
+
     def work(self) -> None:
-        """Look at the figures now and then, and sum up a day that is over."""
+        """Look at the figures now and then, and sum up a day that is over or was asked for."""
+        if self._is_asked.is_set():
+            self._is_asked.clear()
+            self._sum_up_so_far()
         now = self._clock.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return
@@ -89,14 +97,18 @@ class Notifier:
         if today == self._day:
             return
         yesterday = today - timedelta(days=1)
-        denials: dict[str, int] = {}
-        for total in read_daily_totals(self._path, self._account):
-            is_ours = (total.bot, total.day, total.metric) == (self._bot, yesterday, "entries")
-            if is_ours and total.labels[0] == "denied":
-                denials[total.labels[1]] = denials.get(total.labels[1], 0) + total.total
+        found = self._denials(yesterday)
         self._day = today
-        summary = denial_summary(yesterday, denials)
-        self._put([] if summary is None else [summary], is_logged=True)
+        texts = [one.sentence(today) for one in found]
+        self._put([Message(Kind.NEWS, "denials_of_a_day", text) for text in texts], is_logged=True)
+
+    def _sum_up_so_far(self) -> None:
+        today = self._clock.wall().date()
+        (found,) = self._denials(today) or [DenialsOfDay(today, {})]
+        self._put([Message(Kind.ANSWER, "denials_so_far", found.sentence(today))], is_logged=True)
+
+    def _denials(self, day: date) -> list[DenialsOfDay]:
+        return denials_by_day(self._path, self._account, self._bot, day, day)
 
     def _put(self, messages: Iterable[Message], *, is_logged: bool = False) -> None:
         """Queue messages; those that no other part has logged are logged here."""
@@ -126,7 +138,7 @@ class Notifier:
             reason = str(message.details["reason"]).translate(MARKDOWN)
             details = {**message.details, "reason": reason}
             manager.send_msg({"type": kind, "base_currency": base, **details})
-        elif message.kind is Kind.UNLOCK:
+        elif message.kind in (Kind.UNLOCK, Kind.ANSWER):
             manager.send_msg({"type": RPCMessageType.STATUS, "status": text})
         else:
             # What `dp.send_msg` comes to at the end of a loop, but not in the loop's thread.

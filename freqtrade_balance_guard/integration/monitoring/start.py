@@ -196,6 +196,14 @@ def metrics_address() -> str | None:
     return None if _running is None else _running.metrics_address
 
 
+def send_denials() -> bool:
+    """Send the denials of today as a message soon; False: nothing is shown of this bot."""
+    if _running is None:
+        return False
+    _running.notifier.sum_up_today()
+    return True
+
+
 def believed_now(wallets: "GuardedWallets") -> dict[str, Believed]:
     """Every currency of the bot's own account; from any thread."""
     live = wallets.live

@@ -76,15 +76,17 @@
   /* What needs a person now. */
   const troubles = (data) => {
     const found = [];
-    const { status, reservations, decisions } = data;
+    const { status } = data;
     if (status.ledger_error) found.push(["bad", `The ledger cannot be used: ${status.ledger_error} No entry goes out, exits do.`]);
     const own = status.balances[status.account] || {};
     for (const [name, one] of Object.entries(own)) {
       if (one.verdict === "unreadable") found.push(["bad", `The ${name} balance is unreadable. No entry goes out, exits do.`]);
     }
     for (const one of status.unhedged) found.push(["bad", `Unhedged: ${amount(one.amount)} ${one.currency} on ${one.venue} (${one.direction}), worth ${amount(one.value)}: ${one.doing}.`]);
-    const unknown = reservations.filter((row) => row.state === "in_flight" && Date.now() - Date.parse(row.created_at) > 15000);
-    for (const row of unknown) found.push(["bad", `The outcome of an order of ${row.pair} is unknown; no new entry on ${row.pair}.`]);
+    for (const one of status.unresolved.filter((one) => one.age_seconds >= 15)) {
+      found.push(["bad", one.code === "exit_unresolved" ? `The outcome of an exit of ${one.pair} is unknown; the next exit goes out all the same.`
+        : `The outcome of an order of ${one.pair} is unknown; no new entry on ${one.pair}.`]);
+    }
     for (const one of status.paused) found.push(["warn", `Entries are paused by you${one.why ? ` (${one.why})` : ""}; exits go on.`]);
     const rising = Object.keys(own).filter((name) => own[name].verdict === "rising_unconfirmed");
     if (rising.length) found.push(["note", `${rising.join(", ")}: more than expected; the rise is spent when a second answer agrees.`]);
@@ -246,8 +248,10 @@
     if (busy || !login) return;
     busy = true;
     try {
-      const [status, balances, history, reservations, decisions, counters, arbitrages, messages] = await Promise.all(
-        ["status", "balances", "history?since_days=7", "reservations?limit=0", "decisions", "counters", "arbitrages", "messages?limit=8"].map((path) => ask(path)));
+      const [status, balances, history, decisions, counters, arbitrages, messages] = await Promise.all(
+        ["status", "balances", "history?since_days=7", "decisions", "counters", "arbitrages", "messages?limit=8"].map((path) => ask(path)));
+      /* Without the ledger all the rest is still known, and status says that it is away. */
+      const reservations = status.ledger_error ? { reservations: [] } : await ask("reservations?limit=0");
       let preview = null, previewError = "";
       try { preview = await ask("rebalance", { method: "POST", body: JSON.stringify({ action: "preview" }) }); } catch (error) {
         if (error instanceof LoggedOut) throw error;
@@ -267,11 +271,12 @@
     } catch (error) {
       if (error instanceof LoggedOut) logOut();
       else {
-        const text = `The bot cannot be reached: ${error.message}`;
+        /* What was true a while ago is no answer to "is my money safe now". */
+        const since = last ? ` What is below is of ${time(new Date(last.now).toISOString())}.` : "";
+        const card = el("div", { class: "card verdict bad-card", id: "verdict", role: "alert" },
+          el("div", {}, el("strong", { class: "bad" }, "Not known: the bot cannot be reached"), el("p", { class: "dim" }, `${error.message}.${since}`)));
         $("content").hidden = false;
-        let line = document.getElementById("lost");
-        if (!line) { line = el("div", { class: "card bad", id: "lost", role: "alert" }); $("content").prepend(line); }
-        line.textContent = text;
+        if ($("verdict")) $("verdict").replaceWith(card); else $("content").prepend(card);
       }
     } finally { busy = false; }
   };
