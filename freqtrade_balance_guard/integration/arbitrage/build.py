@@ -8,9 +8,11 @@ from freqtrade.exceptions import OperationalException
 from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
 from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.outcomes.event_map import EventMap
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.store.holdings import paid_to
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
@@ -62,7 +64,14 @@ def build_arbitrage(
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
-    venues = Venues(settings, config, ledger, clock, strategy)
+    venues = Venues(
+        settings,
+        config,
+        ledger,
+        clock,
+        strategy,
+        lambda account: paid_to(store.all_holdings(), account),
+    )
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     bot_venue = venues[BOT_VENUE] = _bot_venue(wallets, connection, ledger, clock)
     venues.open_all()
@@ -162,6 +171,7 @@ def _executor(
         is_stopping=worker.stopping.is_set,
         is_wanted=lambda: worker.is_wanted,
         explain=preconditions.explained,
+        events=EventMap(settings.events),
     )
 
 
