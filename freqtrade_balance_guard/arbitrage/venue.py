@@ -23,6 +23,30 @@ from freqtrade_balance_guard.orders.lookup_result import NotFound, Uncertain
 from freqtrade_balance_guard.orders.terms import Purpose, Report, Terms, read_report, spot_terms
 
 
+# What a venue is written with.
+__all__ = [
+    "GOOD_TILL_CANCELLED",
+    "KeepsConnections",
+    "LegOrder",
+    "LookUp",
+    "MarketRules",
+    "NotFound",
+    "OrderRejected",
+    "PreparedOrder",
+    "Price",
+    "SendsInLoop",
+    "Uncertain",
+    "Venue",
+    "VenueOrder",
+    "expiry_of",
+    "round_down",
+    "round_up",
+    "rounded_amount",
+    "rounded_price",
+    "sends_in_loop",
+]
+
+
 # Of an order that rests until it has filled or is cancelled.
 GOOD_TILL_CANCELLED = "GTC"
 

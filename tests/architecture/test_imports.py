@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A reservation that is not made is a denial like others.
     "ledger": BASE | {"settings", "limits"},
     "arbitrage": BASE | {"settings", "ledger", "orders"},
+    # What a user's venue is tried with.
+    "testing": BASE | {"arbitrage", "orders"},
     # Every order meets what was promised, what is believed, and the limits.
     "orders": BASE | {"balances", "limits", "ledger"},
     # What can be sold is a question of the market's minimums.

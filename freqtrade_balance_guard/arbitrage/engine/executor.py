@@ -25,7 +25,7 @@ from freqtrade_balance_guard.arbitrage.engine.context import (
 from freqtrade_balance_guard.arbitrage.engine.dead_bots import DeadBotClaims
 from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
 from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
-from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals, unreachable
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.gate.balances import BalanceRefresher
@@ -112,13 +112,7 @@ class TwoLegExecutor:
         events: EventMap | None = None,
     ) -> None:
         by_account = AccountFunds(
-            venues,
-            ledger,
-            clock,
-            funds or {},
-            settle_seconds=settle_seconds,
-            floors={name.upper(): amount for name, amount in (floors or {}).items()},
-            believed=believed or {},
+            venues, ledger, clock, funds, believed, settle_seconds=settle_seconds, floors=floors
         )
         self.loop = loop or EventLoopThread()
         self._context = ArbitrageContext(
@@ -296,7 +290,7 @@ class TwoLegExecutor:
                 ArbitrageDenialCode.LEDGER_UNAVAILABLE,
                 "arbitrages of the previous run are not loaded yet",
             )
-        denied = self._unreachable(opportunity) or self._limits.why_not()
+        denied = unreachable(opportunity, self._context.venues) or self._limits.why_not()
         if denied is not None:
             return denied
         if is_of_outcomes(opportunity):
@@ -330,24 +324,13 @@ class TwoLegExecutor:
         return Intent(ArbitrageKind.TWO_LEGS, orders, funds, tag=opportunity.tag, result=quoted)
 
     def _planned(self, opportunity: Opportunity, inspect: Inspect) -> Intent | ArbitrageDenied:
-        denied = self._unreachable(opportunity) or self._limits.why_not()
+        denied = unreachable(opportunity, self._context.venues) or self._limits.why_not()
         if denied is not None:
             return denied
         if is_of_outcomes(opportunity):
             return self._complements.intent(opportunity, inspect, from_books=False)
         plan = self._proposals.plan(opportunity)
         return self._intent(plan, opportunity, inspect, self._proposals.funds)
-
-    def _unreachable(self, opportunity: Opportunity) -> ArbitrageDenied | None:
-        venues = self._context.venues
-        for leg in opportunity.legs:
-            if leg.venue not in venues:
-                sentence = f'no venue is called "{leg.venue}"'
-                return ArbitrageDenied(ArbitrageDenialCode.UNKNOWN_VENUE, sentence, leg.venue)
-            if venues.get(leg.venue) is None:
-                sentence = f"{leg.venue} cannot be reached"
-                return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, leg.venue)
-        return None
 
     def _resume(self) -> None:
         """Load what an earlier run has left, at the first call and after a claim."""

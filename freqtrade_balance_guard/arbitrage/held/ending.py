@@ -1,4 +1,4 @@
-"""Decides what ended orders of outcomes leave: shares that are held, and exposures. Pure functions."""
+"""Decides what ended orders of outcomes leave: shares and exposures. Pure functions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,9 +20,7 @@ FAILED_MATCH = "its match failed"
 
 
 @exact
-def ending_of_complements(
-    running: RunningArbitrage, bot: str, rate: Rate, now: datetime
-) -> Ending:
+def ending_of_complements(running: RunningArbitrage, bot: str, rate: Rate, now: datetime) -> Ending:
     """Return how two ended purchases end it: without a fill, as pairs, or with shares too many."""
     first, second = running.legs
     if not first.filled and not second.filled:

@@ -1,4 +1,4 @@
-"""``HoldingFollower``: asks what became of shares, from the match to the money."""
+"""``HoldingFollower``: asks how shares go on, from the match to the money."""
 
 import logging
 from collections.abc import Callable, Hashable
@@ -84,7 +84,9 @@ class HoldingFollower:
         seconds = first
         if before is not None and (before.state, before.is_due) == (holding.state, is_due):
             seconds = min(2 * before.seconds, longest)
-        self._pauses[holding.client_order_id] = _Pause(holding.state, is_due, now + seconds, seconds)
+        self._pauses[holding.client_order_id] = _Pause(
+            holding.state, is_due, now + seconds, seconds
+        )
 
     def _follow(self, holding: Holding) -> None:
         """:raises ArbitragesUnavailable: nothing can be read or written"""
@@ -181,4 +183,3 @@ class HoldingFollower:
         level = logging.ERROR if holding.state is HoldingState.VOID else logging.INFO
         logger.log(level, "Shares: %s.", holding.sentence())
         context.hub.publish(HoldingChanged(holding))
-

@@ -41,7 +41,7 @@ class OutcomeVenue(Protocol):
         """Return SETTLE when all matches are final, REVERT when one failed; None: not yet."""
 
     def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
-        """Return what became of shares when their event was resolved; None: it was not yet."""
+        """Return how shares ended when their event was resolved; None: it is not yet."""
 
     def amount_at(self, pair: str, amount: Decimal, price: Decimal) -> Decimal:
         """Return the most shares up to ``amount`` that an order at ``price`` may have."""

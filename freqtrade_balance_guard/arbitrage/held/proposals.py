@@ -1,7 +1,7 @@
 """Turns two complements into two purchases: asks both markets, from now or from the last books."""
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -62,7 +62,7 @@ class ComplementProposals:
     def plan_from_books(
         self, opportunity: Opportunity[OutcomeLeg]
     ) -> ComplementPlan | ArbitrageDenied:
-        """Return two purchases at the prices of the last books, or why there are none; no request."""
+        """Return two purchases at the last books' prices, or why there are none; no request."""
         markets = []
         for leg in opportunity.legs:
             market = self._in_book(leg, self._context.known_rates)
@@ -175,4 +175,3 @@ def is_of_outcomes(opportunity: Opportunity[Any]) -> TypeGuard[Opportunity[Outco
 def _no_market(leg: OutcomeLeg) -> ArbitrageDenied:
     sentence = f"{leg.venue} is no prediction market"
     return ArbitrageDenied(ArbitrageDenialCode.UNKNOWN_VENUE, sentence, leg.venue)
-

@@ -86,7 +86,7 @@ def after(state: HoldingState, move: HoldingMove) -> HoldingState:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Says what became of shares: PAY, RESOLVE (its owner redeems it) or ANNUL, and the money.
+    """Says how shares ended: PAY, RESOLVE (its owner redeems it) or ANNUL, and the money.
 
     ``amount``: after fees; None: what they had cost. 0 where nothing has been paid yet.
     """

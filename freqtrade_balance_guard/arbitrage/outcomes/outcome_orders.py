@@ -65,7 +65,7 @@ class OutcomeOrders(Protocol):
         """Return whether all matches of an order are final, or one has failed; None: not yet."""
 
     async def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
-        """Return what became of shares when their event was resolved; None: it was not yet."""
+        """Return how shares ended when their event was resolved; None: it is not yet."""
 
     async def simulated_payout(self, order: LegOrder, shares: Decimal) -> Payout | None:
         """Return the same for shares that were never bought, from what is public."""

@@ -1,6 +1,8 @@
 """Builds what two legs need, for a strategy with the mixin ``ReservedArbitrage``."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freqtrade.exceptions import OperationalException
@@ -64,14 +66,7 @@ def build_arbitrage(
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
-    venues = Venues(
-        settings,
-        config,
-        ledger,
-        clock,
-        strategy,
-        lambda account: paid_to(store.all_holdings(), account),
-    )
+    venues = Venues(settings, config, ledger, clock, strategy, partial(_paid, store))
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     bot_venue = venues[BOT_VENUE] = _bot_venue(wallets, connection, ledger, clock)
     venues.open_all()
@@ -111,6 +106,11 @@ def build_arbitrage(
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages
+
+
+def _paid(store: ArbitrageStore, account: str) -> dict[str, Decimal]:
+    """Return what an account was paid for shares, by currency."""
+    return paid_to(store.all_holdings(), account)
 
 
 def _streaming(
@@ -172,6 +172,7 @@ def _executor(
         is_wanted=lambda: worker.is_wanted,
         explain=preconditions.explained,
         events=EventMap(settings.events),
+        loop=venues.loop,
     )
 
 

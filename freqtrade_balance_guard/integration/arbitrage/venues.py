@@ -13,6 +13,8 @@ from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
+from freqtrade_balance_guard.arbitrage.sending.async_venue import as_venue
+from freqtrade_balance_guard.arbitrage.threads.event_loop import EventLoopThread
 from freqtrade_balance_guard.arbitrage.venue import Venue
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.errors import words_of
@@ -35,6 +37,8 @@ class Venues(dict[str, Venue]):
     """Holds the venues by name. One that could not be reached is tried again when asked for.
 
     That takes long: it happens in a thread of its own, and no loop waits for it.
+
+    ``loop``: the engine's, in which asynchronous venues of the user live.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Venues(dict[str, Venue]):
     ) -> None:
         """:param paid: what an account of a prediction market was paid in dry-run, by currency"""
         super().__init__()
+        self.loop = EventLoopThread()
         self._settings = settings
         self._config = config
         self._ledger = ledger
@@ -71,7 +76,7 @@ class Venues(dict[str, Venue]):
         if self._wrong is not None:
             raise self._wrong
         for name, venue in self._strategy.custom_venues().items():
-            self[str(name).lower()] = venue
+            self[str(name).lower()] = as_venue(venue, self.loop)
 
     def __missing__(self, name: str) -> Venue:
         if name in self._not_before and self._clock.monotonic() >= self._not_before[name]:

@@ -284,7 +284,7 @@ class PredictionVenue:
         return self._wait(self.orders.settlement(order, order_id))
 
     def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
-        """Return what became of shares when their event was resolved; None: it was not yet."""
+        """Return how shares ended when their event was resolved; None: it is not yet."""
         if self.dry_wallet is not None:
             return self._wait(self.orders.simulated_payout(order, shares))
         return self._wait(self.orders.payout(order, order_id, shares))
