@@ -86,4 +86,4 @@ docs: install ## Build the documentation into site/.
 	@$(BIN)/mkdocs build --strict
 
 clean: ## Remove what the targets above made.
-	rm -rf $(VENV) .venv-compat-* build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo-output baseline-output
+	rm -rf $(VENV) .venv-compat-* build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo-output rehearsal-output baseline-output

@@ -22,6 +22,9 @@ from freqtrade_balance_guard.demo.scenes.catalogue import SCENES
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_PAGE = ROOT / "docs" / "demo.md"
 PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
+# The scene that README shows.
+SHOWN_SCENE = "lag-after-buy"
+SCENE_PICTURE = ROOT / "docs" / "images" / "demo-scene.svg"
 
 COLUMNS = (
     "scene", "bot", "orders", "rejected by the exchange", "private calls", "slowest loop",
@@ -92,6 +95,7 @@ def main() -> int:
     put(DEMO_PAGE, "scenes", scenes())
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(output / "timeline.svg", PICTURE)
+    shutil.copyfile(output / f"{SHOWN_SCENE}.svg", SCENE_PICTURE)
     return 0
 
 

@@ -217,6 +217,12 @@ EXPLANATIONS = {
         "A release of the guard that knows your freqtrade, or the freqtrade that it knows. "
         '`"enabled": false` lets the bot trade unguarded.',
     ),
+    DenialCode.SETTINGS_WRONG: Explanation(
+        "`/reload_config` brought a `balance_guard` section that is wrong. The bot goes on with "
+        "the settings that it had; exits go on. freqtrade's channels get one warning.",
+        "Correct the key that the sentence names and send `/reload_config` again. "
+        "`balance-guard check-config` names all mistakes at once, before you reload.",
+    ),
     DenialCode.GUARD_ERROR: Explanation(
         "The guard itself failed. It lets no entry out on an unknown state; exits go on. The first "
         "time in a run the log has the traceback.",
@@ -292,6 +298,12 @@ def examples() -> dict[DenialCode, Denied]:
             DenialCode.SELF_CHECK_FAILED,
             "freqtrade differs from what balance guard relies on: Wallets.get_free(self, coin) "
             "instead of (self, currency)",
+        ),
+        Denied(
+            DenialCode.SETTINGS_WRONG,
+            "the reloaded settings are wrong and the settings before hold; correct them and send "
+            "/reload_config: balance_guard.min_ordersize is not a known setting; did you mean "
+            '"min_order_size"?',
         ),
     )
     return {answer.code: answer for answer in answers if isinstance(answer, Denied)}

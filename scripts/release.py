@@ -61,6 +61,8 @@ def agreed_version(tag: str | None) -> str:
     if newest is None or newest[1] != version[1]:
         named = newest[1] if newest else "nothing"
         raise NotReady(f"version.py says {version[1]}, the newest heading of CHANGELOG.md {named}")
+    if tag is not None and not re.search(rf"^## \[{re.escape(version[1])}\] - \d", changelog, re.M):
+        raise NotReady(f"the heading of {version[1]} in CHANGELOG.md has no date")
     if tag is not None and tag != f"v{version[1]}":
         raise NotReady(f"the tag is {tag}, the version {version[1]}")
     return version[1]
@@ -95,8 +97,12 @@ def check_contents(wheel: Path, sdist: Path) -> None:
     if strange:
         raise NotReady(f"{wheel.name} holds what does not belong there: {strange[:5]}")
     with tarfile.open(sdist) as tree:
-        if not any(name.endswith("/pyproject.toml") for name in tree.getnames()):
-            raise NotReady(f"{sdist.name} cannot be built from: it lacks pyproject.toml")
+        names = tree.getnames()
+    for wanted in ("pyproject.toml", "README.md", "LICENSE", f"{PACKAGE}/py.typed"):
+        if not any(name.endswith(f"/{wanted}") for name in names):
+            raise NotReady(f"{sdist.name} cannot be built from: it lacks {wanted}")
+    if any("/tests/" in name for name in names):
+        raise NotReady(f"{sdist.name} holds tests")
 
 
 def try_wheel(wheel: Path, version: str, python: str) -> None:

@@ -159,6 +159,8 @@ def write_results(
         return notes
     try:
         files = picture.draw(played, output)
+        for one in played:
+            picture.draw_side_by_side(one, output)
     except picture.MatplotlibMissing as error:
         return [*notes, str(error)]
     return [*notes, f"Picture: {', '.join(str(file) for file in files)}"]

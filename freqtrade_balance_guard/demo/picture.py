@@ -12,10 +12,7 @@ from freqtrade_balance_guard.demo import measure
 from freqtrade_balance_guard.demo.stage import ACCOUNT, Performance, Played
 
 
-MISSING = (
-    "The picture needs matplotlib, which is not installed: "
-    'pip install "freqtrade-balance-guard[report]"'
-)
+MISSING = "The picture needs matplotlib, which is not installed: pip install matplotlib"
 
 SCENES_PER_ROW = 3
 _SAME_MOMENT = 0.3  # seconds
@@ -100,16 +97,9 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
 
     :raises MatplotlibMissing: without the extra `report`
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MatplotlibMissing(MISSING) from error
-
     columns = min(len(played), SCENES_PER_ROW)
     blocks = -(-len(played) // columns)
-    figure = Figure(figsize=(4.2 * columns + 0.6, 6.0 * blocks + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(4.2 * columns + 0.6, 6.0 * blocks + 0.6)
     axes = figure.subplots(2 * blocks, columns, squeeze=False)
     for panel in axes.flat:
         panel.set_visible(False)
@@ -125,6 +115,46 @@ def draw(played: Sequence[Played], folder: Path) -> list[Path]:
     for file in files:
         figure.savefig(file, dpi=130)
     return files
+
+
+def draw_side_by_side(one: Played, folder: Path) -> Path:
+    """Writes <scene>.svg into ``folder``: plain beside guarded, readable at a width of 800 pixels.
+
+    :raises MatplotlibMissing: without the extra `report`
+    """
+    figure = _figure(8.0, 3.6)
+    axes = figure.subplots(1, 2, squeeze=False, sharex=True, sharey=True)
+    for panel, performance in zip(axes[0], (one.plain, one.guarded), strict=True):
+        _draw_panel(panel, timeline(performance), performance)
+        name = "plain freqtrade" if performance.side == "plain" else "guarded"
+        measures = performance.measures
+        counts = [f"{measures.rejected} orders rejected", f"{measures.private_calls} private calls"]
+        if measures.stuck_trades:
+            counts.insert(1, f"{len(measures.stuck_trades)} stuck")
+        panel.set_title(f"{name}: {', '.join(counts)}", fontsize=10, loc="left", fontweight="bold")
+        panel.set_xlabel("seconds", fontsize=9)
+    axes[0][0].set_ylabel("free stake", fontsize=9)
+    handles, labels = _legend(axes)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{one.scene.name}.svg"
+    figure.savefig(file)
+    return file
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure of ``width`` x ``height`` inches that needs no screen."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MatplotlibMissing(MISSING) from error
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def together(events: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:

@@ -68,7 +68,7 @@ def open_store(db_url: str, *, read_only: bool = False) -> Store:
         except ImportError as error:
             raise SettingsError(
                 "ledger.db_url names PostgreSQL, which needs one more package: "
-                'pip install "freqtrade-balance-guard[postgres]".'
+                'pip install "psycopg[binary]".'
             ) from error
         return PostgresStore(f"postgresql://{rest}", read_only=read_only)
     raise SettingsError(f'ledger.db_url is of the kind "{kind}"; allowed are sqlite, postgresql.')

@@ -17,6 +17,7 @@ from freqtrade_balance_guard.limits.sizing import EntryKind
 class ControlName(StrEnum):
     """Every control, in the order in which they are asked. The names are shown by ``explain``."""
 
+    SETTINGS = "settings"
     PAUSED = "paused"
     LEDGER = "ledger"
     SOLD_LATELY = "sold_lately"
@@ -30,7 +31,14 @@ class ControlName(StrEnum):
 
 
 # What holds also with neutral settings, and is asked once more just before the order is sent.
-ALWAYS = frozenset({ControlName.PAUSED, ControlName.ORDER_UNRESOLVED, ControlName.ARBITRAGE})
+ALWAYS = frozenset(
+    {
+        ControlName.SETTINGS,
+        ControlName.PAUSED,
+        ControlName.ORDER_UNRESOLVED,
+        ControlName.ARBITRAGE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,17 @@ class EntryControl(Protocol):
 
     def check_entry(self, entry: PlannedEntry) -> Denied | None:
         """Why not; None if nothing of this kind is in its way. Waits for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedUntilReload:
+    """Denies every entry for a reason that lasts until the bot is built anew."""
+
+    denied: Denied
+
+    def check_entry(self, entry: PlannedEntry) -> Denied | None:
+        """To deny a replacement would make freqtrade drop its trade."""
+        return None if entry.kind is EntryKind.REPLACEMENT else self.denied
 
 
 class EntryControls:

@@ -32,6 +32,7 @@ class DenialCode(StrEnum):
     ARBITRAGE_IN_PROGRESS = "arbitrage_in_progress"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     SELF_CHECK_FAILED = "self_check_failed"
+    SETTINGS_WRONG = "settings_wrong"
     GUARD_ERROR = "guard_error"
 
 

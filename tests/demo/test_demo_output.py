@@ -128,10 +128,8 @@ def test_the_picture_is_written_as_svg_and_png(played, tmp_path):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_picture_names_the_extra_that_brings_it(
-    played, tmp_path, monkeypatch
-):
+def test_without_matplotlib_the_picture_names_the_package_to_install(played, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(picture.MatplotlibMissing, match=r"freqtrade-balance-guard\[report\]"):
+    with pytest.raises(picture.MatplotlibMissing, match=r"pip install matplotlib$"):
         picture.draw(played, tmp_path)

@@ -12,6 +12,7 @@ from freqtrade.configuration.load_config import load_config_file, load_from_file
 from freqtrade_balance_guard.demo.bot import Bot, BotSettings
 from freqtrade_balance_guard.demo.strategy import STRATEGY_NAME
 from freqtrade_balance_guard.sandbox import Sandbox, Scenario
+from freqtrade_balance_guard.version import __version__
 
 
 USER_DATA = Path(__file__).resolve().parents[2] / "user_data"
@@ -37,7 +38,7 @@ class ExampleBot(Bot):
         super()._write_files()
         config = load_config_file(str(USER_DATA / "config-sandbox.json"))
         config["exchange"] = self.settings.exchange
-        del config["db_url"]
+        del config["db_url"], config["api_server"]
         (self.user_dir / "config.json").write_text(json.dumps(config))
         for file, _ in STRATEGIES.values():
             shutil.copy(USER_DATA / "strategies" / file, self.user_dir / "strategies")
@@ -69,7 +70,7 @@ def test_a_backtest_says_once_that_two_legs_do_nothing_there(workspace):
     done = workspace.run("backtesting", *options)
     assert done.returncode == 0, done.stderr[-2000:]
     said = done.stderr + done.stdout
-    assert said.count("No trades made") == said.count("Balance guard 0.1.0 is on") == 2
+    assert said.count("No trades made") == said.count(f"Balance guard {__version__} is on") == 2
     assert said.count("ReservedArbitrage does nothing here") == 1
 
 

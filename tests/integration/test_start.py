@@ -153,3 +153,59 @@ def test_reload_config_keeps_the_guard_on_once_and_takes_new_settings(sandbox, t
             assert 30 < bot.trades()[2]["stake_amount"] < 45
             assert len(bot.lines(f"Stake for {third} made smaller")) == 1
         assert own.control.rejections() == []
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("way", ["launcher", "mixin"])
+def test_a_typo_with_reload_config_keeps_the_settings_and_denies_entries_until_it_is_mended(
+    tmp_path, way
+):
+    port = 8910 + (0 if way == "mixin" else 1)
+    api = {
+        "enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": port, "username": "u",
+        "password": "p", "jwt_secret_key": "not-a-secret-but-long-enough-for-the-hash-function",
+        "CORS_origins": [], "verbosity": "error", "enable_openapi": False, "ws_token": "w",
+    }  # fmt: skip
+
+    def reload() -> None:
+        address = f"http://127.0.0.1:{port}/api/v1/reload_config"
+        assert httpx.post(address, auth=("u", "p"), timeout=20).status_code == 200
+
+    def change(file, **more) -> None:
+        content = json.loads(file.read_text())
+        file.write_text(json.dumps({**content, **more}))
+
+    with Sandbox.start(scenario("1000")) as own:
+        first, second = all_pairs(own, 2)
+        bot_settings = settings(
+            own,
+            StrategyPlan(signals={first: 1}),
+            way=way,
+            guard={"position_size_percent": 10},
+            config={"api_server": api},
+            max_open_trades=2,
+        )
+        with running(bot_settings, tmp_path) as bot:
+            bot.wait_until(lambda: len(bot.trades()) == 1, 60, "a trade")
+            config, plan = tmp_path / "config.json", tmp_path / "rehearsal_plan.json"
+            change(config, balance_guard={"position_size_percnt": 5})
+            change(plan, signals={first: 1, second: 1})
+            reload()
+            bot.wait_for("No entries, exits go on: the reloaded settings are wrong", 60)
+            bot.wait_for(rf"No order for {second}: .*position_size_percnt.*\[settings_wrong", 60)
+            bot.wait_for("Sending rpc message: .*entries are denied.*settings_wrong", 60)
+            assert len(bot.trades()) == 1
+            # An exit goes out, with the guard's settings of before.
+            answer = httpx.post(
+                f"http://127.0.0.1:{port}/api/v1/forceexit",
+                auth=("u", "p"),
+                json={"tradeid": "1"},
+                timeout=20,
+            )
+            assert answer.status_code == 200
+            bot.wait_until(lambda: not bot.open_trades(), 60, "the exit")
+
+            change(config, balance_guard={"position_size_percent": 10})
+            reload()
+            bot.wait_until(lambda: len(bot.trades()) == 2, 60, "an entry after the mend")
+            assert bot.trades()[1]["stake_amount"] == pytest.approx(99, rel=0.02)

@@ -187,6 +187,12 @@ def test_every_file_of_the_project_that_is_named_exists(page: str) -> None:
             assert known, path
 
 
+def test_nothing_advises_to_install_the_package_from_an_index_where_it_is_not() -> None:
+    texts = [*TEXTS.values(), *texts_of(Path(freqtrade_balance_guard.__file__).parent)]
+    for text in texts:
+        assert not re.search(r"pip install[^\n`]*[\" ]freqtrade-balance-guard", text), text[:200]
+
+
 def test_the_changelog_begins_with_this_version() -> None:
     found = re.search(r"^## \[([^\]]+)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)
     assert found is not None and found[1] == __version__

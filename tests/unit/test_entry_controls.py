@@ -62,8 +62,13 @@ def test_with_neutral_settings_only_what_always_holds_is_asked(name: ControlName
     assert (controls.check(ENTRY, is_neutral=True) is not None) == (name in ALWAYS)
 
 
-def test_always_hold_a_pause_orders_in_question_and_arbitrages() -> None:
-    assert ALWAYS == {ControlName.PAUSED, ControlName.ORDER_UNRESOLVED, ControlName.ARBITRAGE}
+def test_always_hold_wrong_settings_a_pause_orders_in_question_and_arbitrages() -> None:
+    assert ALWAYS == {
+        ControlName.SETTINGS,
+        ControlName.PAUSED,
+        ControlName.ORDER_UNRESOLVED,
+        ControlName.ARBITRAGE,
+    }
 
 
 def test_a_part_can_be_replaced_and_taken_out() -> None:

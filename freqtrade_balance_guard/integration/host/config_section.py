@@ -7,10 +7,12 @@ exports, so secrets are taken out of both as soon as we have read them. The read
 here, in the process, and never in anything that is pickled or exported.
 """
 
+import copy
 import logging
 from typing import Any
 
 import ccxt
+from freqtrade.enums import TRADE_MODES
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import Exchange
 
@@ -28,14 +30,31 @@ SIDES = ("base", "quote")
 # The last section that was read in this process, as it stands in the config now (scrubbed), and
 # what it said. freqtrade copies configs, hence equality and not identity finds it again.
 _last_read: tuple[object, GuardSettings] | None = None
+# The same of the live bot that runs in this process: what holds if a reload brings wrong settings.
+_running: tuple[object, GuardSettings] | None = None
+# In a config whose own section was wrong when it was reloaded: the sentence about it.
+RELOAD_ERROR = "balance_guard_reload_error"
 
 
 def settings_of(config: dict[str, Any]) -> GuardSettings | None:
     """The guard's settings of a loaded config; None where the guard is to stay inert.
 
+    A bot that runs keeps its settings where /reload_config brings wrong ones, which leaves a
+    sentence in the config (``reload_error``).
+
     :raises OperationalException: the section is wrong; freqtrade then ends with exit code 2 (a
         ConfigurationError would end it with 0)
     """
+    try:
+        return _settings_of(config)
+    except SettingsError as error:
+        if not _keep_running_settings(config, error):
+            raise OperationalException(str(error)) from error
+        return _settings_of(config)
+
+
+def _settings_of(config: dict[str, Any]) -> GuardSettings | None:
+    """:raises SettingsError: the section is wrong, or has another name"""
     global _last_read
     if SECTION not in config:
         _refuse_misspelt(config)
@@ -44,14 +63,38 @@ def settings_of(config: dict[str, Any]) -> GuardSettings | None:
     if _last_read is not None and _last_read[0] == section:
         settings = _last_read[1]
     else:
-        try:
-            settings = load_settings(section)
-            _check_venues(settings)
-        except SettingsError as error:
-            raise OperationalException(str(error)) from error
+        settings = load_settings(section)
+        _check_venues(settings)
         _take_secrets_out(config)
         _last_read = (config[SECTION], settings)
     return settings if settings.enabled else None
+
+
+def remember_running(config: dict[str, Any]) -> None:
+    """The live bot of this process is guarded with the settings of ``config``."""
+    global _running
+    if _last_read is not None and _last_read[0] == config.get(SECTION):
+        _running = _last_read
+
+
+def reload_error(config: dict[str, Any]) -> str | None:
+    """What was wrong with the section that /reload_config brought; None: it is the bot's own."""
+    found = config.get(RELOAD_ERROR)
+    return None if found is None else str(found)
+
+
+def _keep_running_settings(config: dict[str, Any], error: SettingsError) -> bool:
+    """Put the running bot's section in place of a wrong one; False where no bot has run yet."""
+    global _last_read
+    if _running is None or config.get("runmode") not in TRADE_MODES:
+        return False
+    config[SECTION] = copy.deepcopy(_running[0])
+    config[RELOAD_ERROR] = str(error)
+    original = config.get("original_config")
+    if isinstance(original, dict):
+        original[SECTION] = copy.deepcopy(_running[0])
+    _last_read = _running
+    return True
 
 
 def _check_venues(settings: GuardSettings) -> None:
@@ -87,7 +130,7 @@ def _take_secrets_out(config: dict[str, Any]) -> None:
 def _refuse_misspelt(config: dict[str, Any]) -> None:
     written = misspelt_section(config)
     if written is not None:
-        raise OperationalException(
+        raise SettingsError(
             f'"{written}" is not a known section of the configuration; did you mean "{SECTION}"?'
         )
 

@@ -88,12 +88,15 @@ def _reported_at_start(original: Callable[..., Any], *, denied: Denied) -> Calla
     def startup(self: Any, *args: Any, **kwargs: Any) -> Any:
         answer = original(self, *args, **kwargs)
         if _is_guarded(self):
-            # A webhook may take long, and a bot's start does not wait for it.
-            arguments = (getattr(self, "rpc", None), denied)
-            threading.Thread(target=_report, args=arguments, daemon=True).start()
+            report_denied_entries(getattr(self, "rpc", None), denied)
         return answer
 
     return startup
+
+
+def report_denied_entries(manager: Any, denied: Denied) -> None:
+    """Send a warning over freqtrade's channels, in a thread: a webhook may take long."""
+    threading.Thread(target=_report, args=(manager, denied), daemon=True).start()
 
 
 def _report(manager: Any, denied: Denied) -> None:

@@ -113,8 +113,7 @@ class Monitoring:
             from freqtrade_balance_guard.monitoring.metrics.server import BotLabels, MetricsServer
         except ImportError:
             logger.warning(
-                "No metrics: prometheus-client is not installed (pip install "
-                '"freqtrade-balance-guard[metrics]").'
+                "No metrics: prometheus-client is not installed (pip install prometheus-client)."
             )
             return None
         source = self.look.source

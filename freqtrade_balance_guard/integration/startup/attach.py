@@ -21,18 +21,23 @@ from freqtrade_balance_guard.integration.exchange.market_rules import MarketRead
 from freqtrade_balance_guard.integration.exchange.rates import dollar_rate
 from freqtrade_balance_guard.integration.host.config_section import (
     is_news,
+    reload_error,
+    remember_running,
     settings_of,
     wants_guard,
     warn_of_unknown_floors,
 )
-from freqtrade_balance_guard.integration.host.entry_gates import close_entry_gates
+from freqtrade_balance_guard.integration.host.entry_gates import (
+    close_entry_gates,
+    report_denied_entries,
+)
 from freqtrade_balance_guard.integration.host.plugin_paths import remember_wallets
 from freqtrade_balance_guard.integration.host.relied_on import unwrap_all
 from freqtrade_balance_guard.integration.rebalance.inputs import is_spot
 from freqtrade_balance_guard.integration.startup.first_line import first_line
 from freqtrade_balance_guard.integration.startup.self_check import deny_entries, differences
 from freqtrade_balance_guard.integration.wallets.guarded_wallets import GuardedWallets
-from freqtrade_balance_guard.limits.controls import ControlName
+from freqtrade_balance_guard.limits.controls import ControlName, DeniedUntilReload
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
 from freqtrade_balance_guard.monitoring.listeners import BacktestCounts, PlainWords
 from freqtrade_balance_guard.rebalance.policy import NO_REBALANCE_IN_FUTURES
@@ -154,10 +159,27 @@ def _guard_bot(
     hub.subscribe(denials)
     parts = build_live_bot(wallets, wallets._exchange, settings, hub, clock)
     promote(bot, parts, denials)
+    _deny_after_wrong_reload(wallets, bot)
+    remember_running(wallets._config)
     if parts.arbitrage is not None:
         strategy._guard_arbitrage = parts.arbitrage
         # It may send orders by itself: only under a guard that stands.
         parts.arbitrage.begin()
+
+
+def _deny_after_wrong_reload(wallets: GuardedWallets, bot: Any) -> None:
+    """Deny entries where /reload_config brought settings that are wrong; exits go on."""
+    error = reload_error(wallets._config)
+    if error is None:
+        return
+    sentence = (
+        f"the reloaded settings are wrong and the settings before hold; correct them and send "
+        f"/reload_config: {error.rstrip('.')}"
+    )
+    denied = Denied(DenialCode.SETTINGS_WRONG, sentence)
+    wallets.controls.register(ControlName.SETTINGS, DeniedUntilReload(denied))
+    logger.error("No entries, exits go on: %s. [%s]", sentence, denied.code)
+    report_denied_entries(bot.rpc, denied)
 
 
 def _follow_candles(wallets: GuardedWallets, settings: GuardSettings) -> None:

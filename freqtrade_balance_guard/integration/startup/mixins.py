@@ -3,10 +3,12 @@
 So it must hold nothing but the classes: no state, no logger, no lock.
 """
 
+from abc import ABCMeta
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from freqtrade.exceptions import OperationalException
 from freqtrade.strategy.interface import IStrategy
 
 
@@ -18,7 +20,23 @@ if TYPE_CHECKING:
     from freqtrade_balance_guard.arbitrage.venue import Venue
 
 
-class BalanceGuard(IStrategy):
+class MixinFirst(ABCMeta):
+    """Says in which order the bases are to be written; Python only says that it cannot."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any
+    ) -> "MixinFirst":
+        for number, base in enumerate(bases):
+            for later in bases[number + 1 :]:
+                if later is not base and issubclass(later, base):
+                    raise OperationalException(
+                        f"The base classes of the strategy {name} are swapped. Write the mixin "
+                        f"first: class {name}({later.__name__}, {base.__name__})"
+                    )
+        return super().__new__(cls, name, bases, namespace, **more)
+
+
+class BalanceGuard(IStrategy, metaclass=MixinFirst):
     """``class MyStrategy(BalanceGuard, IStrategy)``: this strategy's bot is guarded.
 
     It defines no callback: the strategy's own callbacks need not call ``super()``, and freqtrade

@@ -57,7 +57,7 @@ def _not_loaded(name: str, error: Exception, logged: list[str]) -> Finding:
     )
     reason = " ".join(" ".join([reason, *logged]).split())
     remedy = "correct the strategy: freqtrade would not start with it"
-    if "MRO" in reason or "method resolution" in reason:
+    if "Write the mixin first" in reason:
         remedy = f"write the mixin first: class {name}(BalanceGuard, IStrategy)"
     return Finding(
         Level.ERROR,
