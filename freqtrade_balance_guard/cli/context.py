@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOp
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
 from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.ledger import LedgerUnavailable
+from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
 from freqtrade_balance_guard.local_file import LocalFileError
 
 
@@ -92,6 +93,7 @@ def run_command(work: Work, args: argparse.Namespace) -> int:
         config = load_config(args.config, args.userdir)
         ledger = LedgerView(source_of(config), clock)
         try:
+            check_bot(ledger, getattr(args, "bot", None))
             return work(CommandContext(args, config, ledger, clock))
         finally:
             ledger.close()
@@ -111,6 +113,23 @@ def run_command(work: Work, args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("Stopped.")
         return STOPPED
+
+
+def check_bot(ledger: LedgerView, name: str | None) -> None:
+    """Check that ``--bot`` names one that has stored something; where nothing is, commands say so.
+
+    :raises NotPossible: there is no bot with this name
+    """
+    if not name:
+        return
+    # Loads templates, which a command without --bot does not need.
+    from freqtrade_balance_guard.page.report import bots_in
+
+    source = ledger.source
+    if name in bots_in(source.local, source.account):
+        return
+    with suppress(NothingStored):
+        ledger.own_bot(name)
 
 
 def start_logging(args: argparse.Namespace) -> None:

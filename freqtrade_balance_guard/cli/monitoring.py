@@ -22,6 +22,7 @@ from freqtrade_balance_guard.cli.context import (
     run_command,
     say,
 )
+from freqtrade_balance_guard.cli.monitoring_tables import show_denials, show_history
 from freqtrade_balance_guard.clock import SystemClock
 from freqtrade_balance_guard.console import printing
 from freqtrade_balance_guard.console.bot_command import named_bot, send_denials
@@ -105,7 +106,7 @@ def _history(context: CommandContext) -> int:
     elif not points:
         say("No change of a balance is stored for this.")
     else:
-        printing.show_history(printing.console(), points)
+        show_history(printing.console(), points)
     return FINE
 
 
@@ -164,7 +165,7 @@ def _denials(context: CommandContext) -> int:
         print_json({"bot": name, "days": [one.as_json() for one in found], **sent})
     else:
         if found:
-            printing.show_denials(printing.console(), found)
+            show_denials(printing.console(), found)
         else:
             say("No entry was denied in this time.")
         if answer is not None:

@@ -124,8 +124,7 @@ class LedgerView:
         :raises NotPossible: there is no bot with this name
         """
         if name:
-            known = {bot.bot for bot in self.bots if bot.account == self.source.account}
-            known |= {row.bot for row in self.unfinished()} | {self.source.bot or ""} - {""}
+            known = self.known_bots()
             if name not in known:
                 shown = ", ".join(sorted(known)) or "none"
                 raise NotPossible(
@@ -141,6 +140,15 @@ class LedgerView:
             if len(names) == 1:
                 return names.pop()
         return None if here else self._stopped_bot()
+
+    def known_bots(self) -> set[str]:
+        """Every bot that has left something: a sign of life or a reservation.
+
+        :raises LedgerUnavailable: it cannot be read (``NothingStored``: there is nothing yet)
+        """
+        names = {bot.bot for bot in self.bots if bot.account == self.source.account}
+        names |= {row.bot for row in self.unfinished()} | {row.bot for row in self.ended(SOME)}
+        return names | ({self.source.bot} if self.source.bot else set())
 
     def _stopped_bot(self) -> str | None:
         """The only bot of the account that has left something; a clean stop leaves no beat."""

@@ -31,6 +31,15 @@ class Lock:
     until: datetime
     reason: str
 
+    def as_json(self) -> dict[str, str]:
+        """As ``explain --json`` and the page have it."""
+        return {
+            "pair": self.pair,
+            "side": self.side,
+            "until": self.until.isoformat(),
+            "reason": self.reason,
+        }
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -55,15 +64,7 @@ class Explanation:
             "sentences": list(self.sentences),
             "decisions": [one.as_json() for one in self.decisions],
             "reservations": [reservation_json(row) for row in (*self.reservations, *self.ended)],
-            "locks": [
-                {
-                    "pair": lock.pair,
-                    "side": lock.side,
-                    "until": lock.until.isoformat(),
-                    "reason": lock.reason,
-                }
-                for lock in self.locks
-            ],
+            "locks": [lock.as_json() for lock in self.locks],
             "limits": list(self.limits),
             "controls": None
             if self.controls is None

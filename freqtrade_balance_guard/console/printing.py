@@ -24,8 +24,6 @@ from freqtrade_balance_guard.console.status import CurrencyStatus, Status
 from freqtrade_balance_guard.ledger import Reservation
 from freqtrade_balance_guard.ledger.store import Entry
 from freqtrade_balance_guard.money import format_amount
-from freqtrade_balance_guard.monitoring.denials import DenialsOfDay
-from freqtrade_balance_guard.monitoring.history import HistoryPoint
 
 
 # Without a terminal (a log, a pipe) and without COLUMNS nothing is too narrow for this.
@@ -48,9 +46,9 @@ def show_reservations(console: Console, rows: Sequence[Reservation], more: int =
     if not rows:
         console.print("No reservations.")
     elif console.width < NARROW:
-        _blocks(console, map(_reservation_block, rows))
+        show_blocks(console, map(_reservation_block, rows))
     else:
-        table = _table("id", "created (UTC)", "account", "bot", "pair", "side")
+        table = new_table("id", "created (UTC)", "account", "bot", "pair", "side")
         for heading in ("held", "used"):
             table.add_column(heading, justify="right")
         for heading in ("currency", "state", "order", "client order id"):
@@ -97,9 +95,9 @@ def show_reservation(
         f"{'is running' if owner_alive else 'is not running'}.",
     )
     if console.width < NARROW:
-        _blocks(console, map(_entry_block, history))
+        show_blocks(console, map(_entry_block, history))
         return
-    table = _table("at (UTC)", "who", "what", "state")
+    table = new_table("at (UTC)", "who", "what", "state")
     for heading in ("held", "used"):
         table.add_column(heading, justify="right")
     for heading in ("order", "why"):
@@ -133,11 +131,11 @@ def show_status(console: Console, status: Status) -> None:
         _say(console, f"PAUSED ({pause.bot}): {pause.sentence}.", style="bold yellow")
     _show_balances(console, status)
     if status.bots and console.width < NARROW:
-        _blocks(console, map(_bot_block, status.bots))
+        show_blocks(console, map(_bot_block, status.bots))
     elif status.bots:
         console.print(_bots_table(status.bots))
     if status.arbitrages:
-        _show(console, _arbitrages_table(status.arbitrages, status.at))
+        show_table(console, _arbitrages_table(status.arbitrages, status.at))
     for exposure in status.unhedged:
         _say(console, f"Unhedged ({exposure.id}): {exposure.sentence()}.", style="red")
     if status.breaker is not None and status.breaker.tripped_at is not None:
@@ -164,9 +162,9 @@ def _show_balances(console: Console, status: Status) -> None:
     ]
     shown.sort(key=lambda one: (one.account, one.currency))
     if shown and console.width < NARROW:
-        _blocks(console, (_balance_block(one, status.at) for one in shown))
+        show_blocks(console, (_balance_block(one, status.at) for one in shown))
     elif shown:
-        table = _table("account", "currency")
+        table = new_table("account", "currency")
         for heading in ("total", "free", "used", "reserved", "by others", "floor", "available"):
             table.add_column(heading, justify="right")
         for heading in ("verdict", "asked"):
@@ -218,7 +216,7 @@ def _bot_block(bot: BotView) -> list[str]:
     ]
 
 
-def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
+def show_blocks(console: Console, blocks: Iterable[list[str]]) -> None:
     """One row of a table as a few lines."""
     for first, *others in blocks:
         _say(console, first)
@@ -226,24 +224,27 @@ def _blocks(console: Console, blocks: Iterable[list[str]]) -> None:
             _say(console, f"    {line}", style="dim")
 
 
-def _show(console: Console, table: Table) -> None:
+def show_table(console: Console, table: Table) -> None:
     """A table; where it is wider than the screen, each row as a block of lines with headings."""
-    if (
-        Measurement.get(console, console.options.update_width(UNLIMITED), table).maximum
-        <= console.width
-    ):
+    if fits(console, table):
         console.print(table)
         return
     headings = [str(column.header) for column in table.columns]
     rows = zip(*(column.cells for column in table.columns), strict=True)
-    _blocks(
+    show_blocks(
         console,
         ([f"{name}: {cell}" for name, cell in zip(headings, row, strict=True)] for row in rows),
     )
 
 
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table is not wider than the screen."""
+    unlimited = console.options.update_width(UNLIMITED)
+    return Measurement.get(console, unlimited, table).maximum <= console.width
+
+
 def _bots_table(bots: Sequence[BotView]) -> Table:
-    table = _table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
+    table = new_table("bot", "name", "alive", "last sign of life", "pairs", "version", "host, pid")
     for bot in bots:
         table.add_row(
             bot.bot,
@@ -260,7 +261,7 @@ def _bots_table(bots: Sequence[BotView]) -> Table:
 
 def _arbitrages_table(arbitrages: Sequence[Position], now: datetime) -> Table:
     """Trades that have another leg."""
-    table = _table("open pair", "bot", "trade", "bought", "sold on", "sold")
+    table = new_table("open pair", "bot", "trade", "bought", "sold on", "sold")
     for heading in ("at", "age"):
         table.add_column(heading, justify="right")
     for one in arbitrages:
@@ -283,7 +284,7 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
     if not exposures:
         _say(console, "Nothing is unhedged.", style="green")
         return
-    table = _table("number", "bot", "amount", "venue", "pair")
+    table = new_table("number", "bot", "amount", "venue", "pair")
     for heading in ("price", "value", "age"):
         table.add_column(heading, justify="right")
     table.add_column("what is being done", overflow="fold")
@@ -300,7 +301,7 @@ def show_unhedged(console: Console, exposures: Sequence[Exposure], now: datetime
             one.doing if one.is_open else f"closed: {one.closed_how}",
             style="" if one.is_open else "dim",
         )
-    _show(console, table)
+    show_table(console, table)
 
 
 def show_arbitrages(
@@ -310,7 +311,7 @@ def show_arbitrages(
     if not arbitrages:
         _say(console, "No arbitrage is stored.")
         return
-    table = _table("number", "bot", "state", "made at", "legs")
+    table = new_table("number", "bot", "state", "made at", "legs")
     for heading in ("quoted", "profit", "fees"):
         table.add_column(heading, justify="right")
     table.add_column("note", overflow="fold")
@@ -319,7 +320,7 @@ def show_arbitrages(
         earned = [_rounded(one.result.get(name)) for name in ("quoted_profit", "profit", "fees")]
         made_at = one.made_at.strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(str(one.id), one.bot, str(one.state), made_at, legs, *earned, one.note)
-    _show(console, table)
+    show_table(console, table)
     for record in arbitrages if with_legs else ():
         for leg in record.orders:
             reported = record.reported.get(leg.client_order_id)
@@ -374,7 +375,8 @@ def _say(console: Console, sentence: str, style: str = "") -> None:
     console.print(sentence, style=style or None, markup=False, soft_wrap=is_pipe)
 
 
-def _table(*headings: str) -> Table:
+def new_table(*headings: str) -> Table:
+    """An empty table."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -383,36 +385,3 @@ def _table(*headings: str) -> Table:
 
 def _amount(amount: Decimal | None) -> str:
     return "-" if amount is None else format_amount(amount)
-
-
-def show_denials(console: Console, days: Sequence[DenialsOfDay]) -> None:
-    """One line for each day and code, the oldest day first."""
-    table = _table("day (UTC)", "code")
-    table.add_column("entries denied", justify="right")
-    for one in days:
-        for code, number in one.by_code.items():
-            table.add_row(f"{one.day:%Y-%m-%d}", code, str(number))
-    _show(console, table)
-
-
-def show_history(console: Console, points: Sequence[HistoryPoint]) -> None:
-    """One line for each change, the oldest first; with its bot where there are several."""
-    with_bots = len({one.bot for one in points}) > 1
-    table = _table("at (UTC)", *(["bot"] if with_bots else []), "currency")
-    for heading in ("change", "total", "available"):
-        table.add_column(heading, justify="right")
-    table.add_column("cause")
-    table.add_column("", overflow="fold")
-    for one in points:
-        available = "" if one.available is None else format_amount(one.available)
-        table.add_row(
-            f"{one.at:%Y-%m-%d %H:%M:%S}",
-            *([one.bot] if with_bots else []),
-            one.currency,
-            format_amount(one.change),
-            format_amount(one.total),
-            available,
-            str(one.cause),
-            one.detail,
-        )
-    _show(console, table)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from freqtrade_balance_guard.limits.decision import Approved, Decision, DenialCode, Denied
+from freqtrade_balance_guard.limits.float_rounding import NOISE
 from freqtrade_balance_guard.limits.market import FLOAT_HAIR, MarketRules
 from freqtrade_balance_guard.money import (
     HUNDRED,
@@ -207,7 +208,9 @@ def size_entry(
             "rest is under way",
             numbers,
         )
-    return Approved(granted, reduced_by=limit) if wanted > cap else Approved(granted)
+    # freqtrade's floats want a hair more than there is: that is no smaller entry.
+    is_smaller = wanted - granted > NOISE * wanted
+    return Approved(granted, reduced_by=limit) if is_smaller else Approved(granted)
 
 
 def _subject(request: EntryRequest, otherwise: str) -> str:

@@ -4,7 +4,7 @@ An incident needs a person: it is reported once, and once more when it is over. 
 once. A border has hysteresis: what is above it has to fall clearly below before it counts again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -201,25 +201,34 @@ class Notices:
                 "",
                 "The ledger cannot be used. No new entry until it can; exits go on.",
             )
+        yield from self._of_verdicts(figures.balances, now)
         for one in figures.balances:
-            yield from self._of_verdict(one, now)
             if one.currency == self._stake_currency:
                 yield from self._of_utilization(one)
             yield from self._of_discrepancy(one, now)
 
-    def _of_verdict(self, one: BalanceFigures, now: float) -> Iterator[Message]:
-        place = f"{one.account} {one.currency}"
-        if one.verdict != Verdict.UNREADABLE:
-            self._unreadable_since.pop(place, None)
-            text = f"The {one.currency} balance is readable again."
-            yield from self._ends("balance_unreadable", place, text)
-        elif now - self._unreadable_since.setdefault(place, now) >= UNREADABLE_SECONDS:
-            yield from self._begins(
-                "balance_unreadable",
-                place,
-                f"The {one.currency} balance has been unreadable for a minute. No new entry until "
-                "it is readable; exits go on.",
+    def _of_verdicts(self, balances: Iterable[BalanceFigures], now: float) -> Iterator[Message]:
+        """One message for all coins of one answer that could not be read, and one at the end."""
+        begun, ended = [], []
+        for one in balances:
+            place = f"{one.account} {one.currency}"
+            if one.verdict != Verdict.UNREADABLE:
+                self._unreadable_since.pop(place, None)
+                if list(self._ends("balance_unreadable", place, "")):
+                    ended.append(one.currency)
+            elif now - self._unreadable_since.setdefault(place, now) >= UNREADABLE_SECONDS and list(
+                self._begins("balance_unreadable", place, "")
+            ):
+                begun.append(one.currency)
+        if begun:
+            text = (
+                f"The balance of {', '.join(begun)} has been unreadable for a minute. No new entry "
+                "that needs it until it is readable; exits go on."
             )
+            yield Message(Kind.INCIDENT, "balance_unreadable", text)
+        if ended:
+            text = f"The balance of {', '.join(ended)} is readable again."
+            yield Message(Kind.RECOVERY, "balance_unreadable", text)
 
     def _of_utilization(self, one: BalanceFigures) -> Iterator[Message]:
         if one.utilization is None:

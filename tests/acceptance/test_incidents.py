@@ -77,7 +77,7 @@ PHRASES = {
     "ledger away": "The ledger cannot be used.",
     "ledger back": "The ledger can be used again",
     "unreadable": "has been unreadable for a minute",
-    "readable": "balance is readable again",
+    "readable": "is readable again",
     "denials so far": "so far: ",
 }
 

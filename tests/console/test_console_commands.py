@@ -353,3 +353,16 @@ def test_a_bot_that_there_is_not_is_an_error_and_not_an_empty_answer(run, regist
         code, out, err = run(*words, "--bot", "lost")
         assert (code, out) == (1, "") and "lost" in err and "one-aaaa" in err
     assert run("status", "--bot", "one-aaaa")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status", "explain A/B", "history", "denials", "reservations list", "report --html r.html",
+     "rebalance --preview", "pause"],
+)  # fmt: skip
+def test_a_bot_that_does_not_exist_is_an_error_in_every_command(registry, run, command):
+    bot = registry.bot("one-aaaa")
+    made(bot.reserve(order(bot, "1")))
+    code, out, err = run(*command.split(), "--bot", "nobody")
+    assert (code, out) == (1, "")
+    assert err == "There is no bot nobody on main; those there are: one-aaaa.\n"

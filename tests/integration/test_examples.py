@@ -38,7 +38,7 @@ class ExampleBot(Bot):
         super()._write_files()
         config = load_config_file(str(USER_DATA / "config-sandbox.json"))
         config["exchange"] = self.settings.exchange
-        del config["db_url"]
+        del config["db_url"], config["api_server"]
         (self.user_dir / "config.json").write_text(json.dumps(config))
         for file, _ in STRATEGIES.values():
             shutil.copy(USER_DATA / "strategies" / file, self.user_dir / "strategies")

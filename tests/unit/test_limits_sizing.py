@@ -365,3 +365,11 @@ def test_a_replacement_is_not_bound_by_a_share_of_equity() -> None:
     limits = limited(position_size_basis=SizeBasis.PER_SLOT)
     replaced = asked(stake=D(900), equity=D(1000), slots=4, kind=EntryKind.REPLACEMENT, price=None)
     assert size(replaced, limits) == Approved(D(900))
+
+
+def test_a_hair_of_a_float_is_no_reduction_and_a_cent_is_one() -> None:
+    limits = limited(position_size_percent=D(100), min_balance_threshold=ZERO)
+    decision = size(asked(stake=D("325.1697385172305"), available=D("325.1697385172304")), limits)
+    assert decision == Approved(D("325.1697385172304"))
+    decision = size(asked(stake=D("325.17"), available=D("325.16")), limits)
+    assert decision == Approved(D("325.16"), reduced_by="available")

@@ -175,6 +175,15 @@ def test_an_unreadable_balance_is_told_after_a_minute_and_a_ledger_at_once(notic
     assert told(notices.of_figures(away, 70.0)) == []
     assert told(notices.of_figures(figures(), 80.0)) == [("recovery", "balance_unreadable")]
     assert told(notices.of_figures(away, 90.0)) == []
+    two = replace(away, balances=(*away.balances, replace(away.balances[0], currency="EUR")))
+    list(notices.of_figures(figures(), 190.0))
+    assert told(notices.of_figures(two, 200.0)) == []
+    (message,) = notices.of_figures(two, 260.0)
+    assert "USDT, EUR has been unreadable" in message.text
+    assert told(notices.of_figures(two, 270.0)) == []
+    back = [replace(one, verdict="confirmed") for one in two.balances]
+    (message,) = notices.of_figures(replace(two, balances=tuple(back)), 280.0)
+    assert message.text == "The balance of USDT, EUR is readable again."
     gone = replace(figures(), is_ledger_up=False)
     assert told(notices.of_figures(gone, 91.0)) == [("incident", "ledger_unavailable")]
     assert told(notices.of_figures(gone, 92.0)) == []

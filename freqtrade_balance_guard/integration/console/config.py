@@ -169,16 +169,21 @@ def forget_bot(database_url: str) -> bool:
         ) from None
 
 
-def locks_on(database_url: str, pair: str, now: datetime) -> list[Lock]:
-    """The locks on ``pair`` and on all pairs that hold now."""
-    question = (
-        "SELECT pair, side, lock_end_time, reason FROM pairlocks "
-        "WHERE active AND lock_end_time > :now AND pair IN (:pair, '*') ORDER BY lock_end_time"
-    )
-    values = {"now": now.astimezone(UTC).replace(tzinfo=None), "pair": pair}
+LOCKS = (
+    "SELECT pair, side, lock_end_time, reason FROM pairlocks WHERE active AND lock_end_time > :now"
+)
+LOCKS_ON_PAIR = f"{LOCKS} AND pair IN (:pair, '*')"
+
+
+def locks_on(database_url: str, pair: str | None, now: datetime) -> list[Lock]:
+    """The locks on ``pair`` (None: on any pair) and on all pairs that hold now."""
+    values: dict[str, object] = {"now": now.astimezone(UTC).replace(tzinfo=None)}
+    question = LOCKS
+    if pair is not None:
+        values["pair"], question = pair, LOCKS_ON_PAIR
     return [
         Lock(str(row[0]), str(row[1] or "*"), _moment(row[2]), str(row[3] or ""))
-        for row in _look(database_url, question, values)
+        for row in _look(database_url, f"{question} ORDER BY lock_end_time", values)
     ]
 
 

@@ -203,9 +203,12 @@ def _add_decisions(router: APIRouter, bot: Watched, clock: SystemClock) -> None:
     @router.get("/decisions")
     @_answered
     def decisions() -> dict[str, Any]:
-        """The last decision of each kind about each pair, the newest first."""
+        """The last decision of each kind about each pair, the newest first; freqtrade's locks."""
         found = read_decisions(source.local, source.account)
-        return {"decisions": [one.as_json() for one in found if one.bot == source.bot]}
+        return {
+            "decisions": [one.as_json() for one in found if one.bot == source.bot],
+            "locks": [one.as_json() for one in locks_on(source.database_url, None, clock.wall())],
+        }
 
     @router.get("/counters")
     @_answered

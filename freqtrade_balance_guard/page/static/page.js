@@ -183,12 +183,17 @@
       tile(hits + misses ? percent(hits / (hits + misses)) : "–", "of entries sized without asking for the balance"),
     ));
 
+    /* While pairs are locked freqtrade asks nothing about them: the lock is the reason. */
+    const locked = data.locks.map((one) => ({
+      pair: one.pair === "*" ? "all pairs" : one.pair, outcome: "locked", code: "locked", at: null,
+      sentence: `${one.reason || "Locked in freqtrade"}, until ${time(one.until)}`,
+    }));
     const why = card("Why did it not buy?", table([
       { title: "pair", kind: "nowrap", of: (d) => d.pair },
-      { title: "decision", of: (d) => tag(d.outcome === "exit_reduced" ? "exit reduced" : d.outcome, d.outcome === "denied" ? "warn" : d.outcome === "approved" ? "good" : "") },
-      { title: "reason", kind: "wide", of: (d) => (d.code ? el("span", {}, `${d.sentence}. `, el("code", { class: "dim" }, d.code)) : d.numbers.stake ? `stake ${money(d.numbers.stake, data.stake)}` : d.sentence) },
-      { title: "when", kind: "nowrap", of: (d) => `${ago(d.at, now)}${d.count > 1 ? ` · ${d.count}×` : ""}` },
-    ], decisions.slice(0, 15), "Nothing was decided yet: no entry signal has come."));
+      { title: "decision", of: (d) => tag(d.outcome === "exit_reduced" ? "exit reduced" : d.outcome, ["denied", "locked"].includes(d.outcome) ? "warn" : d.outcome === "approved" ? "good" : "") },
+      { title: "reason", kind: "wide", of: (d) => (d.code ? el("span", {}, `${d.outcome === "denied" ? d.sentence : tidy(d.sentence)}. `, el("code", { class: "dim" }, d.code)) : d.numbers.stake ? `stake ${money(d.numbers.stake, data.stake)}` : d.sentence) },
+      { title: "when", kind: "nowrap", of: (d) => (d.at ? `${ago(d.at, now)}${d.count > 1 ? ` · ${d.count}×` : ""}` : "now") },
+    ], [...locked, ...decisions.slice(0, 15)], "Nothing was decided yet: no entry signal has come."));
 
     const reserved = card("Reserved, and by whom", table([
       { title: "pair", kind: "nowrap", of: (r) => r.pair },
@@ -260,7 +265,7 @@
       last = {
         now: Date.parse(balances.at), stake: balances.stake_currency, is_dry_run: balances.is_dry_run,
         status, balances: balances.balances, history: history.points, reservations: reservations.reservations,
-        decisions: decisions.decisions, counters, arbitrages: arbitrages.arbitrages, messages: messages.messages, preview, preview_error: previewError,
+        decisions: decisions.decisions, locks: decisions.locks, counters, arbitrages: arbitrages.arbitrages, messages: messages.messages, preview, preview_error: previewError,
       };
       $("login").hidden = true;
       $("content").hidden = false;
