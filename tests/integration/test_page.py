@@ -68,6 +68,12 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
                 (first, "approved"),
                 (second, "denied"),
             }
+            chart = rest.ask("GET", f"pair_candles?pair={second}&timeframe=1m&limit=50").json()
+            marks = {(one["type"], one["label"]) for one in chart["annotations"]}
+            assert marks == {
+                ("point", "denied: stake_below_minimum"),
+                ("area", "stake_below_minimum"),
+            }
             counters = rest.ask("GET", "guard/counters").json()
             assert counters["denials"]["stake_below_minimum"] >= 1
             (day,) = rest.ask("GET", "guard/denials").json()["days"]
