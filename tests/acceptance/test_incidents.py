@@ -89,7 +89,7 @@ def outputs(bot, rest, folder):
         found[path] = rest.ask("GET", f"guard/{path}").text
     for path in ("/guard", "/openapi.json"):
         url = f"http://127.0.0.1:{rest.port}{path}"
-        found[path] = httpx.get(url, trust_env=False).text
+        found[path] = httpx.get(url, trust_env=False, timeout=60).text
     place = ["-c", str(folder / "config.json"), "--userdir", str(folder)]
     for command in COMMANDS:
         answer = subprocess.run(
