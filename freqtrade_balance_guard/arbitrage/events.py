@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
+from freqtrade_balance_guard.arbitrage.outcomes.holding import Holding
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenied
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageState
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
@@ -46,6 +47,13 @@ class LegUnresolved(Event):
     venue: str
     pair: str
     client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingChanged(Event):
+    """Shares of an outcome are final, paid, void or never were."""
+
+    holding: Holding
 
 
 @dataclass(frozen=True, slots=True)

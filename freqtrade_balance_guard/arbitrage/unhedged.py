@@ -49,6 +49,11 @@ class Exposure:
     is_for_user: bool = False
 
     @property
+    def is_outcome(self) -> bool:
+        """Its missing part is another outcome, which is bought: shares are never sold short."""
+        return self.pair.rpartition("/")[0] != self.other_pair.rpartition("/")[0]
+
+    @property
     def is_open(self) -> bool:
         return self.closed_at is None
 
@@ -61,6 +66,12 @@ class Exposure:
 
     def sentence(self) -> str:
         """Return one sentence for people."""
+        if self.is_outcome:
+            return (
+                f"{format_amount(self.amount)} shares of {self.base} on {self.venue} are held "
+                f"without the other answer, worth {format_amount(self.value)} in stake currency: "
+                f"{self.doing}"
+            )
         held = "held without its sale" if self.net > ZERO else "sold without its purchase"
         return (
             f"{format_amount(self.amount)} {self.base} on {self.venue} ({self.pair}) is {held}, "

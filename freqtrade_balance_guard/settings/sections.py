@@ -206,6 +206,10 @@ class ArbitrageSettings(Section):
         description='Per venue or "bot": currency and amount that must remain after a planned '
         "arbitrage.",
     )
+    currency_haircut_percent: Annotated[Decimal, PERCENT] = Field(
+        default=Decimal("0.1"),
+        description="Taken off what two complements pay where their venues pay in two currencies.",
+    )
     breaker: BreakerSettings = Field(
         default_factory=BreakerSettings, description="Stops new arbitrages after bad endings."
     )

@@ -55,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
         "max_in_flight": 1,
         "time_in_force": "IOC",
         "min_inventory": {},
+        "currency_haircut_percent": Decimal("0.1"),
         "breaker": {"losses": None, "max_loss": None, "window": None},
     },
     "futures": {"max_margin_usage": Decimal(80)},

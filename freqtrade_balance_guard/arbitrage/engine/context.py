@@ -76,7 +76,7 @@ class AccountFunds(dict[str, ReadFunds]):
 
     :param given: by account, who says it where that is not the balance of a venue of it
     :param believed: likewise, who says it without a request
-    :param floors: currency (upper case) -> what is never spent, on any account
+    :param floors: currency -> what is never spent, on any account
     """
 
     def __init__(
@@ -84,19 +84,19 @@ class AccountFunds(dict[str, ReadFunds]):
         venues: Mapping[str, Venue],
         ledger: ReservationLedger,
         clock: Clock,
-        given: Mapping[str, ReadFunds],
+        given: Mapping[str, ReadFunds] | None,
+        believed: Mapping[str, ReadFunds] | None,
         *,
         settle_seconds: float,
-        floors: Mapping[str, Decimal],
-        believed: Mapping[str, ReadFunds],
+        floors: Mapping[str, Decimal] | None,
     ) -> None:
-        super().__init__(given)
-        self._believed = dict(believed)
+        super().__init__(given or {})
+        self._believed = dict(believed or {})
         self._venues = venues
         self._ledger = ledger
         self._clock = clock
         self._settle_seconds = settle_seconds
-        self._floors = floors
+        self._floors = {name.upper(): amount for name, amount in (floors or {}).items()}
 
     def __missing__(self, account: str) -> ReadFunds:
         # A venue may have come later: it could not be reached at the start.

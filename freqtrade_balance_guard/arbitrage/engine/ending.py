@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
+from freqtrade_balance_guard.arbitrage.outcomes.holding import Holding
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, after_repair, exposure_of
 from freqtrade_balance_guard.money import ZERO, exact
@@ -25,13 +26,17 @@ class Ending:
     """Says what is written at the end of an arbitrage.
 
     ``exposures``: what it leaves unhedged, or what is left of those that it was for; ``drift``: the
-    coin, and what fees in the coin and rounding did to it besides.
+    coin, and what fees in the coin and rounding did to it besides; ``holdings``: shares of outcomes
+    that it has bought, or what is left of them; ``profit``: stake currency, where its fills do not
+    say it.
     """
 
     move: ArbitrageMove
     note: str
     exposures: tuple[Exposure, ...] = ()
     drift: tuple[str, Decimal] | None = None
+    holdings: tuple[Holding, ...] = ()
+    profit: Decimal | None = None
 
 
 @exact
@@ -86,7 +91,9 @@ def ending_of_repair(
     if not leg.filled:
         return Ending(ArbitrageMove.FAIL, leg.rejected or "no fill")
     how = f"{REPAIRED[running.record.kind]} on {leg.order.venue}"
-    sign = leg.order.sign
+    # An outcome's missing part is another outcome: its purchase makes the exposure smaller.
+    is_missing = leg.order.sign > 0 and any(one.is_outcome for one in exposures)
+    sign = -1 if is_missing else leg.order.sign
     # An order that has filled covers what it was for; what rounding and its fee leave is drift.
     is_whole = leg.filled >= leg.order.amount
     covered = sum(running.record.shares.values(), ZERO) if is_whole else ZERO
@@ -97,6 +104,8 @@ def ending_of_repair(
         if part > ZERO:
             changed.append(after_repair(exposure, sign * part, now, how))
             closed += part
+    if any(one.is_outcome for one in exposures):
+        return Ending(ArbitrageMove.REPAIR, how, tuple(changed))
     drift = leg.coin - sign * closed
     return Ending(ArbitrageMove.REPAIR, how, tuple(changed), (leg.order.base, drift))
 

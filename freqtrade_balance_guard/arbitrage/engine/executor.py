@@ -25,14 +25,18 @@ from freqtrade_balance_guard.arbitrage.engine.context import (
 from freqtrade_balance_guard.arbitrage.engine.dead_bots import DeadBotClaims
 from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
 from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
-from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
+from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals, unreachable
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.events import OpportunityDenied, UnhedgedFound
 from freqtrade_balance_guard.arbitrage.gate.balances import BalanceRefresher
 from freqtrade_balance_guard.arbitrage.gate.breaker import Breaker
 from freqtrade_balance_guard.arbitrage.gate.inventory import below_inventory
 from freqtrade_balance_guard.arbitrage.gate.limits import StartLimits
+from freqtrade_balance_guard.arbitrage.held.follower import HoldingFollower
+from freqtrade_balance_guard.arbitrage.held.proposals import ComplementProposals, is_of_outcomes
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.outcomes.event_map import EventMap
+from freqtrade_balance_guard.arbitrage.outcomes.plan import ComplementPlan
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, Rates
 from freqtrade_balance_guard.arbitrage.results import (
     ArbitrageDenialCode,
@@ -61,7 +65,7 @@ logger = logging.getLogger(__name__)
 # How often venues are asked whether something is to be loaded again.
 REFRESH_SECONDS = 5.0
 # The last check of a plan: a denial, or None.
-Inspect = Callable[[Plan], ArbitrageDenied | None]
+Inspect = Callable[[Plan | ComplementPlan], ArbitrageDenied | None]
 
 
 class TwoLegExecutor:
@@ -81,6 +85,7 @@ class TwoLegExecutor:
     :param is_wanted: other work waits; an arbitrage is followed later
     :param explain: puts a denial for funds as the part that knows the account better would
     :param loop: the engine's, where venues use it as well
+    :param events: which outcomes of prediction markets answer one question
     """
 
     def __init__(
@@ -104,15 +109,10 @@ class TwoLegExecutor:
         is_wanted: Callable[[], bool] = lambda: False,
         explain: Callable[[ArbitrageDenied], ArbitrageDenied] = lambda denial: denial,
         loop: EventLoopThread | None = None,
+        events: EventMap | None = None,
     ) -> None:
         by_account = AccountFunds(
-            venues,
-            ledger,
-            clock,
-            funds or {},
-            settle_seconds=settle_seconds,
-            floors={name.upper(): amount for name, amount in (floors or {}).items()},
-            believed=believed or {},
+            venues, ledger, clock, funds, believed, settle_seconds=settle_seconds, floors=floors
         )
         self.loop = loop or EventLoopThread()
         self._context = ArbitrageContext(
@@ -135,6 +135,10 @@ class TwoLegExecutor:
         )
         self._proposals = Proposals(self._context)
         self.books = BookFeed(self._context, self.loop)
+        self._complements = ComplementProposals(
+            self._context, self._proposals, self.books, events or EventMap({})
+        )
+        self._holdings = HoldingFollower(self._context)
         self._breaker = Breaker(self._context)
         self._runner = ArbitrageRunner(self._context, self._breaker.judge)
         self._hedging = Hedging(self._context, self._proposals, self._runner)
@@ -216,6 +220,7 @@ class TwoLegExecutor:
             (("arbitrage", one.key), lambda one=one: self._follow(one))  # type: ignore[misc]
             for one in list(self._runner.going.values())
         )
+        self._runner.or_none(self._follow_shares)
         self._runner.or_none(self._tend_all)
 
     def _refresh_venues(self) -> None:
@@ -230,6 +235,12 @@ class TwoLegExecutor:
                 self._context.queues.submit(venue, refresh, PUBLIC)
             if isinstance(venue, KeepsConnections):
                 self.loop.run(kept_warm(venue))
+
+    def _follow_shares(self) -> None:
+        self._tasks.run_each(
+            (key, lambda ask=ask: self._runner.or_none(ask))  # type: ignore[misc]
+            for key, ask in self._holdings.due()
+        )
 
     def _follow(self, running: RunningArbitrage) -> None:
         self._runner.or_none(lambda: self._runner.advance(running))
@@ -279,9 +290,11 @@ class TwoLegExecutor:
                 ArbitrageDenialCode.LEDGER_UNAVAILABLE,
                 "arbitrages of the previous run are not loaded yet",
             )
-        denied = self._unreachable(opportunity) or self._limits.why_not()
+        denied = unreachable(opportunity, self._context.venues) or self._limits.why_not()
         if denied is not None:
             return denied
+        if is_of_outcomes(opportunity):
+            return self._complements.intent(opportunity, inspect, from_books=True)
         plan = self._proposals.plan_from_books(opportunity, self.books.usable)
         return self._intent(plan, opportunity, inspect, self._proposals.believed_funds)
 
@@ -311,22 +324,13 @@ class TwoLegExecutor:
         return Intent(ArbitrageKind.TWO_LEGS, orders, funds, tag=opportunity.tag, result=quoted)
 
     def _planned(self, opportunity: Opportunity, inspect: Inspect) -> Intent | ArbitrageDenied:
-        denied = self._unreachable(opportunity) or self._limits.why_not()
+        denied = unreachable(opportunity, self._context.venues) or self._limits.why_not()
         if denied is not None:
             return denied
+        if is_of_outcomes(opportunity):
+            return self._complements.intent(opportunity, inspect, from_books=False)
         plan = self._proposals.plan(opportunity)
         return self._intent(plan, opportunity, inspect, self._proposals.funds)
-
-    def _unreachable(self, opportunity: Opportunity) -> ArbitrageDenied | None:
-        venues = self._context.venues
-        for leg in opportunity.legs:
-            if leg.venue not in venues:
-                sentence = f'no venue is called "{leg.venue}"'
-                return ArbitrageDenied(ArbitrageDenialCode.UNKNOWN_VENUE, sentence, leg.venue)
-            if venues.get(leg.venue) is None:
-                sentence = f"{leg.venue} cannot be reached"
-                return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, leg.venue)
-        return None
 
     def _resume(self) -> None:
         """Load what an earlier run has left, at the first call and after a claim."""

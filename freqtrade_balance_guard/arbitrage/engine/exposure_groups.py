@@ -59,7 +59,7 @@ def to_set_off(
     """Return, per coin and account, exposures in both directions that nothing else will close."""
     found: dict[tuple[str, str], list[Exposure]] = {}
     for one in exposures:
-        if not one.is_for_user and not is_with_trade(one):
+        if not (one.is_for_user or one.is_outcome or is_with_trade(one)):
             found.setdefault((one.base, one.account), []).append(one)
     return [
         each
@@ -81,7 +81,7 @@ def grouped(
     found: dict[Hashable, list[Exposure]] = {}
     for one in exposures:
         key: tuple[object, ...] = (one.base, one.account, one.closes, one.net > ZERO)
-        if one.is_for_user or is_with_trade(one):
+        if one.is_for_user or one.is_outcome or is_with_trade(one):
             key = (one.id,)  # each has an end of its own
         elif by_other_venue and not one.closes:
             key = (*key, one.other_venue, one.other_pair)

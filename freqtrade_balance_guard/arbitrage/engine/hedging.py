@@ -21,6 +21,7 @@ from freqtrade_balance_guard.arbitrage.engine.legs import RunningArbitrage
 from freqtrade_balance_guard.arbitrage.engine.proposals import Proposals
 from freqtrade_balance_guard.arbitrage.engine.runner import ArbitrageRunner, Intent
 from freqtrade_balance_guard.arbitrage.events import UnhedgedClosed, UnhedgedOpened
+from freqtrade_balance_guard.arbitrage.held.outcome_venue import amount_at, worst_fee_rate
 from freqtrade_balance_guard.arbitrage.leg import Side
 from freqtrade_balance_guard.arbitrage.planning.plan import purchase_for
 from freqtrade_balance_guard.arbitrage.results import (
@@ -32,7 +33,12 @@ from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.store import NotOpen
 from freqtrade_balance_guard.arbitrage.store.announced import AnnouncedExposures
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, closing_limit, unwind_limit
-from freqtrade_balance_guard.arbitrage.venue import LegOrder, MarketRules, Price
+from freqtrade_balance_guard.arbitrage.venue import (
+    GOOD_TILL_CANCELLED,
+    LegOrder,
+    MarketRules,
+    Price,
+)
 from freqtrade_balance_guard.crash_points import crash_point
 from freqtrade_balance_guard.errors import kind_and_words_of
 from freqtrade_balance_guard.money import ZERO, exact, format_amount
@@ -121,6 +127,9 @@ class Hedging:
         if kind is ArbitrageKind.UNWIND and context.is_with_trade(leader):
             self._note(group, "freqtrade sells it: it is part of a trade")
             return
+        if kind is ArbitrageKind.UNWIND and not self._is_final(leader):
+            self._note(group, "waiting: the match is not final, so its shares must not be sold")
+            return
         now = context.clock.monotonic()
         with self._lock:
             # A group that has grown is not the one that was tried.
@@ -137,6 +146,17 @@ class Hedging:
         if leader.closes:
             self._alert_if_left(group)
         crash_point("arbitrage tended")
+
+    def _is_final(self, exposure: Exposure) -> bool:
+        """Return whether what is to be sold exists for certain: shares may still be settling."""
+        if not exposure.is_outcome:
+            return True
+        final = [
+            one.shares
+            for one in self._context.store.holdings_of(exposure.arbitrage_id)
+            if one.outcome == exposure.base and one.may_be_sold
+        ]
+        return sum(final, ZERO) >= exposure.amount
 
     def _close(self, kind: ArbitrageKind, group: ExposureGroup) -> None:
         held = self._take_prepared(group) if kind is ArbitrageKind.CLOSE else None
@@ -282,9 +302,10 @@ class Hedging:
         if venue is None:
             return f"waiting: no venue is called {name} any more"
         is_sale = leader.net > ZERO
+        if is_missing and leader.is_outcome:
+            is_sale = False  # the other answer is bought, too
         side: Side = "sell" if is_sale else "buy"
         market = self._proposals.market(name, pair, side, group.amount)
-        amount = market.round_amount(group.amount)
         price = market.price
         if is_missing:
             worst = leader.other_price
@@ -293,6 +314,7 @@ class Hedging:
         else:
             worst = unwind_limit(replace(leader, price=group.price), context.settings)
         limit = market.round_price(side, worst)
+        amount = amount_at(venue, pair, market.round_amount(group.amount), limit)
         if _is_too_small(amount, limit, market.rules):
             return f"{TOO_SMALL} {name}: held"
         if price.best < limit if is_sale else price.best > limit:
@@ -307,9 +329,10 @@ class Hedging:
             side=side,
             amount=amount if is_sale else purchase_for(amount, market),
             price=limit,
-            fee_rate=market.rules.taker_fee,
+            fee_rate=worst_fee_rate(venue, pair, side, amount, limit, market.rules),
             client_order_id=venue.new_id(),
             made_at=context.clock.wall(),
+            time_in_force="IOC" if leader.is_outcome else GOOD_TILL_CANCELLED,
             is_fee_in_base=market.rules.is_fee_in_base,
         )
 

@@ -169,6 +169,18 @@ class Proposals:
         return account, self._context.funds[account](currencies)
 
 
+def unreachable(opportunity: Opportunity, venues: Mapping[str, Venue]) -> ArbitrageDenied | None:
+    """Return why a leg's venue cannot be used now."""
+    for leg in opportunity.legs:
+        if leg.venue not in venues:
+            sentence = f'no venue is called "{leg.venue}"'
+            return ArbitrageDenied(ArbitrageDenialCode.UNKNOWN_VENUE, sentence, leg.venue)
+        if venues.get(leg.venue) is None:
+            sentence = f"{leg.venue} cannot be reached"
+            return ArbitrageDenied(ArbitrageDenialCode.MARKET_UNREADABLE, sentence, leg.venue)
+    return None
+
+
 def _learn(venue: Venue, pair: str, side: Side, amount: Decimal) -> Market:
     return _market(venue, pair, venue.best_price(pair, side, amount))
 

@@ -18,10 +18,12 @@ from freqtrade_balance_guard.arbitrage.events import (
     UnhedgedClosed,
     UnhedgedOpened,
 )
+from freqtrade_balance_guard.arbitrage.held.ending import ending_of_complements, with_repair
 from freqtrade_balance_guard.arbitrage.results import ArbitrageEnded
 from freqtrade_balance_guard.arbitrage.states import ENDED as ENDED_STATES
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
+from freqtrade_balance_guard.arbitrage.unhedged import Exposure
 from freqtrade_balance_guard.arbitrage.venue import (
     LookUp,
     Venue,
@@ -188,13 +190,30 @@ class Settlement:
         context, record = self._context, running.record
         now = context.clock.wall()
         record.result |= result_of(running, context.known_rate, now)
-        if record.kind is ArbitrageKind.TWO_LEGS:
+        if record.kind is ArbitrageKind.TWO_LEGS and record.event:
+            ending = ending_of_complements(running, context.bot, context.rate, now)
+        elif record.kind is ArbitrageKind.TWO_LEGS:
             ending = ending_of_two_legs(running, context.bot, context.rate, now)
         else:
             numbers = record.shares or {record.exposure or 0: ZERO}
             found = context.store.open_exposures(context.bot)
-            ending = ending_of_repair(running, [one for one in found if one.id in numbers], now)
+            exposures = [one for one in found if one.id in numbers]
+            ending = ending_of_repair(running, exposures, now)
+            if any(one.is_outcome for one in exposures):
+                ending = self._with_shares(ending, running, exposures)
+        if ending.profit is not None:
+            record.result["profit"] = f"{ending.profit:f}"
         return self._end(running, ending)
+
+    def _with_shares(
+        self, ending: Ending, running: RunningArbitrage, exposures: Sequence[Exposure]
+    ) -> Ending:
+        store = self._context.store
+        root = store.record(exposures[0].arbitrage_id)
+        if root is None:
+            return ending
+        holdings = store.holdings_of(root.id)
+        return with_repair(ending, running, exposures, root, holdings, self._context.rate)
 
     def _end(self, running: RunningArbitrage, ending: Ending) -> ArbitrageEnded:
         record = running.record
@@ -205,6 +224,7 @@ class Settlement:
             ending.note,
             ending.exposures,
             drift=ending.drift,
+            holdings=ending.holdings,
         )
         running.to_report = (kept, ending.note)
         crash_point("arbitrage ended")

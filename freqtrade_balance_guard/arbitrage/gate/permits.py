@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
+from freqtrade_balance_guard.arbitrage.outcomes.plan import ComplementPlan
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
 from freqtrade_balance_guard.clock import Clock
@@ -19,7 +20,7 @@ from freqtrade_balance_guard.clock import Clock
 BOT = "bot"
 
 
-def _no_objection(plan: Plan) -> ArbitrageDenied | None:
+def _no_objection(plan: Plan | ComplementPlan) -> ArbitrageDenied | None:
     return None
 
 
@@ -44,7 +45,7 @@ class Permits:
     slots: float = 0
     open_pairs: frozenset[str] = frozenset()
     coming: frozenset[str] = frozenset()
-    inspect: Callable[[Plan], ArbitrageDenied | None] = _no_objection
+    inspect: Callable[[Plan | ComplementPlan], ArbitrageDenied | None] = _no_objection
 
 
 @dataclass(eq=False, slots=True)
@@ -98,7 +99,7 @@ class PermitDesk:
 
     # Claims
 
-    def inspect(self, plan: Plan) -> ArbitrageDenied | None:
+    def inspect(self, plan: Plan | ComplementPlan) -> ArbitrageDenied | None:
         """Check a plan with the limits that were published."""
         permits = self._permits
         return None if permits is None else permits.inspect(plan)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from freqtrade_balance_guard.arbitrage.outcomes.fees import OutcomeFees
-from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove, Payout
 from freqtrade_balance_guard.arbitrage.outcomes.rules import OutcomeRules
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, LookUp, PreparedOrder, VenueOrder
 from freqtrade_balance_guard.errors import BalanceGuardError
@@ -63,6 +63,12 @@ class OutcomeOrders(Protocol):
 
     async def settlement(self, order: LegOrder, order_id: str) -> HoldingMove | None:
         """Return whether all matches of an order are final, or one has failed; None: not yet."""
+
+    async def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
+        """Return how shares ended when their event was resolved; None: it is not yet."""
+
+    async def simulated_payout(self, order: LegOrder, shares: Decimal) -> Payout | None:
+        """Return the same for shares that were never bought, from what is public."""
 
     async def balances(self) -> Mapping[str, Decimal]:
         """Return collateral by its currency, and shares by their outcome."""

@@ -1,6 +1,6 @@
 """Simulates the balance of a venue in dry-run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,11 +10,15 @@ from freqtrade_balance_guard.money import ZERO, exact
 
 @dataclass
 class DryWallet:
-    """Simulates money on a venue: what it began with, and what the ledger has booked since."""
+    """Simulates money on a venue: what it began with, and what the ledger has booked since.
+
+    ``paid``: what came besides by currency, such as for shares of an event that was resolved.
+    """
 
     account: str
     ledger: ReservationLedger
     initial: Mapping[str, Decimal]
+    paid: Callable[[str], Mapping[str, Decimal]] = lambda account: {}
 
     @exact
     def balances(self) -> dict[str, Decimal]:
@@ -31,6 +35,6 @@ class DryWallet:
             # What has not left, or has no answer, the ledger subtracts itself.
             taken = row.promised if row.state is State.OPEN else row.committed
             free[row.currency] = free.get(row.currency, ZERO) - taken
-        for currency, amount in brought.values():
+        for currency, amount in [*brought.values(), *self.paid(self.account).items()]:
             free[currency] = free.get(currency, ZERO) + amount
         return {currency: max(amount, ZERO) for currency, amount in free.items()}

@@ -70,6 +70,11 @@ class ArbitrageRecord:
     shares: dict[int, Decimal] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def event(self) -> str:
+        """The event whose two answers it buys or sells; empty where it trades a coin."""
+        return str(self.result.get("event", ""))
+
     def as_json(self) -> dict[str, Any]:
         """Return it for scripts: amounts as text with all digits."""
         return {

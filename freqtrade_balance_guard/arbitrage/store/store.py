@@ -13,11 +13,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from freqtrade_balance_guard.arbitrage.outcomes.holding import Holding
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.states import ArbitrageMove, ArbitrageState, after
 from freqtrade_balance_guard.arbitrage.store.file import (
     WAIT_SECONDS,
     unavailable,
+)
+from freqtrade_balance_guard.arbitrage.store.holdings import (
+    ALL,
+    IS_OPEN,
+    OF_ARBITRAGE,
+    OPEN_OF_BOT,
+    holding_of_row,
+    put_holdings,
 )
 from freqtrade_balance_guard.arbitrage.store.records import (
     ARBITRAGE,
@@ -150,10 +159,12 @@ class ArbitrageStore:
         exposures: Sequence[Exposure] = (),
         *,
         drift: tuple[str, Decimal] | None = None,
+        holdings: Sequence[Holding] = (),
     ) -> tuple[ArbitrageState, list[Exposure]]:
         """End an arbitrage, once, and write what it leaves, or what is left of its exposures.
 
         :param drift: base currency, and what its fees and rounding did to the coin that is held
+        :param holdings: shares of outcomes that it has bought, or what is left of them
         :return: the new state, and the exposures with their numbers
         :raises states.NotAllowed: it has ended
         """
@@ -166,6 +177,7 @@ class ArbitrageStore:
             kept = [self._write_exposure(db, exposure) for exposure in exposures]
             if drift is not None and drift[1]:
                 self._add_drift(db, *drift)
+            self._put(db, record.bot, record.id, holdings, now)
         return state, kept
 
     def unfinished(self, bot: str) -> list[ArbitrageRecord]:
@@ -212,7 +224,7 @@ class ArbitrageStore:
         """
         count = 0
         with self.transaction(flush=True) as db:
-            for table in ("arbitrages", "arbitrage_exposures"):
+            for table in ("arbitrages", "arbitrage_exposures", "arbitrage_holdings"):
                 is_open = _OPEN[table]
                 for one in dead:
                     sql = (
@@ -275,6 +287,40 @@ class ArbitrageStore:
             db.execute(PUT_POSITION, [*cells_of_position(position), self._owner])
             for exposure in exposures:
                 self._write_exposure(db, exposure)
+
+    # Shares of outcomes
+
+    def open_holdings(self, bot: str) -> list[Holding]:
+        """Return shares that were not paid, sold or reverted."""
+        return [holding_of_row(row) for row in self.rows(OPEN_OF_BOT, bot)]
+
+    def holdings_of(self, arbitrage_id: int) -> list[Holding]:
+        """Return all that an arbitrage and its repairs have bought of outcomes."""
+        return [holding_of_row(row) for row in self.rows(OF_ARBITRAGE, arbitrage_id)]
+
+    def all_holdings(self) -> list[Holding]:
+        """Return those of all bots, also what is over."""
+        return [holding_of_row(row) for row in self.rows(ALL)]
+
+    def follow_holding(
+        self, holding: Holding, bot: str, now: datetime, exposures: Sequence[Exposure] = ()
+    ) -> list[Exposure]:
+        """Write what has become known of shares, with what it leaves unhedged.
+
+        :return: the exposures with their numbers
+        :raises NotOpen: an order of one is in progress; to be tried again when it has ended
+        """
+        with self.transaction(flush=True) as db:
+            for exposure in exposures:
+                if exposure.id and _is_in_progress(db, exposure.id):
+                    raise NotOpen(f"An order that closes exposure {exposure.id} is in progress.")
+            self._put(db, bot, holding.arbitrage_id, [holding], now)
+            return [self._write_exposure(db, exposure) for exposure in exposures]
+
+    def _put(
+        self, db: Connection, bot: str, number: int, holdings: Sequence[Holding], now: datetime
+    ) -> None:
+        put_holdings(db, holdings, bot=bot, owner=self._owner, arbitrage_id=number, now=now)
 
     # Exposures
 
@@ -390,6 +436,7 @@ _TO_BOOK = (
 _OPEN = {
     "arbitrages": f"(state IN ({UNFINISHED_STATES}) OR ({_TO_BOOK}))",
     "arbitrage_exposures": "closed_at IS NULL",
+    "arbitrage_holdings": IS_OPEN,
     "arbitrage_positions": "closed_at IS NULL",
 }
 _OF_ARBITRAGE = "SELECT id FROM arbitrage_exposures WHERE arbitrage_id = ?"

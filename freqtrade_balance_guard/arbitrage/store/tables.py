@@ -87,6 +87,15 @@ CREATE TABLE IF NOT EXISTS arbitrage_drifts (
     net     TEXT NOT NULL,
     PRIMARY KEY (owner, base)
 );
+CREATE TABLE IF NOT EXISTS arbitrage_holdings (
+    client_order_id TEXT PRIMARY KEY,
+    arbitrage_id    INTEGER NOT NULL,
+    bot             TEXT NOT NULL,
+    owner           TEXT NOT NULL DEFAULT '',
+    state           TEXT NOT NULL,
+    holding         TEXT NOT NULL,
+    changed_at      TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS arbitrage_breakers (
     owner      TEXT PRIMARY KEY,
     resumed_at TEXT NOT NULL DEFAULT '',
@@ -121,7 +130,7 @@ _HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 def are_there(db: Connection) -> bool:
     """The file has the tables of this release."""
-    return db.execute(_HAS_TABLE, ("arbitrage_breakers",)).fetchone() is not None
+    return db.execute(_HAS_TABLE, ("arbitrage_holdings",)).fetchone() is not None
 
 
 def are_of_0_1(db: Connection) -> bool:

@@ -1,6 +1,8 @@
 """Builds what two legs need, for a strategy with the mixin ``ReservedArbitrage``."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from freqtrade.exceptions import OperationalException
@@ -8,9 +10,11 @@ from freqtrade.exceptions import OperationalException
 from freqtrade_balance_guard.arbitrage.booked.inventory import Inventory
 from freqtrade_balance_guard.arbitrage.booked.messages import ArbitrageMessages
 from freqtrade_balance_guard.arbitrage.engine.executor import TwoLegExecutor
+from freqtrade_balance_guard.arbitrage.outcomes.event_map import EventMap
 from freqtrade_balance_guard.arbitrage.planning.dry_wallet import DryWallet
 from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.store import ArbitrageStore
+from freqtrade_balance_guard.arbitrage.store.holdings import paid_to
 from freqtrade_balance_guard.arbitrage.threads.worker import ArbitrageWorker
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.events import EventHub
@@ -62,7 +66,7 @@ def build_arbitrage(
     worker = ArbitrageWorker()
     store = ArbitrageStore(local_file(config), ledger.account)
     rates = QuoteRates(PublicBooks(exchange), config["stake_currency"], clock, DOLLAR_COINS)
-    venues = Venues(settings, config, ledger, clock, strategy)
+    venues = Venues(settings, config, ledger, clock, strategy, partial(_paid, store))
     connection: Any = exchange if is_dry_run(config) else OwnConnection(exchange, clock)
     bot_venue = venues[BOT_VENUE] = _bot_venue(wallets, connection, ledger, clock)
     venues.open_all()
@@ -102,6 +106,11 @@ def build_arbitrage(
     )
     hub.subscribe(arbitrages.heard)
     return arbitrages
+
+
+def _paid(store: ArbitrageStore, account: str) -> dict[str, Decimal]:
+    """Return what an account was paid for shares, by currency."""
+    return paid_to(store.all_holdings(), account)
 
 
 def _streaming(
@@ -162,6 +171,7 @@ def _executor(
         is_stopping=worker.stopping.is_set,
         is_wanted=lambda: worker.is_wanted,
         explain=preconditions.explained,
+        events=EventMap(settings.events),
         loop=venues.loop,
     )
 

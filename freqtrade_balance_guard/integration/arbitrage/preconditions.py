@@ -12,6 +12,7 @@ from freqtrade.persistence import PairLocks, Trade
 
 from freqtrade_balance_guard.arbitrage.booked.flows import purchase_of
 from freqtrade_balance_guard.arbitrage.leg import Leg, Opportunity
+from freqtrade_balance_guard.arbitrage.outcomes.plan import ComplementPlan
 from freqtrade_balance_guard.arbitrage.planning.plan import Plan, PlannedLeg
 from freqtrade_balance_guard.arbitrage.planning.quote_rates import QuoteRates
 from freqtrade_balance_guard.arbitrage.results import ArbitrageDenialCode, ArbitrageDenied
@@ -315,7 +316,7 @@ class Preconditions:
         """What an arbitrage has bought here is a trade's: only freqtrade sells it."""
         return exposure.venue == BOT_VENUE and exposure.net > ZERO and not exposure.closes
 
-    def inspector(self, bot: Any) -> Callable[[Plan], ArbitrageDenied | None]:
+    def inspector(self, bot: Any) -> Callable[[Plan | ComplementPlan], ArbitrageDenied | None]:
         """Return the last check of a plan, with the limits of now."""
         guard = self._wallets.guard
         if guard is None or guard.settings.is_neutral:
@@ -323,7 +324,9 @@ class Preconditions:
         limits = guard.entry_limits(guard.tier_limits(self._wallets.account.equity))
         stoploss = self._wallets.stoploss()
 
-        def inspect(plan: Plan) -> ArbitrageDenied | None:
+        def inspect(plan: Plan | ComplementPlan) -> ArbitrageDenied | None:
+            if isinstance(plan, ComplementPlan):
+                return self._any_below(plan, limits.min_order_size)
             for leg in plan.legs:
                 denied = self._below(leg, limits.min_order_size)
                 if denied is None and leg.leg.venue == BOT_VENUE and leg.leg.side == "buy":
@@ -336,18 +339,31 @@ class Preconditions:
 
         return inspect
 
+    def _any_below(self, plan: ComplementPlan, minimum: Decimal) -> ArbitrageDenied | None:
+        for one in plan.legs:
+            money = one.reserved
+            denied = self._too_small(one.leg.venue, one.cost, money.currency, minimum)
+            if denied is not None:
+                return denied
+        return None
+
     @exact
     def _below(self, leg: PlannedLeg, minimum: Decimal) -> ArbitrageDenied | None:
         """Deny a leg below min_order_size: on any venue, bought or sold."""
-        rate = self.rates.known(leg.leg.quote)
-        cost = leg.amount * leg.limit * (ONE if rate is None else rate)
+        return self._too_small(leg.leg.venue, leg.amount * leg.limit, leg.leg.quote, minimum)
+
+    @exact
+    def _too_small(
+        self, venue: str, cost: Decimal, currency: str, minimum: Decimal
+    ) -> ArbitrageDenied | None:
+        rate = self.rates.known(currency)
+        cost = cost * (ONE if rate is None else rate)
         if cost >= minimum:
             return None
         return ArbitrageDenied(
             ArbitrageDenialCode.BELOW_MINIMUM,
-            f"{format_amount(cost)} on {leg.leg.venue} is below min_order_size "
-            f"{format_amount(minimum)}",
-            leg.leg.venue,
+            f"{format_amount(cost)} on {venue} is below min_order_size {format_amount(minimum)}",
+            venue,
             {"cost": cost, "min_order_size": minimum},
         )
 

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from freqtrade.enums import MarginMode, TradingMode
@@ -47,7 +48,9 @@ class Venues(dict[str, Venue]):
         ledger: ReservationLedger,
         clock: Clock,
         strategy: Any,
+        paid: Callable[[str], Mapping[str, Decimal]] = lambda account: {},
     ) -> None:
+        """:param paid: what an account of a prediction market was paid in dry-run, by currency"""
         super().__init__()
         self.loop = EventLoopThread()
         self._settings = settings
@@ -55,6 +58,7 @@ class Venues(dict[str, Venue]):
         self._ledger = ledger
         self._clock = clock
         self._strategy = strategy
+        self._paid = paid
         self._not_before: dict[str, float] = {}
         self._opening: dict[str, threading.Thread] = {}
         self._wrong: OperationalException | None = None
@@ -62,12 +66,7 @@ class Venues(dict[str, Venue]):
     def open_all(self) -> None:
         """:raises OperationalException: a name that no exchange has"""
         ends = self._clock.monotonic() + OPEN_SECONDS
-        for name, settings in self._settings.venues.items():
-            if settings.kind != "exchange":
-                logger.warning(
-                    "The venue %s is a prediction market: no strategy trades on it yet.", name
-                )
-                continue
+        for name in self._settings.venues:
             self._not_before[name] = 0.0
             self._begin(name)
         for name, opening in list(self._opening.items()):
@@ -102,18 +101,46 @@ class Venues(dict[str, Venue]):
         except KeyError:
             return default
 
-    def _open(self, name: str) -> None:
-        try:
-            self[name] = make_venue(
+    def _made(self, name: str) -> Venue:
+        settings = self._settings.venues[name]
+        if settings.kind == "exchange":
+            return make_venue(
                 name,
-                self._settings.venues[name],
+                settings,
                 self._config,
                 bot=self._ledger.bot,
                 ledger=self._ledger,
                 clock=self._clock,
             )
+        return self._made_prediction(name, settings)
+
+    def _made_prediction(self, name: str, settings: VenueSettings) -> Venue:
+        """Return it with the outcomes of the settings ``events`` learnt."""
+        # ccxt's prediction markets are loaded by a bot that uses them, and by no other.
+        from freqtrade_balance_guard.integration.prediction.build import make_prediction_venue
+
+        venue = make_prediction_venue(
+            name, settings, self._config, ledger=self._ledger, clock=self._clock, paid=self._paid
+        )
+        try:
+            venue.open()
+            for event, mapped in self._settings.events.items():
+                pair = mapped.outcomes.get(name)
+                for outcome in () if pair is None else (pair.yes, pair.no):
+                    try:
+                        venue.learn(outcome)
+                    except LookupError as error:
+                        logger.error("%s: %s (event %s).", name, words_of(error), event)
+        except BaseException:
+            venue.close()
+            raise
+        return venue
+
+    def _open(self, name: str) -> None:
+        try:
+            self[name] = self._made(name)
             self._not_before.pop(name, None)
-        except OperationalException as error:
+        except (OperationalException, ValueError, ImportError) as error:
             self._not_before[name] = self._clock.monotonic() + RETRY_SECONDS
             self._wrong = OperationalException(f"balance_guard.venues.{name}: {words_of(error)}")
         except Exception as error:

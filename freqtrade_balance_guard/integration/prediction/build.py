@@ -1,7 +1,8 @@
 """Makes a prediction market's venue from its settings."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ccxt.prediction import Exchange
@@ -27,10 +28,12 @@ def make_prediction_venue(
     *,
     ledger: ReservationLedger | None,
     clock: Clock,
+    paid: Callable[[str], Mapping[str, Decimal]] = lambda account: {},
 ) -> PredictionVenue:
     """Return the venue that the user calls ``name``; no request.
 
     :param ledger: books a dry-run's money; needed in dry-run only
+    :param paid: what an account was paid for shares in dry-run, by currency
     :raises ValueError: it is none of the three prediction markets
     """
     client = make_client(settings)
@@ -40,8 +43,9 @@ def make_prediction_venue(
         account += DRY_RUN_ACCOUNT
         amounts = settings.dry_run_amounts(orders.currency)
         initial = {currency: to_decimal(amount) for currency, amount in amounts.items()}
-        wallet = DryWallet(account, ledger, initial)
-    return PredictionVenue(name, account, queue_of(client) or name, orders, client, wallet)
+        wallet = DryWallet(account, ledger, initial, paid)
+    queue = queue_of(client) or name
+    return PredictionVenue(name, account, queue, orders, client, wallet, clock=clock)
 
 
 def orders_of(client: Exchange, clock: Clock) -> OutcomeOrders:

@@ -11,7 +11,7 @@ from typing import Any
 import ccxt.prediction
 
 from freqtrade_balance_guard.arbitrage.outcomes.fees import KALSHI_TAKER_RATE, KalshiFees
-from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove, Payout
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
@@ -34,6 +34,7 @@ _TIMES_IN_FORCE = {
     "FOK": "fill_or_kill",
     "GTC": "good_till_canceled",
 }
+_PAID_STATUSES = ("finalized", "settled")
 _PAGE = 100
 _MOST_PAGES = 5
 _MAKER_RATE = Decimal("0.0175")
@@ -185,6 +186,25 @@ class KalshiOrders:
 
     async def settlement(self, order: LegOrder, order_id: str) -> HoldingMove | None:
         return HoldingMove.SETTLE  # a fill is final
+
+    async def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
+        return await self.simulated_payout(order, shares)
+
+    async def simulated_payout(self, order: LegOrder, shares: Decimal) -> Payout | None:
+        """It pays by itself when a market is finalized; a void one gives back what was paid."""
+        outcome = outcome_of(order.pair)
+        answer = answer_of(
+            await self._client.kalshiPublicGetMarketsTicker({"ticker": outcome.removesuffix(_NO)}),
+            "Kalshi",
+        )
+        market: Mapping[str, Any] = answer.get("market") or {}
+        if market.get("status") not in _PAID_STATUSES:
+            return None
+        result = market.get("result")
+        if result not in ("yes", "no"):
+            return Payout(HoldingMove.ANNUL, None)
+        has_won = outcome.endswith(_NO) == (result == "no")
+        return Payout(HoldingMove.PAY, shares if has_won else ZERO)
 
     async def balances(self) -> Mapping[str, Decimal]:
         answer = await self._client.fetch_balance()

@@ -4,6 +4,7 @@ An order to buy that does not rest spends money. Its reply says how much was tak
 "matched" is not final, and a match that fails leaves the order as it was.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any
 import ccxt.prediction
 
 from freqtrade_balance_guard.arbitrage.outcomes.fees import Fill, PolymarketFees
-from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove, Payout
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
@@ -56,6 +57,7 @@ _ORDER_FIELDS = (
 )
 _FAILED = "FAILED"
 _FINAL = "CONFIRMED"
+_RESOLVED = "resolved"
 
 
 class PolymarketOrders:
@@ -220,14 +222,41 @@ class PolymarketOrders:
             return HoldingMove.REVERT
         return HoldingMove.SETTLE if statuses == {_FINAL} else None
 
+    async def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
+        found = await self.simulated_payout(order, shares)
+        if found is None or found.move is HoldingMove.ANNUL or not found.amount:
+            return found
+        if outcome_of(order.pair) in await self._positions():
+            return Payout(HoldingMove.RESOLVE, ZERO)
+        return found  # its owner has redeemed it
+
+    async def simulated_payout(self, order: LegOrder, shares: Decimal) -> Payout | None:
+        """A resolved market shows 1 and 0 as its prices; a void one a half for both."""
+        token = outcome_of(order.pair)
+        info: Mapping[str, Any] = (await self._client.load_outcome(token, True))["info"]
+        if not info.get("closed") or info.get("umaResolutionStatus") != _RESOLVED:
+            return None
+        tokens, prices = (_listed(info.get(name)) for name in ("clobTokenIds", "outcomePrices"))
+        price = to_decimal(prices[tokens.index(token)])
+        if ZERO < price < ONE:
+            return Payout(HoldingMove.ANNUL, shares * price)
+        return Payout(HoldingMove.PAY, shares * price)
+
+    async def _positions(self) -> dict[str, Decimal]:
+        rows = await self._client.dataPublicGetPositions({"user": self._client.walletAddress})
+        if not isinstance(rows, list):
+            raise NoAnswer("Polymarket shows no list of positions")
+        return {str(row["asset"]): to_decimal(row["size"]) for row in rows}
+
     async def balances(self) -> Mapping[str, Decimal]:
         """Collateral as it lies on chain: own orders and matches are not taken off it."""
         answer = await self._client.fetch_balance()
-        found = {CURRENCY: to_decimal(answer[CURRENCY]["free"])}
-        rows = await self._client.dataPublicGetPositions({"user": self._client.walletAddress})
-        for row in rows if isinstance(rows, list) else []:
-            found[str(row["asset"])] = to_decimal(row["size"])
-        return found
+        return {CURRENCY: to_decimal(answer[CURRENCY]["free"])} | await self._positions()
+
+
+def _listed(value: Any) -> list[str]:
+    """Return a list that the venue writes as a text."""
+    return [str(one) for one in (json.loads(value) if isinstance(value, str) else value or [])]
 
 
 def _fill(shares: object, price: object, *, is_maker: bool) -> Fill:

@@ -5,24 +5,27 @@ clients are asynchronous: each venue has a loop in a thread of its own, and ever
 for it with a deadline.
 """
 
+import logging
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as StillRunning
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, TypeVar
 
 from ccxt.prediction import Exchange
 
+from freqtrade_balance_guard.arbitrage.held.outcome_venue import FEE_RATE_STEP
 from freqtrade_balance_guard.arbitrage.leg import Level, Side
 from freqtrade_balance_guard.arbitrage.outcomes.fees import Fill
-from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove, Payout
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
     OutcomeOrders,
     answer_of,
     outcome_of,
+    pair_of,
 )
 from freqtrade_balance_guard.arbitrage.outcomes.plan import OutcomeMarket
 from freqtrade_balance_guard.arbitrage.planning.depth import best_price_in
@@ -37,15 +40,20 @@ from freqtrade_balance_guard.arbitrage.venue import (
     Price,
     VenueOrder,
 )
+from freqtrade_balance_guard.clock import Clock, SystemClock
+from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.prediction.order_answer import OrderAnswer, read_error
 from freqtrade_balance_guard.money import ONE, ZERO, exact, round_down, to_decimal
 from freqtrade_balance_guard.orders.lookup_result import NotFound
 
 
+logger = logging.getLogger(__name__)
+
 R = TypeVar("R")
 
 CALL_SECONDS = 15.0
 LATE_SECONDS = 10.0
+REFRESH_SECONDS = 60.0
 
 
 @dataclass
@@ -63,7 +71,9 @@ class PredictionVenue:
     client: Exchange
     dry_wallet: DryWallet | None = None
     late_seconds: float = LATE_SECONDS
+    clock: Clock = field(default_factory=SystemClock)
     _infos: dict[str, OutcomeInfo] = field(default_factory=dict)
+    _learnt_at: dict[str, float] = field(default_factory=dict)
     _prepared: dict[str, PreparedOrder] = field(default_factory=dict)
     _simulated: dict[str, VenueOrder] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,6 +107,7 @@ class PredictionVenue:
         """
         info = self._wait(self.orders.load(outcome))
         self._infos[outcome] = info
+        self._learnt_at[outcome] = self.clock.monotonic()
         return info
 
     def info(self, pair: str) -> OutcomeInfo:
@@ -133,18 +144,43 @@ class PredictionVenue:
     def round_amount(self, pair: str, amount: Decimal) -> Decimal:
         return round_down(amount, self.info(pair).rules.share_step)
 
+    @property
+    def currency(self) -> str:
+        return self.orders.currency
+
     def market(self, outcome: str, rate: Decimal | None = ONE) -> OutcomeMarket:
-        """Return what a plan of complements needs of an outcome now; one request."""
         info = self.learn(outcome)
-        _, asks = self.order_book(f"{outcome}/{info.rules.currency}")
-        return OutcomeMarket(
-            rules=info.rules,
-            fees=info.fees,
-            offered=to_decimal(asks[0][0]) if asks else None,
-            rate=rate,
-            is_open=info.is_open,
-            neg_risk_augmented=info.neg_risk_augmented,
-        )
+        asks: Sequence[Level] = ()
+        if info.is_open:
+            _, asks = self.order_book(pair_of(outcome, info.rules.currency))
+        return _market(info, rate, to_decimal(asks[0][0]) if asks else None)
+
+    def known_market(
+        self, outcome: str, rate: Decimal | None, offered: Decimal | None
+    ) -> OutcomeMarket:
+        return _market(self.info(pair_of(outcome, self.currency)), rate, offered)
+
+    @exact
+    def amount_at(self, pair: str, amount: Decimal, price: Decimal) -> Decimal:
+        return round_down(amount, self.info(pair).rules.shares_unit(price))
+
+    @exact
+    def worst_fee_rate(self, pair: str, side: Side, amount: Decimal, price: Decimal) -> Decimal:
+        info, cost = self.info(pair), amount * price
+        if cost <= ZERO:
+            return ZERO
+        worst = info.fees.worst(side, amount, price)
+        if side == "buy" and info.rules.spends_money:
+            worst = max(worst, info.fees.worst_of_budget(cost, price, info.rules.first_price))
+        return (worst / cost).quantize(FEE_RATE_STEP, ROUND_CEILING)
+
+    def refresh_if_due(self) -> None:
+        """Read grids, fees and whether it still trades anew for what was learnt long ago."""
+        now = self.clock.monotonic()
+        for outcome, learnt_at in list(self._learnt_at.items()):
+            if now - learnt_at >= REFRESH_SECONDS:
+                self._learnt_at[outcome] = now  # also where it fails: the next one in its time
+                self.learn(outcome)
 
     def ask(self, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the raw answer of one of ccxt's methods.
@@ -211,13 +247,26 @@ class PredictionVenue:
             return self._simulate(order)
         prepared = self.prepare(order)
         try:
-            return self._wait(self.orders.send(order, prepared))
+            return self._with_fees(order, self._wait(self.orders.send(order, prepared)))
         except (OrderRejected, NoAnswer):
             raise
         except Exception as error:
             if read_error(error) in (OrderAnswer.REJECTED, OrderAnswer.NOT_FOUND):
                 raise OrderRejected(str(error)[-200:]) from error
             raise
+
+    def _with_fees(self, order: LegOrder, reply: VenueOrder) -> VenueOrder:
+        """Return a reply whose fee is known; as open where it is to be looked up once more."""
+        if reply.fees is not None or not reply.filled or reply.is_open:
+            return reply
+        try:
+            found = self._wait(self.orders.find(order, self.prepare(order), reply.order_id))
+        except Exception as error:
+            logger.debug("The fee of an order on %s: %s", self.name, words_of(error))
+            found = None
+        if isinstance(found, VenueOrder) and found.filled >= reply.filled:
+            return found
+        return replace(reply, is_open=True)
 
     def cancel(self, order: LegOrder, order_id: str) -> None:
         if self.dry_wallet is None:
@@ -233,6 +282,12 @@ class PredictionVenue:
         if self.dry_wallet is not None:
             return HoldingMove.SETTLE
         return self._wait(self.orders.settlement(order, order_id))
+
+    def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
+        """Return how shares ended when their event was resolved; None: it is not yet."""
+        if self.dry_wallet is not None:
+            return self._wait(self.orders.simulated_payout(order, shares))
+        return self._wait(self.orders.payout(order, order_id, shares))
 
     @exact
     def _simulate(self, order: LegOrder) -> VenueOrder:
@@ -257,3 +312,14 @@ class PredictionVenue:
         )
         self._simulated[order.client_order_id] = made
         return made
+
+
+def _market(info: OutcomeInfo, rate: Decimal | None, offered: Decimal | None) -> OutcomeMarket:
+    return OutcomeMarket(
+        rules=info.rules,
+        fees=info.fees,
+        offered=offered,
+        rate=rate,
+        is_open=info.is_open,
+        neg_risk_augmented=info.neg_risk_augmented,
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import ccxt.prediction
 
 from freqtrade_balance_guard.arbitrage.outcomes.fees import SxFees
-from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove
+from freqtrade_balance_guard.arbitrage.outcomes.holding import HoldingMove, Payout
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import (
     NoAnswer,
     OutcomeInfo,
@@ -51,6 +51,8 @@ _ORDER_FIELDS = (
     ("maker", "address"),
     ("isMakerBettingOutcomeOne", "bool"),
 )
+# The market has no winner: stakes are given back.
+_VOID = "0"
 _DUPLICATE = "ORDERS_ALREADY_EXIST"
 
 
@@ -217,6 +219,33 @@ class SxOrders:
         if "FAILED" in statuses:
             return HoldingMove.REVERT
         return HoldingMove.SETTLE if statuses and statuses <= {"LOCKED", "SETTLED"} else None
+
+    async def payout(self, order: LegOrder, order_id: str, shares: Decimal) -> Payout | None:
+        """Each fill shows what it was paid, after the fee on what it won."""
+        own = [row for row in await self._fills(order) if row.get("orderId") == order_id]
+        good = [row for row in own if row.get("status") != "FAILED"]
+        paid = [row.get("settlement") or {} for row in good]
+        if not paid or not all(paid):
+            return None
+        amount = total([number(one.get("settleReturnAmount")) for one in paid]) / UNITS
+        is_void = any(str(one.get("outcome")) == _VOID for one in paid)
+        return Payout(HoldingMove.ANNUL if is_void else HoldingMove.PAY, amount)
+
+    async def simulated_payout(self, order: LegOrder, shares: Decimal) -> Payout | None:
+        outcome = outcome_of(order.pair)
+        market_hash = outcome.removesuffix(_SECOND)
+        answer = answer_of(
+            await self._client.sxbetPublicGetMarketsFind({"marketHashes": market_hash}), "SX"
+        )
+        found = next((m for m in answer.get("data") or [] if m["marketHash"] == market_hash), None)
+        if found is None or found.get("outcome") is None:
+            return None
+        result = str(found["outcome"])
+        if result == _VOID:
+            return Payout(HoldingMove.ANNUL, None)
+        has_won = result == ("2" if outcome.endswith(_SECOND) else "1")
+        paid = shares if has_won else ZERO
+        return Payout(HoldingMove.PAY, paid - self._fees.of_payout(shares * order.price, paid))
 
     async def balances(self) -> Mapping[str, Decimal]:
         """What is available; resting orders are not taken off it."""

@@ -20,6 +20,7 @@ from freqtrade_balance_guard.sandbox.script.faults import Call, Fault
 from freqtrade_balance_guard.sandbox.sxbet.errors import CODES, bad_request, in_words, scripted
 from freqtrade_balance_guard.sandbox.sxbet.names import Names, event_of, hash_of, odds, units
 from freqtrade_balance_guard.sandbox.sxbet.orders import (
+    WINNERS,
     SignatureInvalid,
     bet_of,
     fill_row,
@@ -143,6 +144,7 @@ class SxBetDialect(PredictionTranslator):
             "type": 1,
             "gameTime": int(market.closes_at),
             "sportXeventId": event_of(name),
+            **({} if market.result is None else {"outcome": WINNERS[market.result]}),
             "liveEnabled": rules.delay_s > 0,
             "sportLabel": "Rehearsal",
             "sportId": 99,

@@ -38,7 +38,7 @@ _REASONS = {
     "EXPIRED": "EXPIRED",
 }
 _MATCH_STATUSES = {"matched": "MATCHED", "final": "LOCKED", "failed": "FAILED"}
-_WINNERS = {"first": 1, "second": 2, "void": 0}
+WINNERS = {"first": 1, "second": 2, "void": 0}
 _LONGEST_CLIENT_ID = 64
 
 
@@ -192,7 +192,7 @@ def _settlement(match: Match, part: Part, exchange: PredictionExchange) -> dict[
         part.account, market.result, part.outcome, part.shares, part.cost
     )
     return {
-        "outcome": _WINNERS[market.result],
+        "outcome": WINNERS[market.result],
         "settleReturnAmount": units(paid - fee),
         "settleFeeAmount": units(fee),
         "settleCeRefundAmount": "0",

@@ -1,0 +1,1 @@
+"""Complements as arbitrages: planned, ended, and held until an event is resolved."""
