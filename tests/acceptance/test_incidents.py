@@ -99,10 +99,11 @@ def outputs(bot, rest, folder):
         assert answer.stdout + answer.stderr, command
         found[" ".join(command)] = answer.stdout + answer.stderr
     report = folder / "report.html"
-    subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-m", "freqtrade_balance_guard", "report", "--html", str(report), *place],
-        capture_output=True, check=True,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
     found["report"] = report.read_text()
     return found
 
