@@ -331,6 +331,23 @@ def test_the_navigation_names_every_page() -> None:
     assert named == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
 
 
+@pytest.mark.parametrize("front", ["README.md", "docs/index.md"])
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("why-not-bought.md", ["balance-guard explain", "below_threshold"]),
+        ("recipes.md", ["## 200 USDT", "position_size_percent"]),
+        ("recipes.md", ["## Three bots on one account", "ledger", "API key"]),
+    ],
+)
+def test_three_questions_of_readers_are_one_click_from_both_front_pages(
+    front: str, target: str, words: list[str]
+) -> None:
+    assert re.search(rf"\]\((docs/)?{target}", TEXTS[front])
+    for word in words:
+        assert word in TEXTS[f"docs/{target}"], word
+
+
 def test_every_setting_takes_effect_so_that_readme_may_claim_every_part() -> None:
     assert set(GuardSettings.model_fields) <= set(IN_EFFECT)
 
