@@ -20,6 +20,7 @@ from freqtrade_balance_guard.demo.scenes.catalogue import SCENES
 
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
 DEMO_PAGE = ROOT / "docs" / "demo.md"
 PICTURE = ROOT / "docs" / "images" / "demo-timeline.svg"
 # The scene that README shows.
@@ -67,6 +68,31 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def totals(results: Mapping[str, Any]) -> str:
+    """What README says of all scenes together, as Markdown."""
+    plain, guarded = results["total"]["plain"], results["total"]["guarded"]
+    rows = [
+        ("orders that the exchange rejected", "rejected"),
+        ("entries of a wrong size", "wrong_sizes"),
+        ("trades that could not be sold any more", "stuck_trades"),
+        ("orders that the bot did not know", "unknown_orders"),
+        ("legs of an arbitrage left alone", "legs_alone"),
+        ("private calls to the exchange", "private_calls"),
+    ]
+    lines = [
+        _row([f"All {len(results['scenes'])} scenes", "plain freqtrade", "guarded"]),
+        _row(["---"] * 3),
+        *(_row([words, _number(plain[key]), _number(guarded[key])]) for words, key in rows),
+    ]
+    freqtrade, day = version("freqtrade"), date.today().isoformat()
+    where = "[scene by scene](docs/demo.md#the-last-run)"
+    return "\n".join([*lines, "", f"freqtrade {freqtrade}, {day}: {where}."])
+
+
+def _number(found: Any) -> str:
+    return str(found if isinstance(found, int) else len(found))
+
+
 def scenes() -> str:
     """Name and title of every scene, as Markdown."""
     rows = [_row([f"`{scene.name}`", scene.title]) for scene in SCENES]
@@ -93,6 +119,7 @@ def main() -> int:
         raise SystemExit("The guarded bot broke a claim in this run; it is not shown.")
     put(DEMO_PAGE, "demo table", table(results))
     put(DEMO_PAGE, "scenes", scenes())
+    put(README, "demo totals", totals(results))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(output / "timeline.svg", PICTURE)
     shutil.copyfile(output / f"{SHOWN_SCENE}.svg", SCENE_PICTURE)

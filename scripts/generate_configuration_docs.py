@@ -64,8 +64,13 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
     ("rebalance.", "`rebalance`", RebalanceSettings, frozenset(RebalanceSettings.model_fields)),
     ("ledger.", "`ledger`", LedgerSettings, frozenset(LedgerSettings.model_fields)),
     ("venues.*.", "One venue", VenueSettings, frozenset(VenueSettings.model_fields)),
-    ("events.*.", "One event", EventSettings, frozenset()),
-    ("events.*.outcomes.*.", "The outcomes of an event on one venue", OutcomePair, frozenset()),
+    ("events.*.", "One event", EventSettings, frozenset(EventSettings.model_fields)),
+    (
+        "events.*.outcomes.*.",
+        "The outcomes of an event on one venue",
+        OutcomePair,
+        frozenset(OutcomePair.model_fields),
+    ),
     ("arbitrage.", "`arbitrage`", ArbitrageSettings, frozenset(ArbitrageSettings.model_fields)),
     (
         "arbitrage.breaker.",
@@ -73,7 +78,7 @@ TABLES: tuple[tuple[str, str, type[BaseModel], frozenset[str]], ...] = (
         BreakerSettings,
         frozenset(BreakerSettings.model_fields),
     ),
-    ("futures.", "`futures`", FuturesSettings, frozenset()),
+    ("futures.", "`futures`", FuturesSettings, frozenset(FuturesSettings.model_fields)),
     ("alerts.", "`alerts`", AlertSettings, frozenset(AlertSettings.model_fields)),
     ("metrics.", "`metrics`", MetricsSettings, frozenset(MetricsSettings.model_fields)),
 )

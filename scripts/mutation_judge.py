@@ -236,7 +236,7 @@ def _in_a_copy(
             break
         time.sleep(0.02)
     # What a test has started and left behind ends with it.
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, ChildProcessError):
         os.killpg(process, signal.SIGKILL)
         os.waitpid(process, 0)
     return pickle.loads(answer.read_bytes()) if answer.exists() else (None, None)

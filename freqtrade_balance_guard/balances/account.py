@@ -1,5 +1,6 @@
 """One currency: what is expected of it, what was seen, and what is in question between the two."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -62,6 +63,8 @@ class Account:
     flows: list[Flow] = field(default_factory=list)
     # Until then a lower answer may lack what flowed in before a restart.
     settles_at: float = float("-inf")
+    # What was remembered over a restart knows everything up to this event of the ledger.
+    knows_up_to: int | None = None
     # By how much an answer may be off, beside its rounding.
     noise: Decimal = ZERO
     foreign: Decimal = ZERO
@@ -81,6 +84,17 @@ class Account:
         if self.verdict is not Verdict.RISING_UNCONFIRMED or self._question is None:
             return None
         return self._question.since
+
+    @property
+    def unexplained_since(self) -> int | None:
+        """From which event of the ledger on something may explain the first answer."""
+        is_as_remembered = self.expected == self.seen.total
+        return None if is_as_remembered or not self.was_seen else self.knows_up_to
+
+    def is_explained_by(self, flows: Sequence[Flow]) -> bool:
+        """Is the last answer nearer to what is expected with these?"""
+        difference = self.seen.total - self.expected
+        return abs(difference - sum((flow.amount for flow in flows), ZERO)) < abs(difference)
 
     @property
     def is_calm(self) -> bool:

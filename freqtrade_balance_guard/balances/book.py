@@ -14,9 +14,8 @@ announced back; what is spendable stays right.
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
 from freqtrade_balance_guard.balances.account import NOTHING, Account, ExternalChange
@@ -24,7 +23,7 @@ from freqtrade_balance_guard.balances.flow import Flow
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
 from freqtrade_balance_guard.balances.snapshot import Holding, Snapshot, Unreadable
-from freqtrade_balance_guard.balances.verdict import Verdict
+from freqtrade_balance_guard.balances.verdict import Need, Verdict
 from freqtrade_balance_guard.money import ZERO, exact
 
 
@@ -33,21 +32,6 @@ __all__ = ["BalanceBook", "ExternalChange", "Need", "alone"]
 P = ParamSpec("P")
 R = TypeVar("R")
 B = TypeVar("B", bound="BalanceBook")
-
-
-class Need(StrEnum):
-    """Why a read is needed now; the empty one says that it is not.
-
-    ``UNCONFIRMED``: own money may be under way, or an answer is in question; once per loop is
-    enough.
-    """
-
-    NOTHING = ""
-    FIRST = "first"
-    OWN_EVENT = "own_event"
-    UNCONFIRMED = "unconfirmed"
-    EXPIRED = "expired"
-    FAILED = "failed"
 
 
 def alone(
@@ -86,17 +70,35 @@ class BalanceBook:
         self._calm: dict[str, Holding] = {}
 
     @alone
-    def remember(self, totals: Mapping[str, Decimal], now: float) -> None:
+    def remember(
+        self, totals: Mapping[str, Decimal], now: float, marks: Mapping[str, int] | None = None
+    ) -> None:
         """Take up what was believed before a restart; the first answer is compared with it.
 
         What flowed in shortly before the restart may still be under way: for one window a lower
         answer counts, but is not announced.
+
+        :param marks: up to which event of the ledger each of them knows everything
         """
         for currency, total in totals.items():
             if currency not in self._accounts:
                 self._changed.add(currency)
-                self._accounts[currency] = Account(currency, total, settles_at=now + self._window)
+                self._accounts[currency] = account = Account(currency, total)
+                account.settles_at = now + self._window
+                account.knows_up_to = (marks or {}).get(currency)
                 self._remembers = True
+
+    @alone
+    def unexplained(self) -> dict[str, int]:
+        """Currencies that are not as remembered, and from which event of the ledger on to look."""
+        marks = {one.currency: one.unexplained_since for one in self._accounts.values()}
+        return {currency: mark for currency, mark in marks.items() if mark is not None}
+
+    @alone
+    def catch_up(self, currency: str, flows: Sequence[Flow]) -> None:
+        """What orders did after the remembered balance was written down, where that explains it."""
+        if self._accounts[currency].is_explained_by(flows):
+            self._book(flows)
 
     # Own events
 

@@ -115,6 +115,11 @@ class MarginBook(BalanceBook):
         if event.wallet:
             self._book([Flow(self.coin, event.wallet, event.at, event.doubt)])
 
+    @alone
+    def unexplained(self) -> dict[str, int]:
+        """Nothing: the ledger does not have what orders on contracts did to the wallet."""
+        return {}
+
     # Answers
 
     @alone

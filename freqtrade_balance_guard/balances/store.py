@@ -74,6 +74,8 @@ class BelievedBalances:
         self._saved: dict[str, tuple[str, str, str]] = {}
         self._saved_at: dict[str, datetime] = {}
         self._has_told = False
+        # By currency: up to which event of the ledger what was loaded knows everything.
+        self.marks: dict[str, int] = {}
 
     def load(self, now: datetime) -> dict[str, Decimal]:
         """Totals by currency as they were believed last.
@@ -84,12 +86,15 @@ class BelievedBalances:
         try:
             with self._file.connection() as db:
                 rows = db.execute(
-                    "SELECT currency, total, as_of FROM believed_balances WHERE account = ?",
+                    "SELECT currency, total, as_of, mark FROM believed_balances WHERE account = ?",
                     (self._account,),
                 ).fetchall()
-            believed = {currency: Decimal(total) for currency, total, _ in rows}
-            newest = max((datetime.fromisoformat(as_of) for _, _, as_of in rows), default=now)
-            return believed if now - newest <= BELIEVED_FOR else {}
+            believed = {currency: Decimal(total) for currency, total, _, _ in rows}
+            newest = max((datetime.fromisoformat(as_of) for _, _, as_of, _ in rows), default=now)
+            if now - newest > BELIEVED_FOR:
+                return {}
+            self.marks = {currency: mark for currency, _, _, mark in rows if mark is not None}
+            return believed
         except (LocalFileError, ArithmeticError, ValueError) as error:
             self._tell(error)
             return {}

@@ -89,3 +89,18 @@ def judge(comparison: Comparison) -> Verdict:
     if comparison.change >= -comparison.tolerance:
         return Verdict.LAGGING
     return Verdict.UNREADABLE if comparison.is_nothing else Verdict.EXTERNAL_CHANGE
+
+
+class Need(StrEnum):
+    """Why a read is needed now; the empty one says that it is not.
+
+    ``UNCONFIRMED``: own money may be under way, or an answer is in question; once per loop is
+    enough.
+    """
+
+    NOTHING = ""
+    FIRST = "first"
+    OWN_EVENT = "own_event"
+    UNCONFIRMED = "unconfirmed"
+    EXPIRED = "expired"
+    FAILED = "failed"

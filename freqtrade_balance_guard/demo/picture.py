@@ -131,7 +131,7 @@ def draw_side_by_side(one: Played, folder: Path) -> Path:
         counts = [f"{measures.rejected} orders rejected", f"{measures.private_calls} private calls"]
         if measures.stuck_trades:
             counts.insert(1, f"{len(measures.stuck_trades)} stuck")
-        panel.set_title(f"{name}: {', '.join(counts)}", fontsize=10, loc="left", fontweight="bold")
+        panel.set_title(f"{name}\n{', '.join(counts)}", fontsize=10, loc="left")
         panel.set_xlabel("seconds", fontsize=9)
     axes[0][0].set_ylabel("free stake", fontsize=9)
     handles, labels = _legend(axes)

@@ -33,6 +33,11 @@ class BacktestCounts:
             self.denials[event.code] += 1
 
 
+def stake_currency_of(pair: str) -> str:
+    """What an entry on ``pair`` is paid with: the quote, or what a contract is settled in."""
+    return pair.partition("/")[2].rpartition(":")[2]
+
+
 class PlainWords:
     """Logs denials and reductions: one line of each per pair and ten minutes, whatever the reason.
 
@@ -53,20 +58,22 @@ class PlainWords:
         elif isinstance(event, StakeReduced):
             if self._is_news("reduced", event.pair):
                 logger.info(
-                    "Stake for %s made smaller by %s: %s instead of %s.",
+                    "Stake for %s made smaller by %s: %s instead of %s %s.",
                     event.pair,
                     event.limit,
                     format_amount(event.granted),
                     format_amount(event.wanted),
+                    stake_currency_of(event.pair),
                 )
         elif isinstance(event, PartialExitReduced):
             if self._is_news("reduced", event.pair):
                 logger.info(
                     "Partial exit of %s made smaller, so that the rest can still be sold: "
-                    "%s instead of %s.",
+                    "%s instead of %s %s.",
                     event.pair,
                     format_amount(event.granted),
                     format_amount(event.wanted),
+                    event.pair.partition("/")[0],
                 )
 
         elif isinstance(event, BalanceChangedExternally):

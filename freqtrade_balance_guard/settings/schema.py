@@ -23,7 +23,7 @@ IN_EFFECT = frozenset(
     min_balance_threshold reserve_balance tiers balance_cache_duration
     post_trade_refresh_window ledger debug_validation rebalance
     emergency_rebalance_cooldown venues arbitrage
-    alerts metrics futures
+    alerts metrics futures events
     """.split()
 )
 IN_EFFECT_IN_A_TIER = IN_EFFECT | {"up_to"}

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.support.legs_bot import INSIDE_ONE_TRANSACTION
 from tests.support.legs_matrix import AMOUNT, REFUSED, WAYS, matrix
 
 
@@ -18,10 +19,14 @@ HALF = AMOUNT / 2
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
+@pytest.fixture(scope="module", params=[False, True], ids=["in the loop", "by the engine"])
+def world(request, tmp_path_factory):
+    """One bot that looks for opportunities in its loop, and one whose engine streams books."""
     folder = tmp_path_factory.mktemp("outcomes")
-    with matrix(folder, 70, arbitrage={"max_unhedged": 1_000_000}) as found:
+    more = {"arbitrage": {"max_unhedged": 1_000_000}, "by_books": request.param}
+    with matrix(folder, 70, **more) as found:
+        # The engine begins nothing before the first loop has said what freqtrade allows.
+        found.bot.bot.wait_loops(2, timeout=180)
         yield found
 
 
@@ -145,7 +150,12 @@ def test_3_and_8_after_an_unexpected_error_each_leg_ends_once(world, way, number
     scene.bot.plant(point)
     scene.offer()
     scene.wait()
-    assert scene.bot.planted.exists()
+    if world.bot.by_books and point in INSIDE_ONE_TRANSACTION:
+        # The engine has no such moment: intent, reservations and mark are one step.
+        assert not scene.bot.planted.exists()
+        state = "hedged"
+    else:
+        assert scene.bot.planted.exists()
     scene.check(state, *((0, 0) if state == "abandoned" else (AMOUNT, AMOUNT)))
 
 

@@ -80,10 +80,13 @@ class Rehearsal(ReservedArbitrage, IStrategy):
             loops.write(f"LOOP {time.monotonic():.6f}\\n")
 
     def find_opportunities(self, current_time, **kwargs):
+        yield from self._offered()
+
+    def _offered(self, may_be_tried=lambda legs: True):
         offered = FOLDER / "offered.txt"
         known = offered.read_text().split() if offered.exists() else []
         for number, one in self._told()["offers"].items():
-            if number not in known or one["always"]:
+            if (number not in known or one["always"]) and may_be_tried(one["legs"]):
                 with offered.open("a") as file:
                     file.write(f"{number}\\n")
                 first, second = (Leg(**leg) for leg in one["legs"])
@@ -108,6 +111,23 @@ class Rehearsal(ReservedArbitrage, IStrategy):
         return json.loads((FOLDER / "legs.json").read_text())
 '''
 
+# Points of the slow way that the engine does not pass.
+INSIDE_ONE_TRANSACTION = ("arbitrage stored", "arbitrage reserved", "arbitrage gated")
+# The same opportunities by the engine: as soon as both books of one may be acted on.
+BY_BOOKS = """
+    def find_opportunities(self, current_time, **kwargs):
+        return ()
+
+    def watched_books(self):
+        offers = self._told()["offers"].values()
+        return {(leg["venue"], leg["pair"]) for one in offers for leg in one["legs"]}
+
+    def on_books(self, books, *, changed, **kwargs):
+        yield from self._offered(
+            lambda legs: all((leg["venue"], leg["pair"]) in books for leg in legs)
+        )
+"""
+
 
 class _LegsBot(Bot):
     stoploss = -0.99
@@ -129,6 +149,7 @@ class LegsBot:
     there: Sandbox
     bot: Bot
     folder: Path
+    by_books: bool = False
 
     # What the strategy finds
 
@@ -313,9 +334,14 @@ def legs_bot(
     key_index: int = 0,
     unlisted: tuple[str, ...] = (),
     streams: bool = False,
+    by_books: bool = False,
     **config: Any,
 ) -> Iterator[LegsBot]:
-    """One run of the bot in ``folder`` on exchanges that were started before."""
+    """One run of the bot in ``folder`` on exchanges that were started before.
+
+    :param by_books: opportunities are found by ``on_books`` from streamed books, not in the loop
+    """
+    streams, extra = streams or by_books, extra + (BY_BOOKS if by_books else "")
     here, there = both
     wallet = wallet or {"USDT": 10000, "ETH": 4}
     exchange = here.freqtrade_exchange(key_index=key_index, streams=streams)
@@ -346,4 +372,4 @@ def legs_bot(
     kind = type("Bot", (_LegsBot,), {"stoploss": stoploss, "extra": extra})
     with kind.start(settings, folder) as bot:
         bot.wait_running()
-        yield LegsBot(here, there, bot, folder)
+        yield LegsBot(here, there, bot, folder, by_books)

@@ -23,8 +23,11 @@ REFUSED = "EOrder:Insufficient funds"
 class MortalLegs:
     """One bot on two exchanges; its files and its scenes outlive it."""
 
-    def __init__(self, folder: Path, both: tuple[Sandbox, Sandbox], names: Any) -> None:
+    def __init__(
+        self, folder: Path, both: tuple[Sandbox, Sandbox], names: Any, *, by_books: bool
+    ) -> None:
         self.folder = folder
+        self._by_books = by_books
         self._both = both
         self._names = names
         self._free = {kind: list(pairs) for kind, pairs in names.items()}
@@ -33,7 +36,8 @@ class MortalLegs:
     @contextmanager
     def life(self) -> Iterator[Matrix]:
         """One run of the bot; it may have ended by itself."""
-        with run_on(self.folder, self._both, self._names, arbitrage=POLICY) as bot:
+        more = {"arbitrage": POLICY, "by_books": self._by_books}
+        with run_on(self.folder, self._both, self._names, **more) as bot:
             yield Matrix(bot, self._free)
 
     def past(self, world: Matrix) -> list[Scene]:
@@ -136,11 +140,11 @@ def differences(scene: Scene) -> list[str]:
 
 
 @contextmanager
-def mortal_legs(folder: Path, count: int) -> Iterator[MortalLegs]:
+def mortal_legs(folder: Path, count: int, *, by_books: bool = False) -> Iterator[MortalLegs]:
     """Two exchanges, and no life yet."""
     names = coins(count)
     with exchanges_of(names) as both:
-        yield MortalLegs(folder, both, names)
+        yield MortalLegs(folder, both, names, by_books=by_books)
 
 
 __all__ = ["AMOUNT", "MortalLegs", "differences", "mortal_legs"]

@@ -113,7 +113,7 @@ def test_a_smaller_stake_is_told_once_and_does_not_silence_a_refusal(
     tell(reduced)
     tell(denied())
     assert log.messages == [
-        "Stake for X/USDT made smaller by position_size_percent: 79.992 instead of 100.",
+        "Stake for X/USDT made smaller by position_size_percent: 79.992 instead of 100 USDT.",
         "No order for X/USDT: available 1 USDT is below 2.5 USDT. "
         "[below_threshold: available=1, wanted=2.5]",
     ]
@@ -126,7 +126,7 @@ def test_a_smaller_partial_exit_is_told_once(log: pytest.LogCaptureFixture) -> N
         tell(PartialExitReduced("X/USDT", D(3), D(2)))
         clock.advance(100)
     assert log.messages == [
-        "Partial exit of X/USDT made smaller, so that the rest can still be sold: 2 instead of 3."
+        "Partial exit of X/USDT made smaller, so that the rest can still be sold: 2 instead of 3 X."
     ]
 
 

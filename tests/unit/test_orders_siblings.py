@@ -192,6 +192,60 @@ def test_an_order_that_was_filled_in_part_before_our_first_answer_counts_from_th
     assert late.left() == 700
 
 
+# What happened between what was written down and a restart's first answer
+
+
+class Restarted(Late):
+    """A bot that remembers 1000 USDT and no ETH as they were at ``mark``."""
+
+    def __init__(self, account, mark, total, **coins):
+        self.account, self.siblings = account, OtherBots(account.mine, "USDT")
+        self.book = BalanceBook(window=30.0)
+        remembered, now = {"USDT": D(1000), "ETH": D(0)}, account.clock.monotonic()
+        self.book.remember(remembered, now, dict.fromkeys(remembered, mark))
+        account.clock.advance(5)
+        assert self.see(total, **coins) == []
+
+    def announced(self, total, **coins):
+        found = []
+        for _ in range(5):
+            self.account.clock.advance(20)
+            found += [(one.currency, one.amount) for one in self.see(total, **coins)]
+        return found
+
+
+@pytest.mark.parametrize("whose", ["mine", "other"])
+def test_an_order_that_ended_after_the_balance_was_written_down_is_no_change_by_hand(
+    account, whose
+):
+    ledger = getattr(account, whose)
+    account.buy(ledger, "o-1", 300)
+    ledger.use("o-1", D(100), received=Money(D("0.4"), "ETH"), order_id="EX-1")
+    mark = ledger.mark() - 1
+    ledger.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+    late = Restarted(account, mark, "710", ETH="1")
+    late.left()
+    assert (late.book.expected("USDT").total, late.book.expected("ETH").total) == (710, 1)
+    assert late.announced("710", ETH="1") == []
+
+
+def test_what_orders_do_not_explain_is_announced_all_the_same(account):
+    mark = account.mine.mark()
+    account.buy(account.mine, "o-1", 300)
+    account.mine.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+    late = Restarted(account, mark, "700", ETH="3")
+    late.left()
+    assert sorted(late.announced("700", ETH="3")) == [("ETH", 2), ("USDT", -10)]
+
+
+def test_an_order_that_the_remembered_balance_knew_explains_nothing(account):
+    account.buy(account.mine, "o-1", 300)
+    account.mine.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+    late = Restarted(account, account.mine.mark(), "710", ETH="1")
+    late.left()
+    assert sorted(late.announced("710", ETH="1")) == [("ETH", 1), ("USDT", -290)]
+
+
 def test_our_own_order_that_the_book_follows_is_not_counted_twice(account):
     account.buy(account.mine, "m-1", 300)
     account.mine.bind("m-1", "EX-1")

@@ -77,5 +77,5 @@ def test_the_environment_examples_are_accepted() -> None:
 
 
 def test_the_note_names_exactly_the_keys_that_take_effect() -> None:
-    note = PROSE.partition("What takes effect")[2].partition("**Every other key")[0]
+    note = PROSE.partition("What takes effect where")[2].partition("\n## ")[0]
     assert set(re.findall(r"`(\w+)`", note)) == IN_EFFECT

@@ -79,11 +79,11 @@ class Streaming:
         if self._engine is None:
             self.desk.publish(Permits(valid_until=float("-inf")), before, going())
             return
-        self._watch(self._engine)
+        wanted = frozenset((name.lower(), pair) for name, pair in self._strategy.watched_books())
         self._preconditions.refresh(bot)
-        self._executor.balances.refresh(self._markets)
+        self._executor.balances.refresh(wanted)
         trades = Trade.get_open_trades()
-        pairs = {pair for name, pair in self._markets if name == BOT_VENUE}
+        pairs = {pair for name, pair in wanted if name == BOT_VENUE}
         permits = Permits(
             valid_until=self._clock.monotonic() + self._valid_seconds,
             denied=self._why_stopped(),
@@ -95,6 +95,8 @@ class Streaming:
             inspect=self._preconditions.inspector(bot),
         )
         self.desk.publish(permits, before, going())
+        # After it: a book of a new market may be there at once, and finds its permit.
+        self._watch(self._engine, wanted)
         # What was denied for a reason that is gone is found again without a change of a book.
         self._engine.look_again()
 
@@ -103,8 +105,7 @@ class Streaming:
         if self._engine is not None:
             self._engine.close()
 
-    def _watch(self, engine: ArbitrageEngine) -> None:
-        wanted = frozenset((name.lower(), pair) for name, pair in self._strategy.watched_books())
+    def _watch(self, engine: ArbitrageEngine, wanted: frozenset[Market]) -> None:
         if wanted == self._markets:
             return
         try:

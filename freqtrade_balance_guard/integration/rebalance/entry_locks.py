@@ -88,7 +88,7 @@ class EntryLocks:
             if self._is_locked:
                 _lift(BELOW_THRESHOLD, now)
                 self._is_locked, self._until = False, None
-                text = f"{format_amount(available)} available"
+                text = f"{format_amount(available)} {account.currency} available"
                 self._publish(PairsUnlocked(ALL, text))
                 self._say("All pairs are unlocked: %s.", text, level=logging.INFO)
             return
@@ -109,8 +109,9 @@ class EntryLocks:
             are_locked = "All pairs are locked" if is_news else "All pairs stay locked"
             self._publish(PairsLocked(ALL, BELOW_THRESHOLD, lock.to_json()))
             self._say(
-                are_locked + ": %s is available, below min_balance_threshold %s.",
+                are_locked + ": %s %s is available, below min_balance_threshold %s.",
                 format_amount(available),
+                account.currency,
                 format_amount(threshold),
             )
 

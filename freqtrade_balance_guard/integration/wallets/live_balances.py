@@ -60,6 +60,12 @@ class SnapshotMarks(Protocol):
     def mark(self) -> int | None:
         """Take this before a balance is asked for; None while the ledger cannot be used."""
 
+    def caught_up(self) -> int | None:
+        """Book what others and legs did: up to which event of the ledger the book knows all then.
+
+        None while the ledger cannot be used.
+        """
+
     def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
         """The balance that was asked for after ``mark`` is believed."""
 
@@ -103,7 +109,7 @@ class LiveBalances:
         self._wall: datetime | None = None
         self._is_kept = True
         if store is not None:
-            book.remember(store.load(clock.wall()), clock.monotonic())
+            book.remember(store.load(clock.wall()), clock.monotonic(), store.marks)
 
     def now(self) -> float:
         """Monotonic seconds, as the book counts them."""
@@ -243,7 +249,7 @@ class LiveBalances:
             if not self._unkept:
                 return
         self._is_kept = True
-        mark = None if self.marks is None else self.marks.mark()
+        mark = None if self.marks is None else self.marks.caught_up()
         self._follow_book()
         failed = self.book.failure is not None
         if failed or self._kept_all_at is None or self._wall - self._kept_all_at >= REFRESH_AFTER:

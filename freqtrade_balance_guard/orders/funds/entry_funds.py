@@ -179,6 +179,16 @@ class EntryFunds:
             else self._registry.or_none(self._registry.ledger.mark)
         )
 
+    def caught_up(self) -> int | None:
+        """Book what others and legs did: up to which event of the ledger the book knows all then.
+
+        None while the ledger cannot be used.
+        """
+        if self._registry.ledger_error:
+            return None
+        self._registry.or_none(self.look_at_other_bots)
+        return None if self._registry.ledger_error else self.other_bots.after
+
     def seen(self, mark: int | None, currencies: list[str] | None = None) -> None:
         """The balance that was asked for after ``mark`` is believed."""
         self._mark = mark

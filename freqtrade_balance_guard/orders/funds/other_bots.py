@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from freqtrade_balance_guard.balances.book import BalanceBook
+from freqtrade_balance_guard.balances.flow import Flow
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.ledger import Reservation, ReservationLedger
 from freqtrade_balance_guard.ledger.reservation import ENDED
@@ -37,7 +38,8 @@ class OtherBots:
     def __init__(self, ledger: ReservationLedger, currency: str) -> None:
         self._ledger = ledger
         self._currency = currency
-        self._after: int | None = None
+        # Up to which event of the ledger the book knows everything; None before the first look.
+        self.after: int | None = None
         # Spent shortly before our first answer, which may lack it: amount, and until when
         # (monotonic seconds).
         self._unsettled: list[tuple[Decimal, float]] = []
@@ -67,9 +69,10 @@ class OtherBots:
         :return: ``Funds.since``: up to which reservation the book knows everything
         :raises LedgerUnavailable: it cannot be read; the book may lack something
         """
-        after, newest = self._after, dict[str, Reservation]()
+        after, newest = self.after, dict[str, Reservation]()
         if after is None:
             after, newest = self._begin(book, now, wall)
+            self._catch_up(book, now, wall)
         outlook = self._ledger.outlook(currency or self._currency, after)
         old = set(newest)
         for entry, row in outlook.changes:
@@ -89,7 +92,7 @@ class OtherBots:
             if not row.unfinished:
                 self._left_out.discard(client_order_id)
                 self._counted.pop(client_order_id, None)
-        self._after = outlook.after
+        self.after = outlook.after
         return outlook.since
 
     def _stop_counting(self, book: BalanceBook, now: float) -> None:
@@ -135,6 +138,29 @@ class OtherBots:
             shared = Shared(row.currency, ZERO, then.used, then.brought_currency, then.brought)
             book.share(client_order_id, shared, now, is_old=True)
         return after, newest
+
+    def _catch_up(self, book: BalanceBook, now: float, wall: datetime) -> None:
+        """What ended after the balance was written down, before a restart or during it."""
+        marks = book.unexplained()
+        if not marks:
+            return
+        later = self._ledger.changes(min(marks.values()))
+        orders = {row.client_order_id: row.currency for _, row in later}
+        flows: dict[str, list[Flow]] = {currency: [] for currency in marks}
+        for client_order_id, spent in orders.items():
+            known: dict[str, Decimal] = {}
+            for line in self._ledger.history(client_order_id):
+                moved = {spent: -line.committed}
+                if line.received is not None and line.received_currency is not None:
+                    moved[line.received_currency] = line.received
+                for currency, amount in moved.items():
+                    more = amount - known.get(currency, ZERO)
+                    if more and currency in marks and line.event > marks[currency]:
+                        at = now - (wall - line.at).total_seconds()
+                        flows[currency].append(Flow(currency, more, at))
+                known |= moved
+        for currency, moved_since in flows.items():
+            book.catch_up(currency, moved_since)
 
     def _note(self, entry: Entry) -> None:
         if entry.why == FEE_ASSUMED:
