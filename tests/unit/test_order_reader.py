@@ -96,6 +96,11 @@ def test_a_trade_without_a_cost_has_that_of_its_price():
     assert read_trades("1", "open", [{"amount": 2, "price": 10}]).cost == 20
 
 
+def test_a_trade_without_an_amount_adds_nothing():
+    answer = read_trades("1", "open", [trade(2), {"price": 10}])
+    assert (answer.filled, answer.cost) == (2, 20)
+
+
 def test_fees_of_some_trades_are_not_those_of_all():
     fee = {"fee": {"cost": 0.5, "currency": "USDT"}}
     assert read_trades("1", "open", [trade(**fee), trade()]).fees is None

@@ -292,3 +292,16 @@ def test_what_an_order_had_used_before_its_first_known_line_is_what_that_line_sa
     line = Entry(7, "o-1", at, "other", "run", what, "open", D(0), D(40), "EX-1", None, None, "")
     then = _at([line], at - timedelta(seconds=1))
     assert (then.used, then.brought, then.is_over, then.at) == (used, None, False, at)
+
+
+def test_what_an_order_had_brought_is_what_its_last_line_with_a_number_says():
+    at = ManualClock().wall()
+    rest = ("other", "run", "use", "open", D(0), D(40), "EX-1")
+    lines = [
+        Entry(7, "o-1", at, *rest, D(2), "ETH", ""),
+        Entry(8, "o-1", at, *rest, None, None, ""),
+        Entry(9, "o-1", at + timedelta(seconds=5), *rest, D(3), "ETH", ""),
+    ]
+    then = _at(lines, at)
+    assert (then.brought, then.brought_currency) == (2, "ETH")
+    assert _at(lines, at + timedelta(seconds=5)).brought == 3

@@ -117,8 +117,11 @@ def test_what_had_filled_before_stays_used_with_no_doubt_about_its_fee() -> None
     )
     unknown = tracked_order_of(row(committed=D(50)), "entry of 1.5 at 100", 7.0)
     assert unknown.report is None, "the exchange has not named it"
-    untouched = tracked_order_of(row(order_id="EX-1"), "entry of 1.5 at 100", 7.0)
-    assert untouched.report is None
+    for used in (D(0), D("0.0")):
+        untouched = tracked_order_of(
+            row(order_id="EX-1", committed=used), "entry of 1.5 at 100", 7.0
+        )
+        assert untouched.report is None
 
 
 # What is learnt of it

@@ -252,6 +252,17 @@ def test_time_is_kept_every_ten_seconds_and_not_after_the_cooldown(path: Path) -
     assert max(kept) == 300.0
 
 
+def test_with_a_cooldown_that_is_shorter_now_nothing_more_is_kept(path: Path) -> None:
+    clock = ManualClock()
+    log = open_log(path, clock)
+    log.begin(PLAN, "USDT")
+    clock.advance(500)
+    log.keep_time(COOLDOWN)
+    clock.advance(100)
+    log.keep_time(300.0)
+    assert stored(path)[0].progress.waited == 500
+
+
 def test_the_time_that_the_bot_was_down_is_kept_in_the_first_loop(path: Path) -> None:
     clock = ManualClock()
     open_log(path, clock).begin(PLAN, "USDT")

@@ -110,6 +110,11 @@ def test_what_was_used_within_the_window_is_a_rate_of_the_whole_window() -> None
     assert warning.outlook(THRESHOLD).per_hour == 5
 
 
+def test_a_moment_of_less_within_the_window_is_where_its_use_begins() -> None:
+    told = feed(EarlyWarning(), (0, "60"), (30, "20"), (31, "60"), (90.5, "19"))
+    assert [minute for minute, _ in told] == [30]
+
+
 def test_before_anything_was_observed_there_is_no_outlook() -> None:
     with pytest.raises(ValueError, match="Nothing was observed"):
         EarlyWarning().outlook(THRESHOLD)

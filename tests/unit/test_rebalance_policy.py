@@ -204,9 +204,17 @@ def test_conditions_are_asked_in_the_order_of_their_codes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"since_attempt": 3600.0}, {"since_trade": 3600.0}, {"since_attempt": None}]
+    "changes",
+    [
+        {"since_attempt": 3600.0},
+        {"since_attempt": 3601.0},
+        {"since_trade": 3600.0},
+        {"since_trade": 3601.0},
+        {"since_attempt": None},
+        {"bot_state": "-running".removeprefix("-")},
+    ],
 )
-def test_a_time_that_is_over_does_not_prevent_it(changes: dict[str, Any]) -> None:
+def test_a_time_that_is_over_and_a_bot_that_runs_do_not_prevent_it(changes: dict[str, Any]) -> None:
     assert isinstance(decide(stuck(**changes)), Plan)
 
 
