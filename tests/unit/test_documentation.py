@@ -387,7 +387,8 @@ def test_only_the_sandbox_examples_trade_live_and_only_on_this_machine() -> None
             venues = loaded["balance_guard"].get("venues", {}).values()
             for section in (loaded["exchange"], *venues):
                 urls = section["ccxt_config"]["urls"]["api"].values()
-                assert all(url.startswith("http://127.0.0.1:") for url in urls)
+                local = ("http://127.0.0.1:", "ws://127.0.0.1:")
+                assert all(url.startswith(local) for url in urls)
             assert "sandbox" in loaded["db_url"]
 
 
