@@ -9,6 +9,7 @@ from freqtrade_balance_guard.arbitrage.store import (
     read_arbitrages,
     read_breakers,
     read_exposures,
+    read_holdings,
 )
 from freqtrade_balance_guard.cli.context import (
     FINE,
@@ -255,10 +256,18 @@ def _show_arbitrage(context: CommandContext) -> int:
     if not found:
         say(f"There is no arbitrage with the number {number}.")
         return FOUND
+    holdings = [
+        one
+        for one in read_holdings(context.ledger.source.local, also_ended=True)
+        if one.arbitrage_id == number
+    ]
     if context.args.json:
-        print_json(found[0].as_json())
+        shares = {"holdings": [one.as_json() for one in holdings]} if holdings else {}
+        print_json({**found[0].as_json(), **shares})
     else:
         printing.show_arbitrages(printing.console(), found, with_legs=True)
+        for one in holdings:
+            say(f"{one.sentence()}.")
     return FINE
 
 

@@ -14,12 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from freqtrade_balance_guard.arbitrage.store import ArbitragesUnavailable, NotOpen
 from freqtrade_balance_guard.clock import SystemClock
-from freqtrade_balance_guard.console.bot_source import LedgerView, NotPossible
-from freqtrade_balance_guard.errors import SettingsError
-from freqtrade_balance_guard.ledger import LedgerUnavailable, NothingStored
-from freqtrade_balance_guard.local_file import LocalFileError
+from freqtrade_balance_guard.console.bot_source import LedgerView
+from freqtrade_balance_guard.errors import BalanceGuardError, SettingsError
+from freqtrade_balance_guard.ledger import NothingStored
 
 
 FINE, FOUND, WRONG_USE, STOPPED = 0, 1, 2, 130
@@ -100,14 +98,7 @@ def run_command(work: Work, args: argparse.Namespace) -> int:
     except SettingsError as error:
         say(str(error))
         return WRONG_USE
-    except (
-        LedgerUnavailable,
-        LocalFileError,
-        ArbitragesUnavailable,
-        NotOpen,
-        NotPossible,
-        OSError,
-    ) as error:
+    except (BalanceGuardError, OSError) as error:
         say(str(error))
         return FOUND
     except KeyboardInterrupt:

@@ -40,6 +40,8 @@ from freqtrade_balance_guard.console.reconcile import (
 from freqtrade_balance_guard.console.status import status_of
 from freqtrade_balance_guard.errors import SettingsError
 from freqtrade_balance_guard.ledger import NothingStored
+from freqtrade_balance_guard.settings import SECTION
+from freqtrade_balance_guard.settings.loading import without_mistakes
 from freqtrade_balance_guard.settings.schema import config_schema, section_schema
 
 
@@ -226,6 +228,9 @@ def _diagnosis_of(config: dict[str, Any], *, offline: bool) -> Diagnosis:
 
     findings = section_findings(config)
     checked = ["settings", "strategy", "messages"]
+    if any(finding.code == "wrong_setting" for finding in findings):
+        # The rest is looked at as well, so that one run names all.
+        config = {**config, SECTION: without_mistakes(config[SECTION])}
     try:
         source = source_of(config)
     except SettingsError as error:

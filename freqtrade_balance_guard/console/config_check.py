@@ -135,6 +135,8 @@ def limit_findings(
     for currency, amount in _floors(settings).items():
         yield from _unknown_floor(currency, stake, currencies)
         held = None if wallet is None else wallet.get(currency, ZERO)
+        if held == ZERO and list(_unknown_floor(currency, stake, currencies)):
+            continue  # named already
         if held is not None and amount > held:
             yield Finding(
                 Level.WARNING,

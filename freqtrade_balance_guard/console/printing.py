@@ -142,6 +142,7 @@ def show_status(console: Console, status: Status) -> None:
         _say(console, status.breaker.sentence(), style="bold yellow")
     for drift in status.drifts:
         _say(console, drift.sentence())
+    _show_holdings(console, status)
     for order in status.unresolved:
         _say(console, order.sentence, style="red")
     if status.last_rebalance is not None:
@@ -150,6 +151,13 @@ def show_status(console: Console, status: Status) -> None:
         _say(console, status.early_warning)
     for note in status.notes:
         _say(console, note)
+
+
+def _show_holdings(console: Console, status: Status) -> None:
+    """Shares of outcomes, the money that is bound in them, and until when."""
+    for holding in status.holdings:
+        locked = f"{format_amount(holding.locked)} {holding.currency}"
+        _say(console, f"Shares ({holding.arbitrage_id}): {holding.sentence()}; {locked} locked.")
 
 
 def _show_balances(console: Console, status: Status) -> None:

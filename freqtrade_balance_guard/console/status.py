@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from freqtrade_balance_guard.arbitrage.outcomes.holding import Holding
 from freqtrade_balance_guard.arbitrage.positions import Position
 from freqtrade_balance_guard.arbitrage.store import (
     ArbitragesUnavailable,
@@ -14,6 +15,7 @@ from freqtrade_balance_guard.arbitrage.store import (
     read_breakers,
     read_drifts,
     read_exposures,
+    read_holdings,
     read_positions,
 )
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure
@@ -141,6 +143,7 @@ class Status:
     unhedged: tuple[Exposure, ...] = ()
     breaker: BreakerRow | None = None
     drifts: tuple[Drift, ...] = ()
+    holdings: tuple[Holding, ...] = ()
     last_rebalance: Attempt | None = None
     early_warning: str | None = None
     paused: tuple[Pause, ...] = ()
@@ -165,6 +168,7 @@ class Status:
             "unhedged": [one.as_json(self.at) for one in self.unhedged],
             "breaker": self.breaker.as_json() if self.breaker else None,
             "drifts": [one.as_json() for one in self.drifts],
+            "holdings": [{**one.as_json(), "locked": f"{one.locked:f}"} for one in self.holdings],
             "unresolved": [one.as_json() for one in self.unresolved],
             "last_rebalance": attempt_as_json(self.last_rebalance),
             "early_warning": self.early_warning,
@@ -220,6 +224,7 @@ def status_of(ledger: LedgerView, *, bot: str | None = None, is_running: bool = 
         unhedged=unhedged,
         breaker=breaker,
         drifts=drifts,
+        holdings=_holdings(ledger),
         last_rebalance=last_attempt(ledger, own),
         early_warning=_early_warning(ledger, own),
         paused=_pauses(ledger, own),
@@ -274,6 +279,14 @@ def _legs(
     except ArbitragesUnavailable as error:
         notes.append(f"Open arbitrages and exposures are unknown: {error}.")
         return (), (), None, ()
+
+
+def _holdings(ledger: LedgerView) -> tuple[Holding, ...]:
+    """Shares of outcomes whose money is bound; none where they cannot be read, as noted before."""
+    try:
+        return tuple(read_holdings(ledger.source.local))
+    except ArbitragesUnavailable:
+        return ()
 
 
 def _pauses(ledger: LedgerView, bot: str | None) -> tuple[Pause, ...]:

@@ -12,6 +12,7 @@ are subtracted, also what they have spent meanwhile. So nothing is missed or cou
 old the snapshot is.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +47,9 @@ from freqtrade_balance_guard.ledger.upkeep.heartbeats import Watch, of_dead_bots
 from freqtrade_balance_guard.money import ZERO, Money
 
 
+logger = logging.getLogger(__name__)
+
+
 class ReservationLedger(LedgerQuestions):
     """The books, as one run of one bot uses them. Safe to call from several threads.
 
@@ -74,6 +78,7 @@ class ReservationLedger(LedgerQuestions):
         self._reservation_timeout = reservation_timeout
         self._hub = hub
         self._debug = debug_validation
+        self._checked = self._broken = 0
         self._made: dict[str, float] = {}  # never sent so far -> when (monotonic)
         self._watch = Watch(heartbeat_timeout)
         self._dead_owners: dict[str, Run] = {}  # of what was found abandoned last
@@ -372,6 +377,19 @@ class ReservationLedger(LedgerQuestions):
         for client_order_id in client_order_ids:
             row = self.find(client_order_id)
             if row is not None:
+                self._checked += 1
                 found += check_reservation(row, self.history(client_order_id))
         if found:
+            self._broken += len(found)
             raise InvariantBroken("; ".join(str(violation) for violation in found))
+
+    def close(self) -> None:
+        """Close the store; with ``debug_validation`` say what was checked."""
+        if self._debug:
+            logger.info(
+                "debug_validation: %s reservations were checked against the rules of the ledger, "
+                "each after its step; %s rules were broken.",
+                self._checked,
+                self._broken or "no",
+            )
+        super().close()

@@ -1,7 +1,9 @@
 """The way in: from the value of ``config["balance_guard"]`` to settings, or to one sentence."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -37,6 +39,39 @@ def settings_problems(section: object) -> list[str]:
     except ValidationError as error:
         return all_sentences(error)
     return []
+
+
+def without_mistakes(section: object) -> dict[str, Any]:
+    """A copy of a section without the keys that are wrong, so that the rest can be looked at.
+
+    Empty where no key is to blame.
+    """
+    kept = deepcopy(dict(section)) if isinstance(section, Mapping) else {}
+    while True:
+        try:
+            GuardSettings.model_validate(kept)
+        except ValidationError as error:
+            places = dict.fromkeys(details["loc"] for details in error.errors())
+            if not any([_remove(kept, place) for place in places]):
+                return {}
+        else:
+            return kept
+
+
+def _remove(section: dict[str, Any], place: Iterable[int | str]) -> bool:
+    """Remove the innermost key on the way to ``place``; False where there is none."""
+    owner: dict[str, Any] | None = None
+    name, inner = "", section
+    for part in place:
+        if str(part).startswith("<"):
+            continue  # pydantic's mark of a choice, no key
+        if not isinstance(inner, dict) or part not in inner:
+            break
+        owner, name, inner = inner, str(part), inner[str(part)]
+    if owner is None:
+        return False
+    del owner[name]
+    return True
 
 
 def misspelt_section(config_keys: Iterable[str]) -> str | None:

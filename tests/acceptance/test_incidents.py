@@ -89,7 +89,7 @@ def outputs(bot, rest, folder):
         found[path] = rest.ask("GET", f"guard/{path}").text
     for path in ("/guard", "/openapi.json"):
         url = f"http://127.0.0.1:{rest.port}{path}"
-        found[path] = httpx.get(url, trust_env=False).text
+        found[path] = httpx.get(url, trust_env=False, timeout=60).text
     place = ["-c", str(folder / "config.json"), "--userdir", str(folder)]
     for command in COMMANDS:
         answer = subprocess.run(
@@ -99,10 +99,11 @@ def outputs(bot, rest, folder):
         assert answer.stdout + answer.stderr, command
         found[" ".join(command)] = answer.stdout + answer.stderr
     report = folder / "report.html"
-    subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-m", "freqtrade_balance_guard", "report", "--html", str(report), *place],
-        capture_output=True, check=True,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
     found["report"] = report.read_text()
     return found
 

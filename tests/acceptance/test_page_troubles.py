@@ -202,5 +202,8 @@ def test_an_unhedged_leg_and_its_end_by_hand(tmp_path):
         # The page has written the file only: the bot has noticed, and its message is on the page.
         page.wait_for("document.body.innerText.includes('closed by hand: sold by hand')", 60)
         assert_edge_in_report(page, tmp_path)
-        assert httpx.get(f"{url}/../api/v1/guard/unhedged", trust_env=False).status_code == 401
+        assert (
+            httpx.get(f"{url}/../api/v1/guard/unhedged", trust_env=False, timeout=60).status_code
+            == 401
+        )
         assert page.errors == []

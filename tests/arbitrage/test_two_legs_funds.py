@@ -114,6 +114,23 @@ def test_a_restart_knows_what_may_not_be_shown_yet(make):
     assert world.go().code == "insufficient_available"
 
 
+def test_right_after_a_restart_the_engine_may_spend_what_the_slow_way_may(make):
+    world = make(money_here={"COIN": D(1), "USDT": D(350)})
+    with_purse(world, 30)
+    assert world.go().state is ArbitrageState.HEDGED
+    world.start()
+    purse = with_purse(world, 30)
+    with pytest.raises(UnreadableBalance, match="not read lately"):
+        purse.believed(["USDT"])
+    read = purse.read(["USDT"])["USDT"]
+    believed = purse.believed(["USDT"])["USDT"]
+    assert (believed.spendable, believed.since) == (read.spendable, read.since)
+    # What was just bought is subtracted, whether the balance shows it or not.
+    assert world.go().state is ArbitrageState.HEDGED
+    assert world.go().code == "insufficient_available"
+    world.check()
+
+
 @pytest.mark.parametrize("free", [D("NaN"), D("Infinity"), D(-1), 5.0, None])
 def test_a_number_that_is_none_is_no_balance(make, free):
     world = make()

@@ -185,3 +185,19 @@ def test_nothing_is_created(check, registry):
     check("--offline")
     after = sorted(path.name for path in Path(registry.folder).rglob("*"))
     assert set(after) - set(before) <= {"config.json"}
+
+
+def test_a_wrong_setting_does_not_hide_what_is_doubtful_in_the_others(registry, check):
+    section = {
+        "min_order_sise": 3,
+        "min_balance_threshold": "x",
+        "position_size_percent": 0.4,
+        "reserve_balance": {"USDT": 5000, "EUR": "much"},
+        "rebalance": {"enabeld": True},
+        "venues": {"second": {"name": "krakken"}, "third": {}},
+        "tiers": [{"up_to": "x"}],
+    }
+    code, found, _ = check("--offline", balance_guard=section, dry_run=True, dry_run_wallet=1000)
+    assert code == 1
+    assert len(found["wrong_setting"]) == 6
+    assert {"percent_below_one", "floor_above_wallet", "unknown_exchange"} <= found.keys()

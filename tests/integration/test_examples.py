@@ -17,7 +17,11 @@ from freqtrade_balance_guard.version import __version__
 
 USER_DATA = Path(__file__).resolve().parents[2] / "user_data"
 STRATEGIES = {"GuardedTrend": ("guarded_trend.py", False), "PlainDip": ("plain_dip.py", True)}
-TWO_LEGS = {"CrossExchange": "cross_exchange.py", "TwoQuotes": "two_quotes.py"}
+TWO_LEGS = {
+    "CrossExchange": "cross_exchange.py",
+    "TwoQuotes": "two_quotes.py",
+    "Complements": "complements.py",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,11 @@ def test_a_backtest_says_once_that_two_legs_do_nothing_there(workspace):
     done = workspace.run("backtesting", *options)
     assert done.returncode == 0, done.stderr[-2000:]
     said = done.stderr + done.stdout
-    assert said.count("No trades made") == said.count(f"Balance guard {__version__} is on") == 2
+    assert (
+        said.count("No trades made")
+        == said.count(f"Balance guard {__version__} is on")
+        == len(TWO_LEGS)
+    )
     assert said.count("ReservedArbitrage does nothing here") == 1
 
 

@@ -44,11 +44,11 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
             bot.wait_until(lambda: len(bot.trades()) == 1, 30, "a trade")
             bot.wait_loops(3)
             for path in GETS:
-                bare = httpx.get(url(rest, f"/api/v1/guard/{path}"), trust_env=False)
+                bare = httpx.get(url(rest, f"/api/v1/guard/{path}"), trust_env=False, timeout=60)
                 assert bare.status_code == 401, path
                 assert rest.ask("GET", f"guard/{path}").status_code == 200, path
             for path in POSTS:
-                bare = httpx.post(url(rest, f"/api/v1/guard/{path}"), trust_env=False)
+                bare = httpx.post(url(rest, f"/api/v1/guard/{path}"), trust_env=False, timeout=60)
                 assert bare.status_code == 401, path
 
             told, shown = rest.ask("GET", "guard/status").json(), cli(tmp_path, "status")
@@ -67,6 +67,12 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
             assert {(one["pair"], one["outcome"]) for one in decisions} >= {
                 (first, "approved"),
                 (second, "denied"),
+            }
+            chart = rest.ask("GET", f"pair_candles?pair={second}&timeframe=1m&limit=50").json()
+            marks = {(one["type"], one["label"]) for one in chart["annotations"]}
+            assert marks == {
+                ("point", "denied: stake_below_minimum"),
+                ("area", "stake_below_minimum"),
             }
             counters = rest.ask("GET", "guard/counters").json()
             assert counters["denials"]["stake_below_minimum"] >= 1
@@ -103,14 +109,18 @@ def test_the_shell_has_no_data_and_the_page_comes_back_after_every_reload(tmp_pa
         with running(settings(sandbox, plan, **more), tmp_path) as bot:
             bot.wait_until(lambda: len(bot.trades()) == 1, 30, "a trade")
             for number in range(1, 4):
-                shell = httpx.get(url(rest, "/guard"), trust_env=False)
+                shell = httpx.get(url(rest, "/guard"), trust_env=False, timeout=60)
                 assert shell.status_code == 200 and "USDT" not in shell.text
                 assert "kraken" not in shell.text and bot.trades()[0]["pair"] not in shell.text
                 for one in ("show.js", "page.js", "guard.css", "uplot.js", "uplot.css"):
-                    static = httpx.get(url(rest, f"/guard/static/{one}"), trust_env=False)
+                    static = httpx.get(
+                        url(rest, f"/guard/static/{one}"), trust_env=False, timeout=60
+                    )
                     assert static.status_code == 200 and len(static.content) > 500
                 for wrong in ("nothing.js", "..%2Fshell.py", "%2Fetc%2Fpasswd"):
-                    found = httpx.get(url(rest, f"/guard/static/{wrong}"), trust_env=False)
+                    found = httpx.get(
+                        url(rest, f"/guard/static/{wrong}"), trust_env=False, timeout=60
+                    )
                     assert "def " not in found.text and "root:" not in found.text
                 assert rest.ask("GET", "guard/status").status_code == 200
                 assert rest.ask("GET", "ping").json() == {"status": "pong"}

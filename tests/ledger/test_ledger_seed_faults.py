@@ -125,6 +125,20 @@ def test_incorrect_balance_state_tracking(place):
     commit_the_same_leg_twice(place.open())
 
 
+def test_debug_validation_says_at_the_end_what_it_checked(place, caplog):
+    ledger = place.open(debug_validation=True)
+    (first, second) = two_legs(ledger, 60)
+    ledger.reserve([first, second])
+    ledger.send(first.client_order_id)
+    with caplog.at_level("INFO", "freqtrade_balance_guard.ledger.ledger"):
+        ledger.close()
+    (line,) = [one for one in caplog.messages if one.startswith("debug_validation")]
+    assert line == (
+        "debug_validation: 3 reservations were checked against the rules of the ledger, each after "
+        "its step; no rules were broken."
+    )
+
+
 def test_incorrect_balance_state_tracking_put_back(place, monkeypatch):
     """The fault: it is not remembered that a leg has ended. A database refuses it even then."""
     forgotten = {

@@ -80,13 +80,10 @@ class Rehearsal(ReservedArbitrage, IStrategy):
             loops.write(f"LOOP {time.monotonic():.6f}\\n")
 
     def find_opportunities(self, current_time, **kwargs):
-        yield from self._offered()
-
-    def _offered(self, may_be_tried=lambda legs: True):
         offered = FOLDER / "offered.txt"
         known = offered.read_text().split() if offered.exists() else []
         for number, one in self._told()["offers"].items():
-            if (number not in known or one["always"]) and may_be_tried(one["legs"]):
+            if number not in known or one["always"]:
                 with offered.open("a") as file:
                     file.write(f"{number}\\n")
                 first, second = (Leg(**leg) for leg in one["legs"])
@@ -113,7 +110,8 @@ class Rehearsal(ReservedArbitrage, IStrategy):
 
 # Points of the slow way that the engine does not pass.
 INSIDE_ONE_TRANSACTION = ("arbitrage stored", "arbitrage reserved", "arbitrage gated")
-# The same opportunities by the engine: as soon as both books of one may be acted on.
+# The same opportunities by the engine: as soon as both books of one may be acted on, and again
+# until it has begun, as a strategy would. Each has a pair of its own.
 BY_BOOKS = """
     def find_opportunities(self, current_time, **kwargs):
         return ()
@@ -123,9 +121,17 @@ BY_BOOKS = """
         return {(leg["venue"], leg["pair"]) for one in offers for leg in one["legs"]}
 
     def on_books(self, books, *, changed, **kwargs):
-        yield from self._offered(
-            lambda legs: all((leg["venue"], leg["pair"]) in books for leg in legs)
-        )
+        from freqtrade_balance_guard.arbitrage.store import read_arbitrages
+
+        begun = set()
+        for file in FOLDER.glob("balance_guard*.sqlite"):
+            begun |= {order.pair for one in read_arbitrages(file) for order in one.orders}
+        for one in self._told()["offers"].values():
+            markets = [(leg["venue"], leg["pair"]) for leg in one["legs"]]
+            is_new = one["always"] or markets[0][1] not in begun
+            if is_new and all(market in books for market in markets):
+                first, second = (Leg(**leg) for leg in one["legs"])
+                yield Opportunity(first, second, tag=one["tag"])
 """
 
 

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import freqtrade
@@ -26,6 +27,7 @@ from freqtrade_balance_guard.demo.scenes.catalogue import SCENES
 from freqtrade_balance_guard.integration.host.plugin_paths import register_names
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.sandbox import Scenario
+from freqtrade_balance_guard.sandbox.any_exchange import scenario_of
 from freqtrade_balance_guard.sandbox.command import DEFAULT_PORT
 from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
 from freqtrade_balance_guard.settings import GuardSettings, load_settings
@@ -119,6 +121,50 @@ def test_every_option_of_ours_stands_in_the_reference(name: str) -> None:
         if action.help != argparse.SUPPRESS and names != ["--help"]:
             for one in names:
                 assert re.search(rf"`([^`]* )?{re.escape(one)}\b", section), one
+
+
+# What a line may begin with, and what is checked of it: ours and freqtrade's by their parsers, make
+# by its targets, files and paths by their names. The rest is the reader's own shell.
+PROGRAMS = {
+    *("balance-guard", "freqtrade", "make", "pip", "docker", "python", ".venv/bin/python"),
+    *("curl", "rm", "cp", "cd", "export", "source", "git", "sqlite3", "createdb", "psql"),
+    *("grep", "pytest"),
+}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_line_of_a_shell_block_begins_with_a_program_that_is_checked(page: str) -> None:
+    for line in shell_lines(TEXTS[page]):
+        words = shlex.split(line, comments=True)
+        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            words = words[1:]
+        assert not words or words[0] in PROGRAMS, line
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_extra_that_is_installed_exists(page: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for line in said(TEXTS[page]):
+        for extras in re.findall(r"""pip install.*['"]\.\[([\w,]+)\]""", line):
+            assert set(extras.split(",")) <= set(project["optional-dependencies"]), line
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_python_block_compiles_and_imports_what_there_is(page: str) -> None:
+    for block in blocks(TEXTS[page], "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("freqtrade"):
+                module = import_module(str(node.module))
+                for name in node.names:
+                    assert hasattr(module, name.name), f"{node.module}.{name.name}"
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_scenario_of_the_sandbox_is_accepted(page: str) -> None:
+    for block in blocks(TEXTS[page], "json"):
+        shown = json.loads(block if block.startswith("{") else f"{{{block}}}")
+        if "dialect" in shown:
+            scenario_of(shown)
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -285,6 +331,23 @@ def test_the_navigation_names_every_page() -> None:
     assert named == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
 
 
+@pytest.mark.parametrize("front", ["README.md", "docs/index.md"])
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("why-not-bought.md", ["balance-guard explain", "below_threshold"]),
+        ("recipes.md", ["## 200 USDT", "position_size_percent"]),
+        ("recipes.md", ["## Three bots on one account", "ledger", "API key"]),
+    ],
+)
+def test_three_questions_of_readers_are_one_click_from_both_front_pages(
+    front: str, target: str, words: list[str]
+) -> None:
+    assert re.search(rf"\]\((docs/)?{target}", TEXTS[front])
+    for word in words:
+        assert word in TEXTS[f"docs/{target}"], word
+
+
 def test_every_setting_takes_effect_so_that_readme_may_claim_every_part() -> None:
     assert set(GuardSettings.model_fields) <= set(IN_EFFECT)
 
@@ -324,7 +387,8 @@ def test_only_the_sandbox_examples_trade_live_and_only_on_this_machine() -> None
             venues = loaded["balance_guard"].get("venues", {}).values()
             for section in (loaded["exchange"], *venues):
                 urls = section["ccxt_config"]["urls"]["api"].values()
-                assert all(url.startswith("http://127.0.0.1:") for url in urls)
+                local = ("http://127.0.0.1:", "ws://127.0.0.1:")
+                assert all(url.startswith(local) for url in urls)
             assert "sandbox" in loaded["db_url"]
 
 

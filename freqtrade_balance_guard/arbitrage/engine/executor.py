@@ -135,7 +135,7 @@ class TwoLegExecutor:
         )
         self._proposals = Proposals(self._context)
         self.books = BookFeed(self._context, self.loop)
-        self._complements = ComplementProposals(
+        self.complements = ComplementProposals(
             self._context, self._proposals, self.books, events or EventMap({})
         )
         self._holdings = HoldingFollower(self._context)
@@ -294,7 +294,7 @@ class TwoLegExecutor:
         if denied is not None:
             return denied
         if is_of_outcomes(opportunity):
-            return self._complements.intent(opportunity, inspect, from_books=True)
+            return self.complements.intent(opportunity, inspect, from_books=True)
         plan = self._proposals.plan_from_books(opportunity, self.books.usable)
         return self._intent(plan, opportunity, inspect, self._proposals.believed_funds)
 
@@ -328,7 +328,7 @@ class TwoLegExecutor:
         if denied is not None:
             return denied
         if is_of_outcomes(opportunity):
-            return self._complements.intent(opportunity, inspect, from_books=False)
+            return self.complements.intent(opportunity, inspect, from_books=False)
         plan = self._proposals.plan(opportunity)
         return self._intent(plan, opportunity, inspect, self._proposals.funds)
 

@@ -1,7 +1,7 @@
 """The engine: a book changes, the strategy looks at it, and both orders leave.
 
     a book changes -> on_books -> claim -> plan -> one transaction -> both orders   (this thread)
-    replies, look-ups, fills, end                                          (a thread that waits)
+    look-ups, fills, end                                                   (a thread that waits)
 
 Nothing here makes a request or waits for one. The bot's loop and the engine exchange values through
 the desk of permits and the executor; what has begun is followed by the same code as all else.

@@ -1,7 +1,7 @@
 """Turns two complements into two purchases: asks both markets, from now or from the last books."""
 
-from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -15,6 +15,7 @@ from freqtrade_balance_guard.arbitrage.held.outcome_venue import (
     OutcomeVenue,
 )
 from freqtrade_balance_guard.arbitrage.leg import Opportunity
+from freqtrade_balance_guard.arbitrage.outcomes.complement import OutcomeBook
 from freqtrade_balance_guard.arbitrage.outcomes.event_map import EventMap
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_leg import OutcomeLeg
 from freqtrade_balance_guard.arbitrage.outcomes.outcome_orders import pair_of
@@ -30,7 +31,8 @@ from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.threads.queues import PUBLIC, Work
 from freqtrade_balance_guard.arbitrage.venue import LegOrder
 from freqtrade_balance_guard.errors import kind_and_words_of
-from freqtrade_balance_guard.money import ONE, exact, to_decimal
+from freqtrade_balance_guard.money import ONE, ZERO, exact, to_decimal
+from freqtrade_balance_guard.settings import EventSettings
 
 
 class ComplementProposals:
@@ -43,6 +45,72 @@ class ComplementProposals:
         self._funds = funds
         self._books = books
         self._events = events
+
+    # What a strategy asks
+
+    @property
+    def events(self) -> Mapping[str, EventSettings]:
+        """The settings ``events``, by name."""
+        return self._events.settings
+
+    def books(self, outcomes: Sequence[tuple[str, str]]) -> list[OutcomeBook]:
+        """Return the last order books of (venue, outcome); no request.
+
+        :raises LookupError: no prediction market has that name, or it does not trade the outcome
+        :raises BooksNotReady: one has not been read yet, or is too old
+        """
+        venues = [self._outcome_venue(name) for name, _ in outcomes]
+        self._want_all({name.lower() for name, _ in outcomes})
+        found = []
+        for venue, (name, outcome) in zip(venues, outcomes, strict=True):
+            (book,) = self._books.read([(name.lower(), pair_of(outcome, venue.currency))])
+            market = venue.known_market(outcome, None, None)
+            found.append(
+                OutcomeBook(
+                    book.venue,
+                    outcome,
+                    book.bids,
+                    book.asks,
+                    market.fees,
+                    rate=book.rate,
+                    spends_money=market.rules.spends_money,
+                    received_at=book.received_at,
+                    sequence=book.sequence,
+                    source=book.source,
+                )
+            )
+        return found
+
+    def _outcome_venue(self, name: str) -> OutcomeVenue:
+        venue = self._context.venues.get(name.lower())
+        if not isinstance(venue, OutcomeVenue):
+            raise LookupError(f"{name} is no prediction market, or cannot be reached")
+        return venue
+
+    def _want_all(self, names: Collection[str]) -> None:
+        """Read all mapped outcomes of these venues from now on: the strategy will ask for them."""
+        wanted = [
+            (name, pair_of(outcome, self._outcome_venue(name).currency))
+            for name, outcome in self._events.outcomes()
+            if name in names
+        ]
+        self._books.want(wanted)
+
+    def held_pairs(self, event: str) -> Decimal:
+        """Return how many shares of the scarcer answer are held; infinite while one is bought.
+
+        :raises ArbitragesUnavailable: it cannot be read
+        """
+        store, bot = self._context.store, self._context.bot
+        if any(one.event == event for one in store.unfinished(bot)):
+            return Decimal("Infinity")
+        shares = {"yes": ZERO, "no": ZERO}
+        for one in store.open_holdings(bot):
+            if one.event == event and one.answer in shares:
+                shares[one.answer] += one.shares
+        return min(shares.values())
+
+    # Planning
 
     def plan(self, opportunity: Opportunity[OutcomeLeg]) -> ComplementPlan | ArbitrageDenied:
         """Return two purchases at the prices of now, or why there are none."""

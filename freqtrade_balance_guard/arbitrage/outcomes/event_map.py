@@ -32,6 +32,7 @@ class EventMap:
     """Looks outcomes up in the settings ``events``."""
 
     def __init__(self, events: Mapping[str, EventSettings]) -> None:
+        self.settings = events
         self._outcomes: dict[tuple[str, str], MappedOutcome] = {}
         for name, event in events.items():
             for venue, pair in event.outcomes.items():
@@ -43,6 +44,10 @@ class EventMap:
 
     def find(self, venue: str, outcome: str) -> MappedOutcome | None:
         return self._outcomes.get((venue, outcome))
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Return all mapped outcomes, each with its venue first."""
+        return list(self._outcomes)
 
     def check(
         self, first: OutcomeLeg, second: OutcomeLeg, now: datetime

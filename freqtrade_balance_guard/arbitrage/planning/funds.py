@@ -63,6 +63,8 @@ class VenueFunds:
         self._changed_at: datetime | None = None
         # None: no balance was believed yet.
         self._expected: dict[str, Decimal] | None = None
+        # Until then: the last balance, and from where on the ledger's changes are taken from it.
+        self._at_first: tuple[Mapping[str, Decimal], int] | None = None
         # What may be spent as of the last balance, less what orders have taken since.
         self._believed_now: dict[str, Decimal] = {}
         self._read_at = float("-inf")
@@ -82,7 +84,7 @@ class VenueFunds:
         with self._lock:
             since = {currency: self._follow(currency) for currency in currencies}
             if self._expected is None:
-                raise UnreadableBalance(f"the balance of {self._venue.name} is not confirmed yet")
+                return self._believed_at_first(currencies)
             found = {one: self._believed_now.get(one, ZERO) for one in currencies}
         return {
             one: Funds(max(free - self._owned(one), ZERO), self._floor(one), since=since[one])
@@ -213,10 +215,20 @@ class VenueFunds:
 
     # Right after a start
 
+    def _believed_at_first(self, currencies: Collection[str]) -> Mapping[str, Funds]:
+        if self._at_first is None:
+            raise UnreadableBalance(f"the balance of {self._venue.name} is not confirmed yet")
+        balances, mark = self._at_first
+        return {one: self._funds_at_first(balances, one, mark) for one in currencies}
+
     def _first(self, balances: Mapping[str, Decimal], currency: str) -> Funds:
         """Before any balance was believed: what happened just now is subtracted, shown or not."""
         mark = self._ledger.mark_at(self._clock.wall() - self._settle)
         self._ledger.seen(mark, account=self._venue.account)
+        self._at_first = (balances, mark)
+        return self._funds_at_first(balances, currency, mark)
+
+    def _funds_at_first(self, balances: Mapping[str, Decimal], currency: str, mark: int) -> Funds:
         spendable = balances.get(currency, ZERO) - self._owned(currency)
         return Funds(max(spendable, ZERO), self._floor(currency), mark)
 

@@ -6,6 +6,7 @@ from freqtrade_balance_guard.arbitrage.store.breakers import (
     read_breakers,
 )
 from freqtrade_balance_guard.arbitrage.store.file import ArbitragesUnavailable
+from freqtrade_balance_guard.arbitrage.store.holdings import read_holdings
 from freqtrade_balance_guard.arbitrage.store.look import (
     Drift,
     read_arbitrages,
@@ -31,6 +32,7 @@ __all__ = [
     "read_breakers",
     "read_drifts",
     "read_exposures",
+    "read_holdings",
     "read_positions",
     "read_profit",
 ]

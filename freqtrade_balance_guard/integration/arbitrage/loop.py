@@ -114,6 +114,8 @@ class ArbitrageLoop:
         self._loop: Loop | None = None
         self.streaming = streaming
         self._bot_name = executor.bot
+        # What a strategy asks of prediction markets.
+        self.complements = executor.complements
         self._failed: set[str] = set()
         self._lock = RLock()
         self._exits = ArbitrageExits(

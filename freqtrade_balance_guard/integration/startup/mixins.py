@@ -13,11 +13,15 @@ from freqtrade.strategy.interface import IStrategy
 
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from pandas import DataFrame
 
     from freqtrade_balance_guard.arbitrage.compare import Book
     from freqtrade_balance_guard.arbitrage.leg import Opportunity
+    from freqtrade_balance_guard.arbitrage.outcomes.complement import OutcomeBook
     from freqtrade_balance_guard.arbitrage.venue import Venue
+    from freqtrade_balance_guard.settings import EventSettings
 
 
 class MixinFirst(ABCMeta):
@@ -129,6 +133,29 @@ class ReservedArbitrage(BalanceGuard):
             raise LookupError("There are no venues: the guard is not on.")
         books: list[Book] = arbitrage.order_books(markets)
         return books
+
+    def events(self) -> "Mapping[str, EventSettings]":
+        """Return the settings ``events``: which outcomes of which venues are one question."""
+        arbitrage = getattr(self, "_guard_arbitrage", None)
+        return {} if arbitrage is None else arbitrage.complements.events
+
+    def outcome_books(self, *outcomes: tuple[str, str]) -> "list[OutcomeBook]":
+        """Return the last order books of outcomes with their fees, read in the background.
+
+        :param outcomes: (venue, the venue's id of the outcome)
+        :raises TimeoutError: one is not there yet; ask again in the next loop
+        :raises LookupError: no prediction market has that name, or it does not trade the outcome
+        """
+        arbitrage = getattr(self, "_guard_arbitrage", None)
+        if arbitrage is None:
+            raise LookupError("There are no venues: the guard is not on.")
+        books: list[OutcomeBook] = arbitrage.complements.books(outcomes)
+        return books
+
+    def held_pairs(self, event: str) -> "Decimal":
+        """Return how many pairs of shares of an event this bot holds, or is buying."""
+        pairs: Decimal = self._guard_arbitrage.complements.held_pairs(event)
+        return pairs
 
     def custom_venues(self) -> "Mapping[str, Venue]":
         """Venues of your own making, for exchanges that ccxt does not know, by lower-case name."""
