@@ -42,7 +42,14 @@ ARBITRAGE_BOT_POINTS = {
     "arbitrage sold": "freqtrade has sold a trade; what is to be bought back is not stored",
     "arbitrage followed": "what is to be bought back is stored; nothing is sent for it",
 }
-CRASH_POINTS = ORDER_POINTS | ARBITRAGE_POINTS | ARBITRAGE_BOT_POINTS
+# What becomes known of shares on prediction markets.
+SHARES_POINTS = {
+    "match asked": "a venue was asked whether a match is final; nothing of the answer is stored",
+    "match reverted": "a match failed; that and the exposure are stored in the same step",
+    "payout asked": "a venue was asked what an event has paid; nothing of the answer is stored",
+    "shares moved": "the new state of shares is stored; it is not published",
+}
+CRASH_POINTS = ORDER_POINTS | ARBITRAGE_POINTS | ARBITRAGE_BOT_POINTS | SHARES_POINTS
 
 # Called with the name of each point; None in every bot.
 watcher: Callable[[str], None] | None = None

@@ -4,8 +4,10 @@ Nothing leaks, nothing is unknown at the end, and the coins that are there are t
 and the exposures say. How long and how much was unhedged is told.
 """
 
+import contextlib
 import random
 import statistics
+import time
 from decimal import Decimal
 
 import pytest
@@ -70,7 +72,36 @@ class Trouble:
                 self.control.fault(kind, times=1, **more)
 
 
-def test_500_opportunities_with_a_fifth_of_the_replies_faulty(tmp_path):
+def in_the_loop(world, opportunity):
+    return world.executor.execute(opportunity)
+
+
+def by_the_engine(world, opportunity):
+    """From the last books and balances, both orders out of the engine's loop."""
+    executor = world.executor
+    markets = [(leg.venue, leg.pair) for leg in opportunity.legs]
+    executor.want_books(markets)
+    for venue in world.venues.values():
+        # An answer may be faulty; then what was believed before holds.
+        with contextlib.suppress(Exception):
+            executor._context.funds[venue.account](["ETH", "USDT"])
+    ends = time.monotonic() + 5
+    while any(isinstance(executor.books.usable(one), str) for one in markets):
+        if time.monotonic() > ends:
+            break
+        time.sleep(0.005)
+
+    async def begin():
+        return executor.begin(opportunity)
+
+    begun = executor.loop.run(begin()).result(30)
+    if isinstance(begun, ArbitrageDenied):
+        return executor.denied(begun, opportunity)
+    return executor.see_through(begun)
+
+
+@pytest.mark.parametrize("carry_out", [in_the_loop, by_the_engine])
+def test_500_opportunities_with_a_fifth_of_the_replies_faulty(tmp_path, carry_out):
     dice, clock = random.Random(SEED), SystemClock()
     opened_at, open_for, values = {}, [], []
 
@@ -88,17 +119,20 @@ def test_500_opportunities_with_a_fifth_of_the_replies_faulty(tmp_path):
         results = {"hedged": 0, "unhedged": 0, "failed": 0, "abandoned": 0}
         denied: dict[str, int] = {}
         unresolved = tried = 0
+        was_denied = False
         started = clock.monotonic()
         while tried < OPPORTUNITIES:
-            for trouble in troubles:
-                trouble.next()
+            if not was_denied:
+                for trouble in troubles:
+                    trouble.next()
             buy = Leg("cheap", PAIR, "buy", D("0.01") * dice.randint(1, 9))
             sell = Leg("dear", PAIR, "sell", buy.amount)
-            result = world.executor.execute(
-                Opportunity(*((buy, sell) if tried % 2 else (sell, buy)))
-            )
+            result = carry_out(world, Opportunity(*((buy, sell) if tried % 2 else (sell, buy))))
             world.executor.work()
+            was_denied = isinstance(result, ArbitrageDenied)
             if isinstance(result, ArbitrageDenied):
+                # No request was made for it: what has begun is to get its answers.
+                time.sleep(0.1)
                 denied[str(result.code)] = denied.get(str(result.code), 0) + 1
                 assert clock.monotonic() - started < 3000, denied
                 continue

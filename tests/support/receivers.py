@@ -132,9 +132,12 @@ def telegram() -> Iterator[TelegramServer]:
 
 
 def is_whole_markdown(text: str) -> bool:
-    """Whether every mark of Telegram's (legacy) Markdown has its end."""
+    """Whether every mark of Telegram's (legacy) Markdown has its end.
+
+    Brackets without an address behind them are text, as in freqtrade's own first message.
+    """
     text = re.sub(r"\\.", "", text)
-    for pattern in (r"```.*?```", r"`[^`]*`", r"\*[^*]*\*", r"_[^_]*_", r"\[[^\]]*\]\([^)]*\)"):
+    for pattern in (r"```.*?```", r"`[^`]*`", r"\*[^*]*\*", r"_[^_]*_", r"\[[^\]]*\](\([^)]*\))?"):
         text = re.sub(pattern, "", text, flags=re.DOTALL)
     return not any(mark in text for mark in "`*_[")
 

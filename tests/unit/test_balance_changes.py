@@ -195,6 +195,25 @@ def test_an_exit_before_the_first_answer_is_not_counted_twice() -> None:
     assert bot.answer(50, USDT="140") == []
 
 
+@pytest.mark.parametrize(
+    ("usdt", "verdict"), [("60.0039", Verdict.CONFIRMED), ("60.0041", Verdict.RISING_UNCONFIRMED)]
+)
+def test_what_an_exchange_rounds_of_what_moved_is_no_difference(
+    usdt: str, verdict: Verdict
+) -> None:
+    bot = Bot(USDT="100")
+    bot.trade("buy", "40", at=1)
+    assert bot.answer(40, USDT=usdt, COIN="40") == []
+    assert bot.verdict() is verdict
+
+
+def test_a_rise_after_an_answer_of_nothing_is_believed_like_any_other() -> None:
+    bot = Bot(USDT="100")
+    assert bot.answer(5, USDT="0") == []
+    assert bot.answer(10, USDT="150") == []
+    assert bot.answer(41, USDT="150") == [("USDT", Decimal(50))]
+
+
 def test_after_a_restart_the_first_answer_is_compared() -> None:
     bot = Bot()
     bot.book.remember({"USDT": Decimal(100), "BTC": Decimal(1)}, now=0.0)

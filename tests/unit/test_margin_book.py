@@ -65,6 +65,13 @@ def fill(book, order_id, at, *, cost="300", fee="0.15", **order):
     book.observe(order_id, filled=D(1), cost=D(cost), fees=fees, is_open=False, now=at)
 
 
+def test_the_coin_is_known_by_its_name(book):
+    fill(book, "a", 10.0)
+    coin = "".join(["US", "DT"])
+    assert book.shown(coin) == book.expected(coin)
+    assert (book.shown(coin).free, book.spendable(coin)) == (D("219.85"), D("219.85"))
+
+
 def test_all_of_a_first_answer_is_believed(book):
     assert (book.spendable("USDT"), book.verdict("USDT")) == (320, Verdict.CONFIRMED)
     assert book.expected("USDT").total == 320

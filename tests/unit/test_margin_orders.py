@@ -7,6 +7,7 @@ import pytest
 
 from freqtrade_balance_guard.balances.margin import MarginOrder, MarginOrders
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
+from freqtrade_balance_guard.balances.unseen import MarginEvent, UnseenEvents
 
 
 D = Decimal
@@ -158,3 +159,15 @@ def test_another_bots_order_ties_up_what_changed_since_it_was_seen(
         assert event is None
     else:
         assert (event.tied, event.unknown, event.wallet) == (tied, unknown, 0)
+
+
+def test_an_event_is_one_with_what_came_before_of_the_same_order_alone():
+    events = UnseenEvents(30.0)
+    events.add(MarginEvent("b", 1.0, D(10)))
+    events.add(MarginEvent("a", 2.0, D(20)))
+    events.add(MarginEvent("b", 3.0, D(5)))
+    assert events.spent == 35
+    events.drop("a")
+    assert events.spent == 15
+    events.drop("b")
+    assert events.is_empty
