@@ -45,11 +45,13 @@ class Relied:
     :param signature: ``Class.function(parameters)``: their names, with ``*`` and ``**`` only
     :param reason: what the guard does with it
     :param user: the module of ours that relies on it; empty for a row of a table
+    :param earlier: the parameters in earlier releases, where what we do holds for both
     """
 
     signature: str
     reason: str
     user: str = ""
+    earlier: str = ""
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ def _difference(relied: Relied) -> str | None:
         parameters = parameters_of(function)
     except (TypeError, ValueError):
         return f"{relied.name} is no function any more"
-    if parameters != relied.parameters:
+    if parameters not in (relied.parameters, relied.earlier or relied.parameters):
         return f"{relied.name}({parameters}) instead of ({relied.parameters})"
     return None
 
@@ -237,6 +239,8 @@ CALLED_LIVE = (
         "exchange.Exchange.fetch2(self, path, api, method, params, config)",
         "gated once at attach, where a key's nonces must rise (Kraken): requests take turns of at "
         "most a second",
+        # ccxt until 4.5.64 at least. All arguments are handed on as they come.
+        earlier="self, path, api, method, params, headers, body, config",
     ),
     Relied(
         "exchange.Exchange.throttle(self, cost)",
