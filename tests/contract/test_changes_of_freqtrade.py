@@ -28,7 +28,7 @@ EXITS = {"ETH/USDT", "BTC/USDT"}
 ENTRY = "SOL/USDT"
 UNCHANGED = Change("", "", "")
 SEED = 20261129
-SAMPLE = 3
+SAMPLE = 1
 CASES_PER_SANDBOX = 20
 ROOT = Path(__file__).parents[2]
 

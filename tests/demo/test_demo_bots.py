@@ -22,6 +22,7 @@ def _settings(sandbox, **changes):
     return BotSettings(**{"exchange": exchange, "plan": plan, "max_open_trades": 1, **changes})
 
 
+@pytest.mark.acceptance
 def test_a_plain_bot_trades_live_obeys_its_control_file_and_leaves_its_rows(tmp_path):
     with Sandbox.start() as sandbox:
         plan = StrategyPlan(
@@ -67,6 +68,7 @@ def test_a_bot_that_was_killed_goes_on_with_its_database_and_shows_only_its_own_
     assert len(loops) <= 3, "the loops of the killed one are not ours"
 
 
+@pytest.mark.acceptance
 def test_through_the_mixin_the_same_plan_meets_the_limits(tmp_path):
     with Sandbox.start() as sandbox:
         settings = _settings(sandbox, way="mixin", guard=GUARD, stake_amount=600)

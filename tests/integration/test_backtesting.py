@@ -117,9 +117,8 @@ atexit.register(lambda: print("COUNTED", counts["deepcopy"], counts["sql"]))
 """
 
 
-@pytest.mark.parametrize(
-    "guarded", ["mixin", pytest.param("launcher", marks=pytest.mark.acceptance)]
-)
+@pytest.mark.parametrize("guarded", ["mixin", "launcher"])
+@pytest.mark.acceptance
 def test_a_guarded_backtest_copies_no_trade_and_opens_no_database_more_than_plain(
     workspace, guarded
 ):
@@ -141,6 +140,7 @@ def test_a_guarded_backtest_copies_no_trade_and_opens_no_database_more_than_plai
     assert counted["plain"][0] > 20
 
 
+@pytest.mark.acceptance
 def test_lookahead_analysis_runs_with_the_guard(workspace):
     workspace.write_config({"position_size_percent": 30}, stake_amount=10_000)
     workspace.write_strategy()

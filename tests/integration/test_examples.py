@@ -54,7 +54,9 @@ def sandbox():
         yield sandbox
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize(
+    "name", ["GuardedTrend", pytest.param("PlainDip", marks=pytest.mark.acceptance)]
+)
 def test_an_example_strategy_trades_in_a_backtest_under_the_guard(workspace, name):
     file, launcher = STRATEGIES[name]
     shutil.copy(USER_DATA / "strategies" / file, workspace.folder / "strategies")

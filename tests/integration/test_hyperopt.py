@@ -6,9 +6,8 @@ import pytest
 
 
 # The mixin of two legs holds the other one, too; workers get both by value.
-@pytest.mark.parametrize(
-    "mixin", ["ReservedArbitrage", pytest.param(False, marks=pytest.mark.acceptance)]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("mixin", ["ReservedArbitrage", False])
 def test_hyperopt_with_two_workers_and_our_protections(workspace, mixin):
     rebalance = {"enabled": True, "enough_stake": 400, "target_stake": 500}
     workspace.write_config({"position_size_percent": 30, "rebalance": rebalance})

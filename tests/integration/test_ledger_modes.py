@@ -22,7 +22,13 @@ _atexit.register(_tell)
 """
 
 
-@pytest.mark.parametrize("mixin", [True, False], ids=["mixin", "launcher"])
+@pytest.mark.parametrize(
+    "mixin",
+    [
+        pytest.param(True, id="mixin", marks=pytest.mark.acceptance),
+        pytest.param(False, id="launcher"),
+    ],
+)
 def test_a_backtest_makes_no_ledger_and_does_not_even_load_it(workspace, mixin):
     workspace.write_config(guard={"debug_validation": True})
     workspace.write_strategy(mixin=mixin, body=TELLS_MODULES)

@@ -24,6 +24,7 @@ def booked(bot):
     return [tuple(trade[key] for key in keys) for trade in bot.trades()]
 
 
+@pytest.mark.acceptance
 def test_mixin_and_launcher_decide_alike_for_a_strategy_that_overrides_every_callback(tmp_path):
     seen = {}
     for way in GUARDED:
@@ -183,6 +184,7 @@ def test_a_freqtrade_that_differs_means_no_entry_while_exits_go_on(tmp_path, way
         ]
 
 
+@pytest.mark.acceptance
 def test_dry_run_decides_like_live(tmp_path):
     stakes = {}
     for dry_run in (True, False):

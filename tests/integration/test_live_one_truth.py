@@ -66,7 +66,9 @@ def recover(rehearsed, rest, order):
     rest.ask("POST", f"trades/{trade['id']}/reload")
 
 
-@pytest.mark.parametrize("end", [delete, cancel_by_hand, recover])
+@pytest.mark.parametrize(
+    "end", [delete, pytest.param(cancel_by_hand, marks=pytest.mark.acceptance), recover]
+)
 def test_an_entry_that_ends_without_a_fill_is_free_everywhere(tmp_path, end):
     with resting_entry(tmp_path) as (rehearsed, rest, order):
         end(rehearsed, rest, order)

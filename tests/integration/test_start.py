@@ -115,7 +115,7 @@ def test_secrets_of_venues_reach_no_export(workspace):
     assert secret not in shown.stdout
 
 
-@pytest.mark.parametrize("way", ["launcher", "mixin"])
+@pytest.mark.parametrize("way", [pytest.param("launcher", marks=pytest.mark.acceptance), "mixin"])
 def test_reload_config_keeps_the_guard_on_once_and_takes_new_settings(sandbox, tmp_path, way):
     port = 8900 + (0 if way == "mixin" else 1)
     api = {

@@ -5,7 +5,13 @@ import pytest
 from tests.support.legs_bot import PAIR, exchanges, legs_bot
 
 
-@pytest.mark.parametrize("dry_run", [False, True], ids=["live", "dry-run"])
+@pytest.mark.parametrize(
+    "dry_run",
+    [
+        pytest.param(False, id="live"),
+        pytest.param(True, id="dry-run", marks=pytest.mark.acceptance),
+    ],
+)
 def test_both_legs_open_in_one_loop_and_close_together(tmp_path, dry_run):
     with exchanges() as both, legs_bot(tmp_path, both, dry_run=dry_run) as bot:
         bot.offer()

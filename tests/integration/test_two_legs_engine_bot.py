@@ -82,6 +82,7 @@ def test_an_entry_signal_and_the_engine_never_both_buy_one_pair(tmp_path):
             bot.check()
 
 
+@pytest.mark.acceptance
 def test_a_paused_bot_begins_nothing_and_goes_on_when_it_is_resumed(tmp_path):
     with exchanges() as (here, there):
         there.control.price(PAIR, "2500")
