@@ -15,6 +15,7 @@ class Tasks:
     """Runs tasks by key; one that has not ended is not begun a second time."""
 
     def __init__(self) -> None:
+        self.head_start_seconds = HEAD_START_SECONDS
         self._pool: ThreadPoolExecutor | None = None
         self._running: dict[Hashable, Future[object]] = {}
         self._lock = threading.Lock()
@@ -32,7 +33,7 @@ class Tasks:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(MOST, thread_name_prefix="arbitrage")
                 future = self._running[key] = self._pool.submit(work)
-            wait([future], HEAD_START_SECONDS)
+            wait([future], self.head_start_seconds)
             if future.done():
                 self._running.pop(key, None)
                 future.result()
