@@ -4,6 +4,7 @@ The kill is an exception that nothing catches: what the process would have done 
 done. A request that has left still arrives, as it does when a process dies.
 """
 
+import time
 from collections import Counter
 from decimal import Decimal
 
@@ -79,8 +80,9 @@ def balanced_after_restarts(world, scene, point):
     world.executor.close()
     world.start()
     world.work(60)
-    for _ in range(20):  # on a busy machine a round may end after the next has begun
+    for _ in range(200):  # on a busy machine a round may end after the next has begun
         if world.store.unfinished("bot"):
+            time.sleep(0.05)
             world.work(5)
     world.check()
     net = world.here.net("COIN") + world.there.net("COIN")

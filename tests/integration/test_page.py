@@ -34,6 +34,11 @@ def cli(folder, *arguments):
     return json.loads(answer.stdout)
 
 
+def marks(rest, pair):
+    chart = rest.ask("GET", f"pair_candles?pair={pair}&timeframe=1m&limit=50").json()
+    return {(one["type"], one["label"]) for one in chart["annotations"]}
+
+
 def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_path):
     rest = Rest.on_a_free_port()
     with Sandbox.start(scenario("1000")) as sandbox:
@@ -68,12 +73,9 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
                 (first, "approved"),
                 (second, "denied"),
             }
-            chart = rest.ask("GET", f"pair_candles?pair={second}&timeframe=1m&limit=50").json()
-            marks = {(one["type"], one["label"]) for one in chart["annotations"]}
-            assert marks == {
-                ("point", "denied: stake_below_minimum"),
-                ("area", "stake_below_minimum"),
-            }
+            # The area appears with the second denial that is written down.
+            both = {("point", "denied: stake_below_minimum"), ("area", "stake_below_minimum")}
+            bot.wait_until(lambda: marks(rest, second) == both, 90, "a point and an area")
             counters = rest.ask("GET", "guard/counters").json()
             assert counters["denials"]["stake_below_minimum"] >= 1
             (day,) = rest.ask("GET", "guard/denials").json()["days"]

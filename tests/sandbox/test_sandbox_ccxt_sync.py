@@ -68,14 +68,17 @@ def test_the_order_book_is_sorted_and_as_long_as_asked_for(looking):
 
 @pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "30m", "1h", "4h", "1d"])
 def test_candles_of_every_timeframe_reach_into_the_past(looking, timeframe):
+    began = time.time() * 1000
     candles = looking.fetch_ohlcv("BTC/USDT", timeframe)
     step = looking.parse_timeframe(timeframe) * 1000
     assert len(candles) == 720
     assert [b[0] - a[0] for a, b in pairwise(candles)] == [step] * 719
-    assert candles[-1][0] <= time.time() * 1000 < candles[-1][0] + step
+    assert candles[-1][0] <= time.time() * 1000
+    assert began < candles[-1][0] + step
     since = candles[-10][0]
     newer = looking.fetch_ohlcv("BTC/USDT", timeframe, since)
-    assert (newer[0][0], len(newer)) == (since, 10)
+    assert newer[0][0] == since
+    assert len(newer) in (10, 11)  # a new one may have begun
 
 
 def test_public_trades(looking):

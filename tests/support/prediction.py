@@ -134,7 +134,7 @@ def client_of(sandbox: NearPrediction, account: str = "main", **more: Any) -> An
         "apiKey": section.get("key"),
         "privateKey": section["private_key"],
         "walletAddress": section.get("wallet_address"),
-        "timeout": 3000,
+        "timeout": 15000,
         **section["ccxt_config"],
         **more,
     }
