@@ -10,8 +10,9 @@ from pathlib import Path
 
 from generated import between, write_or_check
 
+from freqtrade_balance_guard.exchanges.names import SAME_AS
 from freqtrade_balance_guard.exchanges.support import evidence
-from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
+from freqtrade_balance_guard.orders.client_ids import TABLE, Ask, ClientIds
 
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "client-order-ids.md"

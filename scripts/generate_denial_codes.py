@@ -162,7 +162,9 @@ EXPLANATIONS = {
     ),
     DenialCode.FUNDS_REJECTED: Explanation(
         "The exchange rejected an entry on this pair for lack of funds although the balance "
-        "promised them. Tried again when the balance changes, at the latest after ten minutes.",
+        "promised them. Tried again when the balance changes, at the latest after ten minutes. "
+        "In futures a change of up to 1 % of the open positions' value is none: mark prices and "
+        "funding make it.",
         "Check whether another bot, or you, spends the same money.",
     ),
     DenialCode.MARGIN_USAGE: Explanation(

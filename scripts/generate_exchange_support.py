@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 from generated import between
 
+from freqtrade_balance_guard.exchanges.names import SAME_AS
 from freqtrade_balance_guard.exchanges.support import IN_WORDS, Evidence
-from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE
+from freqtrade_balance_guard.orders.client_ids import TABLE
 
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -186,6 +186,12 @@ class MarginBook(BalanceBook):
         return () if self._last is None else self._last.positions
 
     @alone
+    @exact
+    def moves_alone(self) -> Decimal:
+        """Return by how much free margin may change without an order: mark prices and funding."""
+        return sum((one.notional for one in self.positions), ZERO) * FUNDING_SHARE
+
+    @alone
     def pairs_under_way(self) -> set[str]:
         """Pairs on which an order of ours did something that the last answer may lack."""
         as_of = float("-inf") if self._as_of is None else self._as_of

@@ -63,6 +63,7 @@ def is_nothing_to_reduce(message: str) -> bool:
 class _Funds:
     spendable: Decimal
     at: float
+    noise: Decimal
 
 
 @dataclass(slots=True)
@@ -108,9 +109,12 @@ class Rejections:
         self._minimums[pair] = rules
         self._reloads.setdefault(pair, _Reload(self._clock.monotonic()))
 
-    def funds_rejected(self, pair: str, spendable: Decimal) -> None:
-        """The exchange did not have the funds that we thought were there."""
-        self._funds[pair] = _Funds(spendable, self._clock.monotonic())
+    def funds_rejected(self, pair: str, spendable: Decimal, noise: Decimal = ZERO) -> None:
+        """The exchange did not have the funds that we thought were there.
+
+        :param noise: a change up to this is none: it comes without an order, and goes again
+        """
+        self._funds[pair] = _Funds(spendable, self._clock.monotonic(), noise)
 
     def entry_refusal(self, pair: str, rules: MarketRules, spendable: Decimal) -> Denied | None:
         """Why an entry on ``pair`` would only be rejected again; None if something changed."""
@@ -125,11 +129,12 @@ class Rejections:
         funds = self._funds.get(pair)
         if funds is not None:
             age = self._clock.monotonic() - funds.at
-            if funds.spendable == spendable and age < FUNDS_SILENCE_SECONDS:
+            is_same = abs(spendable - funds.spendable) <= funds.noise
+            if is_same and age < FUNDS_SILENCE_SECONDS:
                 return Denied(
                     DenialCode.FUNDS_REJECTED,
                     "the exchange rejected an order for lack of funds; waiting for a balance that "
-                    f"differs from {format_amount(spendable)}",
+                    f"differs from {format_amount(funds.spendable)}",
                     {"spendable": spendable},
                 )
             del self._funds[pair]

@@ -15,6 +15,7 @@ from typing import Any
 from freqtrade_balance_guard.clock import Clock
 from freqtrade_balance_guard.deadline import Deadline, WaitBudget
 from freqtrade_balance_guard.errors import words_of
+from freqtrade_balance_guard.exchanges.names import protocol_of
 
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,6 @@ FACTS: Mapping[str, ExpiryFact] = MappingProxyType(
             Way.HEADER, "expTime", "OKX API v5, place order: request effective deadline"
         ),
         "binance": _BINANCE,
-        "binanceus": _BINANCE,
         "bybit": ExpiryFact(
             Way.OPTION, "recvWindow", "Bybit API v5, authentication: X-BAPI-RECV-WINDOW"
         ),
@@ -85,7 +85,7 @@ class RequestExpiry:
     """
 
     def __init__(self, exchange_id: str, api: Any, clock: Clock) -> None:
-        self._fact = FACTS.get(exchange_id)
+        self._fact = FACTS.get(protocol_of(exchange_id))
         self._id = exchange_id
         self._api = api
         self._clock = clock

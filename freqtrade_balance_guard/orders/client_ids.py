@@ -17,6 +17,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
+from freqtrade_balance_guard.exchanges.names import protocol_of
+
 
 class Ask(StrEnum):
     """How an order is asked for by its client order id."""
@@ -109,10 +111,9 @@ class ClientIds:
 
         :param trading_mode: freqtrade's: spot, margin or futures
         """
-        # freqtrade's name of an exchange's demo accounts.
-        ccxt_id = exchange_id.removesuffix("_demo")
-        name = SAME_AS.get(ccxt_id, ccxt_id)
-        row = TABLE.get((name, "futures" if trading_mode == "futures" else "spot"))
+        row = TABLE.get(
+            (protocol_of(exchange_id), "futures" if trading_mode == "futures" else "spot")
+        )
         if row is None:
             return replace(_NO_IDS, exchange=exchange_id, trading_mode=trading_mode)
         return replace(row, exchange=exchange_id, trading_mode=trading_mode)
@@ -325,17 +326,4 @@ _ROWS = (
 )
 TABLE: Mapping[tuple[str, str], ClientIds] = MappingProxyType(
     {(row.exchange, row.trading_mode): row for row in _ROWS}
-)
-# Other names of exchanges that speak the same protocol through the same code of ccxt.
-SAME_AS: Mapping[str, str] = MappingProxyType(
-    {
-        "binanceus": "binance",
-        "binanceusdm": "binance",
-        "bybiteu": "bybit",
-        "gateeu": "gate",
-        "gateio": "gate",
-        "huobi": "htx",
-        "myokx": "okx",
-        "okxus": "okx",
-    }
 )

@@ -51,11 +51,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What a user's venue is tried with.
     "testing": BASE | {"arbitrage", "orders"},
     # Every order meets what was promised, what is believed, and the limits.
-    "orders": BASE | {"balances", "limits", "ledger"},
+    "orders": BASE | {"exchanges", "balances", "limits", "ledger"},
     # What can be sold is a question of the market's minimums.
     "rebalance": BASE | {"limits"},
     "guard": BASE | FEATURES | {"settings"},
-    "network": BASE,
+    # When a request ends is a fact of its exchange's protocol.
+    "network": BASE | {"exchanges"},
     # Listens to the facts of every part; no part but the composition root knows it.
     "monitoring": BASE | FEATURES | {"settings", "orders"},
     # A shell, and what a browser needs to show JSON that comes from elsewhere.

@@ -13,6 +13,7 @@ from freqtrade.exchange.common import SUPPORTED_EXCHANGES
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import Deadline
+from freqtrade_balance_guard.exchanges.names import SAME_AS
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.exchange.order_lookup import (
     Found,
@@ -20,7 +21,7 @@ from freqtrade_balance_guard.integration.exchange.order_lookup import (
     Uncertain,
     find_order,
 )
-from freqtrade_balance_guard.orders.client_ids import SAME_AS, TABLE, Ask, ClientIds
+from freqtrade_balance_guard.orders.client_ids import TABLE, Ask, ClientIds
 from tests.support.exchange import Wire, exchange_behind
 
 

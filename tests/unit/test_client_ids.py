@@ -4,14 +4,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from freqtrade.exchange.common import SUPPORTED_EXCHANGES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.exchanges.names import SAME_AS, protocol_of
+from freqtrade_balance_guard.network.request_expiry import RequestExpiry
 from freqtrade_balance_guard.orders.client_ids import (
-    SAME_AS,
     TABLE,
     TOKEN_BITS,
     Ask,
@@ -109,6 +112,17 @@ def test_another_name_of_an_exchange_has_the_same_row_under_its_own_name():
     other, okx = ClientIds.of("myokx"), ClientIds.of("okx")
     assert other.exchange == "myokx"
     assert (other.wire, other.ask_as, other.legal) == (okx.wire, okx.ask_as, okx.legal)
+
+
+@pytest.mark.parametrize("name", ["bybit_demo", "bybiteu", "myokx", "okxus", "binanceus_demo"])
+def test_an_order_expires_under_every_name_of_an_exchange_as_under_its_first(name):
+    api, clock = SimpleNamespace(options={"recvWindow": 10_000}), ManualClock()
+    server = SimpleNamespace(fetch_time=lambda: 1_767_225_600_000)
+    expiries = [RequestExpiry(one, api, clock) for one in (name, protocol_of(name))]
+    assert all(expiry.measure(server) for expiry in expiries)
+    named, first = [(one.seconds, one.params(), one.headers()) for one in expiries]
+    assert named == first
+    assert named[0] == 13.0
 
 
 @pytest.mark.parametrize(("name", "mode"), [("nowhere", "spot"), ("kraken", "futures")])

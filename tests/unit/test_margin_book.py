@@ -72,6 +72,13 @@ def test_the_coin_is_known_by_its_name(book):
     assert (book.shown(coin).free, book.spendable(coin)) == (D("219.85"), D("219.85"))
 
 
+def test_open_positions_move_free_margin_by_a_hundredth_of_their_value(book):
+    assert book.moves_alone() == 0
+    held = [position(notional="300"), position(notional="200", pair="SOL/USDT:USDT")]
+    book.accept(answer(1.0, "320", "150", positions=held))
+    assert book.moves_alone() == 5
+
+
 def test_all_of_a_first_answer_is_believed(book):
     assert (book.spendable("USDT"), book.verdict("USDT")) == (320, Verdict.CONFIRMED)
     assert book.expected("USDT").total == 320

@@ -129,6 +129,15 @@ def test_after_a_funds_rejection_the_pair_waits_for_a_balance_that_differs(rejec
     assert rejections.entry_refusal(PAIR, RULES, FREE - 1) is None
 
 
+@pytest.mark.parametrize(
+    ("spendable", "waits"), [("100", True), ("103", True), ("97", True), ("103.1", False)]
+)
+def test_what_mark_prices_and_funding_move_is_no_other_balance(rejections, spendable, waits):
+    rejections.funds_rejected(PAIR, FREE, noise=Decimal(3))
+
+    assert (rejections.entry_refusal(PAIR, RULES, Decimal(spendable)) is not None) is waits
+
+
 def test_a_funds_rejection_that_no_balance_explains_is_over_after_ten_minutes(rejections, clock):
     rejections.funds_rejected(PAIR, FREE)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freqtrade_balance_guard.console.config_check import Finding, Level
+from freqtrade_balance_guard.exchanges.names import protocol_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,6 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     ),
     "krakenfutures": (Question("accounts", "privateGetAccounts"),),
 }
-SAME_AS = {"binanceusdm": "binance", "myokx": "okx", "okxus": "okx", "gateio": "gate"}
 WALLET_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -82,12 +82,12 @@ class AccountMode:
 
 def is_known(exchange: str) -> bool:
     """Whether this exchange can be asked for its account's mode."""
-    return SAME_AS.get(exchange, exchange) in QUESTIONS
+    return protocol_of(exchange) in QUESTIONS
 
 
 def questions(exchange: str, wallet_address: str = "") -> list[Question]:
     """What to ask ``exchange``; a wallet's address is a part of some."""
-    name = SAME_AS.get(exchange, exchange)
+    name = protocol_of(exchange)
     asked = list(QUESTIONS.get(name, ()))
     if name == "hyperliquid":
         more = {"user": wallet_address}
@@ -97,7 +97,7 @@ def questions(exchange: str, wallet_address: str = "") -> list[Question]:
 
 def read_mode(exchange: str, answers: Mapping[str, Any]) -> AccountMode:
     """The account's mode; answers that are missing or of another shape say nothing."""
-    read = _READERS.get(SAME_AS.get(exchange, exchange))
+    read = _READERS.get(protocol_of(exchange))
     return AccountMode() if read is None else read(answers)
 
 
@@ -228,7 +228,7 @@ def findings(
     :param margin_mode: of the config
     :param wallet_address: of the config; None where the exchange wants none
     """
-    name = SAME_AS.get(exchange, exchange)
+    name = protocol_of(exchange)
     yield Finding(
         Level.NOTE, "account_mode", f"{exchange}: {mode}.", "nothing to do if that is meant"
     )

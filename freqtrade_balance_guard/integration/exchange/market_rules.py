@@ -9,6 +9,7 @@ from freqtrade.constants import DEFAULT_AMOUNT_RESERVE_PERCENT
 from freqtrade.enums import TRADE_MODES
 from freqtrade.exchange import Exchange
 
+from freqtrade_balance_guard.exchanges.names import protocol_of
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
 from freqtrade_balance_guard.money import ONE, ZERO, to_decimal
 
@@ -22,7 +23,7 @@ PRECISION_MODES = {
 
 # Where an order that only reduces a position may be worth less than the minimum: Binance's -4164
 # says so ("unless you choose reduce only"), Hyperliquid's documentation of its minimum of 10 too.
-REDUCE_ONLY_IS_EXEMPT = frozenset({"binance", "binanceusdm", "hyperliquid"})
+REDUCE_ONLY_IS_EXEMPT = frozenset({"binance", "hyperliquid"})
 
 
 class MarketReader:
@@ -67,8 +68,11 @@ class MarketReader:
                 self._config.get("amount_reserve_percent", DEFAULT_AMOUNT_RESERVE_PERCENT)
             ),
             is_contract=is_contract,
-            exits_have_cost_min=not (is_contract and self._exchange.id in REDUCE_ONLY_IS_EXEMPT),
+            exits_have_cost_min=not (is_contract and self._is_exempt()),
         )
+
+    def _is_exempt(self) -> bool:
+        return protocol_of(str(self._exchange.id)) in REDUCE_ONLY_IS_EXEMPT
 
     def _precision(self, market: Mapping[str, Any], contract_size: Decimal) -> AmountPrecision:
         mode = self._mode

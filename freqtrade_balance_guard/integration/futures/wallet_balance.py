@@ -11,6 +11,7 @@ from typing import Any
 import ccxt
 
 from freqtrade_balance_guard.errors import MoneyError
+from freqtrade_balance_guard.exchanges.names import protocol_of
 from freqtrade_balance_guard.money import to_decimal
 
 
@@ -20,12 +21,11 @@ _FIELDS: Mapping[str, tuple[tuple[str | int, ...], str, str, str]] = {
     "binance": (("assets",), "asset", "walletBalance", ""),
     "okx": (("data", 0, "details"), "ccy", "eq", "upl"),
 }
-_SAME_AS = {"binanceusdm": "binance", "myokx": "okx", "okxus": "okx"}
 
 
 def wallet_in_raw(exchange: str, coin: str, raw: object) -> Decimal | None:
     """What ``raw``, an exchange's answer as it came, says of ``coin``; None where it does not."""
-    fields = _FIELDS.get(_SAME_AS.get(exchange, exchange))
+    fields = _FIELDS.get(protocol_of(exchange))
     if fields is None:
         return None
     path, name, balance, unrealised = fields

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.exceptions import InsufficientFundsError
 from freqtrade.persistence import Order
 
 from freqtrade_balance_guard.errors import words_of
 from freqtrade_balance_guard.integration.exchange.market_rules import reload_markets_soon
+from freqtrade_balance_guard.integration.exchange.order_error import is_insufficient_funds
 from freqtrade_balance_guard.integration.orders.order_terms import known_terms
-from freqtrade_balance_guard.money import to_decimal
+from freqtrade_balance_guard.money import ZERO, to_decimal
 from freqtrade_balance_guard.orders.reader import OPEN_STATUSES
 
 
@@ -67,8 +67,9 @@ class OrderTracker:
             wallets.live.touched()
         if wallets.rejections is None or not is_entry:
             return
-        if isinstance(error, InsufficientFundsError):
-            wallets.rejections.funds_rejected(pair, wallets.account.above_floor())
+        if is_insufficient_funds(error):
+            noise = ZERO if wallets.live is None else wallets.live.moves_alone()
+            wallets.rejections.funds_rejected(pair, wallets.account.above_floor(), noise)
             return
         wallets.rejections.entry_rejected(pair, wallets.market_rules(pair), str(error))
         if wallets.rejections.wants_markets(pair):

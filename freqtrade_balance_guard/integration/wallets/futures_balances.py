@@ -37,6 +37,10 @@ class FuturesBalances(LiveBalances):
         in_use = self.book.in_use()
         return None if in_use is None else in_use[1]
 
+    def moves_alone(self) -> Decimal:
+        """Return by how much free margin may change without an order."""
+        return self.book.moves_alone()
+
     def holding(self, currency: str) -> Holding:
         """As expected: positions, not coins, stand in front of an exit."""
         return self.book.shown(currency)

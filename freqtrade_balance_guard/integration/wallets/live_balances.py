@@ -266,6 +266,10 @@ class LiveBalances:
     # Exits look at positions, not at coins.
     has_positions = False
 
+    def moves_alone(self) -> Decimal:
+        """Return by how much the free stake currency may change without an order; here by none."""
+        return Decimal(0)
+
     def positions(self) -> dict[str, Any]:
         """freqtrade's table of positions; on a spot market there are none."""
         return {}
