@@ -9,7 +9,7 @@ import pytest
 
 from freqtrade_balance_guard.balances.margin import MarginSnapshot
 from freqtrade_balance_guard.balances.snapshot import Snapshot, Unreadable
-from freqtrade_balance_guard.clock import SystemClock
+from freqtrade_balance_guard.clock import ManualClock, SystemClock
 from freqtrade_balance_guard.integration.exchange.balance_reader import BalanceReader
 from freqtrade_balance_guard.integration.exchange.guard_client import GuardClient
 from freqtrade_balance_guard.integration.futures.margin_reader import MarginReader
@@ -315,3 +315,11 @@ def test_an_odd_coin_beside_the_stake_is_left_out(wire):
     answer = read_margin(wire, BINANCE, body, positions=[])
     assert isinstance(answer, MarginSnapshot), answer
     assert "BNB" not in answer.holdings
+
+
+@pytest.mark.parametrize("listed", ["<html>busy</html>", [None], [["ETH/USDT:USDT"]], 7, None])
+def test_positions_that_are_none_make_the_answer_unreadable(listed):
+    reader = MarginReader(None, ManualClock(), "USDT", set)
+    balances = {"USDT": {"free": 5.0, "used": 1.0, "total": 6.0}}
+    answer = (None, balances, None, listed)
+    assert isinstance(reader._snapshot(answer, 0.0, ManualClock().wall()), Unreadable)

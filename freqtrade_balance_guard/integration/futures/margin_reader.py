@@ -51,7 +51,7 @@ class MarginReader(BalanceReader):
             positions = tuple(read_positions(exchange, listed))
             amounts = balances.get(self._coin)
             own = _Own.read(amounts) if isinstance(amounts, Mapping) else None
-        except (MoneyError, KeyError, TypeError) as error:
+        except (MoneyError, AttributeError, KeyError, TypeError) as error:
             return Unreadable(f"{self._coin} or a position cannot be read: {error}")
         others = {name: one for name, one in balances.items() if name != self._coin}
         if own is not None:
