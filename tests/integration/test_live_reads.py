@@ -255,7 +255,7 @@ def test_a_database_that_is_busy_costs_the_loop_a_tenth_of_a_second(tmp_path, cl
         began = time.monotonic()
         live.keep()
         live.keep()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
         other.rollback()
 
 

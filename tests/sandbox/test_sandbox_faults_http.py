@@ -208,12 +208,12 @@ def test_an_order_that_does_not_fill_rests_holds_and_can_be_cancelled(sandbox, c
 
 
 def test_latency_delays_the_named_endpoint(sandbox, client):
-    sandbox.control.fault("latency", ms=300, endpoint="BalanceEx")
+    sandbox.control.fault("latency", ms=1000, endpoint="BalanceEx")
     begun = time.monotonic()
     client.fetch_time()
-    assert time.monotonic() - begun < 0.25
+    assert time.monotonic() - begun < 0.9
     client.fetch_balance()
-    assert time.monotonic() - begun > 0.3
+    assert time.monotonic() - begun > 1.0
 
 
 def test_faults_of_a_scenario_are_there_from_the_start(start, ccxt_of):
