@@ -49,6 +49,7 @@ acceptance: install ## The long matrices with real bots, one bot at a time.
 
 soak: install ## Random trouble for a long time.
 	@$(BIN)/python -m pytest -m soak -q --timeout 7200
+	@EXAMPLES=20 $(BIN)/python -m pytest -q --timeout 7200 tests/property/test_*_properties.py tests/property/test_balance_model.py
 
 bench: install ## Ratios to plain freqtrade, each measured in one run.
 	@$(BIN)/python -m pytest -m benchmark -q -s --timeout 3600

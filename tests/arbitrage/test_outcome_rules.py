@@ -10,6 +10,7 @@ from freqtrade_balance_guard.arbitrage.outcomes.rules import (
     PriceRange,
     common_shares,
 )
+from tests.support.effort import examples
 
 
 D = Decimal
@@ -55,10 +56,12 @@ ALL = st.sampled_from(
         SX,
     ]
 )
+
+
 PRICES = st.floats(0.0001, 0.9999) | st.decimals(D("0.0001"), D("0.9999"), places=5)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(rules=ALL, side=st.sampled_from(["buy", "sell"]), price=PRICES)
 def test_a_float_or_a_rounding_never_worsens_a_limit(rules, side, price):
     from freqtrade_balance_guard.money import to_decimal
@@ -76,7 +79,7 @@ def test_a_float_or_a_rounding_never_worsens_a_limit(rules, side, price):
     assert abs(rounded - asked) < max(each.step for each in rules.ranges)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     one=ALL,
     other=ALL,

@@ -195,7 +195,11 @@ def test_a_transaction_that_did_not_happen_leaves_no_trace(make, first):
 
 @pytest.mark.parametrize(
     ("make", "first"),
-    [("one file", "buy"), ("two stores", "sell"), ("from the loop", "buy")],
+    [
+        pytest.param("one file", "buy", marks=pytest.mark.acceptance),
+        pytest.param("two stores", "sell", marks=pytest.mark.acceptance),
+        ("from the loop", "buy"),
+    ],
     indirect=["make", "first"],
 )
 @pytest.mark.parametrize("scene", kills.SCENES)

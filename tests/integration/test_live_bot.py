@@ -44,7 +44,7 @@ def test_mixin_and_launcher_decide_alike_for_a_strategy_that_overrides_every_cal
 @pytest.mark.parametrize(
     "guard",
     [
-        pytest.param(None, id="no section"),
+        pytest.param(None, id="no section", marks=pytest.mark.acceptance),
         pytest.param({"enabled": False}, id="disabled", marks=pytest.mark.acceptance),
     ],
 )

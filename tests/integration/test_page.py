@@ -102,6 +102,7 @@ def test_endpoints_answer_as_the_console_does_and_nothing_without_a_login(tmp_pa
             assert not bot.lines("Traceback")
 
 
+@pytest.mark.acceptance
 def test_the_shell_has_no_data_and_the_page_comes_back_after_every_reload(tmp_path):
     rest = Rest.on_a_free_port()
     with Sandbox.start(scenario("1000")) as sandbox:

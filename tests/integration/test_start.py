@@ -37,7 +37,9 @@ def ended(bot):
 
 
 @pytest.mark.parametrize("way", ["launcher", "mixin"])
-@pytest.mark.parametrize("name", ["unknown", "tiers", "venue"])
+@pytest.mark.parametrize(
+    "name", ["unknown", "tiers", pytest.param("venue", marks=pytest.mark.acceptance)]
+)
 def test_a_wrong_setting_stops_the_start_with_one_sentence(sandbox, tmp_path, way, name):
     guard, key, value = WRONG[name]
     sandbox.control.reset_counters()
@@ -69,7 +71,13 @@ def test_a_misspelt_section_is_named(sandbox, tmp_path):
         assert bot.lines('"balance_gaurd" is not a known section.*"balance_guard"')
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unknown",
+        *(pytest.param(name, marks=pytest.mark.acceptance) for name in WRONG if name != "unknown"),
+    ],
+)
 def test_every_other_command_is_stopped_as_well(workspace, name):
     guard, key, value = WRONG[name]
     workspace.write_config(guard)

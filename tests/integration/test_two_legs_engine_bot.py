@@ -68,6 +68,7 @@ def test_both_legs_leave_when_the_books_change_and_become_a_trade(tmp_path, dry_
                 bot.check()
 
 
+@pytest.mark.acceptance
 def test_an_entry_signal_and_the_engine_never_both_buy_one_pair(tmp_path):
     with exchanges() as (here, there):
         there.control.price(PAIR, "2500")

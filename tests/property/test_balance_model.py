@@ -34,6 +34,7 @@ from freqtrade_balance_guard.balances.book import BalanceBook
 from freqtrade_balance_guard.balances.own_orders import OwnOrder
 from freqtrade_balance_guard.balances.snapshot import AnswerReader, Holding, Snapshot, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
+from tests.support.effort import examples
 
 
 WINDOW = 30.0
@@ -436,7 +437,7 @@ class BalanceModel(RuleBasedStateMachine, TrueExchange):
 
 
 BalanceModel.TestCase.settings = settings(
-    max_examples=500,
+    max_examples=examples(250),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -21,12 +21,13 @@ from freqtrade_balance_guard.rebalance.plan import (
     smallest_sale,
 )
 from freqtrade_balance_guard.rebalance.policy import CONFIRMED, NotNow, NotNowCode, decide
+from tests.support.effort import examples
 from tests.support.rebalance import LIMITS, amounts, capitals, portfolios, stuck
 
 
 ORDERS = st.sampled_from(list(SaleOrder))
 TARGETS = amounts("0.5", "60", 2)
-FOUND = settings(max_examples=120, deadline=None)
+FOUND = settings(max_examples=examples(60), deadline=None)
 # A quotient of 50 digits may end a hair below what it was meant to be.
 HAIR = Decimal("1e-20")
 

@@ -45,9 +45,10 @@ from freqtrade_balance_guard.limits.sizing import (
 )
 from freqtrade_balance_guard.money import HUNDRED, ONE, ZERO, to_decimal, to_float
 from freqtrade_balance_guard.settings import load_settings
+from tests.support.effort import examples
 
 
-many = settings(max_examples=400, deadline=None)
+many = settings(max_examples=examples(200), deadline=None)
 NO_LIMITS = EntryLimits(ZERO, ZERO, HUNDRED, room_for_exit=False)
 CONTRACTS = (1.0, 0.001, 0.01, 10.0, 1000.0)
 money = logarithmic(1e-6, 1e7)
@@ -190,7 +191,7 @@ def tight_entries(draw: st.DrawFn) -> tuple[Market, EntryRequest, EntryLimits]:
 
 
 @given(tight_entries())
-@settings(many, max_examples=500)
+@settings(many, max_examples=examples(250))
 def test_an_exit_is_possible_for_every_entry_that_goes_out(
     entry: tuple[Market, EntryRequest, EntryLimits],
 ) -> None:
@@ -313,7 +314,7 @@ def assert_sellable(market: Market, amount: Decimal, price: Decimal) -> None:
         lambda mode: st.tuples(st.just(mode), amount_precisions[mode], logarithmic(1e-9, 1e9))
     )
 )
-@settings(many, max_examples=700)
+@settings(many, max_examples=examples(350))
 def test_amounts_are_truncated_as_freqtrade_truncates_them(
     case: tuple[int, float | None, float],
 ) -> None:
@@ -363,7 +364,7 @@ def freqtrade_questions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(freqtrade_questions(), st.sampled_from(EntryKind), markets())
-@settings(many, max_examples=600)
+@settings(many, max_examples=examples(300))
 def test_without_limits_a_stake_is_what_freqtrade_makes_of_it(
     asked: dict[str, Any], kind: EntryKind, market: Market
 ) -> None:
@@ -474,7 +475,7 @@ def assert_no_split_is_allowed(exit_: PartialExit, rules: MarketRules) -> None:
 
 @pytest.mark.parametrize("digits", [3, 6])
 @given(entries())
-@settings(many, max_examples=100)
+@settings(many, max_examples=examples(100))
 def test_a_strategy_that_changes_the_decimal_context_changes_no_decision(
     digits: int, entry: tuple[Market, EntryRequest, EntryLimits]
 ) -> None:

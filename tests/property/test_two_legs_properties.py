@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from freqtrade_balance_guard import crash_points
 from freqtrade_balance_guard.crash_points import ARBITRAGE_POINTS
 from tests.support.arbitrages import World
+from tests.support.effort import examples
 from tests.support.memory_store import MemoryStore
 from tests.support.venue import Fate
 
@@ -65,7 +66,7 @@ opportunities = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     first=st.sampled_from(["buy", "sell"]),
     policy=st.sampled_from(["hold", "unwind", "complete"]),

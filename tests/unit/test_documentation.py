@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -290,6 +291,7 @@ def test_codes_that_pages_name_exist() -> None:
         assert set(re.findall(r"\[([a-z]+_[a-z_]+)[:\]]", text)) <= codes
 
 
+@cache
 def texts_of(package: Path) -> list[str]:
     """Every text in the code of a package, with the adjacent ones joined as Python does it."""
     return [
@@ -301,8 +303,8 @@ def texts_of(package: Path) -> list[str]:
 
 
 def test_every_log_line_in_troubleshooting_is_written_by_some_code() -> None:
-    texts = texts_of(Path(freqtrade_balance_guard.__file__).parent)
-    texts += texts_of(Path(freqtrade.__file__).parent)
+    packages = (freqtrade_balance_guard, freqtrade)
+    texts = [text for one in packages for text in texts_of(Path(one.__file__).parent)]
     # What pydantic, jsonschema and Python itself say.
     foreign = ("is not one of", "No module named")
     terms = re.findall(r"^`.+$(?=\n:)", TEXTS["docs/troubleshooting.md"], re.MULTILINE)

@@ -39,6 +39,7 @@ def test_the_figures_of_the_day_in_the_docs_are_these() -> None:
         assert line in PAGE
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("bot", BOTS)
 def test_the_figures_of_the_early_warning_in_the_docs_are_these(bot: str) -> None:
     assert row(bot) in PAGE
@@ -49,6 +50,7 @@ def test_the_page_lists_all_reasons_in_their_order() -> None:
     assert listed == [str(code) for code in NotNowCode]
 
 
+@pytest.mark.acceptance
 def test_the_page_names_all_orders_and_outcomes() -> None:
     for name in (*SaleOrder, *Outcome):
         assert f"`{name}`" in PAGE or f" {name} " in PAGE
