@@ -1,6 +1,7 @@
 """What a dead bot left is claimed by exactly one live bot, and settled by that one."""
 
 import time
+from decimal import Decimal
 
 import pytest
 
@@ -87,13 +88,14 @@ def test_what_has_ended_is_not_claimed(place):
     assert "released" in answer.sentence
 
 
-def test_a_run_that_was_only_slow_may_not_send_what_was_claimed(place):
-    one = place.open("one")
+@pytest.mark.parametrize("name", ["one", "zoo"])
+def test_a_run_that_was_only_slow_may_not_send_what_was_claimed(place, name):
+    one = place.open(name)
     slow, left = dead(place, one)
     one.claim(left)
     answer = slow.send(left)
     assert isinstance(answer, NotAllowed)
-    assert "one has claimed it" in answer.sentence
+    assert f"{name} has claimed it" in answer.sentence
     assert one.find(left).state is State.RESERVED
     assert isinstance(one.release(left, "not found"), Moved)
     assert isinstance(slow.send(left), AlreadyEnded)
@@ -112,6 +114,7 @@ def test_facts_of_the_exchange_are_booked_whoever_reports_them(place):
     slow, left = dead(place, one)
     one.claim(left)
     assert isinstance(slow.bind(left, "EX-1"), Moved)
+    assert isinstance(slow.use(left, Decimal(1)), Moved)
     assert isinstance(one.commit(left, order(one).amount), Moved)
 
 

@@ -125,10 +125,15 @@ def test_the_second_leg_of_one_currency_finds_less_and_of_another_does_not():
 @pytest.mark.parametrize(
     "other",
     [
+        {"account": "first"},
         {"account": "second"},
         {"pair": "COIN/USD"},
+        {"pair": "COIN/USDX"},
+        {"side": "a"},
         {"side": "sell"},
         {"currency": "USD"},
+        {"currency": "USDX"},
+        {"amount": D(9)},
         {"amount": D(11)},
     ],
     ids=lambda other: next(iter(other)),
@@ -141,7 +146,8 @@ def test_the_same_id_for_something_else_is_a_conflict(other):
 
 def test_an_id_twice_in_one_batch_is_a_conflict():
     assert repeated_id([asked(), asked(client_order_id="b")]) is None
-    assert repeated_id([asked(), asked()]).client_order_id == "a"
+    for times in (2, 3):
+        assert repeated_id([asked()] * times).client_order_id == "a"
 
 
 def test_a_denial_is_repeated_before_anything_else_is_looked_at():
@@ -180,12 +186,19 @@ def test_the_first_report_says_since_when_the_exchange_knows_it(move):
 def test_the_first_order_id_stays():
     bound = row(State.OPEN, order_id="EX-1")
     assert isinstance(step(bound, Move.BIND, order_id="EX-1"), Unchanged)
-    assert isinstance(step(bound, Move.BIND, order_id="EX-2"), NotAllowed)
+    for second in ("EX-0", "EX-2"):
+        assert isinstance(step(bound, Move.BIND, order_id=second), NotAllowed)
     assert step(bound, Move.USE, total=D(1), order_id="EX-2").order_id == "EX-1"
     assert step(bound, Move.COMMIT, total=D(1), order_id="EX-2").order_id == "EX-1"
     assert step(row(State.OPEN), Move.USE, total=D(1), order_id="EX-2").order_id == "EX-2"
     assert isinstance(step(row(State.OPEN), Move.BIND), Unchanged)
     assert step(row(State.OPEN), Move.BIND, order_id="EX-1").order_id == "EX-1"
+
+
+@pytest.mark.parametrize("state", [State.RESERVED, State.IN_FLIGHT])
+def test_what_the_exchange_has_accepted_rests_there_also_without_an_order_id(state):
+    after = step(row(state), Move.BIND)
+    assert (after.state, after.order_id, after.known_at) == (State.OPEN, None, 9)
 
 
 def test_a_report_that_is_late_changes_nothing():
@@ -207,7 +220,8 @@ def test_without_a_fill_there_is_nothing_to_commit_and_with_one_nothing_to_relea
 def test_only_its_maker_lets_it_expire_and_only_unsent():
     unsent = row(State.RESERVED)
     assert step(unsent, Move.EXPIRE).state is State.EXPIRED
-    assert isinstance(step(unsent, Move.EXPIRE, process="one-2"), NotAllowed)
+    for other in ("one-0", "one-2"):
+        assert isinstance(step(unsent, Move.EXPIRE, process=other), NotAllowed)
     assert isinstance(step(row(), Move.EXPIRE), NotAllowed)
     assert step(unsent, Move.RELEASE, process="one-2").state is State.RELEASED
 
@@ -283,6 +297,8 @@ MINE = Stamp("two", "two-1", NOW)
     [
         (None, Run("one", "one-1"), Claimed(row())),
         (None, Run("one", "one-0"), None),
+        (None, Run("one", "one-2"), None),
+        (("zoo", "zoo-1"), Run("one", "one-1"), None),
         (("three", "three-1"), Run("one", "one-1"), None),
         (("three", "three-1"), Run("three", "three-1"), Claimed(row())),
         (("two", "two-1"), Run("one", "one-1"), Claimed(row(), changed=False)),

@@ -9,7 +9,7 @@ import pytest
 from freqtrade_balance_guard.balances.margin import MarginOrder, MarginSnapshot, Position
 from freqtrade_balance_guard.balances.margin_book import FUNDING, MarginBook
 from freqtrade_balance_guard.balances.other_bots_orders import Shared
-from freqtrade_balance_guard.balances.snapshot import Holding
+from freqtrade_balance_guard.balances.snapshot import Holding, Unreadable
 from freqtrade_balance_guard.balances.verdict import Verdict
 
 
@@ -77,6 +77,27 @@ def test_open_positions_move_free_margin_by_a_hundredth_of_their_value(book):
     held = [position(notional="300"), position(notional="200", pair="SOL/USDT:USDT")]
     book.accept(answer(1.0, "320", "150", positions=held))
     assert book.moves_alone() == 5
+
+
+def test_what_is_in_use_is_known_while_answers_come(book):
+    assert MarginBook(30.0, "USDT").in_use() is None
+    assert book.in_use() == (0, 320)
+    book.accept(answer(1.0, "320", "220", used="100", positions=[position()]))
+    assert book.in_use() == (100, 320)
+    fill(book, "a", 10.0)
+    assert book.in_use() == (D("200.15"), 320)
+    book.fail(Unreadable("no answer"))
+    assert book.in_use() is None
+    assert book.spendable("USDT") == 0
+
+
+def test_pairs_are_under_way_for_as_long_as_answers_lag(book):
+    assert book.pairs_under_way() == set()
+    fill(book, "a", 10.0)
+    book.accept(answer(39.9, "319.85", "219.85", positions=[position()]))
+    assert book.pairs_under_way() == {"ETH/USDT:USDT"}
+    book.accept(answer(40.0, "319.85", "219.85", positions=[position()]))
+    assert book.pairs_under_way() == set()
 
 
 def test_all_of_a_first_answer_is_believed(book):

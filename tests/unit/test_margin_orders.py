@@ -171,3 +171,93 @@ def test_an_event_is_one_with_what_came_before_of_the_same_order_alone():
     assert events.spent == 15
     events.drop("b")
     assert events.is_empty
+
+
+def test_of_an_order_that_was_there_before_only_what_it_still_holds_is_new(orders):
+    held = orders.learn_of_other("x", Shared("USDT", D(5), D(3)), 10.0, is_old=True)
+    assert (held.tied, held.unknown) == (5, 5)
+    brought = Shared("ETH", D(1), D(0), "USDT", D(2))
+    assert orders.learn_of_other("y", brought, 10.0, is_old=True) is None
+
+
+def test_the_coin_of_another_bots_order_is_known_by_its_name(orders):
+    coin = "".join(["US", "DT"])
+    assert orders.learn_of_other("x", Shared(coin, D(5), D(3)), 10.0, is_old=False).tied == 8
+    brought = Shared("ETH", D(0), D(1), coin, D(2))
+    assert orders.learn_of_other("y", brought, 10.0, is_old=False).tied == -2
+
+
+def test_orders_in_other_coins_tie_nothing_up(orders):
+    for coin in ("BTC", "XRP"):
+        other = Shared(coin, D(5), D(3), coin, D(1))
+        assert orders.learn_of_other(coin, other, 10.0, is_old=False) is None
+
+
+# Which of them an answer has
+
+
+def events(*, tied="0", wallet="0", unknown="0"):
+    """1000 on the wallet and nothing tied up at 0 s; one event at 10 s."""
+    found = UnseenEvents(30.0)
+    found.compare(D(1000), D(0), D(0), 0.0)
+    found.add(MarginEvent("a", 10.0, D(tied), D(wallet), unknown=D(unknown)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wallet", "noise", "unknown", "has_it"),
+    [
+        ("900.01000002", "0", "0", True),
+        ("900.01000003", "0", "0", False),
+        ("899.98999998", "0", "0", True),
+        ("899.98999997", "0", "0", False),
+        ("900.03", "0.02", "0", True),
+        ("900.04", "0.02", "0", False),
+        ("903", "0", "3", True),
+        ("903.02", "0", "3", False),
+    ],
+)
+def test_a_wallet_has_an_event_up_to_a_ten_thousandth_of_what_moved(wallet, noise, unknown, has_it):
+    found = events(wallet="-100", unknown=unknown)
+    found.compare(D(wallet), D(0), D(noise), 11.0)
+    assert (found.is_empty, found.is_lagging) == (has_it, not has_it)
+    assert found.spent == (0 if has_it else 100)
+
+
+@pytest.mark.parametrize(("tied", "has_it"), [("105", True), ("105.01", False), ("85", False)])
+def test_margin_has_an_event_up_to_a_twentieth_of_all_that_is_tied_up_and_moved(tied, has_it):
+    # 5 % of 105 + 95 are 10.
+    found = events(tied="95")
+    found.compare(D(1000), D(tied), D(0), 11.0)
+    assert found.is_empty is has_it
+
+
+def test_after_the_lag_every_answer_has_an_event():
+    for as_of, is_empty in ((39.9, False), (40.0, True)):
+        found = events(wallet="-100")
+        found.compare(D(1000), D(0), D(0), as_of)
+        assert found.is_empty is is_empty
+
+
+def test_until_it_is_known_what_others_did_an_answer_may_lack_all():
+    for as_of, is_empty in ((19.9, False), (20.0, True)):
+        found = events(wallet="-100")
+        found.distrust(20.0)
+        found.distrust(15.0)
+        found.compare(D(900), D(0), D(0), as_of)
+        assert found.is_empty is is_empty
+
+
+def test_what_other_bots_may_have_changed_counts_from_after_a_moment_on():
+    found = events(tied="3", unknown="3")
+    assert (found.unknown_since(9.9), found.unknown_since(10.0)) == (3, 0)
+
+
+def test_nothing_is_no_event_and_what_is_dated_anew_is_missing_from_answers_of_before():
+    found = events()
+    assert found.is_empty
+    found = events(wallet="-100")
+    found.redate("b", 20.0)
+    found.redate("a", 20.0)
+    found.compare(D(1000), D(0), D(0), 49.9)
+    assert (found.is_empty, found.spent) == (False, 100)

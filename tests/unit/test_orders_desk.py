@@ -304,8 +304,52 @@ def test_an_order_that_nobody_looks_at_is_asked_for_by_us(bench):
     assert bench.registry.unwatched() == [], "its reply has just come"
     bench.registry.answered("ETH/USDT", "EX-1", order())
     assert bench.registry.unwatched() == []
-    bench.clock.advance(UNWATCHED_SECONDS + 1)
+    bench.clock.advance(UNWATCHED_SECONDS)
+    assert bench.registry.unwatched() == []
+    bench.clock.advance(0.1)
     assert bench.registry.unwatched() == [tracked]
+    bench.registry.answered("ETH/USDT", "EX-1", order())
+    assert bench.registry.unwatched() == []
+    bench.registry.check_soon(tracked)
+    assert bench.registry.unwatched() == [tracked]
+
+
+def test_an_order_that_has_ended_is_kept_for_corrections_for_ten_minutes(bench):
+    ended, goes_on = [bench.registry.open_entry(entry(), funds()) for _ in range(2)]
+    bench.registry.report(ended, order("closed", 1, 100))
+    bench.registry.report(goes_on, order(number="EX-2"))
+    bench.clock.advance(599.9)
+    bench.registry.catch_up()
+    assert bench.registry.find("ETH/USDT", "EX-1") is ended
+    bench.clock.advance(0.1)
+    bench.registry.catch_up()
+    assert bench.registry.find("ETH/USDT", "EX-1") is None
+    assert bench.registry.find("ETH/USDT", "EX-2") is goes_on
+
+
+def test_orders_rest_by_purpose_and_wait_by_pair(bench):
+    lost, bound = [bench.registry.open_entry(entry(), funds()) for _ in range(2)]
+    leaving = bench.registry.open_exit(exit_())
+    assert bench.registry.resting(Purpose.ENTRY) == []
+    bench.registry.report(bound, order(number="EX-1"))
+    bench.registry.report(leaving, order(number="EX-2"))
+    assert bench.registry.resting(Purpose.ENTRY) == [bound]
+    assert bench.registry.resting(Purpose.EXIT) == [leaving]
+    assert bench.registry.unresolved() == bench.registry.unresolved("ETH/USDT") == [lost]
+    assert bench.registry.unresolved("BTC/USDT") == []
+    bench.registry.report(bound, order("canceled", number="EX-1"))
+    assert bench.registry.resting(Purpose.ENTRY) == []
+
+
+def test_from_when_a_reply_was_lost_first_counts_how_long_it_may_arrive(bench):
+    tracked = bench.registry.open_entry(entry(), funds())
+    assert not bench.registry.is_late(tracked)
+    bench.registry.lost(tracked)
+    bench.clock.advance(LATE_SECONDS)
+    bench.registry.lost(tracked)
+    assert bench.registry.is_late(tracked)
+    bench.clock.advance(0.1)
+    assert not bench.registry.is_late(tracked)
 
 
 # Orders without a trade
@@ -316,6 +360,8 @@ def test_a_pair_with_an_order_that_freqtrade_does_not_know_waits_until_it_is_for
     bench.registry.block_pair(tracked)
     assert bench.registry.blocking_order("ETH/USDT") is tracked
     assert bench.registry.blocking_order("BTC/USDT") is None
+    bench.registry.unblock_pair("BTC/USDT")
+    assert bench.registry.blocking_order("ETH/USDT") is tracked
     bench.registry.unblock_pair("ETH/USDT")
     assert bench.registry.blocking_order("ETH/USDT") is None
 

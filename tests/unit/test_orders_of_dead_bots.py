@@ -20,7 +20,8 @@ HEARTBEAT_TIMEOUT = 20.0
 class Account:
     """Several bots on one account; the exchange answers nothing unless the test says."""
 
-    def __init__(self):
+    def __init__(self, dead="dead"):
+        self.dead = dead
         self.store, self.clock, self.runs = MemoryStore(), ManualClock(), iter(range(100))
         self.answer = Uncertain("silence")
 
@@ -48,9 +49,10 @@ class Account:
         return [registry.left_by_dead_bots() for registry in alive]
 
 
-@pytest.fixture
-def account():
-    return Account()
+@pytest.fixture(params=["dead", "without life"])
+def account(request):
+    """Whose name comes first makes no difference."""
+    return Account(request.param)
 
 
 def lose_an_entry(registry):
@@ -65,14 +67,14 @@ def ids(tracked_orders):
 
 
 def test_exactly_one_living_bot_asks_for_what_a_dead_one_has_left(account):
-    left = lose_an_entry(account.start("dead"))
+    left = lose_an_entry(account.start(account.dead))
     two, three = account.start("two"), account.start("three")
     asked = account.pass_by(two, three)
     assert sorted(map(ids, asked)) == [[], [left]]
 
 
 def test_the_one_that_has_claimed_it_settles_it(account):
-    left = lose_an_entry(account.start("dead"))
+    left = lose_an_entry(account.start(account.dead))
     two = account.start("two")
     ((tracked,),) = account.pass_by(two)
     account.answer = NotFound()
@@ -85,7 +87,7 @@ def test_the_one_that_has_claimed_it_settles_it(account):
 
 
 def test_what_rests_is_asked_for_again_after_a_while(account):
-    lose_an_entry(account.start("dead"))
+    lose_an_entry(account.start(account.dead))
     two = account.start("two")
     ((tracked,),) = account.pass_by(two)
     two.report(tracked, {"id": "EX-1", "status": "open", "filled": 0})
@@ -95,7 +97,7 @@ def test_what_rests_is_asked_for_again_after_a_while(account):
 
 
 def test_a_restart_goes_on_with_what_was_claimed(account):
-    left = lose_an_entry(account.start("dead"))
+    left = lose_an_entry(account.start(account.dead))
     account.pass_by(account.start("two"))
     assert ids(account.start("two").left_by_dead_bots()) == [left]
 
@@ -107,10 +109,17 @@ def test_what_a_living_bot_has_under_way_is_its_own_business(account):
 
 
 def test_it_is_no_order_of_the_bot_that_settles_it(account):
-    lose_an_entry(account.start("dead"))
+    lose_an_entry(account.start(account.dead))
     two = account.start("two")
     ((tracked,),) = account.pass_by(two)
     two.report(tracked, {"id": "EX-1", "status": "open", "filled": 0})
     assert two.find("A/USDT", "EX-1") is None
     assert two.unresolved() == []
     assert two.unwatched() == []
+
+
+def test_what_earlier_runs_have_left_is_read_once(account, monkeypatch):
+    two = account.start("two")
+    for name in ("unfinished", "owned"):
+        monkeypatch.setattr(two.ledger, name, None)
+    two.catch_up()

@@ -23,13 +23,13 @@ D = Decimal
 class Account:
     """1000 USDT, a bot with its book, and another bot."""
 
-    def __init__(self):
+    def __init__(self, other="other"):
         store, self.clock = MemoryStore(), ManualClock()
         self.mine, self.other = (
             ReservationLedger(
                 store, bot=bot, account="kraken", process=f"{bot}-1", clock=self.clock
             )
-            for bot in ("mine", "other")
+            for bot in ("mine", other)
         )
         self.book = BalanceBook(window=30.0)
         self.siblings = OtherBots(self.mine, "USDT")
@@ -57,9 +57,10 @@ class Account:
         ledger.send(name)
 
 
-@pytest.fixture
-def account():
-    return Account()
+@pytest.fixture(params=["another", "other"])
+def account(request):
+    """Whose name comes first makes no difference."""
+    return Account(request.param)
 
 
 def test_what_another_bot_has_reserved_is_not_spendable(account):
@@ -284,6 +285,27 @@ def test_the_stake_currency_is_known_by_its_name(account):
     late.siblings = OtherBots(account.mine, "".join(["US", "DT"]))
     account.clock.advance(1)
     assert late.left() == 710
+
+
+@pytest.mark.parametrize("currency", ["BTC", "XRP"])
+def test_what_was_spent_of_another_currency_is_not_kept_back_of_ours(account, currency):
+    request = Request("o-1", "kraken", f"ETH/{currency}", "buy", currency, D(300), None)
+    account.other.reserve(request)
+    account.other.send("o-1")
+    account.other.commit("o-1", D(290), received=Money(D(1), "ETH"), order_id="EX-1")
+    account.clock.advance(2)
+    late = Late(account, "1000")
+    account.clock.advance(1)
+    assert late.left() == 1000
+
+
+def test_half_a_unit_that_was_just_spent_is_kept_back_too(account):
+    account.buy(account.other, "o-1", 1)
+    account.other.commit("o-1", D("0.5"), received=Money(D(1), "ETH"), order_id="EX-1")
+    account.clock.advance(2)
+    late = Late(account, "1000")
+    account.clock.advance(1)
+    assert late.left() == D("999.5")
 
 
 @pytest.mark.parametrize(("what", "used"), [("reserve", 0), ("use", 40), ("commit", 40)])

@@ -93,3 +93,17 @@ def test_more_beyond_own_expense_is_external_once_a_second_answer_agrees() -> No
     agreed = comparison("1050", has_agreed=True)
     assert judge(agreed) is Verdict.EXTERNAL_CHANGE
     assert agreed.change == 50
+
+
+def test_each_border_is_one_hundredth_of_tolerance_wide() -> None:
+    same, lags = Verdict.CONFIRMED, Verdict.LAGGING
+    assert judge(comparison("1000.27", doubt="0.26")) is same
+    assert judge(comparison("1000.28", doubt="0.26")) is Verdict.RISING_UNCONFIRMED
+    assert judge(comparison("499.99", incoming="500")) is lags
+    assert judge(comparison("499.98", incoming="500")) is Verdict.EXTERNAL_CHANGE
+    assert judge(comparison("1301.01", outgoing="300", doubt="1")) is lags
+    assert judge(comparison("1301.02", outgoing="300", doubt="1")) is Verdict.RISING_UNCONFIRMED
+    assert judge(comparison("899.99", unheard="100")) is lags
+    assert judge(comparison("899.98", unheard="100")) is Verdict.EXTERNAL_CHANGE
+    assert judge(comparison("0.01")) is Verdict.UNREADABLE
+    assert judge(comparison("0.02")) is Verdict.EXTERNAL_CHANGE
