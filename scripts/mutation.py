@@ -267,7 +267,7 @@ def is_listed(mutant: MutationSpec, change: tuple[str, str], listed: list[dict[s
     file = str(mutant.module_path)
     function = mutant.definition_name
     return any(
-        (one["file"], one["function"], one["line"]) == (file, function, line)
+        (one["file"], one.get("function"), one["line"]) == (file, function, line)
         and becomes in one["becomes"]
         for one in listed
     )

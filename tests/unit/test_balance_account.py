@@ -9,6 +9,7 @@ from balance_bot import Bot
 from freqtrade_balance_guard.balances.account import Account
 from freqtrade_balance_guard.balances.book import Need
 from freqtrade_balance_guard.balances.flow import Flow
+from freqtrade_balance_guard.balances.own_orders import OwnOrder, OwnOrders
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.verdict import Verdict
 
@@ -56,6 +57,29 @@ def test_of_what_the_answer_may_have_the_nearest_to_what_is_expected_counts(
     expected: int, nearest: int
 ) -> None:
     assert replace(ACCOUNT, expected=D(expected)).seen_with_own() == nearest
+
+
+@pytest.mark.parametrize(
+    ("seen", "placed_at", "expected", "paid"),
+    [
+        (Holding(D(970)), 5, 1000, 30),
+        (Holding(D(970), D(40)), 5, 1000, 30),
+        (Holding(D(970), D(80)), 5, 1000, 20),
+        (Holding(D(970)), 5, 1200, 100),
+        (Holding(D(1000)), 5, 1000, 0),
+        (Holding(D(1010)), 5, 1000, 0),
+        # Younger than the answer, which cannot show its hold.
+        (Holding(D(970)), 10.5, 1000, 0),
+        (Holding(D(970), D(0), tells_used=False), 5, 1000, 0),
+    ],
+)
+def test_what_is_gone_and_no_longer_held_was_taken_by_an_order_of_100(
+    seen: Holding, placed_at: float, expected: int, paid: int
+) -> None:
+    orders = OwnOrders()
+    orders.place("1", OwnOrder("COIN", "USDT", "buy", D(100), D(1), D(0), placed_at, placed_at))
+    account = replace(ACCOUNT, flows=[], seen=seen, expected=D(expected))
+    assert account.paid_unheard(orders) == paid
 
 
 CALM = Account("USDT", D(1000), Holding(D(1000)), 10.0, Verdict.CONFIRMED)
@@ -133,6 +157,22 @@ def test_a_drop_beside_an_open_order_is_external_when_a_second_answer_agrees() -
     assert bot.verdict() is Verdict.LAGGING
     assert bot.answer(35.9, USDT="940", COIN="10") == []
     assert bot.answer(36, USDT="940", COIN="10") == [("USDT", D(-50))]
+
+
+def test_after_an_answer_of_nothing_another_amount_is_no_second_one() -> None:
+    bot = Bot(USDT="1000", COIN="1")
+    bot.place("buy", "600", at=1)
+    assert bot.answer(2, USDT="0", COIN="1") == []
+    assert bot.verdict() is Verdict.UNREADABLE
+    assert bot.answer(32, USDT="500", COIN="1") == []  # the order may have taken it
+    assert bot.verdict() is Verdict.LAGGING
+
+
+def test_nothing_twice_is_believed_whatever_was_expected_meanwhile() -> None:
+    bot = Bot(USDT="1000", COIN="9")
+    assert bot.answer(2, USDT="0", COIN="9") == []
+    bot.trade("sell", "5", at=3)
+    assert bot.answer(40, USDT="0", COIN="4") == [("USDT", D(-1005))]
 
 
 def test_for_one_window_after_a_restart_a_lower_answer_may_lack_what_came_in() -> None:

@@ -38,6 +38,21 @@ def test_each_fill_flows_once_as_far_as_it_is_new() -> None:
     assert flows_of(shared, order("0", "10", "10", is_open=False), 5) == [], "it has ended"
 
 
+def test_news_that_are_late_bring_nothing_back() -> None:
+    shared = SharedOrders()
+    flows_of(shared, order("5", "5", "5"), 1)
+    assert flows_of(shared, order("6", "4", "4"), 2) == []
+
+
+def test_small_fills_flow_too() -> None:
+    shared = SharedOrders()
+    flows_of(shared, order("10"), 1)
+    assert flows_of(shared, order("9.5", "0.5", "0.5"), 2) == [
+        Flow("USDT", D("-0.5"), 2, D(0)),
+        Flow("COIN", D("0.5"), 2, D(0)),
+    ]
+
+
 def test_what_was_assumed_of_a_fee_is_doubtful_both_ways() -> None:
     shared = SharedOrders()
     assert flows_of(shared, order("0", "100", "200", is_exact=False), 1) == [

@@ -7,6 +7,7 @@ import pytest
 from freqtrade_balance_guard.limits.controls import (
     ALWAYS,
     ControlName,
+    DeniedUntilReload,
     EntryControls,
     PlannedEntry,
 )
@@ -102,3 +103,13 @@ def test_for_an_explanation_all_answer_also_after_a_denial_and_one_that_fails_de
 
 def test_an_entry_is_a_new_one_unless_it_says_otherwise() -> None:
     assert PlannedEntry("BTC/USDT").kind is EntryKind.NEW
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_denied"),
+    [(EntryKind.NEW, True), (EntryKind.ADJUSTMENT, True), (EntryKind.REPLACEMENT, False)],
+)
+def test_until_a_reload_all_but_replacements_are_denied(kind: EntryKind, is_denied: bool) -> None:
+    denied = no("the settings are wrong")
+    answer = DeniedUntilReload(denied).check_entry(PlannedEntry("BTC/USDT", kind))
+    assert answer == (denied if is_denied else None)

@@ -19,7 +19,8 @@ from freqtrade_balance_guard.ledger import (
     State,
     Step,
 )
-from freqtrade_balance_guard.ledger.reservation import ALWAYS, NEVER, TRANSITIONS
+from freqtrade_balance_guard.ledger.requests import check_amount
+from freqtrade_balance_guard.ledger.reservation import ALWAYS, EXACT, NEVER, TRANSITIONS
 from freqtrade_balance_guard.ledger.rules import judge, take_step
 
 
@@ -110,6 +111,20 @@ def test_long_amounts_pass_as_they_are(amount):
             request.checked()
     else:
         assert request.checked().amount == Decimal(amount)
+
+
+def test_amounts_have_up_to_forty_digits_on_either_side_of_the_point():
+    for amount in ("9" * 40 + "." + "9" * 40, "0", "0.5"):
+        check_amount(Decimal(amount), "floor")
+    for amount in ("1" + "0" * 40, "0." + "0" * 40 + "1", "-0.5"):
+        with pytest.raises(MoneyError, match="floor"):
+            check_amount(Decimal(amount), "floor")
+
+
+def test_a_sum_of_a_quintillion_of_the_largest_amounts_is_exact():
+    most = Decimal("9" * 40 + "." + "9" * 40)
+    total = EXACT.multiply(most, Decimal(10**18 - 1))
+    assert EXACT.subtract(EXACT.add(total, most), total) == most
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,12 @@ from decimal import Decimal
 import pytest
 
 from freqtrade_balance_guard.limits.decision import DenialCode, Denied
-from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
+from freqtrade_balance_guard.limits.market import (
+    FLOAT_HAIR,
+    AmountPrecision,
+    MarketRules,
+    PrecisionMode,
+)
 from freqtrade_balance_guard.limits.order_check import (
     PartialExit,
     RoundedOrder,
@@ -108,6 +113,12 @@ def test_insufficient_available_names_cost_and_what_is_available() -> None:
 def test_all_that_is_available_may_come_back_from_a_float_division_as_a_hair_more() -> None:
     assert look(amount=D(1), available=D("9.9999999999999999")) is None
     assert look(amount=D(1), available=D("9.99999")) is not None
+
+
+def test_the_hair_is_a_border_that_belongs_to_what_may_go() -> None:
+    price = 10 * FLOAT_HAIR
+    assert look(amount=D(1), price=price, available=D(10)) is None
+    assert look(amount=D(1), price=price, available=D(10) - D("1e-15")) is not None
 
 
 def test_an_order_that_was_held_to_its_funds_before_is_not_asked_again() -> None:

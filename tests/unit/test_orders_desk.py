@@ -160,6 +160,14 @@ def test_late_and_repeated_reports_change_nothing(bench):
     assert len(bench.registry.ledger.history(tracked.client_order_id)) == 3  # reserve, send, commit
 
 
+def test_only_what_the_ledger_did_not_take_is_logged_with_its_order(bench, caplog):
+    caplog.set_level("DEBUG", logger="freqtrade_balance_guard.orders.subscribers")
+    tracked = bench.registry.open_entry(entry(), funds())
+    bench.registry.report(tracked, order())
+    bench.registry.writer.write(tracked)
+    assert [tracked.client_order_id in line for line in caplog.messages] == [True], "bound twice"
+
+
 def test_a_fill_above_the_reservation_is_booked_as_a_fact(bench):
     tracked = bench.registry.open_entry(entry(), funds())
     bench.registry.report(tracked, order(filled=1, cost=101))
@@ -364,6 +372,31 @@ def test_a_pair_with_an_order_that_freqtrade_does_not_know_waits_until_it_is_for
     assert bench.registry.blocking_order("ETH/USDT") is tracked
     bench.registry.unblock_pair("ETH/USDT")
     assert bench.registry.blocking_order("ETH/USDT") is None
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_only_another_order_that_blocks_a_pair_is_stored_anew(bench, names):
+    stored = []
+
+    class Stored:
+        def block(self, pair, client_order_id, at):
+            stored.append(client_order_id)
+
+        def unblock(self, pair):
+            stored.append(f"not {pair}")
+
+    registry = bench.registry
+    bench.ids = iter(names)
+    registry._blocked_pairs = Stored()
+    first, second = [registry.open_entry(entry(), funds()) for _ in range(2)]
+    for tracked in (first, first, second):
+        registry.block_pair(tracked)
+    assert stored == list(names)
+    assert registry.blocking_order("ETH/USDT") is second
+    registry.unblock_pair("BTC/USDT")
+    registry.unblock_pair("ETH/USDT")
+    registry.unblock_pair("ETH/USDT")
+    assert stored == [*names, "not ETH/USDT"]
 
 
 class Forgetful(MemoryStore):

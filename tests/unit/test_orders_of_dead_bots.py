@@ -25,9 +25,10 @@ class Account:
         self.store, self.clock, self.runs = MemoryStore(), ManualClock(), iter(range(100))
         self.answer = Uncertain("silence")
 
-    def start(self, bot):
+    def start(self, bot, run=None):
+        process = f"{bot}-{next(self.runs) if run is None else run}"
         ledger = ReservationLedger(
-            self.store, bot=bot, account="kraken", process=f"{bot}-{next(self.runs)}",
+            self.store, bot=bot, account="kraken", process=process,
             clock=self.clock, heartbeat_timeout=HEARTBEAT_TIMEOUT,
         )  # fmt: skip
         numbers = iter(range(100))
@@ -92,7 +93,9 @@ def test_what_rests_is_asked_for_again_after_a_while(account):
     ((tracked,),) = account.pass_by(two)
     two.report(tracked, {"id": "EX-1", "status": "open", "filled": 0})
     assert two.left_by_dead_bots() == []
-    account.clock.advance(UNWATCHED_SECONDS + 0.1)
+    account.clock.advance(UNWATCHED_SECONDS)
+    assert two.left_by_dead_bots() == []
+    account.clock.advance(0.1)
     assert two.left_by_dead_bots() == [tracked]
 
 
@@ -123,3 +126,9 @@ def test_what_earlier_runs_have_left_is_read_once(account, monkeypatch):
     for name in ("unfinished", "owned"):
         monkeypatch.setattr(two.ledger, name, None)
     two.catch_up()
+
+
+@pytest.mark.parametrize("earlier", ["a", "z"])
+def test_what_an_earlier_run_has_left_is_resumed_whatever_its_name(account, earlier):
+    left = lose_an_entry(account.start("two", earlier))
+    assert ids(account.start("two", "m").unresolved()) == [left]

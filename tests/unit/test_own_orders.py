@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from freqtrade_balance_guard.balances.other_bots_orders import Shared
 from freqtrade_balance_guard.balances.own_orders import (
     KEPT_SECONDS,
     Flow,
@@ -199,3 +200,12 @@ def test_a_coin_that_paid_a_fee_once_may_pay_one_where_it_is_traded_too(orders: 
     assert orders.may_cost_fees("COIN", since=0)
     see(orders, "s", "10", "99", {"COIN": "0.1"})
     assert not orders.may_cost_fees("COIN", since=0)
+
+
+def test_a_coin_that_pays_our_fees_and_that_another_bot_trades_is_concerned() -> None:
+    orders = OwnOrders()
+    assert orders.concerned() == set()
+    orders.place("b", order("buy"))
+    see(orders, "b", "10", "99", {"BNB": "0.1"}, now=5.0)
+    orders.shared.share("its-1", Shared("BNB", Decimal(1), Decimal(0)), 5.0, is_old=False)
+    assert orders.concerned() == {"COIN", "USDT", "BNB"}

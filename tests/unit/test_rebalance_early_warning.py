@@ -57,6 +57,12 @@ def test_what_open_entries_will_take_is_counted_as_used() -> None:
     assert (outlook.left, outlook.per_hour) == (20, 20)
 
 
+def test_the_rate_is_that_of_the_time_that_was_observed() -> None:
+    warning = EarlyWarning()
+    feed(warning, (1000, "60"), (1040, "40"))
+    assert warning.outlook(THRESHOLD).per_hour == 30
+
+
 def test_too_short_a_look_makes_no_rate() -> None:
     assert feed(EarlyWarning(), (0, "40"), (29, "4")) == []
     assert len(feed(EarlyWarning(), (0, "40"), (30, "4"))) == 1
