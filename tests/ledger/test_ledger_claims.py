@@ -69,8 +69,9 @@ def test_the_claim_is_written_with_who_when_and_why(place):
     assert [fact.bot for fact in told if isinstance(fact, ReservationClaimed)] == ["victim"]
 
 
-def test_what_a_living_bot_has_is_not_given_away(place):
-    one, alive = place.open("one"), place.open("alive")
+@pytest.mark.parametrize("name", ["alive", "well"])
+def test_what_a_living_bot_has_is_not_given_away(place, name):
+    one, alive = place.open("one"), place.open(name)
     its = reserve(alive)
     answer = one.claim(its)
     assert isinstance(answer, NotClaimed)

@@ -1,12 +1,16 @@
 """The ledger in a SQLite file by itself: what is flushed, listed, remembered and summed."""
 
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.deadline import EXIT_WAIT_SECONDS
+from freqtrade_balance_guard.events import EventHub
 from freqtrade_balance_guard.ledger import (
     Claimed,
     Funds,
@@ -17,10 +21,17 @@ from freqtrade_balance_guard.ledger import (
     Reserved,
     State,
 )
+from freqtrade_balance_guard.ledger.facts import (
+    MoneyReserved,
+    ReservationDenied,
+    ReservationMoved,
+)
 from freqtrade_balance_guard.ledger.opening import open_store
+from freqtrade_balance_guard.ledger.sqlite import archive as sqlite_archive
 from freqtrade_balance_guard.ledger.sqlite import file as sqlite_file
 from freqtrade_balance_guard.ledger.sqlite import store as sqlite_store
-from tests.support.ledger import Place, made, order
+from freqtrade_balance_guard.ledger.sqlite.steps import OutdatedError
+from tests.support.ledger import Place, made, memory_ledger, order
 
 
 D = Decimal
@@ -283,6 +294,172 @@ def test_sums_of_many_balances_stay_right(ledger):
     assert [held(ledger, mark) for mark in marks] == [(10, 0)] * len(marks)
     named(ledger, "b", 5)
     assert [held(ledger, mark) for mark in marks] == [(15, 0)] * len(marks)
+
+
+# Who has what, and where
+
+
+def test_a_bot_owns_what_it_has_made_whatever_the_others_are_called(place, ledger):
+    for bot in ("a", "m", "z"):
+        named(place.open(bot), f"of {bot}")
+    assert ids(ledger.owned()) == ["of m"]
+    assert ids(ledger.unfinished(bot="m")) == ["of m"]
+
+
+def test_only_what_is_reserved_together_has_a_group(ledger):
+    assert named(ledger, "alone").group_id is None
+    two = ledger.reserve([order(ledger, 1, client_order_id=one) for one in ("a", "b")])
+    assert [row.group_id for row in two.reservations] == ["a", "a"]
+
+
+def test_a_balance_without_a_mark_is_one_from_before_the_first_event(place):
+    assert Funds(D(1), D(0)).mark == place.open().mark() == 0
+
+
+def test_its_own_file_is_known_by_its_path_alone(tmp_path, ledger, monkeypatch):
+    assert ledger.writes_to(tmp_path / "ledger.sqlite")
+    for other in ("a.sqlite", "z.sqlite"):
+        assert not ledger.writes_to(tmp_path / other)
+    monkeypatch.chdir(tmp_path)
+    assert ledger.writes_to(Path("ledger.sqlite"))
+    assert not memory_ledger(bot="m", account="main").writes_to(tmp_path / "ledger.sqlite")
+
+
+def test_too_little_is_known_of_the_funds_alone(place, ledger):
+    named(place.open("other"), "its", 90)
+    assert ledger.too_little([order(ledger, 60), order(ledger, 40)]) is None
+    denied = ledger.too_little([order(ledger, 60), order(ledger, "40.1")])
+    assert (denied.numbers["available"], denied.numbers["reserved_others"]) == (40, 0)
+    assert ids(ledger.reservations()) == ["its"]
+
+
+def test_what_was_sent_at_once_is_published_once_it_has_left(place):
+    published = []
+    ledger = place.open("m", hub=EventHub(published.append))
+    sent = ledger.reserve_and_mark_sent([order(ledger, 1), order(ledger, 2)])
+    denied = ledger.reserve_and_mark_sent([order(ledger, 1000)])
+    assert published == []
+    ledger.publish_sent(sent)
+    ledger.publish_sent(denied)
+    kinds = [MoneyReserved, ReservationMoved, ReservationMoved, ReservationDenied]
+    assert [type(one) for one in published] == kinds
+    place.open("silent").publish_sent(sent)
+    assert len(published) == 4
+
+
+def test_where_the_gate_is_closed_for_one_nothing_is_reserved(tmp_path, ledger):
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
+        db.execute("INSERT INTO claims VALUES ('second', 'other', 'other-1', '2026-01-01')")
+    both = [order(ledger, 1, client_order_id=one) for one in ("first", "second")]
+    with pytest.raises(OutdatedError, match="the gate is closed"):
+        ledger.reserve_and_mark_sent(both)
+    assert ledger.reservations() == []
+
+
+def test_no_step_is_no_work(ledger):
+    assert ledger.settle() == ()
+
+
+def test_every_row_is_scanned_once_however_many_there_are(ledger, monkeypatch):
+    monkeypatch.setattr(sqlite_archive, "SCANNED_AT_ONCE", 2)
+    for one in "edcba":
+        named(ledger, one)
+    for one in "abc":
+        ledger.release(one, "rejected")
+    named(ledger, "f")
+    ledger.store.archive(0, ledger.mark(), 10)
+    assert [(row.client_order_id, row.archived) for row in ledger.store.scan({})] == [
+        ("d", False),
+        ("e", False),
+        ("f", False),
+        ("a", True),
+        ("b", True),
+        ("c", True),
+    ]
+    assert ledger.audit() == []
+
+
+# Turns, and trouble
+
+
+class Lock:
+    """In the place of the fair lock: notes what happens, and may be taken by another."""
+
+    events: ClassVar[list[str]] = []
+    is_free = True
+
+    def __init__(self, path):
+        self.events.append("made")
+
+    def acquire(self, seconds):
+        assert seconds == sqlite_file.WAIT_SECONDS
+        self.events.append("acquired" if self.is_free else "waited in vain")
+        return self.is_free
+
+    def release(self):
+        self.events.append("released")
+
+    def close(self):
+        self.events.append("closed")
+
+
+@pytest.mark.parametrize(
+    ("is_free", "turn"), [(True, ["acquired", "released"]), (False, ["waited in vain"])]
+)
+def test_who_opens_or_writes_waits_for_a_turn_and_ends_only_its_own(
+    place, monkeypatch, is_free, turn
+):
+    monkeypatch.setattr(sqlite_file, "FairLock", Lock)
+    monkeypatch.setattr(Lock, "is_free", is_free)
+    monkeypatch.setattr(Lock, "events", [])
+    ledger = place.open("m")
+    ledger.mark()
+    assert Lock.events == ["made", *turn]
+    Lock.events.clear()
+    named(ledger, "a")
+    assert Lock.events == turn
+    Lock.events.clear()
+    with pytest.raises(ZeroDivisionError):
+        ledger.store._file.write(lambda db: 1 // 0, flush=False)
+    ledger.close()
+    assert Lock.events == [*turn, "closed"]
+
+
+@pytest.mark.parametrize("beside", [-1, 1])
+def test_another_file_in_its_place_is_known_by_its_number(ledger, beside):
+    file = ledger.store._file
+    device, number = file._identity
+    for other in ((device, number + beside), (device + beside, number)):
+        file._identity = other
+        with pytest.raises(LedgerUnavailable, match="another file has taken its place"):
+            ledger.mark()
+        assert ledger.mark() == 0, "and it is opened anew"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_kept"),
+    [
+        (sqlite3.SQLITE_BUSY, True),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, True),
+        (sqlite3.SQLITE_LOCKED, False),
+        (sqlite3.SQLITE_IOERR, False),
+        (sqlite3.SQLITE_FULL, False),
+    ],
+)
+def test_after_an_error_only_a_file_that_was_busy_stays_open(ledger, code, is_kept):
+    file = ledger.store._file
+    before, undone = file._db, file.undone
+
+    def fails(db):
+        error = sqlite3.OperationalError("trouble")
+        error.sqlite_errorcode = code
+        raise error
+
+    with pytest.raises(LedgerUnavailable, match="cannot be used: trouble"):
+        file.read(fails)
+    ledger.mark()
+    assert (file._db is before) is is_kept
+    assert (file.undone > undone) is not is_kept
 
 
 # While it cannot be used
