@@ -1,14 +1,19 @@
 """Exposures are counted and closed net, per coin and account; what no venue takes is dust."""
 
+from dataclasses import replace
 from decimal import Decimal as D
+from types import SimpleNamespace
 
 import pytest
 
 from freqtrade_balance_guard.arbitrage.engine.exposure_groups import grouped
+from freqtrade_balance_guard.arbitrage.engine.hedging import Hedging
+from freqtrade_balance_guard.arbitrage.outcomes.holding import Holding, HoldingMove, HoldingState
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind
 from freqtrade_balance_guard.arbitrage.unhedged import Exposure, unhedged_value
 from freqtrade_balance_guard.arbitrage.venue import MarketRules
 from freqtrade_balance_guard.clock import ManualClock
+from freqtrade_balance_guard.events import EventHub
 from tests.support.venue import FILLS, REJECTED, Fate
 
 
@@ -164,6 +169,38 @@ def test_shares_are_given_to_the_oldest_first_and_never_more_than_there_is():
     assert group.shares(D("0.35")) == {1: D("0.2"), 2: D("0.15")}
     assert group.shares(D("0.1")) == {1: D("0.1")}
     assert group.shares(D(2)) == {1: D("0.2"), 2: D("0.3")}
+
+
+def test_the_price_of_a_group_is_the_average_on_the_oldest_ones_market():
+    (group,) = grouped(
+        [
+            exposure(1, "0.3", price=D("100.5")),
+            exposure(2, "0.1", price=D("101.7")),
+            exposure(3, "5", pair="COIN/EUR", price=D(80)),
+        ],
+        NEVER,
+        by_other_venue=False,
+    )
+    assert group.price == D("100.8")  # (30.15 + 10.17) / 0.4
+
+
+@pytest.mark.parametrize(
+    ("shares", "is_final"), [("2", True), ("1.9", False), ("2.1", True)], ids=str
+)
+def test_only_shares_of_its_own_answer_that_are_final_may_be_sold(shares, is_final):
+    holding = Holding("there", "account", "YES", D(shares), D(1), D(0), "USDC", NOW)
+    held = HoldingState.HELD
+    holdings = [
+        holding.moved(HoldingMove.SETTLE),
+        replace(holding, outcome="AYE", state=held),
+        replace(holding, outcome="ZERO", state=held),
+        holding,
+    ]
+    store = SimpleNamespace(holdings_of=lambda arbitrage: holdings)
+    hedging = Hedging(SimpleNamespace(store=store, hub=EventHub()), None, None)
+    outcome = exposure(1, "2", base="YES", pair="YES/USDC", other_pair="NO/USDC")
+    assert hedging._is_final(outcome) is is_final
+    assert hedging._is_final(exposure(1, "2")), "what is no outcome is final at once"
 
 
 def test_unwind_and_complete_do_opposite_things(make):

@@ -363,6 +363,16 @@ def test_other_work_is_not_kept_waiting_by_a_lost_reply(make):
     assert arbitrage.state is ArbitrageState.HEDGED
 
 
+def test_a_thread_that_waits_for_it_alone_is_patient_whatever_else_is_to_be_done(make):
+    world = make(here=[Fate(lost=True, deaf=3)], is_at_once=True)
+    begun = world.begin(world.opportunity())
+    pauses = recorded_pauses(world)
+    object.__setattr__(world.executor._context, "is_wanted", lambda: True)
+    result = world.executor.see_through(begun)
+    assert (result.state, result.bought, result.sold) == (ArbitrageState.HEDGED, 1, 1)
+    assert pauses
+
+
 def test_how_far_apart_both_legs_left_is_said(make):
     world = make(here=[Fate(throttled=0.25)])
     world.there.same_key_as = "here"

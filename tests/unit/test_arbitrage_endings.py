@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from freqtrade_balance_guard.arbitrage.engine.ending import (
     set_off,
 )
 from freqtrade_balance_guard.arbitrage.engine.legs import LegRun, RunningArbitrage
+from freqtrade_balance_guard.arbitrage.engine.settlement import Settlement
 from freqtrade_balance_guard.arbitrage.states import ArbitrageKind, ArbitrageMove, ArbitrageState
 from freqtrade_balance_guard.arbitrage.store.records import ArbitrageRecord
 from freqtrade_balance_guard.arbitrage.unhedged import closing_limit, unwind_limit
@@ -133,6 +135,14 @@ def test_an_order_of_an_exposure_says_what_it_did(kind, word):
     assert (ending.move, ending.note) == (ArbitrageMove.REPAIR, f"{word} on here")
     assert (closed.net, closed.is_open, closed.closed_how) == (0, False, f"{word} on here")
     assert ending.drift == ("COIN", 0)
+
+
+def test_of_several_exposures_the_oldest_is_named_in_the_result():
+    settlement = Settlement(SimpleNamespace())
+    order = running(leg("sell", "1", "1"), kind=ArbitrageKind.UNWIND)
+    oldest, other = exposure(1, "0.5"), exposure(2, "0.5")
+    assert settlement._ended(order, [oldest, other]).exposure is oldest
+    assert settlement._ended(order).exposure is None
 
 
 def test_without_a_fill_the_exposure_stays_as_it_is():
