@@ -8,7 +8,6 @@ import pytest
 
 from freqtrade_balance_guard.balances.snapshot import Holding
 from freqtrade_balance_guard.balances.store import (
-    REFRESH_AFTER,
     BelievedBalance,
     BelievedBalances,
     read_believed,
@@ -59,7 +58,7 @@ def test_only_what_changed_is_written_and_now_and_then_that_nothing_did(tmp_path
         balances.save(holdings, {"USDT": verdict, "BTC": "confirmed"}, at, 17)
         return {one.currency: one.as_of for one in read_believed(path)}
 
-    soon, later = THEN + timedelta(seconds=29), THEN + REFRESH_AFTER
+    soon, later = THEN + timedelta(seconds=29.9), THEN + timedelta(seconds=30)
     assert save("1000", THEN) == {"USDT": THEN, "BTC": THEN}
     assert save("1000", soon) == {"USDT": THEN, "BTC": THEN}
     assert save("999", soon) == {"USDT": soon, "BTC": THEN}

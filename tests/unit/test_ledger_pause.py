@@ -4,7 +4,7 @@ import pytest
 
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import LedgerUnavailable, ReservationLedger
-from freqtrade_balance_guard.ledger.pause import PAUSE_SECONDS, SLOW_SECONDS, Pause
+from freqtrade_balance_guard.ledger.pause import Pause
 from tests.support.memory_store import MemoryStore
 
 
@@ -21,7 +21,7 @@ def test_a_quick_failure_is_followed_by_the_next_try() -> None:
     clock = ManualClock()
     pause = Pause(clock)
     began = pause.begin()
-    clock.advance(SLOW_SECONDS - 0.01)
+    clock.advance(0.29)
     pause.failed(AWAY, began)
     assert pause.begin() == clock.monotonic()
 
@@ -30,9 +30,9 @@ def test_a_slow_failure_is_remembered_with_its_reason_and_not_for_long() -> None
     clock = ManualClock()
     pause = Pause(clock)
     began = pause.begin()
-    clock.advance(SLOW_SECONDS)
+    clock.advance(0.3)
     pause.failed(AWAY, began)
-    for seconds in (0, PAUSE_SECONDS - 0.01):
+    for seconds in (0, 1.99):
         clock.advance(seconds)
         with pytest.raises(LedgerUnavailable, match="the disk is full"):
             pause.begin()
@@ -54,7 +54,7 @@ def test_no_call_waits_for_a_ledger_that_has_just_failed_slowly() -> None:
         with pytest.raises(LedgerUnavailable):
             ledger.find(one)
     assert asked == ["a"]
-    clock.advance(PAUSE_SECONDS)
+    clock.advance(2)
     with pytest.raises(LedgerUnavailable):
         ledger.find("d")
     assert asked == ["a", "d"]

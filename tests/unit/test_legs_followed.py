@@ -5,13 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from freqtrade_balance_guard.arbitrage.engine.legs import (
-    FORGOTTEN_SECONDS,
-    LONGEST_LOST_PAUSE_SECONDS,
-    LOST_PAUSE_SECONDS,
-    LOST_SECONDS,
-    LegRun,
-)
+from freqtrade_balance_guard.arbitrage.engine.legs import LegRun
 from freqtrade_balance_guard.arbitrage.venue import LegOrder, VenueOrder
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
@@ -21,6 +15,7 @@ from freqtrade_balance_guard.orders.tracked_order import FEE_ASSUMED
 D = Decimal
 NOW = ManualClock().wall()
 LATE_SECONDS = 2.0
+LOST_SECONDS = 4 * 3600.0
 ORDER = LegOrder(
     venue="here",
     account="account of here",
@@ -69,10 +64,10 @@ def test_what_is_late_or_said_twice_changes_nothing() -> None:
 def test_an_order_that_is_shown_was_not_rejected_after_all() -> None:
     run = leg()
     run.rejected = "the exchange does not know it"
-    run.is_lost, run.pause = True, LONGEST_LOST_PAUSE_SECONDS
+    run.is_lost, run.pause = True, 60
     run.learn(seen("0"))
     assert (run.rejected, run.is_over, run.is_lost) == ("", False, False)
-    assert run.pause == LOST_PAUSE_SECONDS
+    assert run.pause == 2
 
 
 def test_the_answer_of_the_request_is_taken_up_once() -> None:
@@ -137,9 +132,9 @@ def test_while_the_request_has_not_come_back_nothing_is_concluded() -> None:
 def test_an_order_that_was_shown_and_then_not_for_a_minute_is_over_with_its_fills() -> None:
     run = leg(reported=seen("0.5"))
     run.not_found(100.0, LATE_SECONDS, 5.0)
-    run.not_found(100 + FORGOTTEN_SECONDS - 1, LATE_SECONDS, 5.0)
+    run.not_found(100 + 60 - 1, LATE_SECONDS, 5.0)
     assert not run.is_over
-    run.not_found(100 + FORGOTTEN_SECONDS, LATE_SECONDS, 5.0)
+    run.not_found(100 + 60, LATE_SECONDS, 5.0)
     assert (run.is_over, run.filled, run.rejected) == (True, D("0.5"), "")
 
 

@@ -7,12 +7,10 @@ import pytest
 from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.ledger import Move, Reservation, State, Step
 from freqtrade_balance_guard.money import ONE, ZERO, Money
-from freqtrade_balance_guard.orders.lookup_result import EXIT_LATE_SECONDS, LATE_SECONDS
 from freqtrade_balance_guard.orders.reader import OrderAnswer
 from freqtrade_balance_guard.orders.terms import Purpose, Terms, margin_terms, spot_terms
 from freqtrade_balance_guard.orders.tracked_order import (
     FEE_ASSUMED,
-    FIRED_STOP_SECONDS,
     TrackedOrder,
     tracked_order_of,
     why_of,
@@ -187,9 +185,9 @@ def test_a_fired_stop_waits_a_minute_for_the_order_that_it_placed() -> None:
     fired = said("0", "closed", placed_id="EX-2")
     assert not stop.learn(fired, 10.0)
     assert stop.keys == [(ETH, "EX-1"), (ETH, "EX-2")]
-    assert not stop.learn(fired, 10 + FIRED_STOP_SECONDS - 1)
+    assert not stop.learn(fired, 10 + 60 - 1)
     assert not stop.is_over
-    assert stop.learn(fired, 10 + FIRED_STOP_SECONDS)
+    assert stop.learn(fired, 10 + 60)
     assert stop.is_over
     plain = tracked()
     plain.learn(said("0", "closed", placed_id="EX-2"), 10.0)
@@ -198,7 +196,7 @@ def test_a_fired_stop_waits_a_minute_for_the_order_that_it_placed() -> None:
 
 def test_an_entry_arrives_late_for_less_long_than_an_exit() -> None:
     entry = tracked()
-    assert entry.late_seconds == LATE_SECONDS
+    assert entry.late_seconds == 30
     entry.is_given_up = True
-    assert entry.late_seconds == EXIT_LATE_SECONDS
-    assert tracked(terms("sell", Purpose.EXIT)).late_seconds == EXIT_LATE_SECONDS
+    assert entry.late_seconds == 60
+    assert tracked(terms("sell", Purpose.EXIT)).late_seconds == 60

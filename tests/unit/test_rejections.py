@@ -9,8 +9,6 @@ from freqtrade_balance_guard.clock import ManualClock
 from freqtrade_balance_guard.limits.decision import DenialCode
 from freqtrade_balance_guard.limits.market import AmountPrecision, MarketRules, PrecisionMode
 from freqtrade_balance_guard.limits.rejections import (
-    EXIT_TRIES_PER_MINUTE,
-    FUNDS_SILENCE_SECONDS,
     Rejections,
     is_minimum_rejection,
 )
@@ -141,7 +139,7 @@ def test_what_mark_prices_and_funding_move_is_no_other_balance(rejections, spend
 def test_a_funds_rejection_that_no_balance_explains_is_over_after_ten_minutes(rejections, clock):
     rejections.funds_rejected(PAIR, FREE)
 
-    clock.advance(FUNDS_SILENCE_SECONDS - 1)
+    clock.advance(600 - 1)
     assert rejections.entry_refusal(PAIR, RULES, FREE) is not None
     clock.advance(1)
     assert rejections.entry_refusal(PAIR, RULES, FREE) is None
@@ -191,7 +189,7 @@ def test_no_price_makes_it_more_than_three_vain_tries_a_minute(rejections, clock
     seen = tries(rejections, clock, seconds=400, value=value, minimum=Decimal(2))
 
     for begin in range(400):
-        assert sum(begin <= at < begin + 60 for at in seen) <= EXIT_TRIES_PER_MINUTE
+        assert sum(begin <= at < begin + 60 for at in seen) <= 3
 
 
 def test_an_exit_goes_at_once_when_it_is_worth_the_known_minimum(rejections, clock):
