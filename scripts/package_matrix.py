@@ -3,9 +3,10 @@
     python scripts/package_matrix.py --pythons python3.11 python3.12 python3.13
     python scripts/package_matrix.py --pythons python3.12 --freqtrade 2026.9 --tests tests/contract
 
-For every interpreter and release of freqtrade: `balance-guard --version`, a scene of the demo in
-dry-run and one live on the sandbox, and tests/unit, all with the installed wheel and not with the
-sources; before that, `--version` of an installation from the sdist. Environments are kept in `.venv-matrix` and used again; the wheel is always new.
+For every interpreter and release of freqtrade: `balance-guard --version` of an installation from
+the sdist, then with the wheel `--version`, a scene of the demo in dry-run and one live on the
+sandbox, and tests/unit, all with the installed package and not with the sources. Environments are
+kept in `.venv-matrix` and used again; the packages are always new.
 Ends with 1 if anything failed. Prints one line for each step, with its seconds.
 """
 
