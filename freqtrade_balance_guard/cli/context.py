@@ -59,7 +59,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, no sentences")
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log what is read, to standard error"
+        "-v", "--verbose", action="count", default=0, help="log to standard error"
     )
     parser.add_argument("--logfile", "--log-file", metavar="FILE", help="log to this file instead")
 
@@ -67,7 +67,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def add_bot_argument(parser: argparse.ArgumentParser) -> None:
     """``--bot``, where several share an account."""
     parser.add_argument(
-        "--bot", metavar="NAME", help="the bot that is meant, where several share an account"
+        "--bot", metavar="NAME", help="which bot, where several share an account"
     )
 
 
