@@ -1,11 +1,12 @@
-"""Installs the wheel of a release into fresh environments and tries it there.
+"""Installs the packages of a release into fresh environments and tries them there.
 
     python scripts/package_matrix.py --pythons python3.11 python3.12 python3.13
     python scripts/package_matrix.py --pythons python3.12 --freqtrade 2026.9 --tests tests/contract
 
-For every interpreter and release of freqtrade: `balance-guard --version`, a scene of the demo in
-dry-run and one live on the sandbox, and tests/unit, all with the installed package and not with
-the sources. Environments are kept in `.venv-matrix` and used again; the wheel is always new.
+For every interpreter and release of freqtrade: `balance-guard --version` of an installation from
+the sdist, then with the wheel `--version`, a scene of the demo in dry-run and one live on the
+sandbox, and tests/unit, all with the installed package and not with the sources. Environments are
+kept in `.venv-matrix` and used again; the packages are always new.
 Ends with 1 if anything failed. Prints one line for each step, with its seconds.
 """
 
@@ -40,17 +41,17 @@ def main() -> int:
     parser.add_argument("--freqtrade", nargs="+", default=list(FREQTRADE), metavar="RELEASE")
     parser.add_argument("--environments", type=Path, default=ENVIRONMENTS, metavar="DIR")
     parser.add_argument("--tests", nargs="*", default=["tests/unit"], metavar="PATH")
-    parser.add_argument("--wheel", type=Path, help="take this one, and build none")
+    parser.add_argument("--workers", default="2", help="of the tests, as pytest's -n")
     options = parser.parse_args()
     version = release.agreed_version(None)
     commit = release.run("git", "rev-parse", "HEAD").strip()
-    wheel = options.wheel or release.build(version)[0]
+    wheel, sdist = release.build(version)
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for python in options.pythons:
             for freqtrade in options.freqtrade:
                 trial = Trial(python, freqtrade, options.environments, Path(folder), commit)
-                failed |= not trial.run(wheel, version, options.tests)
+                failed |= not trial.run(wheel, sdist, version, options.tests, options.workers)
     return 1 if failed else 0
 
 
@@ -75,17 +76,18 @@ class Trial:
         self._folder = folder / self.name
         self._folder.mkdir()
 
-    def run(self, wheel: Path, version: str, tests: list[str]) -> bool:
+    def run(self, wheel: Path, sdist: Path, version: str, tests: list[str], workers: str) -> bool:
         """Whether every step went well; none is left out because of another."""
         if not self._step("environment", self._make_environment):
             return False
+        results = [self._step("sdist", lambda: self._try_sdist(sdist, version))]
         if not self._step("install", lambda: self._install(wheel)):
             return False
-        results = [self._step("version", lambda: self._version(version))]
+        results += [self._step("version", lambda: self._version(version))]
         for mode, scene, more in SCENES:
             results.append(self._step(f"sandbox, {mode}", lambda s=scene, m=more: self._play(s, m)))
         if tests:
-            results.append(self._step("tests", lambda: self._test(tests)))
+            results.append(self._step("tests", lambda: self._test(tests, workers)))
         return all(results)
 
     def _step(self, name: str, work) -> bool:  # type: ignore[no-untyped-def]
@@ -108,13 +110,18 @@ class Trial:
         ready.touch()
         return "made"
 
-    def _install(self, wheel: Path) -> str:
-        self._pip("--force-reinstall", "--no-deps", str(wheel))
-        self._pip(f"freqtrade-balance-guard[{EXTRAS}] @ {wheel.resolve().as_uri()}")
+    def _try_sdist(self, sdist: Path, version: str) -> str:
+        name = self._install(sdist)
+        self._version(version)
+        return name
+
+    def _install(self, package: Path) -> str:
+        self._pip("--force-reinstall", "--no-deps", str(package))
+        self._pip(f"freqtrade-balance-guard[{EXTRAS}] @ {package.resolve().as_uri()}")
         found = self._say("python", "-c", "import freqtrade; print(freqtrade.__version__)")
         if found.strip() != self._freqtrade:
-            raise release.NotReady(f"the wheel replaced freqtrade {self._freqtrade} by {found}")
-        return wheel.name
+            raise release.NotReady(f"the package replaced freqtrade {self._freqtrade} by {found}")
+        return package.name
 
     def _version(self, version: str) -> str:
         said = self._say("balance-guard", "--version")
@@ -126,7 +133,7 @@ class Trial:
         self._say("balance-guard", "demo", "--scenes", scene, *more)
         return scene
 
-    def _test(self, tests: list[str]) -> str:
+    def _test(self, tests: list[str], workers: str) -> str:
         """The tests of the commit; the package in their tree is the one that was installed."""
         tree = self._folder / "tree"
         archive = self._folder / "tree.tar"
@@ -142,7 +149,7 @@ class Trial:
         ).strip()
         (tree / release.PACKAGE).symlink_to(where)
         said = self._say(
-            *("python", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"),
+            *("python", "-m", "pytest", "-q", "-n", workers, "-p", "no:cacheprovider"),
             *("-m", "not acceptance and not benchmark and not soak", *tests),
             folder=tree,
         )

@@ -2,12 +2,14 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 
 # Workers of a parallel run are given a width of their own; a test that needs one sets it.
 os.environ.pop("COLUMNS", None)
 
 # How long one example takes says more about the machine than about the code.
-settings.register_profile("any-machine", deadline=None)
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any-machine")

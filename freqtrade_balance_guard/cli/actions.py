@@ -44,7 +44,9 @@ SHOWN_IN_A_TABLE = 20
 
 def add_pause(parser: argparse.ArgumentParser) -> None:
     """Let no entry of a bot out, until ``resume``."""
-    parser.add_argument("--why", metavar="TEXT", default="", help="shown with every denial")
+    parser.add_argument(
+        "--why", metavar="TEXT", default="", help="a reason, shown with every denial"
+    )
     add_bot_argument(parser)
     add_command(parser, lambda context: _set_pause(context, context.args.why))
 

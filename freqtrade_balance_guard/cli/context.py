@@ -58,17 +58,13 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         "--user-data-dir", "--userdir", dest="userdir", metavar="PATH", help="user data directory"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, no sentences")
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log what is read, to standard error"
-    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="log to standard error")
     parser.add_argument("--logfile", "--log-file", metavar="FILE", help="log to this file instead")
 
 
 def add_bot_argument(parser: argparse.ArgumentParser) -> None:
     """``--bot``, where several share an account."""
-    parser.add_argument(
-        "--bot", metavar="NAME", help="the bot that is meant, where several share an account"
-    )
+    parser.add_argument("--bot", metavar="NAME", help="which bot, where several share an account")
 
 
 def add_exchange_argument(parser: argparse._ActionsContainer) -> None:

@@ -128,7 +128,7 @@ def add_denials(parser: argparse.ArgumentParser) -> None:
         type=_days,
         default=1,
         metavar="N",
-        help="so many days, today included (default: 1)",
+        help="number of days, including today (default: 1)",
     )
     parser.add_argument(
         "--send",
@@ -192,7 +192,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=Path("demo-output"),
         metavar="DIR",
-        help="of a demo that was played (default: demo-output); needs no configuration",
+        help="write it about a demo that has run (default: demo-output); needs no configuration",
     )
     add_bot_argument(parser)
     add_config_arguments(parser)

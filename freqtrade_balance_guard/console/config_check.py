@@ -11,7 +11,8 @@ from freqtrade_balance_guard.balances.store import read_believed
 from freqtrade_balance_guard.errors import MoneyError
 from freqtrade_balance_guard.exchanges import support
 from freqtrade_balance_guard.exchanges.support import Evidence
-from freqtrade_balance_guard.money import ZERO, format_amount, to_decimal
+from freqtrade_balance_guard.limits.tiers import choose_tier
+from freqtrade_balance_guard.money import HUNDRED, ZERO, format_amount, to_decimal
 from freqtrade_balance_guard.settings import (
     SECTION,
     GuardSettings,
@@ -26,6 +27,10 @@ from freqtrade_balance_guard.settings.state_paths import DRY_RUN_ACCOUNT
 if TYPE_CHECKING:
     # A backtest checks its section here too, and loads no ledger.
     from freqtrade_balance_guard.console.bot_source import Source
+
+
+# Stake currencies in which an amount of dollars can be compared without a rate.
+DOLLARS = ("USDT", "USD", "USDC")
 
 
 class Level(StrEnum):
@@ -83,6 +88,7 @@ def config_findings(
         *exchange_findings(source.exchange, source.trading_mode, exchanges),
         *limit_findings(settings, stake, currencies=currencies, wallet=_wallet(source, config)),
         *_slots(settings, config),
+        *(_idle_wallet(source, config) if source.dry_run else ()),
         *venue_findings(source, exchanges),
     ]
     if not settings.enabled:
@@ -116,6 +122,44 @@ def _slots(settings: GuardSettings, config: Mapping[str, Any]) -> Iterator[Findi
             'position_size_basis is "per_slot", but max_open_trades is unlimited: the share is one '
             "of what is available.",
             "set max_open_trades to a number above 0",
+        )
+
+
+def _idle_wallet(source: "Source", config: Mapping[str, Any]) -> Iterator[Finding]:
+    """Limits that a dry-run wallet cannot meet even while nothing is bought.
+
+    Not asked of a live account, whose money may be in positions at the moment.
+    """
+    settings, stake = source.settings, source.stake_currency.upper()
+    held = (_wallet(source, config) or {}).get(stake, ZERO)
+    tier = choose_tier(held, [each.up_to for each in settings.tiers])
+    limits = settings.limits_for_tier(tier if tier < len(settings.tiers) else None)
+    available = held - limits.reserve_balance.get(stake, ZERO)
+    if available <= ZERO:
+        return  # named as floor_above_wallet
+    dollars = stake in DOLLARS
+    threshold = limits.min_balance_threshold
+    if (dollars or limits.is_written("min_balance_threshold")) and threshold > available:
+        yield Finding(
+            Level.WARNING,
+            "threshold_above_wallet",
+            f"min_balance_threshold {format_amount(threshold)} {stake} is above the "
+            f"{format_amount(available)} {stake} that the wallet has available: no entry can go "
+            "out.",
+            "lower balance_guard.min_balance_threshold, or raise dry_run_wallet",
+        )
+    minimum = limits.min_order_size
+    if minimum is None and dollars:
+        minimum = limits.min_order_size_usdt
+    cap = available * limits.position_size_percent / HUNDRED
+    if minimum is not None and limits.position_size_basis == "available" and cap < minimum:
+        yield Finding(
+            Level.WARNING,
+            "cap_below_minimum",
+            f"position_size_percent {format_amount(limits.position_size_percent)} allows entries "
+            f"of at most {format_amount(cap)} {stake}, below the smallest order of "
+            f"{format_amount(minimum)} {stake}: no entry can go out.",
+            "raise balance_guard.position_size_percent, or lower min_order_size",
         )
 
 

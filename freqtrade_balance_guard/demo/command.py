@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.set_defaults(run=run)
     parser.add_argument("--scenes", metavar="A,B", help="play only these scenes")
-    parser.add_argument("--list-scenes", action="store_true", help="say which there are, and end")
-    parser.add_argument("--dry-run", action="store_true", help="the same wiring in dry-run")
+    parser.add_argument("--list-scenes", action="store_true", help="list the scenes and end")
+    parser.add_argument("--dry-run", action="store_true", help="play them in dry-run")
     parser.add_argument(
         "--way",
         choices=["launcher", "mixin"],
         default="launcher",
-        help="how the guard gets around the strategy (default: %(default)s)",
+        help="how the guard is attached to the strategy (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON only")
     parser.add_argument(

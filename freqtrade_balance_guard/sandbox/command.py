@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-scenario",
         action="store_true",
-        help="print the whole scenario as JSON, to start an own one from, and end",
+        help="print the whole scenario as JSON, as a start for your own, and end",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no sentences")
     parser.add_argument("--child-of", type=int, help=argparse.SUPPRESS)

@@ -125,6 +125,37 @@ def test_a_floor_above_the_wallet_lets_no_entry_out(check, registry):
     assert "floor_above_wallet" in check("--offline", balance_guard=live)[1]
 
 
+@pytest.mark.parametrize(
+    ("section", "code", "numbers"),
+    [
+        ({"min_balance_threshold": 5000}, "threshold_above_wallet", ("5000", "1000")),
+        (
+            {
+                "reserve_balance": {"USDT": 900},
+                "tiers": [{"up_to": 1000, "min_balance_threshold": 101}],
+            },
+            "threshold_above_wallet",
+            ("101", "100 USDT that"),
+        ),
+        (
+            {"position_size_percent": 1, "min_order_size_usdt": 12, "min_balance_threshold": 0},
+            "cap_below_minimum",
+            ("at most 10 USDT", "12 USDT"),
+        ),
+    ],
+)
+def test_limits_that_a_dry_run_wallet_can_never_meet_are_named(check, section, code, numbers):
+    wallet = {"dry_run": True, "dry_run_wallet": 1000}
+    end, found, _ = check("--offline", balance_guard=section, **wallet)
+    assert end == 1
+    (finding,) = found[code]
+    assert all(number in finding["sentence"] for number in numbers)
+    enough = {**wallet, "dry_run_wallet": 10_000}
+    assert code not in check("--offline", balance_guard=section, **enough)[1]
+    # A live account may have its money in positions.
+    assert code not in check("--offline", balance_guard=section)[1]
+
+
 def test_a_floor_that_the_exchange_does_not_know_is_named_with_the_nearest(check):
     with Sandbox.start(Scenario.default()) as sandbox:
         config = {
@@ -137,14 +168,16 @@ def test_a_floor_that_the_exchange_does_not_know_is_named_with_the_nearest(check
     assert "USTD" in unknown["sentence"] and unknown["remedy"] == 'did you mean "USDT"?'
 
 
-def test_markets_that_cannot_be_read_are_a_note(check, registry):
+def test_markets_that_cannot_be_read_are_a_note_with_the_cause(check, registry, caplog):
     exchange = {
         "name": "kraken",
         "ccxt_config": {"urls": {"api": {"public": "http://127.0.0.1:9", "private": "http://x"}}},
     }
     write_strategy(registry, "Good", "BalanceGuard, IStrategy")
     code, found, _ = check("--strategy", "Good", exchange=exchange)
-    assert code == 0 and "no_markets" in found
+    assert code == 0 and "ExchangeNotAvailable" in found["no_markets"][0]["sentence"]
+    # Printed where nothing is set up for logging: a user without a network saw two tracebacks.
+    assert not [record for record in caplog.records if record.levelname != "DEBUG"]
 
 
 def test_exchange_venue_slots_and_channels_are_looked_at(check):

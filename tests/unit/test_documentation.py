@@ -34,6 +34,7 @@ from freqtrade_balance_guard.sandbox.freqtrade_config import exchange_section
 from freqtrade_balance_guard.settings import GuardSettings, load_settings
 from freqtrade_balance_guard.settings.schema import IN_EFFECT
 from freqtrade_balance_guard.version import __version__
+from tests.support.documented import all_lines, checks_of
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,6 +141,12 @@ def test_every_line_of_a_shell_block_begins_with_a_program_that_is_checked(page:
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
         assert not words or words[0] in PROGRAMS, line
+
+
+def test_every_line_of_a_shell_block_is_executed_or_validated_by_one_named_check() -> None:
+    lines = all_lines()
+    assert len(lines) > 80
+    assert {line: checks_of(line) for line in lines if len(checks_of(line)) != 1} == {}
 
 
 @pytest.mark.parametrize("page", TEXTS)

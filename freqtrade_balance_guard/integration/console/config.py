@@ -121,8 +121,10 @@ def currencies_of(config: dict[str, Any]) -> frozenset[str]:
     settings.setdefault("margin_mode", "")
     try:
         exchange = ExchangeResolver.load_exchange(settings, validate=False)
-        exchange.reload_markets(True, load_leverage_tiers=False)
-        markets = list(exchange.markets.values())
+        # Not `reload_markets`: it logs two tracebacks, tries for half a minute and hides the cause.
+        exchange._load_async_markets(reload=True)
+        public_api = exchange._api_async
+        markets = list((public_api.markets or {}).values())
         if not markets:
             raise TemporaryError("no markets")
     except Exception as error:
@@ -131,7 +133,7 @@ def currencies_of(config: dict[str, Any]) -> frozenset[str]:
             f"{redact_address(str(error))[:200]})."
         ) from None
     found = {str(market.get(side)) for market in markets for side in ("base", "quote")}
-    return frozenset(found | set(exchange._api.currencies or {}))
+    return frozenset(found | set(public_api.currencies or {}))
 
 
 # freqtrade's database, as it lies there
